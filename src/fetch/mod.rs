@@ -1,0 +1,111 @@
+//! One request out, one response in.
+//!
+//! A [`Fetcher`] does exactly one exchange: no redirect is followed and nothing is tried again here, because both must pass
+//! through the frontier (scope, robots, pace). [`http::HttpFetcher`] is the real one; tests and simulations bring their own;
+//! a wrapper that adds a header or rewrites an answer is a `Fetcher` that holds a `Fetcher`.
+
+pub mod http;
+
+use std::future::Future;
+use std::time::Duration;
+
+use crate::request::Request;
+use crate::response::{FailureKind, Response};
+
+/// A request as it leaves: the crawl's request and what the wire needs on top of it.
+#[derive(Debug, Clone)]
+pub struct Outgoing {
+    /// What to ask.
+    pub request: Request,
+    /// Header fields beyond the request's own: validators, the crawl's configured headers.
+    pub headers: Vec<(String, String)>,
+    /// Bounds of this one exchange.
+    pub limits: Limits,
+}
+
+impl Outgoing {
+    /// A request with the default limits and no further headers.
+    #[must_use]
+    pub fn new(request: Request) -> Self {
+        Self {
+            request,
+            headers: Vec::new(),
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// Bounds of one exchange.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// To an open (and, for https, verified) connection. Default 10 s.
+    pub connect: Duration,
+    /// From sending the request to the head of the answer. Default 30 s.
+    pub first_byte: Duration,
+    /// Between two pieces of the body. Default 15 s.
+    pub between_bytes: Duration,
+    /// For everything together. Default 60 s.
+    pub total: Duration,
+    /// Decoded bytes of body that are kept; the rest is not read. Default 10 MiB.
+    pub body: u64,
+    /// Decoded bytes per wire byte, counted after the first MiB. Default 200.
+    pub ratio: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(10),
+            first_byte: Duration::from_secs(30),
+            between_bytes: Duration::from_secs(15),
+            total: Duration::from_secs(60),
+            body: 10 << 20,
+            ratio: 200,
+        }
+    }
+}
+
+/// Brings one answer.
+///
+/// Implementors write `async fn fetch`. The future is dropped when the crawl is stopped at once: nothing may depend on its end.
+///
+/// ```
+/// use crawl::fetch::{FetchError, Fetcher, Outgoing};
+/// use crawl::response::Response;
+///
+/// /// Answers every page with its own URL.
+/// struct Echo;
+///
+/// impl Fetcher for Echo {
+///     async fn fetch(&self, outgoing: Outgoing) -> Result<Response, FetchError> {
+///         let url = outgoing.request.url;
+///         let body = format!("<title>{}</title>", url);
+///         Ok(Response::of(url, http::StatusCode::OK, body))
+///     }
+/// }
+/// ```
+pub trait Fetcher: Send + Sync + 'static {
+    /// Sends the request once and reads the answer within its limits.
+    fn fetch(&self, outgoing: Outgoing) -> impl Future<Output = Result<Response, FetchError>> + Send;
+}
+
+/// Why no answer came. Never fatal to the run: it becomes an outcome of the URL.
+#[derive(Debug, thiserror::Error)]
+#[error("{kind}: {detail}")]
+pub struct FetchError {
+    /// What kind of failure it was.
+    pub kind: FailureKind,
+    /// The words of the layer below, without credentials.
+    pub detail: String,
+}
+
+impl FetchError {
+    /// A failure of this kind.
+    #[must_use]
+    pub fn new(kind: FailureKind, detail: impl Into<String>) -> Self {
+        Self {
+            kind,
+            detail: detail.into(),
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! A record that a spider yields, and the harvest of one page.
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::request::Request;
+use crate::url::CanonicalUrl;
+
+/// One record on its way to the sinks: named fields in the order they were set.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Item {
+    /// The page it was found on.
+    pub url: CanonicalUrl,
+    /// What kind of record it is, where a crawl yields several (`book`, `author`).
+    pub kind: Option<String>,
+    /// Field name to value.
+    pub fields: Map<String, Value>,
+}
+
+/// Items and links of one page, in the order in which they were found.
+#[derive(Debug, Default)]
+pub struct Harvest {
+    items: Vec<(Option<String>, Map<String, Value>)>,
+    follow: Vec<Request>,
+    problems: Vec<String>,
+}
+
+impl Harvest {
+    /// An empty harvest.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Yields a record. A value that is not a JSON object becomes the field `value`.
+    ///
+    /// # Errors
+    /// If `record` cannot be written as JSON.
+    pub fn item<T: Serialize>(&mut self, record: &T) -> Result<(), serde_json::Error> {
+        self.push(None, serde_json::to_value(record)?);
+        Ok(())
+    }
+
+    /// Yields a record of a named kind, for crawls with several kinds.
+    ///
+    /// # Errors
+    /// If `record` cannot be written as JSON.
+    pub fn item_of<T: Serialize>(&mut self, kind: &str, record: &T) -> Result<(), serde_json::Error> {
+        self.push(Some(kind.to_owned()), serde_json::to_value(record)?);
+        Ok(())
+    }
+
+    fn push(&mut self, kind: Option<String>, value: Value) {
+        let fields = match value {
+            Value::Object(fields) => fields,
+            other => Map::from_iter([("value".to_owned(), other)]),
+        };
+        self.items.push((kind, fields));
+    }
+
+    /// Asks for another page. Its depth is set by the engine; scope, robots and pace are kept there too.
+    pub fn follow(&mut self, request: Request) {
+        self.follow.push(request);
+    }
+
+    /// Notes something that was wrong with the page without failing it (a required field that is not there).
+    pub fn problem(&mut self, what: impl Into<String>) {
+        self.problems.push(what.into());
+    }
+
+    /// The records so far: kind and fields.
+    #[must_use]
+    pub fn items(&self) -> &[(Option<String>, Map<String, Value>)] {
+        &self.items
+    }
+
+    /// The requests so far.
+    #[must_use]
+    pub fn requests(&self) -> &[Request] {
+        &self.follow
+    }
+
+    /// What was wrong with the page, in words.
+    #[must_use]
+    pub fn problems(&self) -> &[String] {
+        &self.problems
+    }
+
+    /// Takes the harvest apart: items of `url`, requests, problems.
+    #[must_use]
+    pub fn into_parts(self, url: &CanonicalUrl) -> (Vec<Item>, Vec<Request>, Vec<String>) {
+        let items = self
+            .items
+            .into_iter()
+            .map(|(kind, fields)| Item {
+                url: url.clone(),
+                kind,
+                fields,
+            })
+            .collect();
+        (items, self.follow, self.problems)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_keeps_the_order_of_its_fields() {
+        let mut harvest = Harvest::new();
+        harvest.item(&serde_json::json!({"z": 1, "a": 2})).unwrap();
+        let names: Vec<_> = harvest.items()[0].1.keys().collect();
+        assert_eq!(names, ["z", "a"]);
+    }
+
+    #[test]
+    fn a_bare_value_becomes_the_field_value() {
+        let mut harvest = Harvest::new();
+        harvest.item(&"x").unwrap();
+        assert_eq!(harvest.items()[0].1["value"], "x");
+    }
+}

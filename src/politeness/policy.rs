@@ -1,0 +1,88 @@
+//! The numbers that a user sets: how long to wait, how often to try, how much at once.
+
+use std::time::Duration;
+
+/// Everything about pace that is configured rather than learned, for one host.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Policy {
+    /// Least time from the end of one answer to the start of the next request. Default 1 s.
+    pub delay: Duration,
+    /// Share of the delay that is added at random, 0 to 1; it only lengthens. Default 0.5.
+    pub jitter: f64,
+    /// Requests in flight to the host. Default 1.
+    pub max_concurrency: u32,
+    /// A Crawl-delay above this parks the host instead of being shortened. Default 300 s.
+    pub max_crawl_delay: Duration,
+    /// Waits after push-back.
+    pub backoff: Backoff,
+    /// Tries of one URL.
+    pub retry: Retry,
+    /// What a robots.txt answered with 401 or 403 means.
+    pub forbidden_robots: ForbiddenRobots,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            delay: Duration::from_secs(1),
+            jitter: 0.5,
+            max_concurrency: 1,
+            max_crawl_delay: Duration::from_secs(300),
+            backoff: Backoff::default(),
+            retry: Retry::default(),
+            forbidden_robots: ForbiddenRobots::Allow,
+        }
+    }
+}
+
+/// How long a host is left alone after it has pushed back; see [`Backoff::wait`].
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Backoff {
+    /// First wait without a word of the server. Default 5 s.
+    pub base: Duration,
+    /// Factor from one strike to the next. Default 2.
+    pub factor: f64,
+    /// Longest wait of our own. Default 15 min. A server's Retry-After is not cut by it.
+    pub cap: Duration,
+    /// A host that must wait longer than this is parked for the rest of the run. Default 10 min.
+    pub patience: Duration,
+}
+
+impl Default for Backoff {
+    fn default() -> Self {
+        Self {
+            base: Duration::from_secs(5),
+            factor: 2.0,
+            cap: Duration::from_secs(15 * 60),
+            patience: Duration::from_secs(10 * 60),
+        }
+    }
+}
+
+/// Tries of one URL that failed for its own reasons (5xx, timeout, reset). Throttled answers do not count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retry {
+    /// Tries in all. Default 3.
+    pub tries: u8,
+    /// Wait before the second try; doubles from there. Default 5 s.
+    pub base: Duration,
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        Self {
+            tries: 3,
+            base: Duration::from_secs(5),
+        }
+    }
+}
+
+/// What a robots.txt that answers 401 or 403 means (RFC 9309 2.3.1.3 says: no restrictions).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ForbiddenRobots {
+    /// As the RFC says: the site may be crawled.
+    #[default]
+    Allow,
+    /// More careful: nothing is fetched.
+    Deny,
+}

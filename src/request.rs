@@ -1,0 +1,245 @@
+//! A request as the crawl sees it: what to ask, which callback gets the answer, and where it stands in the queue.
+//!
+//! Plain data that survives a restart. What the *wire* needs on top (validators, limits) is added when it goes out.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::Method;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::time::Timestamp;
+use crate::url::{CanonicalUrl, Fingerprint, HostKey, Origin};
+
+/// One URL to visit, with everything that its spider wants to know again when the answer comes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    /// Where to.
+    pub url: CanonicalUrl,
+    /// GET unless said otherwise.
+    #[serde(with = "method_as_text")]
+    pub method: Method,
+    /// Headers of this request alone; those of the whole crawl come from its configuration.
+    pub headers: Vec<(String, String)>,
+    /// The body of a POST or PUT. Part of the request's identity.
+    pub body: Option<Bytes>,
+    /// Which callback of the spider gets the answer.
+    pub label: Option<Arc<str>>,
+    /// The spider's own data as JSON text; see [`Request::data`].
+    data: Option<Box<str>>,
+    /// Higher is asked earlier within a host. 0 unless said otherwise.
+    pub priority: i8,
+    /// Links from a seed; a redirect adds none.
+    pub depth: u32,
+    /// Redirects followed on the way here.
+    pub hops: u8,
+    /// Not asked before this moment.
+    pub not_before: Option<Timestamp>,
+    /// What is expected behind the URL.
+    pub kind: RequestKind,
+    /// Whether the seen-set is asked.
+    pub dedup: Dedup,
+    /// Index of the spider that asked for it, in the order of the crawl's spiders.
+    pub spider: u16,
+}
+
+/// What is expected behind a URL, and so who reads the answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum RequestKind {
+    /// A page for the spider.
+    #[default]
+    Page,
+    /// A sitemap or sitemap index: its locations are followed, the spider does not see it.
+    Sitemap,
+}
+
+/// Whether a request that was made before may be made again in the same round.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Dedup {
+    /// Asked once in a round, whoever links to it.
+    #[default]
+    Once,
+    /// Asked each time it is yielded (polling, login pages).
+    Never,
+}
+
+impl Request {
+    /// A GET of `url` with no label, no data, priority 0 and depth 0.
+    #[must_use]
+    pub fn get(url: CanonicalUrl) -> Self {
+        Self {
+            url,
+            method: Method::GET,
+            headers: Vec::new(),
+            body: None,
+            label: None,
+            data: None,
+            priority: 0,
+            depth: 0,
+            hops: 0,
+            not_before: None,
+            kind: RequestKind::Page,
+            dedup: Dedup::Once,
+            spider: 0,
+        }
+    }
+
+    /// A POST of `body` to `url`.
+    #[must_use]
+    pub fn post(url: CanonicalUrl, body: impl Into<Bytes>) -> Self {
+        Self {
+            method: Method::POST,
+            body: Some(body.into()),
+            ..Self::get(url)
+        }
+    }
+
+    /// Routes the answer to the callback of this name.
+    #[must_use]
+    pub fn label(mut self, label: impl Into<Arc<str>>) -> Self {
+        self.label = Some(label.into());
+        self
+    }
+
+    /// Adds a header to this request alone.
+    #[must_use]
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// Higher is asked earlier within a host.
+    #[must_use]
+    pub fn priority(mut self, priority: i8) -> Self {
+        self.priority = priority;
+        self
+    }
+
+    /// Keeps the request back until `moment`.
+    #[must_use]
+    pub fn not_before(mut self, moment: Timestamp) -> Self {
+        self.not_before = Some(moment);
+        self
+    }
+
+    /// Asks even if the same request was made before in this round.
+    #[must_use]
+    pub fn always(mut self) -> Self {
+        self.dedup = Dedup::Never;
+        self
+    }
+
+    /// Carries `data` to the callback; it survives a restart.
+    ///
+    /// # Errors
+    /// If `data` cannot be written as JSON (for example a map with keys that are not strings).
+    pub fn with_data<T: Serialize>(mut self, data: &T) -> Result<Self, serde_json::Error> {
+        self.data = Some(serde_json::to_string(data)?.into_boxed_str());
+        Ok(self)
+    }
+
+    /// The data that was given with [`Request::with_data`], read as `T`; `null` if there is none.
+    ///
+    /// # Errors
+    /// If the data has another shape than `T`.
+    pub fn data<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
+        serde_json::from_str(self.data.as_deref().unwrap_or("null"))
+    }
+
+    /// The key of the seen-set: method, canonical URL, body and spider.
+    ///
+    /// Two spiders of one process may visit the same page; the first spider's keys are those of a crawl with one.
+    #[must_use]
+    pub fn fingerprint(&self) -> Fingerprint {
+        let mut key = Fingerprint::hasher();
+        if self.method != Method::GET {
+            key.update(self.method.as_str().as_bytes());
+            key.update(b" ");
+        }
+        key.update(self.url.as_str().as_bytes());
+        if let Some(body) = &self.body {
+            key.update(b"\0");
+            key.update(body);
+        }
+        if self.spider > 0 {
+            key.update(b"\0spider");
+            key.update(&self.spider.to_le_bytes());
+        }
+        Fingerprint::from_hasher(&key)
+    }
+
+    /// The politeness unit it belongs to.
+    #[must_use]
+    pub fn host(&self) -> HostKey {
+        self.url.host_key()
+    }
+
+    /// Scheme, host and port: the unit of robots.txt, cookies and credentials.
+    #[must_use]
+    pub fn origin(&self) -> Origin {
+        self.url.origin()
+    }
+}
+
+mod method_as_text {
+    use http::Method;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub fn serialize<S: Serializer>(method: &Method, out: S) -> Result<S::Ok, S::Error> {
+        out.serialize_str(method.as_str())
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(input: D) -> Result<Method, D::Error> {
+        let text = String::deserialize(input)?;
+        Method::from_bytes(text.as_bytes()).map_err(D::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url(text: &str) -> CanonicalUrl {
+        CanonicalUrl::parse(text).unwrap()
+    }
+
+    #[test]
+    fn method_and_body_are_part_of_the_identity() {
+        let get = Request::get(url("http://a.example/x"));
+        let post = Request::post(url("http://a.example/x"), "q=1");
+        let other = Request::post(url("http://a.example/x"), "q=2");
+        assert_ne!(get.fingerprint(), post.fingerprint());
+        assert_ne!(post.fingerprint(), other.fingerprint());
+        assert_eq!(
+            post.fingerprint(),
+            Request::post(url("http://a.example/x"), "q=1")
+                .label("b")
+                .fingerprint()
+        );
+    }
+
+    #[test]
+    fn data_comes_back_as_the_type_it_was() {
+        let request = Request::get(url("http://a.example/"))
+            .with_data(&vec![1, 2, 3])
+            .unwrap();
+        assert_eq!(request.data::<Vec<u8>>().unwrap(), [1, 2, 3]);
+        assert_eq!(
+            Request::get(url("http://a.example/"))
+                .data::<Option<u8>>()
+                .unwrap(),
+            None
+        );
+    }
+
+    #[test]
+    fn it_survives_the_codec() {
+        let request = Request::post(url("https://a.example/p?q=1"), "body")
+            .label("book")
+            .priority(-3);
+        let request = request.with_data(&("page", 7)).unwrap();
+        let bytes = postcard::to_stdvec(&request).unwrap();
+        assert_eq!(postcard::from_bytes::<Request>(&bytes).unwrap(), request);
+    }
+}

@@ -1,0 +1,138 @@
+//! What came back: a response, or the kind of failure that stood in its place.
+
+use std::fmt;
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
+use serde::{Deserialize, Serialize};
+
+use crate::time::Timestamp;
+use crate::url::CanonicalUrl;
+
+/// An answer as it was received, its body decoded (gzip, br, zstd) and cut at the limit.
+#[derive(Debug, Clone)]
+pub struct Response {
+    /// The URL that was asked.
+    pub url: CanonicalUrl,
+    /// The status line's code.
+    pub status: StatusCode,
+    /// All header fields as received.
+    pub headers: HeaderMap,
+    /// The decoded body; empty for 304 and HEAD.
+    pub body: Bytes,
+    /// Why the body is not whole, if it is not.
+    pub truncated: Option<Truncation>,
+    /// Bytes of body on the wire, before decoding.
+    pub wire_bytes: u64,
+    /// The address that answered.
+    pub remote_addr: Option<SocketAddr>,
+    /// When the request left.
+    pub started: Timestamp,
+    /// When the head of the answer had arrived.
+    pub first_byte: Timestamp,
+    /// When the last byte of the body had been read. Politeness delays count from here.
+    pub ended: Timestamp,
+}
+
+impl Response {
+    /// A header's value as text, if it is there and readable.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// A response for tests and simulations: status and body, no headers, no time passed.
+    #[must_use]
+    pub fn of(url: CanonicalUrl, status: StatusCode, body: impl Into<Bytes>) -> Self {
+        let body = body.into();
+        Self {
+            url,
+            status,
+            headers: HeaderMap::new(),
+            wire_bytes: body.len() as u64,
+            body,
+            truncated: None,
+            remote_addr: None,
+            started: Timestamp::ZERO,
+            first_byte: Timestamp::ZERO,
+            ended: Timestamp::ZERO,
+        }
+    }
+}
+
+/// Why a body is not whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Truncation {
+    /// It reached the limit on decoded bytes.
+    Length,
+    /// It unpacked to more than the allowed multiple of its wire size.
+    Ratio,
+    /// The total time was up.
+    Time,
+    /// The connection ended before the body did.
+    Disconnect,
+    /// The content coding could not be undone to its end.
+    Coding,
+}
+
+/// Why no answer came. Each kind is told apart because each has another cure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FailureKind {
+    /// The name has no address.
+    Dns,
+    /// The address is private, loopback or otherwise not allowed by `[net] allow`. Never retried.
+    Address,
+    /// Nothing listens, or the network has no way there.
+    Connect,
+    /// No connection in time.
+    ConnectTimeout,
+    /// The certificate is not valid for this host, or the handshake failed. Never ignored.
+    Tls,
+    /// No head of an answer in time.
+    ResponseTimeout,
+    /// The body stalled, dripped or ran over the total time.
+    BodyTimeout,
+    /// The connection was reset or closed in the middle of the answer.
+    Reset,
+    /// What came is not HTTP, or its head is over the limits.
+    Protocol,
+    /// The request could not be built (a header value with a line break, for example). Never retried.
+    Request,
+}
+
+impl FailureKind {
+    /// Whether asking again later can help.
+    #[must_use]
+    pub const fn is_transient(self) -> bool {
+        !matches!(self, Self::Address | Self::Request)
+    }
+
+    /// Whether it says something about the host as a whole rather than about one page.
+    #[must_use]
+    pub const fn accuses_host(self) -> bool {
+        matches!(
+            self,
+            Self::Dns | Self::Connect | Self::ConnectTimeout | Self::Tls | Self::ResponseTimeout
+        )
+    }
+}
+
+impl fmt::Display for FailureKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Dns => "name not found",
+            Self::Address => "address not allowed",
+            Self::Connect => "connection refused",
+            Self::ConnectTimeout => "connection timed out",
+            Self::Tls => "TLS failed",
+            Self::ResponseTimeout => "no answer in time",
+            Self::BodyTimeout => "body too slow",
+            Self::Reset => "connection lost",
+            Self::Protocol => "not valid HTTP",
+            Self::Request => "request not valid",
+        })
+    }
+}

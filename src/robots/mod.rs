@@ -1,0 +1,3 @@
+//! robots.txt.
+mod record;
+pub use record::{RobotsAnswer, RobotsRecord};

@@ -1,0 +1,39 @@
+//! What is remembered of one origin's robots.txt between runs.
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::time::Timestamp;
+
+/// The last word about an origin's robots.txt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RobotsRecord {
+    /// When it came.
+    pub fetched_at: Timestamp,
+    /// Asked again before the next page after this moment (RFC 9309 2.4: at most 24 h later).
+    pub expires_at: Timestamp,
+    /// What it was.
+    pub answer: RobotsAnswer,
+    /// ETag and Last-Modified of the answer, for asking again.
+    pub validators: Vec<(String, String)>,
+}
+
+/// What a robots.txt came to (RFC 9309 2.3.1).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RobotsAnswer {
+    /// The file's text, cut at the size limit.
+    Text(Bytes),
+    /// There is none (4xx): everything is allowed.
+    AllowAll,
+    /// Refused (401, 403) and configured to mean that nothing is allowed.
+    DenyAll,
+    /// 5xx or no answer: nothing may be fetched until it is asked again at `retry_at`.
+    Unreachable {
+        /// Tries so far.
+        tries: u32,
+        /// Not asked again before.
+        retry_at: Timestamp,
+        /// Why, in words.
+        reason: String,
+    },
+}

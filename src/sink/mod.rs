@@ -1,0 +1,106 @@
+//! Where items go.
+//!
+//! A sink is written by one thread only and can be cut back: after a crash the store knows up to which [`Position`] its
+//! output was committed, and [`Sink::rewind`] drops what was written after that. So an item is in the output exactly once,
+//! also after kill -9.
+
+pub mod csv;
+pub mod jsonl;
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::item::Item;
+
+/// How far a sink's output reaches: a byte offset, a row number, whatever the sink can cut back to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Position(pub u64);
+
+/// Takes items.
+///
+/// The engine calls `rewind` once before the first `write`: with the committed position if a crawl is continued, with
+/// `Position(0)` if a round begins. It calls `flush` before every commit of its state and stores the position with it.
+///
+/// ```
+/// use crawl::item::Item;
+/// use crawl::sink::{Position, Sink, SinkError};
+///
+/// /// Counts items and keeps nothing.
+/// #[derive(Default)]
+/// struct Count(u64);
+///
+/// impl Sink for Count {
+///     fn name(&self) -> &str {
+///         "count"
+///     }
+///     fn write(&mut self, _item: &Item) -> Result<(), SinkError> {
+///         self.0 += 1;
+///         Ok(())
+///     }
+///     fn flush(&mut self) -> Result<Position, SinkError> {
+///         Ok(Position(self.0))
+///     }
+///     fn rewind(&mut self, to: Position) -> Result<(), SinkError> {
+///         self.0 = to.0;
+///         Ok(())
+///     }
+/// }
+/// ```
+pub trait Sink: Send + 'static {
+    /// A name that stays the same between runs: its position is stored under it.
+    fn name(&self) -> &str;
+
+    /// Takes one item. It may be buffered until [`Sink::flush`].
+    ///
+    /// # Errors
+    /// If the output cannot be written; the run stops without losing the page.
+    fn write(&mut self, item: &Item) -> Result<(), SinkError>;
+
+    /// Hands everything to the operating system and tells how far the output reaches now.
+    ///
+    /// # Errors
+    /// As for [`Sink::write`].
+    fn flush(&mut self) -> Result<Position, SinkError>;
+
+    /// Drops everything after `to`.
+    ///
+    /// # Errors
+    /// If the output is shorter than `to` (somebody changed it) or cannot be cut.
+    fn rewind(&mut self, to: Position) -> Result<(), SinkError>;
+}
+
+/// Why an item could not be written. Fatal to the run, which stays resumable.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SinkError {
+    /// The file system refused.
+    #[error("cannot write items to `{}`: {source}", .path.display())]
+    Io {
+        /// The output file.
+        path: PathBuf,
+        /// What the file system said.
+        source: std::io::Error,
+    },
+    /// The output is not what the state says it should be.
+    #[error("`{}` is shorter than at the last run ({found} of {expected} bytes): restore it, or start over with --fresh", .path.display())]
+    Shortened {
+        /// The output file.
+        path: PathBuf,
+        /// Bytes that were committed.
+        expected: u64,
+        /// Bytes that are there.
+        found: u64,
+    },
+    /// An item that this format cannot hold.
+    #[error("item of {url} does not fit `{sink}`: {reason}")]
+    Item {
+        /// The sink's name.
+        sink: String,
+        /// The page of the item.
+        url: String,
+        /// What does not fit.
+        reason: String,
+    },
+}

@@ -1,0 +1,228 @@
+//! The crawl's durable state: queues, seen-set, hosts, robots.txt verdicts, sink positions.
+//!
+//! One owner, the writer, changes it, and only in whole batches: what is not in a committed [`Batch`] did not happen. A page
+//! that was fetched but whose batch was not committed is fetched again after a crash; its items are cut off the output by the
+//! committed sink positions. So a crash may fetch twice, but it never loses a URL and never doubles an item.
+
+pub mod cache;
+pub mod codec;
+pub mod disk;
+pub mod memory;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::politeness::HostState;
+use crate::request::Request;
+use crate::robots::RobotsRecord;
+use crate::sink::Position;
+use crate::time::Timestamp;
+use crate::url::{HostKey, Origin};
+
+/// The place of a request in its origin's queue: lower comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct QueueKey {
+    /// 127 minus the priority, so that a higher priority sorts first.
+    pub band: u8,
+    /// Counts up over the whole crawl: first in, first out.
+    pub seq: u64,
+}
+
+impl QueueKey {
+    /// The key of a request of this priority that came as number `seq`.
+    #[must_use]
+    pub fn new(priority: i8, seq: u64) -> Self {
+        Self {
+            band: (127 - i16::from(priority)) as u8,
+            seq,
+        }
+    }
+}
+
+/// A request that waits in a queue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pending {
+    /// Its place.
+    pub key: QueueKey,
+    /// Tries that failed for the URL's own reasons.
+    pub tries: u8,
+    /// What to ask. `not_before` holds the time of the next try after a failure.
+    pub request: Request,
+}
+
+/// One atomic step.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// Requests found: those that the seen-set does not know enter the queues (those with `Dedup::Never` always do).
+    pub links: Vec<Request>,
+    /// Requests that are settled for good and leave their queue.
+    pub done: Vec<(Origin, QueueKey)>,
+    /// Requests that stay, with new tries and `not_before`; written over the entry of the same key.
+    pub retry: Vec<(Origin, Pending)>,
+    /// Hosts whose state changed.
+    pub hosts: Vec<(HostKey, HostState)>,
+    /// Origins whose robots.txt was asked.
+    pub robots: Vec<(Origin, RobotsRecord)>,
+    /// How far each sink's output reaches.
+    pub sinks: Vec<(String, Position)>,
+    /// URLs that were given up, for the failed list.
+    pub failed: Vec<FailedRecord>,
+    /// The run's own record, if it changed.
+    pub run: Option<RunRecord>,
+}
+
+/// What a commit brought.
+#[derive(Debug, Default)]
+pub struct Committed {
+    /// The links that were not seen before, with their places, in the order of the batch.
+    pub fresh: Vec<Pending>,
+    /// Links that were known.
+    pub known: u64,
+}
+
+/// A URL that was given up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailedRecord {
+    /// The request, to be made again by `retry-failed`.
+    pub request: Request,
+    /// When it was given up.
+    pub at: Timestamp,
+    /// Class of the failure, as in the report (`server-error`, `unreachable`, `robots` …).
+    pub class: String,
+    /// The last status, if there was an answer.
+    pub status: Option<u16>,
+    /// In words.
+    pub reason: String,
+}
+
+/// What a state directory knows about its crawl.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunRecord {
+    /// 1 for the first round, counted up each time a finished crawl is started again.
+    pub round: u32,
+    /// When the round began.
+    pub started: Timestamp,
+    /// When it was complete; `None` while something is left to do.
+    pub completed: Option<Timestamp>,
+    /// The crawler file's effective values, key to value, to explain what changed between runs.
+    pub plan: BTreeMap<String, String>,
+    /// Counts of the round over all its runs: pages, items, bytes, and every outcome class by its name.
+    pub totals: BTreeMap<String, u64>,
+}
+
+/// What is there when a state is opened.
+#[derive(Debug, Default)]
+pub struct Recovered {
+    /// `None` if the state is new.
+    pub run: Option<RunRecord>,
+    /// All hosts with a state.
+    pub hosts: Vec<(HostKey, HostState)>,
+    /// All robots.txt verdicts.
+    pub robots: Vec<(Origin, RobotsRecord)>,
+    /// Origins with waiting requests, and how many.
+    pub queues: Vec<(Origin, u64)>,
+    /// Committed positions of the sinks.
+    pub sinks: Vec<(String, Position)>,
+}
+
+/// Keeps the crawl's state.
+///
+/// One owner: the writer. Calls block; they never run on the async threads.
+///
+/// ```
+/// use crawl::request::Request;
+/// use crawl::store::{Batch, Store, memory::MemoryStore};
+/// use crawl::url::CanonicalUrl;
+///
+/// let mut store = MemoryStore::default();
+/// let home = Request::get(CanonicalUrl::parse("https://example.com/").unwrap());
+/// let batch = || Batch { links: vec![home.clone()], ..Batch::default() };
+/// assert_eq!(store.commit(batch()).unwrap().fresh.len(), 1);
+/// assert_eq!(store.commit(batch()).unwrap().fresh.len(), 0); // seen before
+/// assert_eq!(store.pending(&home.origin(), None, 10).unwrap().len(), 1);
+/// ```
+pub trait Store: Send + 'static {
+    /// Reads what is there. Called once, before anything else.
+    ///
+    /// # Errors
+    /// If the state is damaged or of another version.
+    fn recover(&mut self) -> Result<Recovered, StoreError>;
+
+    /// The first `limit` waiting requests of an origin behind `after`, in queue order.
+    ///
+    /// # Errors
+    /// If the state cannot be read.
+    fn pending(
+        &mut self,
+        origin: &Origin,
+        after: Option<QueueKey>,
+        limit: usize,
+    ) -> Result<Vec<Pending>, StoreError>;
+
+    /// Does everything in `batch`, or nothing of it.
+    ///
+    /// # Errors
+    /// If the state cannot be written; nothing of the batch has happened then.
+    fn commit(&mut self, batch: Batch) -> Result<Committed, StoreError>;
+
+    /// Begins a new round: empties seen-set, queues and the failed list, and keeps hosts and robots.txt verdicts, whose
+    /// waits hold across rounds.
+    ///
+    /// # Errors
+    /// As for [`Store::commit`].
+    fn begin_round(&mut self, run: RunRecord) -> Result<(), StoreError>;
+
+    /// The URLs given up in this round.
+    ///
+    /// # Errors
+    /// If the state cannot be read.
+    fn failed(&mut self) -> Result<Vec<FailedRecord>, StoreError>;
+
+    /// Makes what was committed survive a power cut too. Called about once a second and at the end.
+    ///
+    /// # Errors
+    /// As for [`Store::commit`].
+    fn sync(&mut self) -> Result<(), StoreError>;
+}
+
+/// Why the crawl's state could not be read or written. Always fatal to the run, which stays resumable.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// Another process holds the state directory.
+    #[error("state directory `{}` is in use by another crawl (process {pid}): wait for it, stop it, or give another --state", .path.display())]
+    InUse {
+        /// The directory.
+        path: PathBuf,
+        /// The holder's process id, as it wrote it down.
+        pid: String,
+    },
+    /// The state was written by another version.
+    #[error("state in `{}` has format {found}, this program reads {expected}: finish it with the version that began it, or remove the directory", .path.display())]
+    Version {
+        /// The directory.
+        path: PathBuf,
+        /// Format found.
+        found: String,
+        /// Format that this program reads and writes.
+        expected: u32,
+    },
+    /// What is there cannot be read.
+    #[error("state in `{}` is damaged ({reason}): restore it from a copy, or remove the directory to start over", .path.display())]
+    Damaged {
+        /// The directory or file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The file system refused (disk full, no rights).
+    #[error("cannot use the state in `{}`: {reason}", .path.display())]
+    Io {
+        /// The directory or file.
+        path: PathBuf,
+        /// What the file system or the database said.
+        reason: String,
+    },
+}
