@@ -36,22 +36,10 @@ pub struct Request {
     pub hops: u8,
     /// Not asked before this moment.
     pub not_before: Option<Timestamp>,
-    /// What is expected behind the URL.
-    pub kind: RequestKind,
     /// Whether the seen-set is asked.
     pub dedup: Dedup,
     /// Index of the spider that asked for it, in the order of the crawl's spiders.
     pub spider: u16,
-}
-
-/// What is expected behind a URL, and so who reads the answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub enum RequestKind {
-    /// A page for the spider.
-    #[default]
-    Page,
-    /// A sitemap or sitemap index: its locations are followed, the spider does not see it.
-    Sitemap,
 }
 
 /// Whether a request that was made before may be made again in the same round.
@@ -79,7 +67,6 @@ impl Request {
             depth: 0,
             hops: 0,
             not_before: None,
-            kind: RequestKind::Page,
             dedup: Dedup::Once,
             spider: 0,
         }

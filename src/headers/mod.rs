@@ -1,1 +1,2 @@
 //! Pure readers of single header fields.
+pub mod retry_after;

@@ -17,6 +17,8 @@ pub struct Policy {
     pub backoff: Backoff,
     /// Tries of one URL.
     pub retry: Retry,
+    /// Tries of an unreachable robots.txt in one run, after which the host is left for a later run. Default 3.
+    pub robots_tries: u32,
     /// What a robots.txt answered with 401 or 403 means.
     pub forbidden_robots: ForbiddenRobots,
 }
@@ -30,6 +32,7 @@ impl Default for Policy {
             max_crawl_delay: Duration::from_secs(300),
             backoff: Backoff::default(),
             retry: Retry::default(),
+            robots_tries: 3,
             forbidden_robots: ForbiddenRobots::Allow,
         }
     }
@@ -44,7 +47,7 @@ pub struct Backoff {
     pub factor: f64,
     /// Longest wait of our own. Default 15 min. A server's Retry-After is not cut by it.
     pub cap: Duration,
-    /// A host that must wait longer than this is parked for the rest of the run. Default 10 min.
+    /// Longest wait that a run sits through with nothing else to do; a host that must wait longer is parked. Default 60 s.
     pub patience: Duration,
 }
 
@@ -54,7 +57,7 @@ impl Default for Backoff {
             base: Duration::from_secs(5),
             factor: 2.0,
             cap: Duration::from_secs(15 * 60),
-            patience: Duration::from_secs(10 * 60),
+            patience: Duration::from_secs(60),
         }
     }
 }

@@ -48,6 +48,8 @@ pub struct Pending {
     pub key: QueueKey,
     /// Tries that failed for the URL's own reasons.
     pub tries: u8,
+    /// Times the host refused it (429, 503): these do not use up its tries.
+    pub refusals: u8,
     /// What to ask. `not_before` holds the time of the next try after a failure.
     pub request: Request,
 }
