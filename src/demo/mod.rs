@@ -1,7 +1,8 @@
 //! The built-in demo site: a bookshop of invented books that the crawler serves itself, over real HTTP on a loopback port.
 //!
 //! With it a newcomer sees a whole crawl without internet, and tests and examples have a real server to talk to. Besides its
-//! books ([`books`] of all [`pages`]) the shop has the troubles that a crawler meets outside:
+//! books ([`books`](crate::demo::books()) of all [`pages`](crate::demo::pages())) the shop has the troubles that a crawler
+//! meets outside:
 //!
 //! | path | what it does |
 //! |---|---|

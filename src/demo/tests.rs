@@ -154,3 +154,24 @@ async fn noise_ends_its_own_connection_only() {
             .starts_with("HTTP/1.1 200 ")
     );
 }
+
+#[test]
+fn the_log_forgets_the_oldest_requests_and_clips_long_ones() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap();
+    let _entered = runtime.enter();
+    let desk = Desk::open(SocketAddr::from((Ipv4Addr::LOCALHOST, 1)));
+    let ask = |path: &str| desk.answer(&Request::get(path).body(()).unwrap());
+    ask("/first");
+    for _ in 1..LOG_LENGTH {
+        ask("/style.css");
+    }
+    assert_eq!(desk.book().log[0].path, "/first");
+    ask(&format!("/{}", "x".repeat(5000)));
+    let book = desk.book();
+    assert_eq!(book.log.len(), LOG_LENGTH);
+    assert_eq!(book.log[0].path, "/style.css");
+    assert_eq!(book.log[LOG_LENGTH - 1].path.len(), LOGGED_BYTES);
+}
