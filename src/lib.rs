@@ -1,7 +1,9 @@
 //! A polite web crawler.
 pub mod address;
+pub mod demo;
 pub mod extract;
 pub mod fetch;
+pub mod frontier;
 pub mod headers;
 pub mod item;
 pub mod page;

@@ -39,7 +39,7 @@ pub struct HostState {
 
 /// Whether a host is well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", tag = "name")]
+#[serde(rename_all = "kebab-case")]
 pub enum Phase {
     /// Nothing speaks against the next request but its delay.
     #[default]

@@ -11,5 +11,5 @@ mod verdict;
 
 pub use host::{Host, HostState, Phase, Reaction};
 pub use outcome::{Class, Outcome};
-pub use policy::{Backoff, ForbiddenRobots, Policy, Retry};
+pub use policy::{Backoff, Policy, Retry};
 pub use verdict::{History, Verdict};

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::robots::ForbiddenPolicy;
+
 /// Everything about pace that is configured rather than learned, for one host.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Policy {
@@ -20,7 +22,7 @@ pub struct Policy {
     /// Tries of an unreachable robots.txt in one run, after which the host is left for a later run. Default 3.
     pub robots_tries: u32,
     /// What a robots.txt answered with 401 or 403 means.
-    pub forbidden_robots: ForbiddenRobots,
+    pub forbidden_robots: ForbiddenPolicy,
 }
 
 impl Default for Policy {
@@ -33,7 +35,7 @@ impl Default for Policy {
             backoff: Backoff::default(),
             retry: Retry::default(),
             robots_tries: 3,
-            forbidden_robots: ForbiddenRobots::Allow,
+            forbidden_robots: ForbiddenPolicy::Allow,
         }
     }
 }
@@ -78,14 +80,4 @@ impl Default for Retry {
             base: Duration::from_secs(5),
         }
     }
-}
-
-/// What a robots.txt that answers 401 or 403 means (RFC 9309 2.3.1.3 says: no restrictions).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum ForbiddenRobots {
-    /// As the RFC says: the site may be crawled.
-    #[default]
-    Allow,
-    /// More careful: nothing is fetched.
-    Deny,
 }
