@@ -76,10 +76,7 @@ fn base64(encoded: &str) -> Vec<u8> {
 }
 
 fn rules(body: &[u8], agent: &str) -> RobotsRules {
-    match ProductToken::parse(agent) {
-        Ok(token) => RobotsRules::parse(body, &token),
-        Err(_) => RobotsRules::parse_for_unnamed(body),
-    }
+    RobotsRules::parse_for_name(body, agent)
 }
 
 /// Google's tests also ask about texts that are no URLs; those have the path `/`.

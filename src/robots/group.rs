@@ -8,7 +8,7 @@
 use super::extension::{self, RequestRate, VisitTime};
 use super::pattern;
 use super::reader::{Key, Record};
-use super::token::ProductToken;
+use super::token::Agent;
 use std::time::Duration;
 
 /// Sitemaps that are kept of one file.
@@ -53,12 +53,9 @@ pub(super) struct File {
     pub clean_params: Vec<String>,
 }
 
-/// Reads the records for one agent, or for an agent that no line can name.
-pub(super) fn file_for<'a>(records: impl Iterator<Item = Record<'a>>, agent: Option<&ProductToken>) -> File {
-    let mut reading = Reading {
-        agent,
-        ..Reading::default()
-    };
+/// Reads the records for one agent.
+pub(super) fn file_for<'a>(records: impl Iterator<Item = Record<'a>>, agent: Agent<'_>) -> File {
+    let mut reading = Reading::of(agent);
     for record in records {
         reading.take(record);
     }
@@ -99,9 +96,8 @@ impl Run {
     }
 }
 
-#[derive(Default)]
 struct Reading<'a> {
-    agent: Option<&'a ProductToken>,
+    agent: Agent<'a>,
     named: Option<Group>,
     everyone: Group,
     file: File,
@@ -111,7 +107,18 @@ struct Reading<'a> {
     wishes: Run,
 }
 
-impl Reading<'_> {
+impl<'a> Reading<'a> {
+    fn of(agent: Agent<'a>) -> Self {
+        Self {
+            agent,
+            named: None,
+            everyone: Group::default(),
+            file: File::default(),
+            rules: Run::default(),
+            wishes: Run::default(),
+        }
+    }
+
     fn take(&mut self, Record { line, key, value }: Record<'_>) {
         match key {
             Key::UserAgent => return self.address(value),
@@ -139,7 +146,7 @@ impl Reading<'_> {
         match value {
             [b'*'] => Addressee::Everyone,
             [b'*', next, ..] if next.is_ascii_whitespace() => Addressee::Everyone,
-            _ if self.agent.is_some_and(|agent| agent.is_named_by(value)) => Addressee::Us,
+            _ if self.agent.is_named_by(value) => Addressee::Us,
             _ => Addressee::Others,
         }
     }

@@ -7,16 +7,19 @@
 //! # How the crate `texting_robots` is used
 //! It decides (matching, the longest rule first, allow on a tie) and reads nothing that a site wrote. Reading lines, choosing
 //! groups and percent-encoding are done here, as it deviates from RFC 9309 in each. It gets one group for `*` in the
-//! common form of [`pattern`], without a `$`: the end of a path is a character like any other there. That keeps it away
+//! common form of `pattern.rs`, without a `$`: the end of a path is a character like any other there. That keeps it away
 //! from its regular expressions, whose size limit would fail a whole file and whose cost a hostile file could choose.
-//! A file with more rules and stars than [`PREPARED_WORK`] is decided by [`pattern::matches`] alone, rule by rule from the longest,
+//! A file with more rules and stars than `PREPARED_WORK` is decided by `pattern::matches` alone, rule by rule from the longest,
 //! which is as exact and has no cost per rule beyond a search.
 //!
 //! # Deviations from Google's parser
-//! - `%62%61%7A` in a rule matches `baz` (RFC 9309 section 2.2.2).
+//! - `%62%61%7A` in a rule matches `baz` (RFC 9309 section 2.2.2), and a raw `*`, `$` or `'` in a URL counts as its
+//!   `%XX` (section 2.2.3), so `/*%` covers it.
 //! - An `Allow` for `/dir/index.html` says nothing about `/dir/`.
 //! - A raw character outside ASCII in a URL is percent-encoded before it is compared, as the URL standard does.
-//! - UTF-16 with a byte order mark is read; a NUL ends a line, not the reading of it; `Disallow /a:b` is a rule for `/a:b`.
+//! - Nothing that begins after [`MAX_BYTES`] is read.
+//! - UTF-16 with a byte order mark is read; a NUL ends a line, not the reading of it; `Disallow /a:b` is a rule for
+//!   `/a:b`.
 
 mod access;
 mod extension;
@@ -39,6 +42,7 @@ use std::cmp::Reverse;
 use std::sync::Arc;
 use std::time::Duration;
 use texting_robots::Robot;
+use token::Agent;
 use url::{Position, Url};
 
 /// Lines that begin within so many octets are parsed: the 500 KiB of RFC 9309 section 2.5. A line is never cut in two there,
@@ -91,16 +95,22 @@ impl RobotsRules {
     /// Reads a body for the crawler of that name. Never fails: what cannot be read is ignored (RFC 9309 section 2.3.1.5).
     #[must_use]
     pub fn parse(body: &[u8], agent: &ProductToken) -> Self {
-        Self::parse_for(body, Some(agent))
+        Self::parse_for(body, Agent::Token(agent))
     }
 
-    /// Reads a body for a crawler that has no valid name: only the groups for `*` apply to it.
+    /// Reads a body for a crawler of any name, for questions about others. What follows a slash in the name is ignored;
+    /// a name that is no [`ProductToken`] then is addressed by lines that hold the whole of it, which one with white
+    /// space in it never is: it belongs to `*`.
     #[must_use]
-    pub fn parse_for_unnamed(body: &[u8]) -> Self {
-        Self::parse_for(body, None)
+    pub fn parse_for_name(body: &[u8], name: &str) -> Self {
+        let name = name.split('/').next().unwrap_or_default();
+        match ProductToken::parse(name) {
+            Ok(token) => Self::parse(body, &token),
+            Err(_) => Self::parse_for(body, Agent::Name(name)),
+        }
     }
 
-    fn parse_for(body: &[u8], agent: Option<&ProductToken>) -> Self {
+    fn parse_for(body: &[u8], agent: Agent<'_>) -> Self {
         let text = reader::decode(body);
         let mut file = group::file_for(reader::records(&text, MAX_BYTES), agent);
         file.group
@@ -146,26 +156,38 @@ impl RobotsRules {
             };
         }
         let path = path_of(url);
-        let allowed = self.decide(&path);
+        let (allowed, rule) = match &self.0.judge {
+            Judge::Closed => (false, None),
+            Judge::Prepared(robot) => self.explained(robot.allowed(&path), &path),
+            Judge::InOrder => {
+                let rule = first_match(&self.0.file.group.rules, &path);
+                (is_allowed_by(rule), rule)
+            }
+        };
+        RobotsVerdict {
+            allowed,
+            rule: rule.map(MatchedRule::of),
+        }
+    }
+
+    /// The most specific matching rule of the kind that won.
+    fn explained(&self, allowed: bool, path: &str) -> (bool, Option<&Rule>) {
         let effect = if allowed { Effect::Allow } else { Effect::Disallow };
-        let mut rules = self
+        let rules = self
             .0
             .file
             .group
             .rules
             .iter()
             .filter(|rule| rule.effect == effect);
-        let rule = rules
-            .find(|rule| pattern::matches(&rule.pattern, &path))
-            .map(MatchedRule::of);
-        RobotsVerdict { allowed, rule }
+        (allowed, first_match(rules, path))
     }
 
     fn decide(&self, path: &str) -> bool {
         match &self.0.judge {
             Judge::Closed => false,
             Judge::Prepared(robot) => robot.allowed(path),
-            Judge::InOrder => allowed_in_order(&self.0.file.group.rules, path),
+            Judge::InOrder => is_allowed_by(first_match(&self.0.file.group.rules, path)),
         }
     }
 
@@ -247,8 +269,14 @@ fn path_of(url: &Url) -> String {
     pattern::normal_path(&url[Position::BeforePath..Position::AfterQuery])
 }
 
-fn allowed_in_order(rules: &[Rule], path: &str) -> bool {
-    let decisive = rules.iter().find(|rule| pattern::matches(&rule.pattern, path));
+/// Of rules in order of precedence the one that decides.
+fn first_match<'a>(rules: impl IntoIterator<Item = &'a Rule>, path: &str) -> Option<&'a Rule> {
+    rules
+        .into_iter()
+        .find(|rule| pattern::matches(&rule.pattern, path))
+}
+
+fn is_allowed_by(decisive: Option<&Rule>) -> bool {
     decisive.is_none_or(|rule| rule.effect == Effect::Allow)
 }
 

@@ -65,6 +65,29 @@ impl ProductToken {
     }
 }
 
+/// For whom a file is read.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Agent<'a> {
+    /// A crawler with a valid token.
+    Token(&'a ProductToken),
+    /// A crawler whose name is no valid token, without what follows a slash.
+    Name(&'a str),
+}
+
+impl Agent<'_> {
+    /// Whether the value of a `User-agent` line addresses the agent by name. A name that is no token is compared whole
+    /// with what stands before a slash or white space.
+    pub(super) fn is_named_by(self, value: &[u8]) -> bool {
+        let name = match self {
+            Self::Token(token) => return token.is_named_by(value),
+            Self::Name(name) => name.as_bytes(),
+        };
+        let is_end = |octet: &u8| *octet == b'/' || octet.is_ascii_whitespace();
+        let end = value.iter().position(is_end).unwrap_or(value.len());
+        !name.is_empty() && value[..end].eq_ignore_ascii_case(name)
+    }
+}
+
 fn is_token_octet(octet: u8) -> bool {
     octet.is_ascii_alphabetic() || octet == b'-' || octet == b'_'
 }
@@ -140,5 +163,16 @@ mod tests {
         ] {
             assert!(!token.is_named_by(value.as_bytes()), "{value}");
         }
+    }
+
+    #[test]
+    fn a_name_that_is_no_token_is_compared_whole() {
+        for value in ["Rule1Bot", "rule1bot/2.0", "RULE1BOT beta"] {
+            assert!(Agent::Name("Rule1Bot").is_named_by(value.as_bytes()), "{value}");
+        }
+        for value in ["", "Rule", "Rule1", "Rule1Bots", "Rule2Bot"] {
+            assert!(!Agent::Name("Rule1Bot").is_named_by(value.as_bytes()), "{value}");
+        }
+        assert!(!Agent::Name("Foo Bar").is_named_by(b"Foo Bar") && !Agent::Name("").is_named_by(b""));
     }
 }
