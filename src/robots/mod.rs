@@ -1,8 +1,8 @@
 //! robots.txt (RFC 9309): what a host asks crawlers to leave alone, and how fast they may be.
 //!
-//! Pure: octets and a name in, verdicts out. Fetching the file, keeping it and waiting are for others. What survives a restart
-//! is the body itself, cut at [`MAX_BYTES`]: store it and parse it again, which takes about as long as decoding
-//! a stored form would, and lets a better reader see the old file.
+//! Pure: octets and a name in, verdicts out. Fetching the file, keeping it and waiting are for others. What survives
+//! a restart is the body itself: store what was read of it (512 KiB suffice, see `MAX_BYTES`) and parse it again, which
+//! takes about as long as decoding a stored form would, and lets a better reader see the old file.
 //!
 //! # How the crate `texting_robots` is used
 //! It decides (matching, the longest rule first, allow on a tie) and reads nothing that a site wrote. Reading lines, choosing
@@ -17,7 +17,7 @@
 //!   `%XX` (section 2.2.3), so `/*%` covers it.
 //! - An `Allow` for `/dir/index.html` says nothing about `/dir/`.
 //! - A raw character outside ASCII in a URL is percent-encoded before it is compared, as the URL standard does.
-//! - Nothing that begins after [`MAX_BYTES`] is read.
+//! - No line that begins after `MAX_BYTES` is read.
 //! - UTF-16 with a byte order mark is read; a NUL ends a line, not the reading of it; `Disallow /a:b` is a rule for
 //!   `/a:b`.
 
