@@ -268,9 +268,7 @@ impl Gate {
 impl Heard<'_> {
     fn text(&self) -> RobotsAnswer {
         match self.reply {
-            RobotsReply::Answer { body, .. } => {
-                RobotsAnswer::Text(body.slice(..body.len().min(robots::MAX_BYTES)))
-            }
+            RobotsReply::Answer { body, .. } => RobotsAnswer::Text(body.clone()),
             RobotsReply::None(_) => RobotsAnswer::DenyAll,
         }
     }

@@ -6,7 +6,7 @@ use super::gate::{Ask, Gate};
 use super::lane::Lane;
 use super::lease::{Drop, Errand};
 use super::{HostView, forbidden_by};
-use crate::politeness::{Host, HostState, Policy};
+use crate::politeness::{Host, Policy};
 use crate::response::{Failure, FailureClass};
 use crate::robots::{ProductToken, RobotsRecord, RobotsVerdict, VisitTime};
 use crate::store::Pending;

@@ -54,7 +54,7 @@ impl Lane {
     }
 
     /// A queue of which `count` requests are in the store and none in memory.
-    pub(super) const fn stored(count: u64) -> Self {
+    pub(super) fn stored(count: u64) -> Self {
         Self {
             rest: if count > 0 { Rest::Behind } else { Rest::None },
             waiting: count,

@@ -337,7 +337,7 @@ impl Frontier {
         let record = entry.lanes[lane].gate.hear(ask, &heard);
         let origin = entry.lanes[lane].origin.clone();
         entry.hear_wish(lane, now);
-        self.forward_hop(owner, lane);
+        self.forward_hop(owner, lane, now);
         self.touch(host, now);
         self.touch(owner, now);
         RobotsSettlement {
@@ -349,17 +349,20 @@ impl Frontier {
     }
 
     /// A robots.txt that was redirected to another host is asked there, at that host's pace.
-    fn forward_hop(&mut self, owner: usize, lane: usize) {
-        let gate = &mut self.hosts[owner].lanes[lane].gate;
-        let Gate::Ask { ask, .. } = gate else { return };
+    fn forward_hop(&mut self, owner: usize, lane: usize, now: Timestamp) {
+        let entry = &mut self.hosts[owner];
+        let Gate::Ask { ask, .. } = &entry.lanes[lane].gate else {
+            return;
+        };
         let target = ask.url.host_key();
-        if target == self.hosts[owner].key {
+        if target == entry.key {
             return;
         }
         let ask = ask.clone();
-        *gate = Gate::Asking;
+        entry.lanes[lane].gate = Gate::Asking;
         let host = self.host_of(&target);
         self.hosts[host].errands.push_back(((owner, lane), ask));
+        self.touch(host, now);
     }
 
     /// Requests that were dropped without being asked (robots.txt forbids them) since the last call.
