@@ -1,6 +1,8 @@
 //! A polite web crawler.
 pub mod address;
+pub mod clock;
 pub mod demo;
+pub mod engine;
 pub mod extract;
 pub mod fetch;
 pub mod frontier;
@@ -8,6 +10,7 @@ pub mod headers;
 pub mod item;
 pub mod page;
 pub mod politeness;
+pub mod redirect;
 pub mod request;
 pub mod response;
 pub mod robots;
