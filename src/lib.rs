@@ -1,5 +1,6 @@
 //! A polite web crawler.
 pub mod address;
+pub mod clock;
 pub mod extract;
 pub mod fetch;
 pub mod headers;
