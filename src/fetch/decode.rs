@@ -33,7 +33,6 @@ const PACKING_SLACK: u64 = 64 << 10;
 const MOST_CODINGS: usize = 2;
 /// Base-two logarithm of the most memory a zstd frame may ask for: 8 MiB, the bound for the web (RFC 9659 section 3).
 const ZSTD_WINDOW_LOG: u32 = 23;
-const PIECE: usize = 16 << 10;
 
 /// How much of a body is kept.
 #[derive(Debug, Clone, Copy)]
@@ -67,7 +66,11 @@ pub async fn decode(encoding: &str, body: Bytes, bounds: Bounds) -> Decoded {
 /// As [`decode`], piece by piece. Stops pulling when a limit is reached.
 ///
 /// The wire reports its end as an [`io::Error`] that holds a [`FetchError`]; it is handed back beside what was decoded till then.
-pub(super) async fn decode_stream<S>(encoding: &str, pieces: S, bounds: Bounds) -> (Decoded, Option<FetchError>)
+pub(super) async fn decode_stream<S>(
+    encoding: &str,
+    pieces: S,
+    bounds: Bounds,
+) -> (Decoded, Option<FetchError>)
 where
     S: Stream<Item = io::Result<Bytes>> + Send + Unpin,
 {
@@ -208,16 +211,20 @@ async fn read(
     bounds: Bounds,
 ) -> io::Result<Option<Truncation>> {
     loop {
-        body.reserve(PIECE);
-        if reader.read_buf(body).await? == 0 {
+        let piece = reader.fill_buf().await?;
+        if piece.is_empty() {
             return Ok(None);
         }
-        let (length, taken) = (body.len() as u64, wire.load(Ordering::Relaxed));
-        if length > bounds.body {
-            body.truncate(usize::try_from(bounds.body).unwrap_or(usize::MAX));
+        let room = bounds.body.saturating_sub(body.len() as u64);
+        if piece.len() as u64 > room {
+            body.extend_from_slice(&piece[..usize::try_from(room).unwrap_or(usize::MAX)]);
             return Ok(Some(Truncation::Length));
         }
-        if length > FREE_OF_RATIO && length > taken.saturating_mul(bounds.ratio) {
+        body.extend_from_slice(piece);
+        let taken = piece.len();
+        reader.consume(taken);
+        let (unpacked, packed) = (body.len() as u64, wire.load(Ordering::Relaxed));
+        if unpacked > FREE_OF_RATIO && unpacked > packed.saturating_mul(bounds.ratio) {
             return Ok(Some(Truncation::Ratio));
         }
         tokio::task::coop::consume_budget().await;

@@ -48,7 +48,7 @@ fn while_connecting(error: &reqwest::Error, secure: bool) -> Option<FailureKind>
     }
     Some(if error.is_timeout() {
         FailureKind::ConnectTimeout
-    } else if secure && find::<io::Error>(error).is_some_and(broke_off) {
+    } else if secure && any_io(error, broke_off) {
         // The connection was there, so it was the handshake that broke off.
         FailureKind::Tls
     } else {
@@ -65,8 +65,12 @@ fn broke_off(error: &io::Error) -> bool {
 }
 
 fn of_connection(error: &reqwest::Error) -> FailureKind {
-    let wrong_framing = find::<io::Error>(error)
-        .is_some_and(|cause| matches!(cause.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData));
+    let wrong_framing = find::<io::Error>(error).is_some_and(|cause| {
+        matches!(
+            cause.kind(),
+            io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData
+        )
+    });
     match find::<hyper::Error>(error) {
         Some(cause) if cause.is_parse() || cause.is_parse_too_large() || cause.is_parse_status() => {
             FailureKind::Protocol
@@ -91,6 +95,13 @@ fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn
 
 fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
     causes(error).find_map(|cause| cause.downcast_ref::<E>())
+}
+
+/// Whether one of the io errors in the chain is such: they are often wrapped in one another.
+fn any_io(error: &(dyn Error + 'static), is_such: impl Fn(&io::Error) -> bool) -> bool {
+    causes(error)
+        .filter_map(|cause| cause.downcast_ref::<io::Error>())
+        .any(is_such)
 }
 
 /// All words of the chain, each said once.

@@ -12,6 +12,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, StatusCode};
+use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 use reqwest::Client;
 use url::Host;
@@ -134,7 +135,10 @@ impl HttpFetcher {
             headers,
             clock,
             resolver,
-            clients: Cache::new(MOST_CLIENTS),
+            clients: Cache::builder()
+                .max_capacity(MOST_CLIENTS)
+                .eviction_policy(EvictionPolicy::lru())
+                .build(),
         };
         let usual = Limits::default().connect;
         let client = client::build(&fetcher.options, fetcher.resolver.clone(), usual)?;
@@ -204,7 +208,8 @@ impl HttpFetcher {
     fn check_peer(&self, answer: &reqwest::Response) -> Result<(), FetchError> {
         match answer.remote_addr() {
             Some(peer)
-                if self.options.proxy.is_none() && !self.options.addresses.permits(peer.ip().to_canonical()) =>
+                if self.options.proxy.is_none()
+                    && !self.options.addresses.permits(peer.ip().to_canonical()) =>
             {
                 Err(FetchError::new(
                     FailureKind::Address,
@@ -221,7 +226,10 @@ impl HttpFetcher {
             .map(|(name, value)| name.as_str().len() + value.len() + 4)
             .sum();
         if headers.len() > self.options.header_fields || bytes > self.options.header_bytes {
-            let detail = format!("{} header fields of {bytes} bytes are over the limit", headers.len());
+            let detail = format!(
+                "{} header fields of {bytes} bytes are over the limit",
+                headers.len()
+            );
             return Err(FetchError::new(FailureKind::Protocol, detail));
         }
         Ok(())
@@ -311,7 +319,10 @@ fn common_headers(options: &HttpOptions) -> Result<HeaderMap, OptionsError> {
     let mut headers = HeaderMap::new();
     headers.insert(header::USER_AGENT, user_agent);
     headers.insert(header::ACCEPT, HeaderValue::from_static(ACCEPT));
-    headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(decode::ACCEPTED));
+    headers.insert(
+        header::ACCEPT_ENCODING,
+        HeaderValue::from_static(decode::ACCEPTED),
+    );
     for (name, value) in &options.headers {
         let (key, value) = field(name, value).map_err(|reason| OptionsError::Header {
             name: name.clone(),
@@ -323,8 +334,10 @@ fn common_headers(options: &HttpOptions) -> Result<HeaderMap, OptionsError> {
 }
 
 fn field(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), &'static str> {
-    let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| "the name has characters that are not allowed")?;
-    let value = HeaderValue::from_str(value).map_err(|_| "the value has a line break or a control character")?;
+    let name = HeaderName::from_bytes(name.as_bytes())
+        .map_err(|_| "the name has characters that are not allowed")?;
+    let value =
+        HeaderValue::from_str(value).map_err(|_| "the value has a line break or a control character")?;
     if RESERVED.contains(&name) {
         return Err("the crawler writes this field itself");
     }

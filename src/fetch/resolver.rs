@@ -22,7 +22,9 @@ const MOST_ADDRESSES: usize = 16;
 #[derive(Debug, Clone, thiserror::Error)]
 pub(super) enum ResolveError {
     /// All its addresses are outside the policy.
-    #[error("`{host}` leads to {address}, which is not a public address: name its network in `[net] allow` to permit it")]
+    #[error(
+        "`{host}` leads to {address}, which is not a public address: name its network in `[net] allow` to permit it"
+    )]
     Refused { host: Box<str>, address: IpAddr },
     /// The system's resolver gave no address.
     #[error("no address for `{host}`: {reason}")]
@@ -122,7 +124,10 @@ mod tests {
     #[tokio::test]
     async fn a_refusal_follows_the_policy_of_now_and_not_the_remembered_answer() {
         let resolver = GuardedResolver::new(Some(AddressPolicy::default()), Duration::from_mins(5));
-        resolver.known.insert("a.example".into(), Arc::from([PRIVATE])).await;
+        resolver
+            .known
+            .insert("a.example".into(), Arc::from([PRIVATE]))
+            .await;
         let answer = resolver.resolve("a.example".parse().unwrap()).await;
         let error = answer.err().unwrap();
         assert!(matches!(error.downcast_ref(), Some(ResolveError::Refused { .. })));
@@ -133,7 +138,10 @@ mod tests {
         let resolver = GuardedResolver::new(None, Duration::from_mins(5));
         let answer = resolver.resolve("no-such-name.invalid".parse().unwrap()).await;
         let error = answer.err().unwrap();
-        assert!(matches!(error.downcast_ref(), Some(ResolveError::NotFound { .. })));
+        assert!(matches!(
+            error.downcast_ref(),
+            Some(ResolveError::NotFound { .. })
+        ));
         assert!(!resolver.known.contains_key("no-such-name.invalid"));
     }
 }
