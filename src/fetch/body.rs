@@ -60,10 +60,27 @@ impl Wire {
 
     fn is_too_slow(&self) -> bool {
         let spent = self.clock.now().since(self.since);
-        spent >= SPEED_GRACE && self.received < self.least_speed.saturating_mul(spent.as_secs())
+        is_below(self.least_speed, self.received, spent)
     }
+}
+
+fn is_below(speed: u64, received: u64, spent: Duration) -> bool {
+    spent >= SPEED_GRACE && received < speed.saturating_mul(spent.as_secs())
 }
 
 fn late(detail: &str) -> FetchError {
     FetchError::new(FailureKind::BodyTimeout, detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slow_body_is_cut_only_after_its_grace() {
+        assert!(!is_below(1_000, 1, Duration::from_millis(9_999)));
+        assert!(is_below(1_000, 9_999, Duration::from_secs(10)));
+        assert!(!is_below(1_000, 10_000, Duration::from_secs(10)));
+        assert!(is_below(1_000, 10_000, Duration::from_secs(11)));
+    }
 }

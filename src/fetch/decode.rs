@@ -122,6 +122,18 @@ enum Coding {
     Zstd,
 }
 
+impl Coding {
+    /// Whether a stream of this coding can begin so. Where it cannot, the coding was announced but not applied.
+    const fn may_begin_with(self, first: u8) -> bool {
+        match self {
+            Self::Gzip => first == 0x1f,
+            // This pattern is invalid (RFC 7932 9.1); an extension uses it to ask for windows of up to a GiB.
+            Self::Brotli => first & 0x7f != 0x11,
+            Self::Deflate | Self::Zstd => true,
+        }
+    }
+}
+
 /// The codings in the order they were applied, and whether all of them can be undone. If not, none is.
 fn codings(encoding: &str) -> (Vec<Coding>, bool) {
     let mut list = Vec::new();
@@ -160,7 +172,7 @@ impl Layers<'_> {
             let Some(&first) = self.reader.fill_buf().await?.first() else {
                 return Ok(());
             };
-            if *coding == Coding::Gzip && first != 0x1f {
+            if !coding.may_begin_with(first) {
                 self.lied = true;
                 return Ok(());
             }
@@ -228,5 +240,165 @@ async fn read(
             return Ok(Some(Truncation::Ratio));
         }
         tokio::task::coop::consume_budget().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use async_compression::tokio::write::{BrotliEncoder, GzipEncoder, ZstdEncoder};
+    use async_compression::zstd::CParameter;
+    use async_compression::{Level, tokio::write::DeflateEncoder};
+    use proptest::prelude::*;
+    use tokio::io::{AsyncWrite, AsyncWriteExt};
+
+    use super::*;
+
+    const BOUNDS: Bounds = Bounds {
+        body: 1 << 20,
+        ratio: 200,
+    };
+
+    async fn packed<E: AsyncWrite + Unpin>(encoder: E, plain: &[u8], unwrap: fn(E) -> Vec<u8>) -> Vec<u8> {
+        let mut encoder = encoder;
+        encoder.write_all(plain).await.unwrap();
+        encoder.shutdown().await.unwrap();
+        unwrap(encoder)
+    }
+
+    async fn gzip(plain: &[u8]) -> Vec<u8> {
+        packed(GzipEncoder::new(Vec::new()), plain, GzipEncoder::into_inner).await
+    }
+
+    async fn decoded(encoding: &str, body: impl Into<Bytes>) -> Decoded {
+        decode(encoding, body.into(), BOUNDS).await
+    }
+
+    #[tokio::test]
+    async fn a_body_without_a_coding_is_what_it_is() {
+        for encoding in ["", "identity", " Identity , ", "none", "utf-8"] {
+            let page = decoded(encoding, "plain").await;
+            assert_eq!(
+                (&page.body[..], page.truncated, page.wire_bytes),
+                (&b"plain"[..], None, 5)
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn an_empty_body_is_whole_in_every_coding() {
+        for encoding in ["gzip", "deflate", "br", "zstd", "gzip, gzip"] {
+            let page = decoded(encoding, "").await;
+            assert_eq!((page.body.len(), page.truncated), (0, None), "{encoding}");
+        }
+    }
+
+    #[tokio::test]
+    async fn all_members_of_a_gzip_body_are_unpacked() {
+        let body = [gzip(b"one ").await, gzip(b"two").await].concat();
+        let page = decoded("gzip", body).await;
+        assert_eq!((&page.body[..], page.truncated), (&b"one two"[..], None));
+    }
+
+    #[tokio::test]
+    async fn two_codings_are_undone_and_three_are_not() {
+        let twice = gzip(&gzip(b"page").await).await;
+        assert_eq!(&decoded("gzip, gzip", twice.clone()).await.body[..], b"page");
+        let page = decoded("gzip, gzip, gzip", twice.clone()).await;
+        assert_eq!(
+            (&page.body[..], page.truncated),
+            (&twice[..], Some(Truncation::Coding))
+        );
+    }
+
+    #[tokio::test]
+    async fn a_coding_that_was_not_applied_or_is_not_known_leaves_the_bytes_as_they_came() {
+        for encoding in ["gzip", "compress", "gzip, what", "x-gzip"] {
+            let page = decoded(encoding, "<p>plain").await;
+            let expected = (&b"<p>plain"[..], Some(Truncation::Coding));
+            assert_eq!((&page.body[..], page.truncated), expected, "{encoding}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_stream_that_breaks_off_keeps_what_came_out() {
+        let plain: Vec<u8> = (0..200_000_u32).flat_map(u32::to_le_bytes).collect();
+        let deflate = packed(
+            DeflateEncoder::new(Vec::new()),
+            &plain,
+            DeflateEncoder::into_inner,
+        )
+        .await;
+        let br = packed(
+            BrotliEncoder::with_quality(Vec::new(), Level::Fastest),
+            &plain,
+            BrotliEncoder::into_inner,
+        )
+        .await;
+        let gzip = gzip(&plain).await;
+        for (encoding, whole) in [("gzip", gzip), ("deflate", deflate), ("br", br)] {
+            let page = decoded(encoding, whole[..whole.len() / 2].to_vec()).await;
+            assert_eq!(page.truncated, Some(Truncation::Coding), "{encoding}");
+            assert!(
+                page.body.len() > 1_000 && plain.starts_with(&page.body),
+                "{encoding}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn what_never_gives_a_byte_is_bounded_all_the_same() {
+        let empty_members = gzip(b"").await.repeat(200_000);
+        let page = decoded("gzip", empty_members.clone()).await;
+        assert_eq!((page.body.len(), page.truncated), (0, Some(Truncation::Coding)));
+        let page = decoded("gzip, gzip", gzip(&empty_members).await).await;
+        assert_eq!((page.body.len(), page.truncated), (0, Some(Truncation::Coding)));
+    }
+
+    #[tokio::test]
+    async fn windows_beyond_what_the_web_allows_are_refused() {
+        let wide =
+            ZstdEncoder::with_quality_and_params(Vec::new(), Level::Fastest, &[CParameter::window_log(27)]);
+        let body = packed(wide, &vec![7; 300_000], ZstdEncoder::into_inner).await;
+        let page = decoded("zstd", body).await;
+        assert_eq!((page.body.len(), page.truncated), (0, Some(Truncation::Coding)));
+        let page = decoded("br", &b"\x11\x1e\x00"[..]).await;
+        assert_eq!(page.truncated, Some(Truncation::Coding));
+    }
+
+    #[tokio::test]
+    async fn small_pages_of_much_repetition_are_no_bombs() {
+        let page = decode("gzip", gzip(&vec![b' '; 1 << 20]).await.into(), BOUNDS).await;
+        assert_eq!((page.body.len(), page.truncated), (1 << 20, None));
+    }
+
+    #[tokio::test]
+    async fn the_way_the_wire_ended_is_told_apart_from_a_broken_coding() {
+        let whole = gzip(b"some page").await;
+        for (kind, mark) in [
+            (FailureKind::BodyTimeout, Truncation::Time),
+            (FailureKind::Reset, Truncation::Disconnect),
+        ] {
+            let error = io::Error::other(FetchError::new(kind, "gone"));
+            let pieces = stream::iter([Ok(Bytes::copy_from_slice(&whole[..15])), Err(error)]);
+            let (page, lost) = decode_stream("gzip", pieces, BOUNDS).await;
+            assert_eq!((page.truncated, lost.unwrap().kind), (Some(mark), kind));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_and_no_coding_do_harm(
+            body in proptest::collection::vec(any::<u8>(), 0..2_000),
+            encoding in "(gzip|deflate|br|zstd|x|, ?){0,4}",
+        ) {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+            let page = runtime.block_on(async {
+                let work = decode(&encoding, body.into(), Bounds { body: 10_000, ratio: 2 });
+                tokio::time::timeout(Duration::from_secs(10), work).await.unwrap()
+            });
+            prop_assert!(page.body.len() <= 10_000);
+        }
     }
 }

@@ -111,7 +111,8 @@ pub enum OptionsError {
 
 /// Fetches over HTTP/1.1 and, where the server offers it in the handshake, HTTP/2.
 ///
-/// Build it inside of the runtime that uses it.
+/// Build it inside of the runtime that uses it. Whether a connection was there already or had to be made is not seen from
+/// outside, so the head of an answer may take [`Limits::connect`] and [`Limits::first_byte`] together.
 pub struct HttpFetcher {
     options: HttpOptions,
     headers: HeaderMap,
