@@ -3,6 +3,7 @@ pub mod address;
 pub mod extract;
 pub mod fetch;
 pub mod headers;
+pub mod host;
 pub mod item;
 pub mod page;
 pub mod politeness;
