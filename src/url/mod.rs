@@ -20,6 +20,7 @@ use xxhash_rust::xxh3::Xxh3;
 
 pub use canon::{Canon, CanonStep};
 pub use standard::resolve;
+pub(crate) use steps::normal_escapes;
 
 /// URLs longer than this are refused.
 pub const MAX_URL_BYTES: usize = 8_192;

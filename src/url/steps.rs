@@ -152,7 +152,7 @@ fn without_session(segment: &str) -> String {
 }
 
 /// The text with its escapes in normal form; `None` if they are already.
-fn normal_escapes(text: &str) -> Option<String> {
+pub(crate) fn normal_escapes(text: &str) -> Option<String> {
     let first = text.find('%')?;
     let mut normal = String::with_capacity(text.len());
     normal.push_str(&text[..first]);
