@@ -4,7 +4,7 @@
 //! all of them come out as the one address. Nothing is looked up here: what a *name* resolves to is judged when the
 //! connection is made.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use serde::Serialize;
 use url::Host;
@@ -37,10 +37,12 @@ pub fn host_facts(host: &str) -> HostFacts {
         };
     };
     let ascii = host.to_string();
+    let ip = address_of(&host);
+    let domain = registrable_domain(&ascii).filter(|_| ip.is_none());
     HostFacts {
-        ip: address_of(&host),
+        ip,
         forbidden: AddressPolicy::default().judge_host(&host).is_err(),
-        registrable_domain: registrable_domain(&ascii).map(str::to_owned),
+        registrable_domain: domain.map(str::to_owned),
         ascii: Some(ascii),
     }
 }
@@ -55,20 +57,20 @@ pub fn parse_host(text: &str) -> Option<Host> {
 }
 
 /// The domain that one owner can register, as in `example.co.uk` of `www.example.co.uk`, by the public suffix list with
-/// its private part (`me.github.io` is a domain of its own). `host` is in ASCII form and lower case.
+/// its private part (`me.github.io` is a domain of its own). `host` is as a canonical URL carries it.
 ///
 /// `None` for addresses, which the list would cut in two, and for public suffixes.
 #[must_use]
 pub fn registrable_domain(host: &str) -> Option<&str> {
     let name = host.strip_suffix('.').unwrap_or(host);
-    if name.starts_with('[') || address_of(&Host::parse(host).ok()?).is_some() {
-        return None;
-    }
-    psl::domain_str(name)
+    let is_address = name.starts_with('[') || name.parse::<Ipv4Addr>().is_ok();
+    if is_address { None } else { psl::domain_str(name) }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -158,6 +160,32 @@ mod tests {
             let facts = host_facts(text);
             assert_eq!(facts.ascii, None, "{text}");
             assert!(facts.forbidden, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_number_that_is_a_v4_address_is_the_same_address_however_it_is_written(bits in any::<u32>()) {
+            let address = std::net::Ipv4Addr::from_bits(bits);
+            let [a, b, c, d] = address.octets();
+            for text in [
+                bits.to_string(),
+                format!("0x{bits:x}"),
+                format!("0{bits:o}"),
+                format!("0{a:o}.0x{b:X}.{c}.{d}."),
+                format!("{a}.{}", bits & 0xff_ffff),
+                format!("[::ffff:{address}]"),
+            ] {
+                let facts = host_facts(&text);
+                prop_assert_eq!(facts.ip, Some(address.into()), "{}", text);
+                prop_assert_eq!(facts.forbidden, !AddressPolicy::default().permits(address.into()), "{}", text);
+            }
+        }
+
+        #[test]
+        fn no_text_makes_it_panic(text in "\\PC{0,20}|[a-c0-9x.\\[\\]:%*-]{0,20}") {
+            let facts = host_facts(&text);
+            prop_assert!(facts.ascii.is_some() || facts.forbidden);
         }
     }
 }

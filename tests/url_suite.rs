@@ -16,8 +16,12 @@ fn cases(name: &str) -> Vec<Value> {
         eprintln!("skipped: {} is absent", path.display());
         return Vec::new();
     };
-    let all: Vec<Value> = serde_json::from_str(&text).unwrap();
+    let all: Vec<Value> = serde_json::from_str(&text).expect("the suite is JSON");
     all.into_iter().filter(Value::is_object).collect()
+}
+
+fn input(case: &Value) -> &str {
+    case["input"].as_str().expect("every case has an input")
 }
 
 /// The href of a case as we see it; `None` is a failure.
@@ -26,7 +30,7 @@ fn href(case: &Value) -> Option<String> {
         Some(base) => Some(resolve(base, None, UTF_8).ok()?),
         None => None,
     };
-    let url = resolve(case["input"].as_str().unwrap(), base.as_ref(), UTF_8).ok()?;
+    let url = resolve(input(case), base.as_ref(), UTF_8).ok()?;
     Some(url.into())
 }
 
@@ -63,11 +67,9 @@ fn is_known(input: &str) -> bool {
 }
 
 /// What is wrong, without the known deviations; their number must not grow.
-fn wrong<'a>(cases: &'a [Value], is_right: impl Fn(&Value) -> bool, known: usize) -> Vec<&'a Value> {
+fn wrong(cases: &[Value], is_right: impl Fn(&Value) -> bool, known: usize) -> Vec<&Value> {
     let all: Vec<&Value> = cases.iter().filter(|case| !is_right(case)).collect();
-    let (expected, new): (Vec<_>, Vec<_>) = all
-        .into_iter()
-        .partition(|case| is_known(case["input"].as_str().unwrap()));
+    let (expected, new): (Vec<_>, Vec<_>) = all.into_iter().partition(|case| is_known(input(case)));
     eprintln!(
         "{} of {} wrong, {} of them known",
         expected.len() + new.len(),
@@ -91,7 +93,7 @@ fn urls_are_read_as_browsers_read_them() {
 #[test]
 fn host_names_become_ascii_as_in_browsers() {
     let all = cases("toascii.json");
-    let ascii = |case: &Value| host_facts(case["input"].as_str().unwrap()).ascii;
+    let ascii = |case: &Value| host_facts(input(case)).ascii;
     let wrong = wrong(&all, |case| ascii(case).as_deref() == case["output"].as_str(), 7);
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
@@ -102,7 +104,7 @@ fn queries_are_written_in_the_charset_of_the_page() {
     for case in cases("percent-encoding.json") {
         for (label, output) in case["output"].as_object().unwrap() {
             let encoding = Encoding::for_label(label.as_bytes()).unwrap();
-            let reference = format!("?{}#", case["input"].as_str().unwrap());
+            let reference = format!("?{}#", input(&case));
             let url = resolve(&reference, Some(&base), encoding).unwrap();
             assert_eq!(url.query(), output.as_str(), "{} in {label}", case["input"]);
         }

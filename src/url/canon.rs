@@ -246,7 +246,7 @@ impl Canon {
     pub fn accept(&self, mut url: Url) -> Result<CanonicalUrl, UrlError> {
         if !matches!(url.scheme(), "http" | "https") {
             return Err(UrlError::Scheme {
-                scheme: url.scheme().to_owned(),
+                scheme: url.scheme().chars().take(40).collect(),
             });
         }
         url.set_fragment(None);
@@ -296,10 +296,23 @@ fn check_length(text: &str) -> Result<(), UrlError> {
 }
 
 fn invalid(text: &str, error: ParseError) -> UrlError {
-    let printable = text.chars().filter(|letter| !letter.is_control());
+    let printable = without_credentials(text);
+    let printable = printable.chars().filter(|letter| !letter.is_control());
     UrlError::Invalid {
         url: printable.take(200).collect(),
         reason: error.to_string(),
+    }
+}
+
+/// What stands before the last `@` of the authority may be a password: it is not for logs.
+fn without_credentials(text: &str) -> String {
+    let Some((scheme, rest)) = text.split_once("//") else {
+        return text.to_owned();
+    };
+    let end = rest.find(['/', '\\', '?', '#']).unwrap_or(rest.len());
+    match rest[..end].rfind('@') {
+        Some(at) => format!("{scheme}//***{}", &rest[at..]),
+        None => text.to_owned(),
     }
 }
 

@@ -102,9 +102,10 @@ impl CanonicalUrl {
     }
 }
 
+/// As `Display`, in quotes.
 impl fmt::Debug for CanonicalUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}", self.as_str())
+        write!(f, "\"{self}\"")
     }
 }
 
@@ -273,5 +274,12 @@ mod tests {
     fn a_password_is_never_printed() {
         let url = CanonicalUrl::parse("http://me:secret@a.example/").unwrap();
         assert!(!url.to_string().contains("secret"));
+        assert!(!format!("{url:?}").contains("secret"));
+        let error = CanonicalUrl::parse("http://me:secret@a b/x@y").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "`http://***@a b/x@y` is not a URL (invalid international domain name): write it in full, as in \
+             https://example.com/"
+        );
     }
 }
