@@ -7,6 +7,7 @@ pub mod extract;
 pub mod fetch;
 pub mod frontier;
 pub mod headers;
+pub mod host;
 pub mod item;
 pub mod page;
 pub mod politeness;
