@@ -131,11 +131,13 @@ fn digits(text: &str) -> Option<u64> {
 
 /// Number of a month from its English name or an abbreviation of at least three letters.
 fn month(word: &str) -> Option<u64> {
-    let is_prefix = |name: &&str| {
+    let is_prefix = |name: &str| {
         name.get(..word.len())
             .is_some_and(|start| start.eq_ignore_ascii_case(word))
     };
-    let index = MONTHS.iter().position(|name| word.len() >= 3 && is_prefix(&name))?;
+    let index = MONTHS
+        .iter()
+        .position(|name| word.len() >= 3 && is_prefix(name))?;
     Some(index as u64 + 1)
 }
 
@@ -245,11 +247,7 @@ mod tests {
         ] {
             assert_eq!(parse(text, NOW), NOV_16_2026, "{text}");
         }
-        assert_eq!(
-            parse("Sun, 6 Nov 1994 8:49:37 GMT", NOW),
-            NOV_6_1994,
-            "one digit"
-        );
+        assert_eq!(parse("Sun, 6 Nov 1994 8:49:37 GMT", NOW), NOV_6_1994, "one digit");
     }
 
     #[test]

@@ -99,11 +99,7 @@ mod tests {
     #[test]
     fn a_date_is_a_wait_from_now() {
         assert_eq!(wait("Mon, 03 Jun 2019 11:30:12 GMT"), secs(1812));
-        assert_eq!(
-            wait("Fri, 03 Jun 2019 11:30:12 GMT"),
-            secs(1812),
-            "wrong weekday"
-        );
+        assert_eq!(wait("Fri, 03 Jun 2019 11:30:12 GMT"), secs(1812), "wrong weekday");
         assert_eq!(wait("Mon Jun  3 11:30:12 2019"), secs(1812));
     }
 

@@ -87,10 +87,7 @@ fn names_one_version(etag: &str) -> bool {
 }
 
 fn varies_by_anything(headers: &HeaderMap) -> bool {
-    let mut lines = headers
-        .get_all(VARY)
-        .iter()
-        .filter_map(|line| line.to_str().ok());
+    let mut lines = headers.get_all(VARY).iter().filter_map(|line| line.to_str().ok());
     lines.any(|line| line.split(',').any(|name| name.trim() == "*"))
 }
 
