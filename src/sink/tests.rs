@@ -131,6 +131,17 @@ fn a_file_that_was_shortened_is_not_gone_on_with() {
 }
 
 #[test]
+fn a_rewind_drops_what_was_only_gathered() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("items.jsonl");
+    let mut sink = jsonl(&path);
+    sink.write(&item(json!({"a": 1}))).unwrap();
+    sink.rewind(Position(0)).unwrap();
+    assert_eq!(sink.flush().unwrap(), Position(0));
+    assert_eq!(fs::read_to_string(&path).unwrap(), "");
+}
+
+#[test]
 fn a_new_round_begins_an_empty_file() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("items.csv");
