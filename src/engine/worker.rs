@@ -20,6 +20,7 @@ use crate::response::{FailureKind, Response, Truncation};
 use crate::scope::Scope;
 use crate::spider::Spider;
 use crate::store::cache::{CacheEntry, ValidatorCache};
+use crate::time::Timestamp;
 use crate::url::{Canon, Fingerprint};
 
 /// robots.txt is read this far (RFC 9309 2.5 asks for 500 KiB at least).
@@ -236,6 +237,15 @@ impl<F: Fetcher> Context<F> {
                 (outcome, RobotsReply::None(error.kind))
             }
         }
+    }
+}
+
+impl PageDone {
+    /// A request whose worker was lost.
+    pub(super) fn lost(began: Timestamp, ended: Timestamp) -> Self {
+        let outcome = Outcome::failed(FailureKind::Request, began, ended);
+        let detail = Some("the fetcher panicked".to_owned());
+        Self { outcome, harvest: Yield::default(), cache: None, bytes: 0, detail, dead_end: None }
     }
 }
 

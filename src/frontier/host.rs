@@ -9,7 +9,7 @@ use super::{HostView, forbidden_by};
 use crate::politeness::{Host, Policy};
 use crate::response::{Failure, FailureClass};
 use crate::robots::{ProductToken, RobotsRecord, RobotsVerdict, VisitTime};
-use crate::store::Pending;
+use crate::request::Pending;
 use crate::time::Timestamp;
 use crate::url::{HostKey, Origin};
 

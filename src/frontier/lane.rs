@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::store::{Pending, QueueKey};
+use crate::request::{Pending, QueueKey};
 use crate::time::Timestamp;
 
 /// Delayed requests kept in memory; more stay in the store and are read again later.

@@ -25,7 +25,7 @@ pub use lease::{Drop, Errand, Lease, LoadRequest, RobotsLease, Settlement, Step}
 use crate::politeness::{Class, History, Host, HostState, Outcome, Policy, Reaction, Verdict};
 use crate::response::{Failure, FailureClass};
 use crate::robots::{ProductToken, RobotsRecord};
-use crate::store::Pending;
+use crate::request::Pending;
 use crate::time::Timestamp;
 use crate::url::{HostKey, Origin};
 

@@ -16,43 +16,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::politeness::HostState;
 use crate::request::Request;
+pub use crate::request::{Pending, QueueKey};
 use crate::robots::RobotsRecord;
 use crate::sink::Position;
 use crate::time::Timestamp;
 use crate::url::{HostKey, Origin};
-
-/// The place of a request in its origin's queue: lower comes first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct QueueKey {
-    /// 127 minus the priority, so that a higher priority sorts first.
-    pub band: u8,
-    /// Counts up over the whole crawl: first in, first out.
-    pub seq: u64,
-}
-
-impl QueueKey {
-    /// The key of a request of this priority that came as number `seq`.
-    #[must_use]
-    pub fn new(priority: i8, seq: u64) -> Self {
-        Self {
-            band: (127 - i16::from(priority)) as u8,
-            seq,
-        }
-    }
-}
-
-/// A request that waits in a queue.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Pending {
-    /// Its place.
-    pub key: QueueKey,
-    /// Tries that failed for the URL's own reasons.
-    pub tries: u8,
-    /// Times the host refused it (429, 503): these do not use up its tries.
-    pub refusals: u8,
-    /// What to ask. `not_before` holds the time of the next try after a failure.
-    pub request: Request,
-}
 
 /// One atomic step.
 #[derive(Debug, Default)]
