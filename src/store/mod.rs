@@ -9,6 +9,14 @@ pub mod codec;
 pub mod disk;
 pub mod memory;
 
+mod frontier;
+mod keys;
+mod lock;
+mod seen;
+mod seen_log;
+mod sled_cache;
+mod step;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -95,6 +103,8 @@ pub struct Recovered {
     pub queues: Vec<(Origin, u64)>,
     /// Committed positions of the sinks.
     pub sinks: Vec<(String, Position)>,
+    /// What was lost and how it was made good, in words for the user; empty but after a power cut or damage.
+    pub warnings: Vec<String>,
 }
 
 /// Keeps the crawl's state.
@@ -137,8 +147,8 @@ pub trait Store: Send + 'static {
     /// If the state cannot be written; nothing of the batch has happened then.
     fn commit(&mut self, batch: Batch) -> Result<Committed, StoreError>;
 
-    /// Begins a new round: empties seen-set, queues and the failed list, and keeps hosts and robots.txt verdicts, whose
-    /// waits hold across rounds.
+    /// Begins a new round: empties seen-set, queues, sink positions and the failed list, and keeps hosts and robots.txt
+    /// verdicts, whose waits hold across rounds. The places of requests go on counting.
     ///
     /// # Errors
     /// As for [`Store::commit`].
