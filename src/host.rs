@@ -67,6 +67,20 @@ pub fn registrable_domain(host: &str) -> Option<&str> {
     if is_address { None } else { psl::domain_str(name) }
 }
 
+/// Whether a host is this machine itself: a loopback address in any notation, `localhost` or a name below it.
+#[must_use]
+pub fn is_loopback(host: &str) -> bool {
+    match parse_host(host) {
+        Some(Host::Domain(name)) => {
+            let name = name.strip_suffix('.').unwrap_or(&name).to_owned();
+            name == "localhost" || name.ends_with(".localhost")
+        }
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.to_canonical().is_loopback(),
+        None => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

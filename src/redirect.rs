@@ -33,13 +33,22 @@ pub enum RedirectStop {
 ///
 /// # Errors
 /// [`RedirectStop`] if it leads nowhere.
-pub fn follow(request: &Request, status: u16, location: Option<&str>, canon: &Canon) -> Result<Request, RedirectStop> {
-    let location = location.map(str::trim).filter(|text| !text.is_empty()).ok_or(RedirectStop::NoLocation)?;
+pub fn follow(
+    request: &Request,
+    status: u16,
+    location: Option<&str>,
+    canon: &Canon,
+) -> Result<Request, RedirectStop> {
+    let location = location
+        .map(str::trim)
+        .filter(|text| !text.is_empty())
+        .ok_or(RedirectStop::NoLocation)?;
     if request.hops >= MAX_HOPS {
         return Err(RedirectStop::TooManyHops);
     }
     let url = canon.join(request.url.as_url(), location)?;
-    let mut next = Request { url, hops: request.hops + 1, not_before: None, ..request.clone() };
+    let mut next = request.clone();
+    (next.url, next.hops, next.not_before) = (url, request.hops + 1, None);
     if becomes_get(&request.method, status) {
         next.method = Method::GET;
         next.body = None;
@@ -63,12 +72,20 @@ fn becomes_get(method: &Method, status: u16) -> bool {
 }
 
 fn describes_body(name: &str) -> bool {
-    let names = ["content-encoding", "content-language", "content-location", "content-type", "content-length"];
+    let names = [
+        "content-encoding",
+        "content-language",
+        "content-location",
+        "content-type",
+        "content-length",
+    ];
     names.iter().any(|known| name.eq_ignore_ascii_case(known))
 }
 
 fn is_credential(name: &str) -> bool {
-    ["authorization", "cookie", "proxy-authorization", "host"].iter().any(|known| name.eq_ignore_ascii_case(known))
+    ["authorization", "cookie", "proxy-authorization", "host"]
+        .iter()
+        .any(|known| name.eq_ignore_ascii_case(known))
 }
 
 #[cfg(test)]
@@ -104,8 +121,14 @@ mod tests {
         let request = get("http://a.example/self");
         assert_eq!(to(&request, 302, "/self"), Err(RedirectStop::ToItself));
         assert_eq!(to(&request, 302, ""), Err(RedirectStop::NoLocation));
-        assert!(matches!(to(&request, 302, "file:///etc/passwd"), Err(RedirectStop::BadLocation(_))));
-        assert!(matches!(to(&request, 302, "http://[::not"), Err(RedirectStop::BadLocation(_))));
+        assert!(matches!(
+            to(&request, 302, "file:///etc/passwd"),
+            Err(RedirectStop::BadLocation(_))
+        ));
+        assert!(matches!(
+            to(&request, 302, "http://[::not"),
+            Err(RedirectStop::BadLocation(_))
+        ));
     }
 
     #[test]
@@ -121,9 +144,13 @@ mod tests {
     fn a_post_becomes_a_get_where_browsers_make_it_one() {
         let url = CanonicalUrl::parse("http://a.example/form").unwrap();
         let post = Request::post(url, "a=1").header("Content-Type", "text/plain");
-        for (status, method) in
-            [(301, Method::GET), (302, Method::GET), (303, Method::GET), (307, Method::POST), (308, Method::POST)]
-        {
+        for (status, method) in [
+            (301, Method::GET),
+            (302, Method::GET),
+            (303, Method::GET),
+            (307, Method::POST),
+            (308, Method::POST),
+        ] {
             let next = to(&post, status, "/done").unwrap();
             assert_eq!(next.method, method, "{status}");
             assert_eq!(next.body.is_some(), method == Method::POST, "{status}");
@@ -132,10 +159,16 @@ mod tests {
 
     #[test]
     fn credentials_stay_at_their_origin() {
-        let request = get("https://a.example/").header("Authorization", "Bearer x").header("X-Page", "1");
+        let request = get("https://a.example/")
+            .header("Authorization", "Bearer x")
+            .header("X-Page", "1");
         let same = to(&request, 302, "/b").unwrap();
         assert_eq!(same.headers.len(), 2);
-        for other in ["https://b.example/", "http://a.example/", "https://a.example:8443/"] {
+        for other in [
+            "https://b.example/",
+            "http://a.example/",
+            "https://a.example:8443/",
+        ] {
             let next = to(&request, 302, other).unwrap();
             assert_eq!(next.headers, [("X-Page".to_owned(), "1".to_owned())], "{other}");
         }

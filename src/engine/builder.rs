@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tokio::sync::{broadcast, watch};
 
-use super::{Crawl, CrawlError, Execution, Progress, Start, StopHandle};
+use super::{Crawl, Execution, Progress, Start, StopHandle};
 use crate::clock::Clock;
 use crate::fetch::http::{HttpFetcher, HttpOptions, OptionsError};
 use crate::fetch::{Fetcher, Limits};
@@ -116,7 +116,9 @@ impl Builder<HttpFetcher> {
 
 /// `name/version (+contact)`: who we are and how to reach whoever runs us.
 fn user_agent(name: &str, contact: Option<&str>) -> String {
-    let contact = contact.map(|contact| format!(" (+{contact})")).unwrap_or_default();
+    let contact = contact
+        .map(|contact| format!(" (+{contact})"))
+        .unwrap_or_default();
     format!("{name}/{}{contact}", env!("CARGO_PKG_VERSION"))
 }
 
@@ -294,7 +296,7 @@ impl<F: Fetcher> Builder<F> {
         };
         let cache: Arc<dyn ValidatorCache> = match (self.cache.take(), &self.state_dir) {
             (Some(cache), _) => cache,
-            (None, Some(dir)) => Arc::new(SledCache::open(&dir.join("cache"), Default::default())),
+            (None, Some(dir)) => Arc::new(SledCache::open(&dir.join("cache"), Default::default())?),
             (None, None) => Arc::new(NoCache),
         };
         Ok((store, cache))

@@ -26,7 +26,7 @@ mod totals;
 mod worker;
 mod writer;
 
-pub use builder::{Builder, BuildError};
+pub use builder::{BuildError, Builder};
 pub use event::Event;
 pub use report::{End, HostReport, Report};
 pub use run::Progress;

@@ -88,11 +88,26 @@ impl<F: Fetcher> Crawl<F> {
         }
         let pages = run.totals.get("pages").copied().unwrap_or(0);
         let mut frontier = Frontier::new(self.settings, self.policies, run.round, pages);
-        recovered.hosts.into_iter().for_each(|(key, state)| frontier.restore_host(started, key, state));
-        recovered.robots.into_iter().for_each(|(origin, record)| frontier.restore_robots(origin, record));
-        recovered.queues.iter().for_each(|(origin, count)| frontier.restore_queue(started, origin, *count));
+        recovered
+            .hosts
+            .into_iter()
+            .for_each(|(key, state)| frontier.restore_host(started, key, state));
+        recovered
+            .robots
+            .into_iter()
+            .for_each(|(origin, record)| frontier.restore_robots(origin, record));
+        recovered
+            .queues
+            .iter()
+            .for_each(|(origin, count)| frontier.restore_queue(started, origin, *count));
         let round = run.round;
-        let writer = Writer::new(self.store, self.sinks, Arc::clone(&self.cache), run, self.clock.clone());
+        let writer = Writer::new(
+            self.store,
+            self.sinks,
+            Arc::clone(&self.cache),
+            run,
+            self.clock.clone(),
+        );
         let context = Context {
             fetcher: self.fetcher,
             spiders: self.spiders,
@@ -144,7 +159,11 @@ impl<F: Fetcher> Loop<F> {
                 wait => wait,
             };
             self.show_progress();
-            let until = if let Wait::Until(moment) = wait { moment } else { Timestamp::MAX };
+            let until = if let Wait::Until(moment) = wait {
+                moment
+            } else {
+                Timestamp::MAX
+            };
             tokio::select! {
                 biased;
                 Ok(()) = stop.changed(), if deadline.is_none() => deadline = Some(self.clock.now() + DRAIN),
@@ -206,7 +225,9 @@ impl<F: Fetcher> Loop<F> {
         let context = Arc::clone(&self.context);
         let request = lease.request().clone();
         tracing::debug!(host = %request.host(), url = %request.url, attempt = lease.pending().tries + 1, "fetch");
-        let task = self.workers.spawn(async move { Done::Page(Box::new(context.page(request).await)) });
+        let task = self
+            .workers
+            .spawn(async move { Done::Page(Box::new(context.page(request).await)) });
         self.out.insert(task.id(), Out::Page(lease));
     }
 
@@ -237,7 +258,8 @@ impl<F: Fetcher> Loop<F> {
             }
             (Some(Out::Robots(lease)), _) => {
                 let outcome = Outcome::failed(FailureKind::Protocol, lease.began(), self.clock.now_up());
-                self.settle_robots(lease, outcome, RobotsReply::None(FailureKind::Protocol)).await;
+                self.settle_robots(lease, outcome, RobotsReply::None(FailureKind::Protocol))
+                    .await;
             }
             (None, _) => {}
         }
@@ -248,7 +270,10 @@ impl<F: Fetcher> Loop<F> {
         self.tell_page(&settled.pending.request, &page);
         self.tell_host(&settled.host, settled.reaction);
         let request = &settled.pending.request;
-        let mut change = Change { host: Some(settled.host.clone()), ..Change::default() };
+        let mut change = Change {
+            host: Some(settled.host.clone()),
+            ..Change::default()
+        };
         count_answer(&mut change.totals, &page);
         match settled.verdict {
             Verdict::Done => {
@@ -264,7 +289,11 @@ impl<F: Fetcher> Loop<F> {
                 if let Some(detail) = page.detail {
                     failure.reason = detail;
                 }
-                let drop = Drop { origin: settled.origin.clone(), pending: settled.pending.clone(), failure };
+                let drop = Drop {
+                    origin: settled.origin.clone(),
+                    pending: settled.pending.clone(),
+                    failure,
+                };
                 self.give_up(&mut change, drop);
             }
         }
@@ -290,7 +319,11 @@ impl<F: Fetcher> Loop<F> {
             (None, None) => None,
         };
         if let Some((class, reason)) = failure {
-            let failure = Failure { class, status: page.outcome.status, reason };
+            let failure = Failure {
+                class,
+                status: page.outcome.status,
+                reason,
+            };
             self.note_failure(change, request, failure);
         }
         change.items = harvest.items;
@@ -299,7 +332,11 @@ impl<F: Fetcher> Loop<F> {
     }
 
     fn give_up(&self, change: &mut Change, drop: Drop) {
-        let Drop { origin, pending, failure } = drop;
+        let Drop {
+            origin,
+            pending,
+            failure,
+        } = drop;
         change.done.push((origin, pending.key));
         self.note_failure(change, &pending.request, failure);
     }
@@ -327,7 +364,10 @@ impl<F: Fetcher> Loop<F> {
         change.totals.items += gained.items.len() as u64;
         change.items.extend(gained.items);
         change.links.extend(gained.links);
-        let _ = self.events.send(Event::GivenUp { url: request.url.clone(), failure: failure.clone() });
+        let _ = self.events.send(Event::GivenUp {
+            url: request.url.clone(),
+            failure: failure.clone(),
+        });
         if failure.class.is_loss() {
             change.failed.push(FailedRecord {
                 request: request.clone(),
@@ -340,12 +380,20 @@ impl<F: Fetcher> Loop<F> {
     }
 
     async fn settle_robots(&mut self, lease: RobotsLease, outcome: Outcome, reply: RobotsReply) {
-        let settled = self.frontier.settle_robots(self.clock.now(), lease, &outcome, &reply);
+        let settled = self
+            .frontier
+            .settle_robots(self.clock.now(), lease, &outcome, &reply);
         tracing::debug!(origin = %settled.origin, status = outcome.status, "robots.txt");
         self.tell_host(&settled.host, settled.reaction);
-        let _ = self.events.send(Event::RobotsAsked { origin: settled.origin, status: outcome.status });
-        let mut change =
-            Change { host: Some(settled.host), robots: settled.record, ..Change::default() };
+        let _ = self.events.send(Event::RobotsAsked {
+            origin: settled.origin,
+            status: outcome.status,
+        });
+        let mut change = Change {
+            host: Some(settled.host),
+            robots: settled.record,
+            ..Change::default()
+        };
         change.totals.requests = 1;
         change.totals.robots = 1;
         change.totals.throttled = u64::from(outcome.class == Class::Throttled);
@@ -375,7 +423,9 @@ impl<F: Fetcher> Loop<F> {
         match reply {
             Reply::Committed { fresh, changes } => {
                 self.uncommitted -= changes;
-                fresh.into_iter().for_each(|pending| self.frontier.admit(now, pending));
+                fresh
+                    .into_iter()
+                    .for_each(|pending| self.frontier.admit(now, pending));
             }
             Reply::Loaded(load, found) => {
                 self.uncommitted -= 1;
@@ -395,7 +445,11 @@ impl<F: Fetcher> Loop<F> {
             }
             self.commit(change).await;
         }
-        let hosts: Vec<_> = self.frontier.hosts().map(|view| HostReport::of(&view, round)).collect();
+        let hosts: Vec<_> = self
+            .frontier
+            .hosts()
+            .map(|view| HostReport::of(&view, round))
+            .collect();
         let nothing_left = hosts.iter().all(|host| host.waiting == 0);
         let completed = (end == End::Complete && nothing_left).then(|| self.clock.now());
         self.writer.send(Job::Finish { completed }).await;
@@ -404,7 +458,14 @@ impl<F: Fetcher> Loop<F> {
             end = End::Complete;
         }
         let took = self.clock.now().since(started);
-        Ok(Report { end, round, started, took, totals: Totals::from_map(&record.totals), hosts })
+        Ok(Report {
+            end,
+            round,
+            started,
+            took,
+            totals: Totals::from_map(&record.totals),
+            hosts,
+        })
     }
 
     /// Waits for the writer's last answer.
@@ -440,7 +501,11 @@ impl<F: Fetcher> Loop<F> {
                     let wait_s = until.since(self.clock.now()).as_secs_f64();
                     tracing::info!(%host, status = state.last_status, wait = wait_s, %until, told, "host asks for a pause");
                 }
-                let _ = self.events.send(Event::HostWaits { host: host.clone(), until, told });
+                let _ = self.events.send(Event::HostWaits {
+                    host: host.clone(),
+                    until,
+                    told,
+                });
             }
             Reaction::Recovered => {
                 tracing::info!(%host, "host answers again");

@@ -48,7 +48,11 @@ pub(super) fn begin(
     let last = recovered.run.take();
     let going_on = matches!(&last, Some(run) if run.completed.is_none()) && start != Start::Fresh;
     if start == Start::Resume && !going_on {
-        let reason = if last.is_some() { "the last run was complete" } else { "there is no earlier run" };
+        let reason = if last.is_some() {
+            "the last run was complete"
+        } else {
+            "there is no earlier run"
+        };
         return Err(CrawlError::NothingToResume { reason });
     }
     let run = match last {
@@ -58,7 +62,13 @@ pub(super) fn begin(
         }
         last => {
             let round = last.map_or(1, |run| run.round + 1);
-            let run = RunRecord { round, started: now, completed: None, plan, totals: BTreeMap::new() };
+            let run = RunRecord {
+                round,
+                started: now,
+                completed: None,
+                plan,
+                totals: BTreeMap::new(),
+            };
             store.begin_round(run.clone())?;
             recovered.queues.clear();
             recovered.sinks.clear();
@@ -92,7 +102,11 @@ pub(super) fn changes(before: &BTreeMap<String, String>, now: &BTreeMap<String, 
     let keys: std::collections::BTreeSet<_> = before.keys().chain(now.keys()).collect();
     let differs = keys.into_iter().filter(|key| before.get(*key) != now.get(*key));
     differs
-        .map(|key| PlanChange { key: key.clone(), before: before.get(key).cloned(), now: now.get(key).cloned() })
+        .map(|key| PlanChange {
+            key: key.clone(),
+            before: before.get(key).cloned(),
+            now: now.get(key).cloned(),
+        })
         .collect()
 }
 
@@ -102,7 +116,10 @@ mod tests {
     use crate::store::memory::MemoryStore;
 
     fn plan(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
-        pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+        pairs
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+            .collect()
     }
 
     fn start(store: &mut MemoryStore, start: Start) -> Result<RunRecord, CrawlError> {
@@ -110,8 +127,16 @@ mod tests {
     }
 
     fn complete(store: &mut MemoryStore, run: RunRecord) {
-        let run = RunRecord { completed: Some(Timestamp::ZERO), ..run };
-        store.commit(crate::store::Batch { run: Some(run), ..Default::default() }).unwrap();
+        let run = RunRecord {
+            completed: Some(Timestamp::ZERO),
+            ..run
+        };
+        store
+            .commit(crate::store::Batch {
+                run: Some(run),
+                ..Default::default()
+            })
+            .unwrap();
     }
 
     #[test]
@@ -127,11 +152,17 @@ mod tests {
     #[test]
     fn resume_refuses_where_there_is_nothing_to_resume() {
         let mut store = MemoryStore::default();
-        assert!(matches!(start(&mut store, Start::Resume), Err(CrawlError::NothingToResume { .. })));
+        assert!(matches!(
+            start(&mut store, Start::Resume),
+            Err(CrawlError::NothingToResume { .. })
+        ));
         let run = start(&mut store, Start::Continue).unwrap();
         assert!(start(&mut store, Start::Resume).is_ok());
         complete(&mut store, run);
-        assert!(matches!(start(&mut store, Start::Resume), Err(CrawlError::NothingToResume { .. })));
+        assert!(matches!(
+            start(&mut store, Start::Resume),
+            Err(CrawlError::NothingToResume { .. })
+        ));
     }
 
     #[test]
@@ -146,8 +177,21 @@ mod tests {
         let changes = changes(&plan(&[("a", "1"), ("b", "2")]), &plan(&[("b", "3"), ("c", "4")]));
         let told: Vec<_> = changes
             .iter()
-            .map(|change| (change.key.as_str(), change.before.as_deref(), change.now.as_deref()))
+            .map(|change| {
+                (
+                    change.key.as_str(),
+                    change.before.as_deref(),
+                    change.now.as_deref(),
+                )
+            })
             .collect();
-        assert_eq!(told, [("a", Some("1"), None), ("b", Some("2"), Some("3")), ("c", None, Some("4"))]);
+        assert_eq!(
+            told,
+            [
+                ("a", Some("1"), None),
+                ("b", Some("2"), Some("3")),
+                ("c", None, Some("4"))
+            ]
+        );
     }
 }

@@ -81,7 +81,10 @@ impl<F: Fetcher> Context<F> {
         let key = request.fingerprint();
         let known = self.known(key);
         let began = self.clock.now();
-        let mut outgoing = Outgoing { limits: self.limits, ..Outgoing::new(request.clone()) };
+        let mut outgoing = Outgoing {
+            limits: self.limits,
+            ..Outgoing::new(request.clone())
+        };
         if let Some(entry) = &known {
             outgoing.headers = conditional(entry);
         }
@@ -113,8 +116,14 @@ impl<F: Fetcher> Context<F> {
     ) -> PageDone {
         let outcome = Outcome::of(&response);
         let bytes = response.wire_bytes;
-        let mut done =
-            PageDone { outcome, harvest: Yield::default(), cache: None, bytes, detail: None, dead_end: None };
+        let mut done = PageDone {
+            outcome,
+            harvest: Yield::default(),
+            cache: None,
+            bytes,
+            detail: None,
+            dead_end: None,
+        };
         match (outcome.class, known) {
             (Class::Fetched, known) => {
                 let digest = Fingerprint::of(&response.body).get();
@@ -138,7 +147,12 @@ impl<F: Fetcher> Context<F> {
     }
 
     fn redirected(&self, request: &Request, response: &Response, done: &mut PageDone) {
-        match redirect::follow(request, response.status.as_u16(), response.header("location"), &self.canon) {
+        match redirect::follow(
+            request,
+            response.status.as_u16(),
+            response.header("location"),
+            &self.canon,
+        ) {
             Ok(next) => match self.scope.judge(&next) {
                 Ok(()) => done.harvest.links.push(next),
                 Err(_) => done.harvest.out_of_scope += 1,
@@ -158,7 +172,13 @@ impl<F: Fetcher> Context<F> {
         match self.execution {
             Execution::Inline => work(),
             Execution::Threads => tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| {
-                (Yield { error: Some(format!("parsing was cut off: {error}")), ..Yield::default() }, None)
+                (
+                    Yield {
+                        error: Some(format!("parsing was cut off: {error}")),
+                        ..Yield::default()
+                    },
+                    None,
+                )
             }),
         }
     }
@@ -182,9 +202,15 @@ impl<F: Fetcher> Context<F> {
         let mut gained = self.judged(&request, harvest);
         if error.is_some() {
             // A page that failed half-way gives nothing: half of its items would look like all of them.
-            gained = Yield { error, problems: gained.problems, ..Yield::default() };
+            gained = Yield {
+                error,
+                problems: gained.problems,
+                ..Yield::default()
+            };
         }
-        let entry = entry.filter(|_| gained.error.is_none()).map(|entry| remember(entry, &gained));
+        let entry = entry
+            .filter(|_| gained.error.is_none())
+            .map(|entry| remember(entry, &gained));
         (gained, entry)
     }
 
@@ -192,10 +218,19 @@ impl<F: Fetcher> Context<F> {
     pub(super) fn judged(&self, parent: &Request, harvest: Harvest) -> Yield {
         let (items, requests, problems) = harvest.into_parts(&parent.url);
         let found = requests.len();
-        let links: Vec<_> =
-            requests.into_iter().filter_map(|request| self.below(parent, request)).collect();
+        let links: Vec<_> = requests
+            .into_iter()
+            .filter_map(|request| self.below(parent, request))
+            .collect();
         let out_of_scope = (found - links.len()) as u64;
-        Yield { items, out_of_scope, links, problems, error: None, unchanged: false }
+        Yield {
+            items,
+            out_of_scope,
+            links,
+            problems,
+            error: None,
+            unchanged: false,
+        }
     }
 
     /// A link of `parent` as a request of the crawl, if it belongs.
@@ -212,13 +247,26 @@ impl<F: Fetcher> Context<F> {
     fn remembered(&self, request: &Request, entry: &CacheEntry) -> Yield {
         let items = entry.items.iter().filter_map(|(kind, text)| {
             let fields = serde_json::from_str(text).ok()?;
-            Some(Item { url: request.url.clone(), kind: kind.clone(), fields })
+            Some(Item {
+                url: request.url.clone(),
+                kind: kind.clone(),
+                fields,
+            })
         });
         let found = entry.links.len();
-        let links: Vec<_> =
-            entry.links.iter().filter_map(|link| self.below(request, link.clone())).collect();
+        let links: Vec<_> = entry
+            .links
+            .iter()
+            .filter_map(|link| self.below(request, link.clone()))
+            .collect();
         let out_of_scope = (found - links.len()) as u64;
-        Yield { items: items.collect(), out_of_scope, links, unchanged: true, ..Yield::default() }
+        Yield {
+            items: items.collect(),
+            out_of_scope,
+            links,
+            unchanged: true,
+            ..Yield::default()
+        }
     }
 
     /// Asks for robots.txt.
@@ -228,8 +276,15 @@ impl<F: Fetcher> Context<F> {
         validators: Vec<(String, String)>,
     ) -> (Outcome, RobotsReply) {
         let began = self.clock.now();
-        let limits = Limits { body: ROBOTS_BYTES, ..self.limits };
-        let outgoing = Outgoing { headers: validators, limits, ..Outgoing::new(request) };
+        let limits = Limits {
+            body: ROBOTS_BYTES,
+            ..self.limits
+        };
+        let outgoing = Outgoing {
+            headers: validators,
+            limits,
+            ..Outgoing::new(request)
+        };
         match self.fetcher.fetch(outgoing).await {
             Ok(response) => robots_reply(response),
             Err(error) => {
@@ -245,14 +300,24 @@ impl PageDone {
     pub(super) fn lost(began: Timestamp, ended: Timestamp) -> Self {
         let outcome = Outcome::failed(FailureKind::Request, began, ended);
         let detail = Some("the fetcher panicked".to_owned());
-        Self { outcome, harvest: Yield::default(), cache: None, bytes: 0, detail, dead_end: None }
+        Self {
+            outcome,
+            harvest: Yield::default(),
+            cache: None,
+            bytes: 0,
+            detail,
+            dead_end: None,
+        }
     }
 }
 
 fn robots_reply(response: Response) -> (Outcome, RobotsReply) {
     let outcome = Outcome::of(&response);
     // A file that goes on past our limit is read up to there; one that broke off is not the site's word.
-    let whole = matches!(response.truncated, None | Some(Truncation::Length | Truncation::Ratio));
+    let whole = matches!(
+        response.truncated,
+        None | Some(Truncation::Length | Truncation::Ratio)
+    );
     if !whole {
         return (outcome, RobotsReply::None(FailureKind::Reset));
     }
@@ -268,13 +333,23 @@ fn robots_reply(response: Response) -> (Outcome, RobotsReply) {
 
 fn validators(response: &Response) -> Vec<(String, String)> {
     let pairs = [("if-none-match", ETAG), ("if-modified-since", LAST_MODIFIED)];
-    let known = pairs.into_iter().filter_map(|(ask, have)| Some((ask, response.header(have.as_str())?)));
-    known.map(|(ask, value)| (ask.to_owned(), value.to_owned())).collect()
+    let known = pairs
+        .into_iter()
+        .filter_map(|(ask, have)| Some((ask, response.header(have.as_str())?)));
+    known
+        .map(|(ask, value)| (ask.to_owned(), value.to_owned()))
+        .collect()
 }
 
 fn conditional(entry: &CacheEntry) -> Vec<(String, String)> {
-    let pairs = [("if-none-match", &entry.etag), ("if-modified-since", &entry.last_modified)];
-    pairs.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value.clone()?))).collect()
+    let pairs = [
+        ("if-none-match", &entry.etag),
+        ("if-modified-since", &entry.last_modified),
+    ];
+    pairs
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), value.clone()?)))
+        .collect()
 }
 
 /// An entry for a complete 200 that carries a validator; its harvest is filled in after parsing.
@@ -287,7 +362,15 @@ fn cacheable(response: &Response, rules: u64, digest: u64) -> Option<CacheEntry>
         return None;
     }
     let (links, items) = (Vec::new(), Vec::new());
-    Some(CacheEntry { etag, last_modified, digest, checked: response.ended, rules, links, items })
+    Some(CacheEntry {
+        etag,
+        last_modified,
+        digest,
+        checked: response.ended,
+        rules,
+        links,
+        items,
+    })
 }
 
 fn remember(mut entry: CacheEntry, gained: &Yield) -> CacheEntry {

@@ -94,7 +94,15 @@ impl Writer {
         clock: Clock,
     ) -> Self {
         let totals = Totals::from_map(&run.totals);
-        Self { store, sinks, cache, run, totals, synced: clock.now(), clock }
+        Self {
+            store,
+            sinks,
+            cache,
+            run,
+            totals,
+            synced: clock.now(),
+            clock,
+        }
     }
 
     /// Does some jobs, in order, and says what came of them.
@@ -107,7 +115,9 @@ impl Writer {
                     group.push(*change);
                     continue;
                 }
-                other => self.commit(&mut group, &mut replies).and_then(|()| self.other(other, &mut replies)),
+                other => self
+                    .commit(&mut group, &mut replies)
+                    .and_then(|()| self.other(other, &mut replies)),
             };
             if let Err(error) = result {
                 replies.push(Reply::Fatal(error));
@@ -202,9 +212,15 @@ impl Writer {
 /// Where the loop sends its jobs.
 pub(super) enum WriterDoor {
     /// To a thread of its own; the bounded channel is the back-pressure.
-    Thread { jobs: mpsc::Sender<Job>, replies: mpsc::UnboundedReceiver<Reply> },
+    Thread {
+        jobs: mpsc::Sender<Job>,
+        replies: mpsc::UnboundedReceiver<Reply>,
+    },
     /// Done in place, so that a simulation is the same every time.
-    Inline { writer: Box<Writer>, replies: std::collections::VecDeque<Reply> },
+    Inline {
+        writer: Box<Writer>,
+        replies: std::collections::VecDeque<Reply>,
+    },
 }
 
 impl WriterDoor {
@@ -233,7 +249,10 @@ impl WriterDoor {
 
     /// Works in place.
     pub(super) fn inline(writer: Writer) -> Self {
-        Self::Inline { writer: Box::new(writer), replies: std::collections::VecDeque::new() }
+        Self::Inline {
+            writer: Box::new(writer),
+            replies: std::collections::VecDeque::new(),
+        }
     }
 
     /// Hands a job over; waits while the writer is behind.

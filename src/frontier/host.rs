@@ -7,9 +7,9 @@ use super::lane::Lane;
 use super::lease::{Drop, Errand};
 use super::{HostView, forbidden_by};
 use crate::politeness::{Host, Policy};
+use crate::request::Pending;
 use crate::response::{Failure, FailureClass};
 use crate::robots::{ProductToken, RobotsRecord, RobotsVerdict, VisitTime};
-use crate::request::Pending;
 use crate::time::Timestamp;
 use crate::url::{HostKey, Origin};
 

@@ -1,9 +1,9 @@
 //! What the frontier hands out, and what it says when it gets it back.
 
 use crate::politeness::{HostState, Reaction, Verdict};
+use crate::request::{Pending, QueueKey, Request};
 use crate::response::Failure;
 use crate::robots::RobotsRecord;
-use crate::request::{Pending, QueueKey, Request};
 use crate::time::Timestamp;
 use crate::url::{CanonicalUrl, HostKey, Origin};
 

@@ -23,9 +23,9 @@ pub use gate::RobotsReply;
 pub use lease::{Drop, Errand, Lease, LoadRequest, RobotsLease, Settlement, Step};
 
 use crate::politeness::{Class, History, Host, HostState, Outcome, Policy, Reaction, Verdict};
+use crate::request::Pending;
 use crate::response::{Failure, FailureClass};
 use crate::robots::{ProductToken, RobotsRecord};
-use crate::request::Pending;
 use crate::time::Timestamp;
 use crate::url::{HostKey, Origin};
 

@@ -61,7 +61,8 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
 ///
 /// # Errors
 /// If the request cannot be written as postcard.
-pub fn encode_pending(tries: u8, request: &Request, origin: &str) -> Result<Vec<u8>, CodecError> {
+pub fn encode_pending(pending: &Pending, origin: &str) -> Result<Vec<u8>, CodecError> {
+    let request = &pending.request;
     let url = request.url.as_str();
     let bytes = postcard::to_stdvec(request)?;
     let rest = &bytes[postcard::to_stdvec(&request.url)?.len()..];
@@ -70,7 +71,7 @@ pub fn encode_pending(tries: u8, request: &Request, origin: &str) -> Result<Vec<
         .filter(|path| path.starts_with('/'))
         .unwrap_or(url);
     let mut out = Vec::with_capacity(8 + shown.len());
-    out.extend([VERSION, tries]);
+    out.extend([VERSION, pending.tries, pending.refusals]);
     push_rest(&mut out, rest)?;
     out.extend(shown.as_bytes());
     Ok(out)
@@ -81,7 +82,9 @@ pub fn encode_pending(tries: u8, request: &Request, origin: &str) -> Result<Vec<
 /// # Errors
 /// As for [`decode`].
 pub fn decode_pending(key: QueueKey, bytes: &[u8], origin: &str) -> Result<Pending, CodecError> {
-    let (&tries, bytes) = after_version(bytes)?.split_first().ok_or(CodecError::Short)?;
+    let (&[tries, refusals], bytes) = after_version(bytes)?
+        .split_first_chunk()
+        .ok_or(CodecError::Short)?;
     let (rest, shown) = take_rest(bytes)?;
     let shown = std::str::from_utf8(shown).map_err(|_| CodecError::Text)?;
     let base = if shown.starts_with('/') { origin } else { "" };
@@ -90,6 +93,7 @@ pub fn decode_pending(key: QueueKey, bytes: &[u8], origin: &str) -> Result<Pendi
     Ok(Pending {
         key,
         tries,
+        refusals,
         request: whole(&request)?,
     })
 }
@@ -165,7 +169,7 @@ mod tests {
 
     fn there_and_back(pending: &Pending) -> Vec<u8> {
         let origin = pending.request.origin();
-        let bytes = encode_pending(pending.tries, &pending.request, origin.as_str()).unwrap();
+        let bytes = encode_pending(&pending, origin.as_str()).unwrap();
         let read = decode_pending(pending.key, &bytes, origin.as_str()).unwrap();
         assert_eq!(&read, pending);
         bytes

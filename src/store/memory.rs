@@ -11,7 +11,7 @@ use crate::robots::RobotsRecord;
 use crate::sink::Position;
 use crate::url::{HostKey, Origin};
 
-type Queue = BTreeMap<QueueKey, (u8, Request)>;
+type Queue = BTreeMap<QueueKey, Pending>;
 
 /// Keeps everything in memory, with the same meaning as the disk.
 #[derive(Debug, Default)]
@@ -35,12 +35,14 @@ impl MemoryStore {
         let key = QueueKey::new(request.priority, self.next_seq);
         self.next_seq += 1;
         let queue = self.queues.entry(request.origin()).or_default();
-        queue.insert(key, (0, request.clone()));
-        Some(Pending {
+        let pending = Pending {
             key,
             tries: 0,
+            refusals: 0,
             request,
-        })
+        };
+        queue.insert(key, pending.clone());
+        Some(pending)
     }
 
     fn settle(&mut self, done: Vec<(Origin, QueueKey)>, retry: Vec<(Origin, Pending)>) {
@@ -52,7 +54,7 @@ impl MemoryStore {
         for (origin, pending) in retry {
             self.next_seq = self.next_seq.max(pending.key.seq.saturating_add(1));
             let queue = self.queues.entry(origin).or_default();
-            queue.insert(pending.key, (pending.tries, pending.request));
+            queue.insert(pending.key, pending);
         }
     }
 }
@@ -86,13 +88,7 @@ impl Store for MemoryStore {
         };
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
         let found = queue.range((from, Bound::Unbounded)).take(limit);
-        Ok(found
-            .map(|(key, (tries, request))| Pending {
-                key: *key,
-                tries: *tries,
-                request: request.clone(),
-            })
-            .collect())
+        Ok(found.map(|(_, pending)| pending.clone()).collect())
     }
 
     fn commit(&mut self, batch: Batch) -> Result<Committed, StoreError> {

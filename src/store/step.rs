@@ -183,6 +183,7 @@ impl Step {
         let pending = Pending {
             key,
             tries: 0,
+            refusals: 0,
             request,
         };
         let origin = pending.request.origin();
@@ -224,7 +225,7 @@ impl Step {
     }
 
     fn write(&mut self, place: Vec<u8>, pending: &Pending, origin: &Origin) -> Result<(), CodecError> {
-        let bytes = codec::encode_pending(pending.tries, &pending.request, origin.as_str())?;
+        let bytes = codec::encode_pending(pending, origin.as_str())?;
         self.writes.insert(place, Some(bytes));
         Ok(())
     }
