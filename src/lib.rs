@@ -1,5 +1,6 @@
 //! A polite web crawler.
 pub mod address;
+pub mod config;
 pub mod extract;
 pub mod fetch;
 pub mod headers;
