@@ -1,12 +1,18 @@
 //! A polite web crawler.
 pub mod address;
+pub mod clock;
 pub mod config;
+pub mod demo;
+pub mod engine;
 pub mod extract;
 pub mod fetch;
+pub mod frontier;
 pub mod headers;
+pub mod host;
 pub mod item;
 pub mod page;
 pub mod politeness;
+pub mod redirect;
 pub mod request;
 pub mod response;
 pub mod robots;

@@ -36,22 +36,10 @@ pub struct Request {
     pub hops: u8,
     /// Not asked before this moment.
     pub not_before: Option<Timestamp>,
-    /// What is expected behind the URL.
-    pub kind: RequestKind,
     /// Whether the seen-set is asked.
     pub dedup: Dedup,
     /// Index of the spider that asked for it, in the order of the crawl's spiders.
     pub spider: u16,
-}
-
-/// What is expected behind a URL, and so who reads the answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub enum RequestKind {
-    /// A page for the spider.
-    #[default]
-    Page,
-    /// A sitemap or sitemap index: its locations are followed, the spider does not see it.
-    Sitemap,
 }
 
 /// Whether a request that was made before may be made again in the same round.
@@ -79,7 +67,6 @@ impl Request {
             depth: 0,
             hops: 0,
             not_before: None,
-            kind: RequestKind::Page,
             dedup: Dedup::Once,
             spider: 0,
         }
@@ -180,6 +167,39 @@ impl Request {
     pub fn origin(&self) -> Origin {
         self.url.origin()
     }
+}
+
+/// The place of a request in its origin's queue: lower comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct QueueKey {
+    /// 127 minus the priority, so that a higher priority sorts first.
+    pub band: u8,
+    /// Counts up over the whole crawl: first in, first out.
+    pub seq: u64,
+}
+
+impl QueueKey {
+    /// The key of a request of this priority that came as number `seq`.
+    #[must_use]
+    pub fn new(priority: i8, seq: u64) -> Self {
+        Self {
+            band: (127 - i16::from(priority)) as u8,
+            seq,
+        }
+    }
+}
+
+/// A request that waits in a queue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pending {
+    /// Its place.
+    pub key: QueueKey,
+    /// Tries that failed for the URL's own reasons.
+    pub tries: u8,
+    /// Times the host refused it (429, 503): these do not use up its tries.
+    pub refusals: u8,
+    /// What to ask. `not_before` holds the time of the next try after a failure.
+    pub request: Request,
 }
 
 mod method_as_text {

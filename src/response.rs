@@ -62,7 +62,7 @@ impl Response {
 }
 
 /// Why a body is not whole.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Truncation {
     /// It reached the limit on decoded bytes.
@@ -134,5 +134,71 @@ impl fmt::Display for FailureKind {
             Self::Protocol => "not valid HTTP",
             Self::Request => "request not valid",
         })
+    }
+}
+
+/// Why a request was given up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// The class.
+    pub class: FailureClass,
+    /// The last status, if there was an answer.
+    pub status: Option<u16>,
+    /// In words.
+    pub reason: String,
+}
+
+/// Why a request was given up, in classes that call for different answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum FailureClass {
+    /// robots.txt forbids it, or could not be read.
+    Robots,
+    /// 404, 410 and other 4xx: it is not there.
+    Gone,
+    /// 401, 403: we may not see it.
+    Forbidden,
+    /// 5xx after all tries.
+    ServerError,
+    /// No answer after all tries.
+    Unreachable(FailureKind),
+    /// A redirect that leads nowhere: loop, too many hops, no or unusable Location.
+    Redirect,
+    /// The body could not be read whole.
+    Truncated,
+    /// The spider failed on it.
+    Parse,
+}
+
+impl FailureClass {
+    /// The class as it stands in reports and in the failed list.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Robots => "robots",
+            Self::Gone => "gone",
+            Self::Forbidden => "forbidden",
+            Self::ServerError => "server-error",
+            Self::Unreachable(_) => "unreachable",
+            Self::Redirect => "redirect",
+            Self::Truncated => "truncated",
+            Self::Parse => "parse",
+        }
+    }
+
+    /// Whether something that may exist was not got. A page that is not there or that we may not see is not lost.
+    #[must_use]
+    pub const fn is_loss(self) -> bool {
+        matches!(
+            self,
+            Self::ServerError | Self::Unreachable(_) | Self::Truncated | Self::Parse
+        )
+    }
+}
+
+impl fmt::Display for FailureClass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }

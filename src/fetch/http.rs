@@ -1,16 +1,346 @@
 //! The real fetcher: reqwest, one exchange, no redirects, no retries.
+//!
+//! Rules kept here: the answer's head and body stay within [`Limits`] and [`HttpOptions`]; no address is contacted that the
+//! policy refuses; every request carries the same User-Agent; credentials stand in no error text. Certificates are checked
+//! against the system's roots (`SSL_CERT_FILE` and `SSL_CERT_DIR` are honoured); there is no switch to accept an invalid one.
+//!
+//! What is absent on purpose: redirects, repetition, cookies and caching belong to the rooms above.
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::{Method, StatusCode};
+use moka::policy::EvictionPolicy;
+use moka::sync::Cache;
+use reqwest::Client;
+use url::Host;
+
+use super::body::Wire;
+use super::decode::{self, Bounds, Decoded};
+use super::resolver::GuardedResolver;
+use super::{FetchError, Fetcher, Limits, Outgoing, client, failure};
 use crate::address::AddressPolicy;
+use crate::clock::Clock;
+use crate::response::{FailureKind, Response};
+use crate::time::Timestamp;
+use crate::url::CanonicalUrl;
+
+/// What a browser asks for, shortened to what a crawler can read: HTML first.
+const ACCEPT: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+/// Different connect limits that are served at the same time; each has connections of its own.
+const MOST_CLIENTS: u64 = 4;
+/// These frame the message, name its sender or its target: the fetcher writes them itself.
+const RESERVED: [HeaderName; 6] = [
+    header::CONNECTION,
+    header::CONTENT_LENGTH,
+    header::HOST,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+    header::USER_AGENT,
+];
 
 /// What the fetcher is built with.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct HttpOptions {
     /// The User-Agent of every request: `name/version (+contact)`.
     pub user_agent: String,
-    /// Header fields of every request.
+    /// Header fields of every request. A request's own field of the same name takes their place.
     pub headers: Vec<(String, String)>,
-    /// A proxy for all requests (`http://user:password@host:port`). The environment's proxies are not used.
+    /// A proxy for all requests (`http://user:password@host:port`). The environment's proxies are not used. Names are then
+    /// resolved by the proxy, so only addresses that stand in a URL themselves are checked against [`HttpOptions::addresses`].
     pub proxy: Option<String>,
     /// Which addresses may be contacted.
     pub addresses: AddressPolicy,
+    /// How long a connection without a request is kept open. Default 15 s; more than the politeness delay keeps one
+    /// connection per host alive between its pages.
+    pub keep_alive: Duration,
+    /// How long the addresses of a name are remembered. Default 5 min.
+    pub remember_names: Duration,
+    /// Header fields an answer may have. Default 256: more than the 100 that real pages rarely pass, because above the limit the
+    /// whole answer is refused.
+    pub header_fields: usize,
+    /// Bytes that the header fields of an answer may have together. Default 64 KiB.
+    pub header_bytes: usize,
+    /// Bytes per second that a body must bring on the average once 10 s have passed. Default 1,000.
+    pub least_speed: u64,
+}
+
+impl Default for HttpOptions {
+    fn default() -> Self {
+        Self {
+            user_agent: String::new(),
+            headers: Vec::new(),
+            proxy: None,
+            addresses: AddressPolicy::default(),
+            keep_alive: Duration::from_secs(15),
+            remember_names: Duration::from_mins(5),
+            header_fields: 256,
+            header_bytes: 64 << 10,
+            least_speed: 1_000,
+        }
+    }
+}
+
+/// Why the fetcher cannot be built. Always a matter of configuration.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OptionsError {
+    /// The User-Agent cannot stand in a header field.
+    #[error("the user agent is empty or has characters that no header field may have: use printable ASCII")]
+    UserAgent,
+    /// A header field of every request is not one.
+    #[error("header `{name}` cannot be sent with every request: {reason}")]
+    Header {
+        /// Its name as configured.
+        name: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// The proxy's address, which may hold a password and is not repeated.
+    #[error("the proxy is not a URL: write it as http://user:password@host:port")]
+    Proxy,
+    /// TLS could not be set up.
+    #[error("the HTTP client cannot be set up: check that the system's certificates can be read")]
+    Client {
+        /// The library's words.
+        source: reqwest::Error,
+    },
+}
+
+/// Fetches over HTTP/1.1 and, where the server offers it in the handshake, HTTP/2.
+///
+/// Build it inside of the runtime that uses it. Whether a connection was there already or had to be made is not seen from
+/// outside, so the head of an answer may take [`Limits::connect`] and [`Limits::first_byte`] together.
+pub struct HttpFetcher {
+    options: HttpOptions,
+    headers: HeaderMap,
+    clock: Clock,
+    resolver: Arc<GuardedResolver>,
+    /// By their limit on connecting, which reqwest knows only for a client as a whole.
+    clients: Cache<Duration, Client>,
+}
+
+impl HttpFetcher {
+    /// A fetcher with no connection open.
+    ///
+    /// # Errors
+    /// [`OptionsError`] if an option cannot be used.
+    pub fn new(options: HttpOptions, clock: Clock) -> Result<Self, OptionsError> {
+        let headers = common_headers(&options)?;
+        let policy = options.proxy.is_none().then(|| options.addresses.clone());
+        let resolver = Arc::new(GuardedResolver::new(policy, options.remember_names));
+        let fetcher = Self {
+            options,
+            headers,
+            clock,
+            resolver,
+            clients: Cache::builder()
+                .max_capacity(MOST_CLIENTS)
+                .eviction_policy(EvictionPolicy::lru())
+                .build(),
+        };
+        let usual = Limits::default().connect;
+        let client = client::build(&fetcher.options, fetcher.resolver.clone(), usual)?;
+        fetcher.clients.insert(usual, client);
+        Ok(fetcher)
+    }
+
+    fn client(&self, connect: Duration) -> Result<Client, FetchError> {
+        self.clients
+            .try_get_with(connect, || {
+                client::build(&self.options, self.resolver.clone(), connect)
+            })
+            .map_err(|error| FetchError::new(FailureKind::Request, error.to_string()))
+    }
+
+    fn request(&self, outgoing: &Outgoing, client: &Client) -> Result<reqwest::Request, FetchError> {
+        let request = &outgoing.request;
+        let mut headers = self.headers.clone();
+        for (name, value) in request.headers.iter().chain(&outgoing.headers) {
+            let (name, value) = field(name, value).map_err(|reason| {
+                FetchError::new(FailureKind::Request, format!("header `{name}`: {reason}"))
+            })?;
+            headers.insert(name, value);
+        }
+        // The builder takes user and password out of the URL and makes an Authorization field of them.
+        let mut builder = client
+            .request(request.method.clone(), request.url.as_url().clone())
+            .headers(headers);
+        if let Some(body) = &request.body {
+            builder = builder.body(body.clone());
+        }
+        builder.build().map_err(failure::of_exchange)
+    }
+
+    /// Sends the request and waits for the head of the answer.
+    async fn head(&self, outgoing: &Outgoing) -> Result<reqwest::Response, FetchError> {
+        let limits = &outgoing.limits;
+        let client = self.client(limits.connect)?;
+        let request = self.request(outgoing, &client)?;
+        let wait = limits.connect.saturating_add(limits.first_byte).min(limits.total);
+        let answer = tokio::time::timeout(wait, client.execute(request))
+            .await
+            .map_err(|_| FetchError::new(FailureKind::ResponseTimeout, "no head of an answer in time"))?
+            .map_err(failure::of_exchange)?;
+        self.check_peer(&answer)?;
+        self.check_head(answer.headers())?;
+        Ok(answer)
+    }
+
+    /// Refuses a URL whose host is an address outside the policy: literals never reach the resolver.
+    fn check_literal(&self, url: &CanonicalUrl) -> Result<(), FetchError> {
+        let address = match url.as_url().host() {
+            Some(Host::Ipv4(address)) => address.into(),
+            Some(Host::Ipv6(address)) => address.to_canonical(),
+            Some(Host::Domain(_)) | None => return Ok(()),
+        };
+        if self.options.addresses.permits(address) {
+            return Ok(());
+        }
+        Err(FetchError::new(
+            FailureKind::Address,
+            format!("{address} is not a public address: name its network in `[net] allow` to permit it"),
+        ))
+    }
+
+    /// The second lock: whatever way led there, nothing is read from an address outside the policy.
+    fn check_peer(&self, answer: &reqwest::Response) -> Result<(), FetchError> {
+        match answer.remote_addr() {
+            Some(peer)
+                if self.options.proxy.is_none()
+                    && !self.options.addresses.permits(peer.ip().to_canonical()) =>
+            {
+                Err(FetchError::new(
+                    FailureKind::Address,
+                    format!("the answer came from {}", peer.ip()),
+                ))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn check_head(&self, headers: &HeaderMap) -> Result<(), FetchError> {
+        let bytes: usize = headers
+            .iter()
+            .map(|(name, value)| name.as_str().len() + value.len() + 4)
+            .sum();
+        if headers.len() > self.options.header_fields || bytes > self.options.header_bytes {
+            let detail = format!(
+                "{} header fields of {bytes} bytes are over the limit",
+                headers.len()
+            );
+            return Err(FetchError::new(FailureKind::Protocol, detail));
+        }
+        Ok(())
+    }
+
+    fn wire(&self, response: reqwest::Response, limits: Limits, started: Timestamp) -> Wire {
+        Wire {
+            response,
+            clock: self.clock.clone(),
+            limits,
+            since: self.clock.now(),
+            deadline: started + limits.total,
+            least_speed: self.options.least_speed,
+            received: 0,
+        }
+    }
+}
+
+impl Fetcher for HttpFetcher {
+    async fn fetch(&self, outgoing: Outgoing) -> Result<Response, FetchError> {
+        self.check_literal(&outgoing.request.url)?;
+        let started = self.clock.now();
+        let mut answer = self.head(&outgoing).await?;
+        let first_byte = self.clock.now();
+        let (status, headers) = (answer.status(), std::mem::take(answer.headers_mut()));
+        let remote_addr = answer.remote_addr();
+        let decoded = if has_body(&outgoing.request.method, status) {
+            let wire = self.wire(answer, outgoing.limits, started);
+            body(wire, status, &headers).await?
+        } else {
+            NO_BODY
+        };
+        Ok(Response {
+            url: outgoing.request.url,
+            status,
+            headers,
+            body: decoded.body,
+            truncated: decoded.truncated,
+            wire_bytes: decoded.wire_bytes,
+            remote_addr,
+            started,
+            first_byte,
+            ended: self.clock.now_up(),
+        })
+    }
+}
+
+const NO_BODY: Decoded = Decoded {
+    body: bytes::Bytes::new(),
+    truncated: None,
+    wire_bytes: 0,
+};
+
+/// Whether content follows the head (RFC 9110 6.4.1).
+fn has_body(method: &Method, status: StatusCode) -> bool {
+    *method != Method::HEAD && status != StatusCode::NO_CONTENT && status != StatusCode::NOT_MODIFIED
+}
+
+/// Reads and decodes the body within its limits.
+///
+/// A success of which nothing arrived is a failure. Any other head says something by itself (a redirect's target, the
+/// `Retry-After` of a refusal), so it is kept however its body ends.
+async fn body(wire: Wire, status: StatusCode, headers: &HeaderMap) -> Result<Decoded, FetchError> {
+    let bounds = Bounds {
+        body: wire.limits.body,
+        ratio: wire.limits.ratio,
+    };
+    let encoding = content_encoding(headers);
+    match decode::decode_stream(&encoding, wire.pieces().boxed(), bounds).await {
+        (decoded, Some(lost)) if decoded.body.is_empty() && status.is_success() => Err(lost),
+        (decoded, _) => Ok(decoded),
+    }
+}
+
+/// All lines of the field as one list (RFC 9110 5.3). What is not text is no known coding either.
+fn content_encoding(headers: &HeaderMap) -> String {
+    let lines = headers.get_all(header::CONTENT_ENCODING).iter();
+    let lines: Vec<&str> = lines.map(|line| line.to_str().unwrap_or("?")).collect();
+    lines.join(",")
+}
+
+fn common_headers(options: &HttpOptions) -> Result<HeaderMap, OptionsError> {
+    let user_agent = HeaderValue::from_str(&options.user_agent).map_err(|_| OptionsError::UserAgent)?;
+    if user_agent.is_empty() {
+        return Err(OptionsError::UserAgent);
+    }
+    let mut headers = HeaderMap::new();
+    headers.insert(header::USER_AGENT, user_agent);
+    headers.insert(header::ACCEPT, HeaderValue::from_static(ACCEPT));
+    headers.insert(
+        header::ACCEPT_ENCODING,
+        HeaderValue::from_static(decode::ACCEPTED),
+    );
+    for (name, value) in &options.headers {
+        let (key, value) = field(name, value).map_err(|reason| OptionsError::Header {
+            name: name.clone(),
+            reason,
+        })?;
+        headers.insert(key, value);
+    }
+    Ok(headers)
+}
+
+fn field(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), &'static str> {
+    let name = HeaderName::from_bytes(name.as_bytes())
+        .map_err(|_| "the name has characters that are not allowed")?;
+    let value =
+        HeaderValue::from_str(value).map_err(|_| "the value has a line break or a control character")?;
+    if RESERVED.contains(&name) {
+        return Err("the crawler writes this field itself");
+    }
+    Ok((name, value))
 }

@@ -4,7 +4,12 @@
 //! through the frontier (scope, robots, pace). [`http::HttpFetcher`] is the real one; tests and simulations bring their own;
 //! a wrapper that adds a header or rewrites an answer is a `Fetcher` that holds a `Fetcher`.
 
+mod body;
+mod client;
+pub mod decode;
+mod failure;
 pub mod http;
+mod resolver;
 
 use std::future::Future;
 use std::time::Duration;

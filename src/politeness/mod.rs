@@ -1,16 +1,15 @@
 //! How fast, how many at once, and when not at all: the rules of one host.
+//!
+//! [`Outcome`] classifies what came back, [`Host`] turns it into the earliest time of the next request, [`Verdict`] says what
+//! becomes of the URL. All of it is pure: the same inputs give the same waits, under a real clock and a simulated one.
 
+mod backoff;
+mod host;
+mod outcome;
 mod policy;
+mod verdict;
 
-use serde::{Deserialize, Serialize};
-
-pub use policy::{Backoff, ForbiddenRobots, Policy, Retry};
-
-use crate::time::Timestamp;
-
-/// What is remembered of a host between runs.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct HostState {
-    /// No request before this moment, whatever its kind.
-    pub not_before: Timestamp,
-}
+pub use host::{Host, HostState, Phase, Reaction};
+pub use outcome::{Class, Outcome};
+pub use policy::{Backoff, Policy, Retry};
+pub use verdict::{History, Verdict};

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::robots::ForbiddenPolicy;
+
 /// Everything about pace that is configured rather than learned, for one host.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Policy {
@@ -17,8 +19,10 @@ pub struct Policy {
     pub backoff: Backoff,
     /// Tries of one URL.
     pub retry: Retry,
+    /// Tries of an unreachable robots.txt in one run, after which the host is left for a later run. Default 3.
+    pub robots_tries: u32,
     /// What a robots.txt answered with 401 or 403 means.
-    pub forbidden_robots: ForbiddenRobots,
+    pub forbidden_robots: ForbiddenPolicy,
 }
 
 impl Default for Policy {
@@ -30,7 +34,8 @@ impl Default for Policy {
             max_crawl_delay: Duration::from_secs(300),
             backoff: Backoff::default(),
             retry: Retry::default(),
-            forbidden_robots: ForbiddenRobots::Allow,
+            robots_tries: 3,
+            forbidden_robots: ForbiddenPolicy::Allow,
         }
     }
 }
@@ -44,7 +49,7 @@ pub struct Backoff {
     pub factor: f64,
     /// Longest wait of our own. Default 15 min. A server's Retry-After is not cut by it.
     pub cap: Duration,
-    /// A host that must wait longer than this is parked for the rest of the run. Default 10 min.
+    /// Longest wait that a run sits through with nothing else to do; a host that must wait longer is parked. Default 60 s.
     pub patience: Duration,
 }
 
@@ -54,7 +59,7 @@ impl Default for Backoff {
             base: Duration::from_secs(5),
             factor: 2.0,
             cap: Duration::from_secs(15 * 60),
-            patience: Duration::from_secs(10 * 60),
+            patience: Duration::from_secs(60),
         }
     }
 }
@@ -75,14 +80,4 @@ impl Default for Retry {
             base: Duration::from_secs(5),
         }
     }
-}
-
-/// What a robots.txt that answers 401 or 403 means (RFC 9309 2.3.1.3 says: no restrictions).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum ForbiddenRobots {
-    /// As the RFC says: the site may be crawled.
-    #[default]
-    Allow,
-    /// More careful: nothing is fetched.
-    Deny,
 }

@@ -1,10 +1,79 @@
-//! Items as JSON lines.
+//! Items as JSON lines: one object per line, fields in the order in which the spider set them.
+//!
+//! A kind comes first, as the field `kind`, unless the record has a field of that name itself. The file can be read while it is
+//! written, and it is cut back by bytes, so that it is never read into memory. Standard output (`-`) and other streams cannot be
+//! cut back: after a crash lines that were already printed may be printed again.
 
 use std::path::PathBuf;
+
+use serde::ser::{Serialize, SerializeMap, Serializer};
+
+use super::line_file::LineFile;
+use super::{Position, Sink, SinkError, shown_kind};
+use crate::item::Item;
 
 /// `[sink.jsonl]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JsonlOptions {
     /// The file; its folder is made if need be. `-` is standard output.
     pub path: PathBuf,
+}
+
+/// Writes JSON lines. Its position is a byte offset, for a stream a number of lines.
+pub struct JsonlSink {
+    name: String,
+    file: LineFile,
+}
+
+impl JsonlSink {
+    /// Opens the output without changing what is in it; new items follow what is there until [`Sink::rewind`] says otherwise.
+    ///
+    /// # Errors
+    /// If the file or its folder cannot be made or opened for writing.
+    pub fn open(options: &JsonlOptions) -> Result<Self, SinkError> {
+        Ok(Self {
+            name: format!("jsonl:{}", options.path.display()),
+            file: LineFile::open(&options.path)?,
+        })
+    }
+}
+
+impl Sink for JsonlSink {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn write(&mut self, item: &Item) -> Result<(), SinkError> {
+        let mut line = serde_json::to_vec(&Line(item)).map_err(|error| SinkError::Item {
+            sink: self.name.clone(),
+            url: item.url.to_string(),
+            reason: error.to_string(),
+        })?;
+        line.push(b'\n');
+        self.file.push(&line)
+    }
+
+    fn flush(&mut self) -> Result<Position, SinkError> {
+        self.file.flush()
+    }
+
+    fn rewind(&mut self, to: Position) -> Result<(), SinkError> {
+        self.file.rewind(to)
+    }
+}
+
+/// An item as it stands on its line.
+struct Line<'a>(&'a Item);
+
+impl Serialize for Line<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        if let Some(kind) = shown_kind(self.0) {
+            map.serialize_entry("kind", kind)?;
+        }
+        for (name, value) in &self.0.fields {
+            map.serialize_entry(name, value)?;
+        }
+        map.end()
+    }
 }

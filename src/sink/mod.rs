@@ -6,6 +6,8 @@
 
 pub mod csv;
 pub mod jsonl;
+mod line_file;
+pub mod memory;
 
 use std::path::PathBuf;
 
@@ -93,6 +95,16 @@ pub enum SinkError {
         /// Bytes that are there.
         found: u64,
     },
+    /// The output was begun with other columns than it should go on with.
+    #[error("`{}` has the columns {found:?}, not {expected:?}: put them back, or start over with --fresh", .path.display())]
+    Columns {
+        /// The output file.
+        path: PathBuf,
+        /// Columns of the crawler file.
+        expected: Vec<String>,
+        /// Columns of the file's header line.
+        found: Vec<String>,
+    },
     /// An item that this format cannot hold.
     #[error("item of {url} does not fit `{sink}`: {reason}")]
     Item {
@@ -104,3 +116,11 @@ pub enum SinkError {
         reason: String,
     },
 }
+
+/// The kind to show beside an item's fields: a field `kind` of its own comes first.
+fn shown_kind(item: &Item) -> Option<&str> {
+    item.kind.as_deref().filter(|_| !item.fields.contains_key("kind"))
+}
+
+#[cfg(test)]
+mod tests;

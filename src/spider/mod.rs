@@ -6,7 +6,7 @@ use crate::extract::ExtractError;
 use crate::item::Harvest;
 use crate::page::Page;
 use crate::request::Request;
-use crate::response::FailureKind;
+pub use crate::response::{Failure, FailureClass};
 
 /// A crawl's own code: where it starts, and what each page gives.
 ///
@@ -26,37 +26,4 @@ pub trait Spider: Send + Sync + 'static {
 
     /// Called when a request was given up for good. It may still yield items and requests.
     fn failed(&self, _request: &Request, _failure: &Failure, _harvest: &mut Harvest) {}
-}
-
-/// Why a request was given up.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure {
-    /// The class.
-    pub class: FailureClass,
-    /// The last status, if there was an answer.
-    pub status: Option<u16>,
-    /// In words.
-    pub reason: String,
-}
-
-/// Why a request was given up, in classes that call for different answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum FailureClass {
-    /// robots.txt forbids it, or could not be read.
-    Robots,
-    /// 404, 410 and other 4xx: it is not there.
-    Gone,
-    /// 401, 403: we may not see it.
-    Forbidden,
-    /// 5xx after all tries.
-    ServerError,
-    /// No answer after all tries.
-    Unreachable(FailureKind),
-    /// A redirect that leads nowhere: loop, too many hops, no or unusable Location.
-    Redirect,
-    /// The body could not be read whole.
-    Truncated,
-    /// The spider failed on it.
-    Parse,
 }

@@ -3,8 +3,12 @@
 //! A cache, never the truth: losing it costs full fetches, never a URL and never an item. It is written after the batch that
 //! it belongs to, so that a crash can only leave it behind the state, not ahead of it.
 
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use serde::{Deserialize, Serialize};
 
+pub use super::sled_cache::{CacheOptions, SledCache};
 use crate::request::Request;
 use crate::time::Timestamp;
 use crate::url::Fingerprint;
@@ -41,4 +45,51 @@ pub trait ValidatorCache: Send + Sync + 'static {
 
     /// Forgets everything (`--fresh`).
     fn clear(&self);
+}
+
+/// Keeps nothing: every page is fetched in full.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoCache;
+
+impl ValidatorCache for NoCache {
+    fn get(&self, _key: Fingerprint) -> Option<CacheEntry> {
+        None
+    }
+
+    fn put(&self, _key: Fingerprint, _entry: &CacheEntry) {}
+
+    fn remove(&self, _key: Fingerprint) {}
+
+    fn clear(&self) {}
+}
+
+/// Keeps everything in memory, without a limit: for simulations and tests.
+#[derive(Debug, Default)]
+pub struct MemoryCache {
+    entries: Mutex<HashMap<Fingerprint, CacheEntry>>,
+}
+
+impl MemoryCache {
+    /// An entry is put or removed in one step, so a map whose user panicked is still whole.
+    fn entries(&self) -> MutexGuard<'_, HashMap<Fingerprint, CacheEntry>> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl ValidatorCache for MemoryCache {
+    fn get(&self, key: Fingerprint) -> Option<CacheEntry> {
+        self.entries().get(&key).cloned()
+    }
+
+    fn put(&self, key: Fingerprint, entry: &CacheEntry) {
+        self.entries().insert(key, entry.clone());
+    }
+
+    fn remove(&self, key: Fingerprint) {
+        self.entries().remove(&key);
+    }
+
+    fn clear(&self) {
+        self.entries().clear();
+    }
 }

@@ -1,1 +1,262 @@
-//! The codec.
+//! Records to bytes and back: one version byte, then postcard.
+//!
+//! Queue entries, of which there are millions, are packed further: the origin is not repeated in front of every path, and
+//! what a request has in common with a plain GET is left out. The packing knows nothing of the request's fields but that
+//! the URL comes first, so a field that is added later is kept too. Bytes that do not read back are an error, never a guess.
+
+use std::sync::LazyLock;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::{Pending, QueueKey};
+use crate::request::Request;
+use crate::url::CanonicalUrl;
+
+/// The first byte of every record.
+const VERSION: u8 = 1;
+/// Stands where the number of patches is, if the rest of a request is written out.
+const WRITTEN_OUT: u8 = u8::MAX;
+/// More differences than this are written out: a patch costs two bytes.
+const MAX_PATCHES: usize = 6;
+
+/// Why bytes are not the record that they should be.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CodecError {
+    /// Ended before the record did.
+    #[error("a record ends too early")]
+    Short,
+    /// Written by another version, or not by this program.
+    #[error("a record has version {0}, known is {VERSION}")]
+    Version(u8),
+    /// Bytes behind the end of the record.
+    #[error("a record has {0} bytes too many")]
+    Surplus(usize),
+    /// What should be a URL or an origin is not.
+    #[error("what should be a URL is none")]
+    Text,
+    /// Not of the expected type.
+    #[error("a record does not read back: {0}")]
+    Shape(#[from] postcard::Error),
+}
+
+/// The bytes of a record.
+///
+/// # Errors
+/// If `T` cannot be written as postcard.
+pub fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, CodecError> {
+    Ok(postcard::to_extend(value, vec![VERSION])?)
+}
+
+/// The record of some bytes.
+///
+/// # Errors
+/// [`CodecError`] if they are of another version, of another type, or more than the record.
+pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
+    whole(after_version(bytes)?)
+}
+
+/// The bytes of a queue entry of this origin; its key is stored beside them.
+///
+/// # Errors
+/// If the request cannot be written as postcard.
+pub fn encode_pending(pending: &Pending, origin: &str) -> Result<Vec<u8>, CodecError> {
+    let request = &pending.request;
+    let url = request.url.as_str();
+    let bytes = postcard::to_stdvec(request)?;
+    let rest = &bytes[postcard::to_stdvec(&request.url)?.len()..];
+    let shown = url
+        .strip_prefix(origin)
+        .filter(|path| path.starts_with('/'))
+        .unwrap_or(url);
+    let mut out = Vec::with_capacity(8 + shown.len());
+    out.extend([VERSION, pending.tries, pending.refusals]);
+    push_rest(&mut out, rest)?;
+    out.extend(shown.as_bytes());
+    Ok(out)
+}
+
+/// The queue entry of some bytes, as [`encode_pending`] wrote them.
+///
+/// # Errors
+/// As for [`decode`].
+pub fn decode_pending(key: QueueKey, bytes: &[u8], origin: &str) -> Result<Pending, CodecError> {
+    let (&[tries, refusals], bytes) = after_version(bytes)?
+        .split_first_chunk()
+        .ok_or(CodecError::Short)?;
+    let (rest, shown) = take_rest(bytes)?;
+    let shown = std::str::from_utf8(shown).map_err(|_| CodecError::Text)?;
+    let base = if shown.starts_with('/') { origin } else { "" };
+    let mut request = postcard::to_stdvec(&format!("{base}{shown}"))?;
+    request.extend(rest);
+    Ok(Pending {
+        key,
+        tries,
+        refusals,
+        request: whole(&request)?,
+    })
+}
+
+/// What follows the URL in a plain GET: the pattern that others are compared with.
+static PLAIN_REST: LazyLock<Vec<u8>> = LazyLock::new(|| {
+    let url = CanonicalUrl::parse("http://a.example/").expect("a URL in normal form");
+    let prefix = postcard::to_stdvec(&url).expect("a string can be written").len();
+    let plain = postcard::to_stdvec(&Request::get(url)).expect("a plain request can be written");
+    plain[prefix..].to_vec()
+});
+
+/// Writes the places where `rest` is not that of a plain GET, or all of it if there are many.
+fn push_rest(out: &mut Vec<u8>, rest: &[u8]) -> Result<(), CodecError> {
+    let patches: Vec<(usize, u8)> = (0..)
+        .zip(rest.iter().zip(PLAIN_REST.iter()))
+        .filter(|(_, (byte, plain))| byte != plain)
+        .map(|(place, (byte, _))| (place, *byte))
+        .collect();
+    if rest.len() != PLAIN_REST.len() || patches.len() > MAX_PATCHES {
+        out.push(WRITTEN_OUT);
+        out.extend(postcard::to_stdvec(rest)?);
+        return Ok(());
+    }
+    out.push(patches.len() as u8);
+    for (place, byte) in patches {
+        out.extend([place as u8, byte]);
+    }
+    Ok(())
+}
+
+/// Reads what [`push_rest`] wrote; gives the rest of the request and the bytes behind it.
+fn take_rest(bytes: &[u8]) -> Result<(Vec<u8>, &[u8]), CodecError> {
+    let (&count, bytes) = bytes.split_first().ok_or(CodecError::Short)?;
+    if count == WRITTEN_OUT {
+        let (rest, behind) = postcard::take_from_bytes::<&[u8]>(bytes)?;
+        return Ok((rest.to_vec(), behind));
+    }
+    let (patches, behind) = bytes
+        .split_at_checked(2 * usize::from(count))
+        .ok_or(CodecError::Short)?;
+    let mut rest = PLAIN_REST.clone();
+    for patch in patches.chunks_exact(2) {
+        *rest.get_mut(usize::from(patch[0])).ok_or(CodecError::Short)? = patch[1];
+    }
+    Ok((rest, behind))
+}
+
+fn after_version(bytes: &[u8]) -> Result<&[u8], CodecError> {
+    match bytes.split_first() {
+        Some((&VERSION, rest)) => Ok(rest),
+        Some((&other, _)) => Err(CodecError::Version(other)),
+        None => Err(CodecError::Short),
+    }
+}
+
+fn whole<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
+    match postcard::take_from_bytes(bytes)? {
+        (value, []) => Ok(value),
+        (_, rest) => Err(CodecError::Surplus(rest.len())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::politeness::HostState;
+    use crate::request::{Dedup, RequestKind};
+    use crate::store::{FailedRecord, RunRecord};
+    use crate::time::Timestamp;
+
+    fn there_and_back(pending: &Pending) -> Vec<u8> {
+        let origin = pending.request.origin();
+        let bytes = encode_pending(&pending, origin.as_str()).unwrap();
+        let read = decode_pending(pending.key, &bytes, origin.as_str()).unwrap();
+        assert_eq!(&read, pending);
+        bytes
+    }
+
+    fn pending(request: Request) -> Pending {
+        Pending {
+            key: QueueKey::new(request.priority, 7),
+            tries: 0,
+            request,
+        }
+    }
+
+    prop_compose! {
+        fn requests()(
+            path in "[a-z/?=&%0-9]{0,40}",
+            user in prop::option::of("[a-z]{1,5}"),
+            post in prop::option::of(prop::collection::vec(any::<u8>(), 0..20)),
+            headers in prop::collection::vec(("[a-z-]{1,9}", "\\PC{0,9}"), 0..3),
+            label in prop::option::of("\\PC{0,9}"),
+            text in prop::option::of("\\PC{0,9}"),
+            (priority, depth, hops, spider) in (any::<i8>(), any::<u32>(), any::<u8>(), any::<u16>()),
+            (not_before, sitemap, never) in (any::<Option<u64>>(), any::<bool>(), any::<bool>()),
+        ) -> Request {
+            let user = user.map(|user| format!("{user}:pw@")).unwrap_or_default();
+            let url = CanonicalUrl::parse(&format!("https://{user}a.example:8443/{path}")).unwrap();
+            let mut request = post.map_or_else(|| Request::get(url.clone()), |body| Request::post(url.clone(), body));
+            request.headers = headers;
+            request.label = label.map(Into::into);
+            request.depth = depth;
+            request.hops = hops;
+            request.spider = spider;
+            request.not_before = not_before.map(Timestamp::from_millis);
+            if sitemap { request.kind = RequestKind::Sitemap; }
+            if never { request.dedup = Dedup::Never; }
+            match text {
+                Some(text) => request.priority(priority).with_data(&text).unwrap(),
+                None => request.priority(priority),
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_request_comes_back_as_it_was(request in requests(), tries in any::<u8>(), seq in any::<u64>()) {
+            let key = QueueKey::new(request.priority, seq);
+            there_and_back(&Pending { key, tries, request });
+        }
+
+        #[test]
+        fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..200), versioned in any::<bool>()) {
+            let mut bytes = bytes;
+            if versioned && !bytes.is_empty() { bytes[0] = VERSION; }
+            let key = QueueKey { band: 0, seq: 0 };
+            let _ = decode_pending(key, &bytes, "http://a.example");
+            let _ = decode::<RunRecord>(&bytes);
+            let _ = decode::<HostState>(&bytes);
+            let _ = decode::<FailedRecord>(&bytes);
+        }
+
+        #[test]
+        fn a_flipped_byte_is_an_error_or_another_request_but_no_panic(request in requests(), at in any::<prop::sample::Index>(), mask in 1_u8..) {
+            let mut bytes = there_and_back(&pending(request));
+            let at = at.index(bytes.len());
+            bytes[at] ^= mask;
+            let _ = decode_pending(QueueKey { band: 0, seq: 0 }, &bytes, "https://a.example:8443");
+        }
+    }
+
+    #[test]
+    fn a_typical_link_costs_its_path_and_a_few_bytes() {
+        let mut request = Request::get(CanonicalUrl::parse("https://a.example/books/42?page=3").unwrap());
+        request.depth = 2;
+        assert_eq!(
+            there_and_back(&pending(request)).len(),
+            "/books/42?page=3".len() + 5
+        );
+    }
+
+    #[test]
+    fn another_version_and_a_surplus_are_named() {
+        let mut bytes = encode(&7_u64).unwrap();
+        assert_eq!(decode::<u64>(&bytes).unwrap(), 7);
+        bytes.push(0);
+        assert!(matches!(decode::<u64>(&bytes), Err(CodecError::Surplus(1))));
+        bytes[0] = 9;
+        assert!(matches!(decode::<u64>(&bytes), Err(CodecError::Version(9))));
+        assert!(matches!(decode::<u64>(&[]), Err(CodecError::Short)));
+    }
+}

@@ -1,1 +1,397 @@
-//! The disk.
+//! The state on disk: queues in a database, fingerprints in a log beside it, both moved by one step.
+//!
+//! A commit first hands its new fingerprints to the log and then writes the database batch, which records how long the log
+//! is. On opening, the log is cut back to that length, so after kill -9 a batch is there as a whole or not at all. After a
+//! power cut the log may have lost its end: then what waits in the queues is marked as seen, and pages that are done may be
+//! fetched once more.
+//!
+//! `sync` brings the log to the disk first and the database second, so that the database is never ahead for long.
+
+use std::collections::HashMap;
+use std::fs;
+use std::ops::Bound;
+use std::path::Path;
+
+use serde::de::DeserializeOwned;
+
+use super::codec::{self, CodecError};
+use super::frontier::{Frontier, Writes};
+use super::keys::{self, Generation, Kind};
+use super::lock::{StateDir, io_error};
+use super::seen_log::{LogReport, SeenLog};
+use super::step::{Before, Head, Queue, Step, StepError, mark};
+use super::{Batch, Committed, FailedRecord, Pending, QueueKey, Recovered, RunRecord, Store, StoreError};
+use crate::url::{CanonicalUrl, HostKey, Origin};
+
+/// How much the store on disk may use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DiskOptions {
+    /// Memory for blocks read from disk, in bytes. 64 MiB.
+    pub cache_bytes: u64,
+    /// Memory for writes until they are sorted into files, in bytes; up to four of these exist at a time. 16 MiB.
+    pub memtable_bytes: u64,
+    /// Journal on disk, in bytes: bounds the replay after a crash. 128 MiB, at least 64 MiB.
+    pub journal_bytes: u64,
+    /// Files kept open; sockets want descriptors too. 128, at least 10.
+    pub open_files: usize,
+}
+
+impl Default for DiskOptions {
+    fn default() -> Self {
+        Self {
+            cache_bytes: 64 << 20,
+            memtable_bytes: 16 << 20,
+            journal_bytes: 128 << 20,
+            open_files: 128,
+        }
+    }
+}
+
+/// Keeps the state in a directory.
+pub struct DiskStore {
+    frontier: Frontier,
+    seen: SeenLog,
+    head: Head,
+    queues: HashMap<Origin, Queue>,
+    warnings: Vec<String>,
+    /// The database refused a write: whether that batch is there is only known after opening again.
+    broken: bool,
+    /// Last, so that it is let go last.
+    dir: StateDir,
+}
+
+impl DiskStore {
+    /// Opens the state in `dir`, or begins one there. Files that are not the store's are left alone.
+    ///
+    /// # Errors
+    /// [`StoreError::InUse`] if another process has it, [`StoreError::Version`] if it is of another version,
+    /// [`StoreError::Damaged`] if it cannot be read, [`StoreError::Io`] if the file system refuses.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "options are given away once, at the start"
+    )]
+    pub fn open(dir: &Path, options: DiskOptions) -> Result<Self, StoreError> {
+        let dir = StateDir::take(dir)?;
+        if !dir.frontier().exists() {
+            begin(&dir, &options)?;
+        }
+        let frontier = Frontier::open(&dir.frontier(), &options)?;
+        let head = read_head(&frontier, &dir.frontier())?;
+        let queues = read_queues(&frontier, head.keys(), &dir.frontier())?;
+        let (seen, report) = SeenLog::open(&dir.seen_log(head.log), head.log_length)?;
+        let mut store = Self {
+            frontier,
+            seen,
+            head,
+            queues,
+            warnings: warnings(&report),
+            broken: false,
+            dir,
+        };
+        if report.needs_repair() {
+            store.repair()?;
+        }
+        store.sweep()?;
+        Ok(store)
+    }
+
+    /// Marks what waits as seen and writes a new log with all that is known.
+    fn repair(&mut self) -> Result<(), StoreError> {
+        let path = self.dir.frontier();
+        let mut waiting = Vec::new();
+        for (origin, queue) in &self.queues {
+            let prefix = self.head.keys().whole_queue(queue.id);
+            self.frontier.each(&prefix, |key, value| {
+                let pending = read_pending(&path, origin, key, value)?;
+                waiting.extend(mark(&pending.request));
+                Ok(())
+            })?;
+        }
+        let number = self.next_log()?;
+        self.seen.rewrite(&self.dir.seen_log(number), &waiting)?;
+        self.dir.sync()?;
+        self.head.log = number;
+        self.head.log_length = self.seen.length();
+        self.frontier.write(only_head(&path, &self.head)?)?;
+        self.frontier.sync()
+    }
+
+    /// A number that no log has or had.
+    fn next_log(&self) -> Result<u32, StoreError> {
+        let taken = self.dir.seen_logs()?.into_iter().chain([self.head.log]);
+        Ok(taken.max().unwrap_or_default().wrapping_add(1))
+    }
+
+    /// Removes what an earlier round left behind.
+    fn sweep(&mut self) -> Result<(), StoreError> {
+        for number in self.dir.seen_logs()? {
+            let path = self.dir.seen_log(number);
+            if path != self.seen.path() {
+                fs::remove_file(&path).map_err(|error| io_error(&path, &error))?;
+            }
+        }
+        if self.head.swept < self.head.generation {
+            self.frontier.sweep(self.head.keys().earlier())?;
+            self.head.swept = self.head.generation;
+            self.frontier
+                .write(only_head(&self.dir.frontier(), &self.head)?)?;
+        }
+        Ok(())
+    }
+
+    fn damaged(&self, what: &str, error: &CodecError) -> StoreError {
+        damaged(&self.dir.frontier(), what, error)
+    }
+
+    /// Writes a step: log first, database second, memory last.
+    fn write(&mut self, mut step: Step) -> Result<(), StoreError> {
+        let length = self.seen.append(&step.fingerprints)?;
+        let sealed = step.seal(length);
+        sealed.map_err(|error| self.damaged("the head", &error))?;
+        let written = self.frontier.write(std::mem::take(&mut step.writes));
+        self.broken = written.is_err();
+        written?;
+        self.seen.confirm(&step.fingerprints, length);
+        self.head = step.head;
+        self.queues.extend(step.queues);
+        Ok(())
+    }
+
+    fn usable(&self) -> Result<(), StoreError> {
+        if !self.broken {
+            return Ok(());
+        }
+        Err(StoreError::Io {
+            path: self.dir.frontier(),
+            reason: "an earlier write failed, so no more is written: start again".to_owned(),
+        })
+    }
+
+    /// All records that hold across rounds and have this tag, by name.
+    fn lasting<T: DeserializeOwned>(&self, tag: u8) -> Result<Vec<(String, T)>, StoreError> {
+        let mut found = Vec::new();
+        self.frontier.each(&[tag], |key, value| {
+            let name = String::from_utf8_lossy(&key[1..]).into_owned();
+            let record = codec::decode(value).map_err(|error| self.damaged(&name, &error))?;
+            found.push((name, record));
+            Ok(())
+        })?;
+        Ok(found)
+    }
+}
+
+impl Store for DiskStore {
+    fn recover(&mut self) -> Result<Recovered, StoreError> {
+        let run = self.frontier.get(keys::RUN)?;
+        let run = run.map(|bytes| codec::decode(&bytes)).transpose();
+        let waiting = self.queues.iter().filter(|(_, queue)| queue.count > 0);
+        let mut queues: Vec<_> = waiting
+            .map(|(origin, queue)| (origin.clone(), queue.count))
+            .collect();
+        queues.sort_unstable();
+        let hosts = self.lasting(keys::HOSTS)?.into_iter();
+        let robots = self.lasting(keys::ROBOTS)?.into_iter();
+        let robots = robots.map(|(name, record)| Ok((origin_of(&self.dir.frontier(), &name)?, record)));
+        Ok(Recovered {
+            run: run.map_err(|error| self.damaged("the run", &error))?,
+            hosts: hosts.map(|(host, state)| (HostKey::of(&host), state)).collect(),
+            robots: robots.collect::<Result<_, _>>()?,
+            queues,
+            sinks: self.lasting(keys::SINKS)?,
+            warnings: std::mem::take(&mut self.warnings),
+        })
+    }
+
+    fn pending(
+        &mut self,
+        origin: &Origin,
+        after: Option<QueueKey>,
+        limit: usize,
+    ) -> Result<Vec<Pending>, StoreError> {
+        let Some(queue) = self.queues.get_mut(origin).filter(|queue| queue.count > 0) else {
+            return Ok(Vec::new());
+        };
+        let keys = self.head.keys();
+        let from = match after {
+            Some(after) if after >= queue.first => Bound::Excluded(keys.queue(queue.id, after)),
+            _ => Bound::Included(keys.queue(queue.id, queue.first)),
+        };
+        let to = Bound::Included(keys.queue(queue.id, Queue::BACK));
+        let pairs = self.frontier.range((from, to), limit)?;
+        let path = self.dir.frontier();
+        let read = |(key, value): &fjall::KvPair| read_pending(&path, origin, key, value);
+        let found: Vec<_> = pairs.iter().map(read).collect::<Result<_, _>>()?;
+        match (after, found.first()) {
+            (None, Some(first)) => queue.first = first.key,
+            (None, None) if limit > 0 => return Err(empty(&path, origin)),
+            _ => {}
+        }
+        Ok(found)
+    }
+
+    fn commit(&mut self, batch: Batch) -> Result<Committed, StoreError> {
+        self.usable()?;
+        let mut step = Step::new(self.head);
+        let before = Before {
+            frontier: &self.frontier,
+            seen: &self.seen,
+            queues: &self.queues,
+        };
+        let committed = step.take(batch, &before).map_err(|error| match error {
+            StepError::Store(error) => error,
+            StepError::Codec(error) => self.damaged("a record of this step", &error),
+        })?;
+        self.write(step)?;
+        Ok(committed)
+    }
+
+    fn begin_round(&mut self, run: RunRecord) -> Result<(), StoreError> {
+        self.usable()?;
+        let number = self.next_log()?;
+        let log = SeenLog::open(&self.dir.seen_log(number), 0)?.0;
+        self.dir.sync()?;
+        let mut step = Step::new(Head {
+            generation: self.head.generation + 1,
+            log: number,
+            next_origin: 0,
+            next_failed: 0,
+            ..self.head
+        });
+        for (name, _) in self.lasting::<crate::sink::Position>(keys::SINKS)? {
+            step.writes.insert(keys::lasting(keys::SINKS, &name), None);
+        }
+        let put = step.put(keys::RUN.to_vec(), &run);
+        put.map_err(|error| self.damaged("the run", &error))?;
+        let old = std::mem::replace(&mut self.seen, log);
+        if let Err(error) = self.write(step) {
+            self.seen = old;
+            return Err(error);
+        }
+        self.queues.clear();
+        // The old log may go only when nothing on the disk refers to it any more.
+        self.frontier.sync()?;
+        self.sweep()
+    }
+
+    fn failed(&mut self) -> Result<Vec<FailedRecord>, StoreError> {
+        let mut found = Vec::new();
+        let prefix = self.head.keys().all(Kind::Failed);
+        self.frontier.each(&prefix, |_, value| {
+            let record = codec::decode(value);
+            found.push(record.map_err(|error| self.damaged("the failed list", &error))?);
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
+    fn sync(&mut self) -> Result<(), StoreError> {
+        self.seen.sync()?;
+        self.frontier.sync()
+    }
+}
+
+/// What the user should know of the log's state.
+fn warnings(report: &LogReport) -> Vec<String> {
+    let lost = report.missing + report.unreadable;
+    let log = (lost > 0).then(|| {
+        format!(
+            "{lost} bytes of the seen log are missing or unreadable: pages that were fetched may be fetched again"
+        )
+    });
+    let steps = (report.ahead > 1).then(|| {
+        let steps = report.ahead - 1;
+        format!("the last {steps} steps before a power cut were lost: their pages are fetched again")
+    });
+    log.into_iter().chain(steps).collect()
+}
+
+/// Makes the database beside its place and moves it there, so that it is never half there.
+fn begin(dir: &StateDir, options: &DiskOptions) -> Result<(), StoreError> {
+    if !dir.seen_logs()?.is_empty() {
+        return Err(StoreError::Damaged {
+            path: dir.frontier(),
+            reason: "the folder is missing".to_owned(),
+        });
+    }
+    let fresh = dir.path().join("frontier.new");
+    if fresh.exists() {
+        fs::remove_dir_all(&fresh).map_err(|error| io_error(&fresh, &error))?;
+    }
+    let frontier = Frontier::open(&fresh, options)?;
+    frontier.write(only_head(&fresh, &Head::FIRST)?)?;
+    frontier.sync()?;
+    drop(frontier);
+    fs::rename(&fresh, dir.frontier()).map_err(|error| io_error(&fresh, &error))?;
+    dir.sync()
+}
+
+fn only_head(path: &Path, head: &Head) -> Result<Writes, StoreError> {
+    let bytes = codec::encode(head).map_err(|error| damaged(path, "the head", &error))?;
+    Ok(Writes::from([(keys::HEAD.to_vec(), Some(bytes))]))
+}
+
+fn read_head(frontier: &Frontier, path: &Path) -> Result<Head, StoreError> {
+    let bytes = frontier.get(keys::HEAD)?;
+    codec::decode(bytes.as_deref().unwrap_or_default()).map_err(|error| damaged(path, "the head", &error))
+}
+
+/// All origins of a round with their counts.
+fn read_queues(
+    frontier: &Frontier,
+    keys: Generation,
+    path: &Path,
+) -> Result<HashMap<Origin, Queue>, StoreError> {
+    let mut counts: HashMap<u32, u64> = HashMap::new();
+    frontier.each(&keys.all(Kind::Count), |key, value| {
+        let count = codec::decode(value).map_err(|error| damaged(path, "a count", &error))?;
+        counts.extend(keys::number(key).map(|id| (id, count)));
+        Ok(())
+    })?;
+    let mut queues = HashMap::new();
+    frontier.each(&keys.all(Kind::Origin), |key, value| {
+        let text: String = codec::decode(value).map_err(|error| damaged(path, "an origin", &error))?;
+        let origin = origin_of(path, &text)?;
+        if let Some(id) = keys::number(key) {
+            let count = counts.remove(&id).unwrap_or_default();
+            let first = Queue::FRONT;
+            queues.insert(origin, Queue { id, count, first });
+        }
+        Ok(())
+    })?;
+    match counts.is_empty() {
+        true => Ok(queues),
+        false => Err(StoreError::Damaged {
+            path: path.to_owned(),
+            reason: "requests wait for an origin that is not known".to_owned(),
+        }),
+    }
+}
+
+fn origin_of(path: &Path, text: &str) -> Result<Origin, StoreError> {
+    let origin = CanonicalUrl::parse(text).ok().map(|url| url.origin());
+    origin
+        .filter(|origin| origin.as_str() == text)
+        .ok_or_else(|| damaged(path, "an origin", &CodecError::Text))
+}
+
+fn read_pending(path: &Path, origin: &Origin, key: &[u8], value: &[u8]) -> Result<Pending, StoreError> {
+    let place = keys::queue_key(key).ok_or(CodecError::Short);
+    place
+        .and_then(|place| codec::decode_pending(place, value, origin.as_str()))
+        .map_err(|error| damaged(path, &format!("the queue of {origin}"), &error))
+}
+
+/// Requests are said to wait, and none is there.
+fn empty(path: &Path, origin: &Origin) -> StoreError {
+    StoreError::Damaged {
+        path: path.to_owned(),
+        reason: format!("the queue of {origin} is gone"),
+    }
+}
+
+fn damaged(path: &Path, what: &str, error: &CodecError) -> StoreError {
+    StoreError::Damaged {
+        path: path.to_owned(),
+        reason: format!("{what}: {error}"),
+    }
+}

@@ -9,6 +9,14 @@ pub mod codec;
 pub mod disk;
 pub mod memory;
 
+mod frontier;
+mod keys;
+mod lock;
+mod seen;
+mod seen_log;
+mod sled_cache;
+mod step;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -16,41 +24,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::politeness::HostState;
 use crate::request::Request;
+pub use crate::request::{Pending, QueueKey};
 use crate::robots::RobotsRecord;
 use crate::sink::Position;
 use crate::time::Timestamp;
 use crate::url::{HostKey, Origin};
-
-/// The place of a request in its origin's queue: lower comes first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct QueueKey {
-    /// 127 minus the priority, so that a higher priority sorts first.
-    pub band: u8,
-    /// Counts up over the whole crawl: first in, first out.
-    pub seq: u64,
-}
-
-impl QueueKey {
-    /// The key of a request of this priority that came as number `seq`.
-    #[must_use]
-    pub fn new(priority: i8, seq: u64) -> Self {
-        Self {
-            band: (127 - i16::from(priority)) as u8,
-            seq,
-        }
-    }
-}
-
-/// A request that waits in a queue.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Pending {
-    /// Its place.
-    pub key: QueueKey,
-    /// Tries that failed for the URL's own reasons.
-    pub tries: u8,
-    /// What to ask. `not_before` holds the time of the next try after a failure.
-    pub request: Request,
-}
 
 /// One atomic step.
 #[derive(Debug, Default)]
@@ -125,6 +103,8 @@ pub struct Recovered {
     pub queues: Vec<(Origin, u64)>,
     /// Committed positions of the sinks.
     pub sinks: Vec<(String, Position)>,
+    /// What was lost and how it was made good, in words for the user; empty but after a power cut or damage.
+    pub warnings: Vec<String>,
 }
 
 /// Keeps the crawl's state.
@@ -167,8 +147,8 @@ pub trait Store: Send + 'static {
     /// If the state cannot be written; nothing of the batch has happened then.
     fn commit(&mut self, batch: Batch) -> Result<Committed, StoreError>;
 
-    /// Begins a new round: empties seen-set, queues and the failed list, and keeps hosts and robots.txt verdicts, whose
-    /// waits hold across rounds.
+    /// Begins a new round: empties seen-set, queues, sink positions and the failed list, and keeps hosts and robots.txt
+    /// verdicts, whose waits hold across rounds. The places of requests go on counting.
     ///
     /// # Errors
     /// As for [`Store::commit`].

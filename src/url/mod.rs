@@ -1,8 +1,15 @@
 //! URLs in one normal form, and the three units that are cut out of them: host, origin and fingerprint.
 //!
-//! The URL standard's parser (crate `url`) already lower-cases scheme and host, drops default ports and resolves dot
-//! segments; [`Canon`] adds the switchable steps on top. Only http and https exist here: every other scheme is refused at
-//! the door, so no later room has to think of `file:` or `javascript:`.
+//! The URL standard's parser (crate `url`, see [`resolve`]) already lower-cases scheme and host, drops default ports and
+//! resolves dot segments; [`Canon`] adds the switchable steps on top, listed in the table at [`CanonStep`]. Only http and
+//! https exist here: every other scheme is refused at the door, so no later room has to think of `file:` or
+//! `javascript:`.
+//!
+//! Whether an address may be contacted and whether a URL belongs to the crawl is judged elsewhere.
+
+mod canon;
+mod standard;
+mod steps;
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,6 +17,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use url::Url;
 use xxhash_rust::xxh3::Xxh3;
+
+pub use canon::{Canon, CanonStep};
+pub use standard::resolve;
+pub(crate) use steps::normal_escapes;
 
 /// URLs longer than this are refused.
 pub const MAX_URL_BYTES: usize = 8_192;
@@ -42,107 +53,6 @@ pub enum UrlError {
         /// Bytes it has.
         length: usize,
     },
-}
-
-/// One step of canonicalisation that can be switched.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum CanonStep {
-    /// Percent-encoded unreserved characters are decoded and hex digits are upper-case (RFC 3986 6.2.2). On.
-    PercentCase,
-    /// A `?` with nothing behind it is dropped. On.
-    EmptyQuery,
-    /// Tracking parameters (`utm_*`, `gclid`, `fbclid` …) are dropped. Off.
-    TrackingParameters,
-    /// Query parameters are sorted by name, ties in their order. Off.
-    SortQuery,
-    /// A slash at the end of the path is dropped. Off: `/a` and `/a/` are often different pages.
-    TrailingSlash,
-}
-
-/// The steps that are switched on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Canon {
-    steps: Vec<CanonStep>,
-}
-
-impl Default for Canon {
-    fn default() -> Self {
-        Self {
-            steps: vec![CanonStep::PercentCase, CanonStep::EmptyQuery],
-        }
-    }
-}
-
-impl Canon {
-    /// Exactly these steps.
-    #[must_use]
-    pub fn of(steps: impl IntoIterator<Item = CanonStep>) -> Self {
-        Self {
-            steps: steps.into_iter().collect(),
-        }
-    }
-
-    /// Parses an absolute URL into normal form.
-    ///
-    /// # Errors
-    /// [`UrlError`] if it is not an http or https URL of acceptable length.
-    pub fn parse(&self, text: &str) -> Result<CanonicalUrl, UrlError> {
-        check_length(text)?;
-        let url = Url::parse(text.trim()).map_err(|error| invalid(text, error))?;
-        self.accept(url)
-    }
-
-    /// Resolves `reference` against `base` and brings it into normal form.
-    ///
-    /// # Errors
-    /// As [`Canon::parse`].
-    pub fn join(&self, base: &Url, reference: &str) -> Result<CanonicalUrl, UrlError> {
-        check_length(reference)?;
-        let url = base.join(reference).map_err(|error| invalid(reference, error))?;
-        self.accept(url)
-    }
-
-    /// Brings a parsed URL into normal form.
-    ///
-    /// # Errors
-    /// As [`Canon::parse`].
-    pub fn accept(&self, mut url: Url) -> Result<CanonicalUrl, UrlError> {
-        if !matches!(url.scheme(), "http" | "https") {
-            return Err(UrlError::Scheme {
-                scheme: url.scheme().to_owned(),
-            });
-        }
-        check_length(url.as_str())?;
-        url.set_fragment(None);
-        for step in &self.steps {
-            step.apply(&mut url);
-        }
-        Ok(CanonicalUrl(url))
-    }
-}
-
-impl CanonStep {
-    fn apply(self, url: &mut Url) {
-        match self {
-            Self::EmptyQuery if url.query() == Some("") => url.set_query(None),
-            _ => {}
-        }
-    }
-}
-
-fn check_length(text: &str) -> Result<(), UrlError> {
-    if text.len() > MAX_URL_BYTES {
-        return Err(UrlError::TooLong { length: text.len() });
-    }
-    Ok(())
-}
-
-fn invalid(text: &str, error: url::ParseError) -> UrlError {
-    UrlError::Invalid {
-        url: text.chars().take(200).collect(),
-        reason: error.to_string(),
-    }
 }
 
 impl CanonicalUrl {
@@ -192,9 +102,10 @@ impl CanonicalUrl {
     }
 }
 
+/// As `Display`, in quotes.
 impl fmt::Debug for CanonicalUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}", self.as_str())
+        write!(f, "\"{self}\"")
     }
 }
 
@@ -363,5 +274,12 @@ mod tests {
     fn a_password_is_never_printed() {
         let url = CanonicalUrl::parse("http://me:secret@a.example/").unwrap();
         assert!(!url.to_string().contains("secret"));
+        assert!(!format!("{url:?}").contains("secret"));
+        let error = CanonicalUrl::parse("http://me:secret@a b/x@y").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "`http://***@a b/x@y` is not a URL (invalid international domain name): write it in full, as in \
+             https://example.com/"
+        );
     }
 }

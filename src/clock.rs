@@ -1,0 +1,147 @@
+//! The only door to the machine's clock.
+//!
+//! The wall clock is read once, when the clock is started; from then on time is that moment plus what tokio's monotonic
+//! clock has counted. So it never jumps when somebody sets the machine's date, its moments can be stored and read by the
+//! next run, and it follows tokio's paused time: an hour of crawling is a test of milliseconds.
+//!
+//! A [`Timestamp`] holds whole milliseconds. Whoever measures a wait *from* a moment takes [`Clock::now_up`], whoever asks
+//! whether a moment has come takes [`Clock::now`]: rounding then only ever lengthens a wait.
+
+use std::time::{Duration, SystemTime};
+
+use tokio::time::Instant;
+
+use crate::time::Timestamp;
+
+/// A running clock. Clones show the same time.
+#[derive(Debug, Clone)]
+pub struct Clock {
+    /// Since the Unix epoch, when it was started.
+    wall: Duration,
+    started: Instant,
+}
+
+impl Clock {
+    /// A clock that shows the machine's time. A machine whose date lies before 1970 starts at the epoch.
+    #[must_use]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the door to the machine's clock"
+    )]
+    pub fn start() -> Self {
+        let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        Self::showing(wall.unwrap_or_default())
+    }
+
+    /// A clock that shows `moment` now: simulations start at a date of their own.
+    #[must_use]
+    pub fn starting_at(moment: Timestamp) -> Self {
+        Self::showing(Duration::from_millis(moment.as_millis()))
+    }
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the door to the machine's clock"
+    )]
+    fn showing(wall: Duration) -> Self {
+        Self {
+            wall,
+            started: Instant::now(),
+        }
+    }
+
+    /// The last full millisecond: no moment is shown before it has come.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        Timestamp::from_millis(whole_millis(self.reading()))
+    }
+
+    /// The next full millisecond: a wait that is counted from here is never short.
+    #[must_use]
+    pub fn now_up(&self) -> Timestamp {
+        Timestamp::ZERO + self.reading()
+    }
+
+    /// Waits until [`Clock::now`] shows `moment` or later; returns at once if it already does.
+    ///
+    /// [`Timestamp::MAX`] means "never": the future then does not end.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the door to the machine's clock"
+    )]
+    pub async fn sleep_until(&self, moment: Timestamp) {
+        while self.now() < moment {
+            match self.instant_of(moment) {
+                Some(instant) => tokio::time::sleep_until(instant).await,
+                None => std::future::pending().await,
+            }
+        }
+    }
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the door to the machine's clock"
+    )]
+    fn reading(&self) -> Duration {
+        self.wall.saturating_add(Instant::now() - self.started)
+    }
+
+    /// `None` for moments that lie beyond what the machine can count.
+    fn instant_of(&self, moment: Timestamp) -> Option<Instant> {
+        let ahead = Duration::from_millis(moment.as_millis()).saturating_sub(self.wall);
+        self.started.checked_add(ahead)
+    }
+}
+
+fn whole_millis(reading: Duration) -> u64 {
+    u64::try_from(reading.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const START: Timestamp = Timestamp::from_secs(1_000);
+
+    #[tokio::test(start_paused = true)]
+    async fn it_follows_tokios_time() {
+        let clock = Clock::starting_at(START);
+        tokio::time::advance(Duration::from_mins(60)).await;
+        assert_eq!(clock.now(), START + Duration::from_mins(60));
+        assert_eq!(clock.clone().now(), clock.now());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_part_of_a_millisecond_has_not_come_yet_and_is_counted_in_full() {
+        let clock = Clock::starting_at(START);
+        tokio::time::advance(Duration::from_micros(1_500)).await;
+        assert_eq!(clock.now(), START + Duration::from_millis(1));
+        assert_eq!(clock.now_up(), START + Duration::from_millis(2));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_sleep_never_ends_early() {
+        let clock = Clock::starting_at(START);
+        for wait in [1_u64, 7, 999, 86_400_000] {
+            tokio::time::advance(Duration::from_micros(333)).await;
+            let target = clock.now_up() + Duration::from_millis(wait);
+            clock.sleep_until(target).await;
+            assert!(clock.now() >= target, "{} < {target}", clock.now());
+            assert!(clock.now() <= target + Duration::from_millis(2));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_past_is_not_waited_for_and_never_does_not_come() {
+        let clock = Clock::starting_at(START);
+        clock.sleep_until(Timestamp::ZERO).await;
+        assert_eq!(clock.now(), START);
+        let never = tokio::time::timeout(Duration::from_hours(1), clock.sleep_until(Timestamp::MAX));
+        assert!(never.await.is_err());
+    }
+
+    #[test]
+    fn it_starts_outside_of_a_runtime_with_the_date_of_the_machine() {
+        assert!(Clock::start().now() > Timestamp::from_secs(1_700_000_000));
+    }
+}

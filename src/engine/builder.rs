@@ -1,0 +1,304 @@
+//! Describing a crawl, piece by piece.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::sync::{broadcast, watch};
+
+use super::{Crawl, Execution, Progress, Start, StopHandle};
+use crate::clock::Clock;
+use crate::fetch::http::{HttpFetcher, HttpOptions, OptionsError};
+use crate::fetch::{Fetcher, Limits};
+use crate::frontier::{Policies, Settings};
+use crate::politeness::Policy;
+use crate::robots::{ProductToken, ProductTokenError};
+use crate::scope::Scope;
+use crate::sink::Sink;
+use crate::spider::Spider;
+use crate::store::cache::{NoCache, SledCache, ValidatorCache};
+use crate::store::disk::DiskStore;
+use crate::store::memory::MemoryStore;
+use crate::store::{Store, StoreError};
+use crate::url::{Canon, HostKey};
+
+/// Events that a slow listener may lag behind.
+const EVENTS: usize = 1_024;
+
+/// A crawl in the making. What is not said has the default that the commented defaults of a crawler file give.
+#[must_use]
+pub struct Builder<F> {
+    name: String,
+    contact: Option<String>,
+    http: HttpOptions,
+    fetcher: Option<F>,
+    spiders: Vec<Arc<dyn Spider>>,
+    scope: Option<Scope>,
+    canon: Canon,
+    limits: Limits,
+    policy: Policy,
+    policies: Option<Policies>,
+    tune: Vec<Box<dyn FnOnce(&mut Settings)>>,
+    store: Option<Box<dyn Store>>,
+    state_dir: Option<PathBuf>,
+    sinks: Vec<Box<dyn Sink>>,
+    cache: Option<Arc<dyn ValidatorCache>>,
+    rules: u64,
+    plan: BTreeMap<String, String>,
+    start: Start,
+    clock: Option<Clock>,
+    execution: Execution,
+}
+
+/// Why a crawl cannot be built.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// A name that robots.txt cannot know us by.
+    #[error(transparent)]
+    Name(#[from] ProductTokenError),
+    /// No contact, and seeds beyond this machine.
+    #[error("a crawl beyond this machine needs a contact: say `.identity(\"name\", \"mail or URL\")`")]
+    NoContact,
+    /// No spider.
+    #[error("a crawl needs a spider: say `.spider(...)`")]
+    NoSpider,
+    /// The HTTP client cannot be built.
+    #[error(transparent)]
+    Http(#[from] OptionsError),
+    /// The state directory cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Builder<HttpFetcher> {
+    pub(super) fn new() -> Self {
+        Self {
+            name: "crawl".to_owned(),
+            contact: None,
+            http: HttpOptions::default(),
+            fetcher: None,
+            spiders: Vec::new(),
+            scope: None,
+            canon: Canon::default(),
+            limits: Limits::default(),
+            policy: Policy::default(),
+            policies: None,
+            tune: Vec::new(),
+            store: None,
+            state_dir: None,
+            sinks: Vec::new(),
+            cache: None,
+            rules: 0,
+            plan: BTreeMap::new(),
+            start: Start::default(),
+            clock: None,
+            execution: Execution::Threads,
+        }
+    }
+
+    /// Puts the crawl together with the real HTTP fetcher.
+    ///
+    /// # Errors
+    /// [`BuildError`] names what is missing.
+    pub fn build(mut self) -> Result<Crawl<HttpFetcher>, BuildError> {
+        let clock = self.clock.get_or_insert_with(Clock::start).clone();
+        if self.http.user_agent.is_empty() {
+            self.http.user_agent = user_agent(&self.name, self.contact.as_deref());
+        }
+        let fetcher = match self.fetcher.take() {
+            Some(fetcher) => fetcher,
+            None => HttpFetcher::new(self.http.clone(), clock)?,
+        };
+        self.put_together(fetcher)
+    }
+}
+
+/// `name/version (+contact)`: who we are and how to reach whoever runs us.
+fn user_agent(name: &str, contact: Option<&str>) -> String {
+    let contact = contact
+        .map(|contact| format!(" (+{contact})"))
+        .unwrap_or_default();
+    format!("{name}/{}{contact}", env!("CARGO_PKG_VERSION"))
+}
+
+impl<F: Fetcher> Builder<F> {
+    /// Who crawls: the name that robots.txt knows us by, and a mail address or URL where we can be reached. Required unless
+    /// every seed is on this machine.
+    pub fn identity(mut self, name: impl Into<String>, contact: impl Into<String>) -> Self {
+        self.name = name.into();
+        self.contact = Some(contact.into());
+        self
+    }
+
+    /// What to crawl. Several spiders share hosts, pace and state; each has its own pages.
+    pub fn spider(self, spider: impl Spider) -> Self {
+        self.shared_spider(Arc::new(spider))
+    }
+
+    /// As [`Builder::spider`], for a spider that is kept elsewhere too.
+    pub fn shared_spider(mut self, spider: Arc<dyn Spider>) -> Self {
+        self.spiders.push(spider);
+        self
+    }
+
+    /// What belongs to the crawl. Default: the hosts of the seeds.
+    pub fn scope(mut self, scope: Scope) -> Self {
+        self.scope = Some(scope);
+        self
+    }
+
+    /// How URLs are brought into normal form.
+    pub fn canon(mut self, canon: Canon) -> Self {
+        self.canon = canon;
+        self
+    }
+
+    /// Pace, waits and tries, for every host.
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// Pace, waits and tries, host by host. Takes the place of [`Builder::policy`].
+    pub fn policies(mut self, policies: impl Fn(&HostKey) -> Policy + Send + Sync + 'static) -> Self {
+        self.policies = Some(Box::new(policies));
+        self
+    }
+
+    /// Changes what holds for the crawl as a whole: requests in flight, page limits, patience, seed.
+    pub fn settings(mut self, tune: impl FnOnce(&mut Settings) + 'static) -> Self {
+        self.tune.push(Box::new(tune));
+        self
+    }
+
+    /// Bounds of one exchange.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Headers, proxy and allowed addresses of the real fetcher. Its User-Agent is made from the identity if left empty.
+    pub fn http(mut self, options: HttpOptions) -> Self {
+        self.http = options;
+        self
+    }
+
+    /// Keeps queues, seen-set, hosts and validators in this directory, so that the crawl can be resumed. Default: in memory.
+    pub fn state_dir(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.state_dir = Some(dir.into());
+        self
+    }
+
+    /// A store of your own. Takes the place of [`Builder::state_dir`] for everything but validators.
+    pub fn store(mut self, store: impl Store) -> Self {
+        self.store = Some(Box::new(store));
+        self
+    }
+
+    /// Where validators are kept. Default: in the state directory, or nowhere.
+    pub fn cache(mut self, cache: Arc<dyn ValidatorCache>) -> Self {
+        self.cache = Some(cache);
+        self
+    }
+
+    /// Where items go. Several sinks get every item.
+    pub fn sink(self, sink: impl Sink) -> Self {
+        self.boxed_sink(Box::new(sink))
+    }
+
+    /// As [`Builder::sink`], for a sink that is boxed already.
+    pub fn boxed_sink(mut self, sink: Box<dyn Sink>) -> Self {
+        self.sinks.push(sink);
+        self
+    }
+
+    /// A digest of the rules that read pages. If it is not the one of the last round, pages are fetched in full again.
+    pub fn rules_digest(mut self, digest: u64) -> Self {
+        self.rules = digest;
+        self
+    }
+
+    /// The effective settings by key, kept with the state to explain what changed between runs.
+    pub fn plan(mut self, plan: BTreeMap<String, String>) -> Self {
+        self.plan = plan;
+        self
+    }
+
+    /// What to make of an earlier state. Default: [`Start::Continue`].
+    pub fn start(mut self, start: Start) -> Self {
+        self.start = start;
+        self
+    }
+
+    /// A clock of your own: simulations begin at a date of their own.
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = Some(clock);
+        self
+    }
+
+    /// Where pages are parsed and state is written. Default: [`Execution::Threads`].
+    pub fn execution(mut self, execution: Execution) -> Self {
+        self.execution = execution;
+        self
+    }
+
+    /// Puts the crawl together with a fetcher of your own. It is asked through the same frontier: no fetcher can skip
+    /// robots.txt, scope or pace.
+    ///
+    /// # Errors
+    /// [`BuildError`] names what is missing.
+    pub fn build_with<G: Fetcher>(self, fetcher: G) -> Result<Crawl<G>, BuildError> {
+        self.put_together(fetcher)
+    }
+
+    fn put_together<G: Fetcher>(mut self, fetcher: G) -> Result<Crawl<G>, BuildError> {
+        let seeds: Vec<_> = self.spiders.iter().flat_map(|spider| spider.seeds()).collect();
+        if self.spiders.is_empty() {
+            return Err(BuildError::NoSpider);
+        }
+        let at_home = seeds.iter().all(|seed| crate::host::is_loopback(seed.url.host()));
+        if self.contact.is_none() && !at_home {
+            return Err(BuildError::NoContact);
+        }
+        let mut settings = Settings::new(ProductToken::parse(&self.name)?);
+        settings.patience = self.policy.backoff.patience;
+        self.tune.drain(..).for_each(|tune| tune(&mut settings));
+        let (store, cache) = self.open_state()?;
+        let policy = self.policy;
+        Ok(Crawl {
+            fetcher,
+            scope: self.scope.unwrap_or_else(|| Scope::of_seeds(&seeds)),
+            spiders: self.spiders,
+            canon: self.canon,
+            limits: self.limits,
+            settings,
+            policies: self.policies.unwrap_or_else(|| Box::new(move |_| policy.clone())),
+            store,
+            sinks: self.sinks,
+            cache,
+            rules: self.rules,
+            plan: self.plan,
+            start: self.start,
+            clock: self.clock.unwrap_or_else(Clock::start),
+            execution: self.execution,
+            stop: StopHandle::new(),
+            events: broadcast::Sender::new(EVENTS),
+            progress: watch::Sender::new(Progress::default()),
+        })
+    }
+
+    fn open_state(&mut self) -> Result<(Box<dyn Store>, Arc<dyn ValidatorCache>), StoreError> {
+        let store: Box<dyn Store> = match (self.store.take(), &self.state_dir) {
+            (Some(store), _) => store,
+            (None, Some(dir)) => Box::new(DiskStore::open(dir, Default::default())?),
+            (None, None) => Box::new(MemoryStore::default()),
+        };
+        let cache: Arc<dyn ValidatorCache> = match (self.cache.take(), &self.state_dir) {
+            (Some(cache), _) => cache,
+            (None, Some(dir)) => Arc::new(SledCache::open(&dir.join("cache"), Default::default())?),
+            (None, None) => Arc::new(NoCache),
+        };
+        Ok((store, cache))
+    }
+}

@@ -1,0 +1,53 @@
+//! Things that happened, as data: for logs, progress displays and whoever listens.
+
+use crate::politeness::Class;
+use crate::response::Failure;
+use crate::time::Timestamp;
+use crate::url::{CanonicalUrl, HostKey, Origin};
+
+/// Something that happened in a crawl. Broadcast; a listener that is too slow loses the oldest.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Event {
+    /// A page was answered.
+    Answered {
+        /// Its URL.
+        url: CanonicalUrl,
+        /// The status, if there was an answer.
+        status: Option<u16>,
+        /// What it means.
+        class: Class,
+        /// Items that it gave.
+        items: usize,
+        /// New or known links that it gave, those out of scope not counted.
+        links: usize,
+    },
+    /// A request was given up.
+    GivenUp {
+        /// Its URL.
+        url: CanonicalUrl,
+        /// Why.
+        failure: Failure,
+    },
+    /// A host is left alone until a moment.
+    HostWaits {
+        /// The host.
+        host: HostKey,
+        /// The end of the wait.
+        until: Timestamp,
+        /// Whether the server named it.
+        told: bool,
+    },
+    /// A host that had pushed back answers well again.
+    HostRecovered {
+        /// The host.
+        host: HostKey,
+    },
+    /// robots.txt of an origin was asked.
+    RobotsAsked {
+        /// The origin.
+        origin: Origin,
+        /// The status, if there was an answer.
+        status: Option<u16>,
+    },
+}

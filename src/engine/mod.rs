@@ -1,0 +1,132 @@
+//! The one loop.
+//!
+//! [`Crawl::run`] asks the frontier what may go out, hands each lease to a worker, settles what comes back and passes it to
+//! the writer. One task owns the frontier: there are no locks and no shared state. Nothing here decides about politeness;
+//! that is all in [`crate::frontier`] and below.
+//!
+//! A crawl needs one spider; everything else has a default:
+//!
+//! ```no_run
+//! use crawl::engine::Crawl;
+//! # fn spider() -> impl crawl::spider::Spider { crawl::spider::declarative::Declarative::new(Default::default()) }
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let report = Crawl::builder().identity("mybot", "mail@example.com").spider(spider()).build()?.run().await?;
+//! println!("{} pages, exit code {}", report.totals.pages, report.exit_code());
+//! # Ok(())
+//! # }
+//! ```
+
+mod builder;
+mod event;
+mod report;
+mod run;
+mod start;
+mod stop;
+mod totals;
+mod worker;
+mod writer;
+
+pub use builder::{BuildError, Builder};
+pub use event::Event;
+pub use report::{End, HostReport, Report};
+pub use run::Progress;
+pub use start::{PlanChange, Start};
+pub use stop::StopHandle;
+pub use totals::Totals;
+pub use worker::Execution;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tokio::sync::{broadcast, watch};
+
+use crate::clock::Clock;
+use crate::fetch::http::HttpFetcher;
+use crate::fetch::{Fetcher, Limits};
+use crate::frontier::{Policies, Settings};
+use crate::scope::Scope;
+use crate::sink::{Sink, SinkError};
+use crate::spider::Spider;
+use crate::store::cache::ValidatorCache;
+use crate::store::{Store, StoreError};
+use crate::url::Canon;
+
+/// A crawl that is ready to run.
+pub struct Crawl<F> {
+    fetcher: F,
+    spiders: Vec<Arc<dyn Spider>>,
+    scope: Scope,
+    canon: Canon,
+    limits: Limits,
+    settings: Settings,
+    policies: Policies,
+    store: Box<dyn Store>,
+    sinks: Vec<Box<dyn Sink>>,
+    cache: Arc<dyn ValidatorCache>,
+    rules: u64,
+    plan: BTreeMap<String, String>,
+    start: Start,
+    clock: Clock,
+    execution: Execution,
+    stop: StopHandle,
+    events: broadcast::Sender<Event>,
+    progress: watch::Sender<Progress>,
+}
+
+impl Crawl<HttpFetcher> {
+    /// Begins to describe a crawl.
+    #[must_use]
+    pub fn builder() -> Builder<HttpFetcher> {
+        Builder::new()
+    }
+}
+
+impl<F: Fetcher> Crawl<F> {
+    /// Stops the crawl from outside.
+    #[must_use]
+    pub fn stop_handle(&self) -> StopHandle {
+        self.stop.clone()
+    }
+
+    /// Listens to what happens. A listener that lags behind 1,024 events loses the oldest.
+    #[must_use]
+    pub fn events(&self) -> broadcast::Receiver<Event> {
+        self.events.subscribe()
+    }
+
+    /// Looks at how far it is, at any time.
+    #[must_use]
+    pub fn progress(&self) -> watch::Receiver<Progress> {
+        self.progress.subscribe()
+    }
+}
+
+/// Why a crawl could not begin or go on. The state on disk stays resumable.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CrawlError {
+    /// The state cannot be read or written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The output cannot be written.
+    #[error(transparent)]
+    Sink(#[from] SinkError),
+    /// `resume` was asked for and there is nothing to resume.
+    #[error("there is nothing to resume: {reason}; begin with `crawl run`")]
+    NothingToResume {
+        /// What was found instead.
+        reason: &'static str,
+    },
+    /// The writer ended without a word.
+    #[error("the writer thread ended unexpectedly: this is a defect, please report it")]
+    WriterGone,
+}
+
+impl From<writer::WriteError> for CrawlError {
+    fn from(error: writer::WriteError) -> Self {
+        match error {
+            writer::WriteError::Store(error) => Self::Store(error),
+            writer::WriteError::Sink(error) => Self::Sink(error),
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! What a run came to, for people and for machines.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::totals::Totals;
+use crate::frontier::HostView;
+use crate::politeness::Phase;
+use crate::time::Timestamp;
+
+/// The end of a run.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Report {
+    /// Why it ended.
+    pub end: End,
+    /// The round, counted from 1.
+    pub round: u32,
+    /// When this run began.
+    pub started: Timestamp,
+    /// How long it took.
+    #[serde(serialize_with = "as_seconds")]
+    pub took: Duration,
+    /// Counts of the round over all its runs.
+    pub totals: Totals,
+    /// Every host, in the order in which it was found.
+    pub hosts: Vec<HostReport>,
+}
+
+/// Why a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum End {
+    /// Nothing is left to ask.
+    Complete,
+    /// The page limit was reached.
+    Limit,
+    /// All that is left must wait longer than the run's patience.
+    Parked {
+        /// The soonest end of a wait.
+        until: Timestamp,
+    },
+    /// It was asked to stop.
+    Interrupted,
+}
+
+/// One host at the end of a run.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct HostReport {
+    /// Its name.
+    pub host: String,
+    /// Requests that went out to it, over all rounds.
+    pub requests: u64,
+    /// Pages of this round.
+    pub pages: u64,
+    /// Answers 429 and 503, over all rounds.
+    pub throttled: u64,
+    /// Seconds of waiting that these cost.
+    pub throttled_s: u64,
+    /// Requests that are still in its queue.
+    pub waiting: u64,
+    /// Nothing goes out to it before this moment.
+    pub not_before: Timestamp,
+    /// Push-backs in a row; 0 if it is well.
+    pub strikes: u32,
+    /// The last status.
+    pub last_status: Option<u16>,
+    /// Why (a part of) it may not be asked in this run.
+    pub shut: Option<String>,
+}
+
+impl HostReport {
+    pub(super) fn of(view: &HostView<'_>, round: u32) -> Self {
+        let state = view.state;
+        Self {
+            host: view.key.to_string(),
+            requests: state.requests,
+            pages: state.pages_in(round),
+            throttled: state.throttled,
+            throttled_s: state.throttled_ms / 1000,
+            waiting: view.waiting,
+            not_before: state.not_before,
+            strikes: match state.phase {
+                Phase::Open => 0,
+                Phase::Backoff { strikes, .. } => strikes,
+            },
+            last_status: state.last_status,
+            shut: view.shut.clone(),
+        }
+    }
+}
+
+impl Report {
+    /// The process exit code: 0 complete, 3 partial, 4 refused by robots.txt or robots.txt unreachable, 6 parked beyond
+    /// patience, 130 interrupted. The highest that applies.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self.end {
+            End::Interrupted => 130,
+            End::Parked { .. } => 6,
+            _ if self.is_refused() => 4,
+            _ if self.is_partial() => 3,
+            _ => 0,
+        }
+    }
+
+    /// Whether robots.txt stands in the way of everything, or of a whole host because it cannot be had.
+    #[must_use]
+    pub fn is_refused(&self) -> bool {
+        let nothing_allowed = self.totals.pages == 0 && self.totals.disallowed > 0;
+        nothing_allowed
+            || self
+                .hosts
+                .iter()
+                .any(|host| host.shut.is_some() && host.waiting > 0)
+    }
+
+    /// Whether something that may exist was not got.
+    #[must_use]
+    pub fn is_partial(&self) -> bool {
+        let totals = &self.totals;
+        let lost = totals.failed + totals.parse_errors + totals.items_refused > 0;
+        let left = self.hosts.iter().any(|host| host.waiting > 0);
+        lost || left || self.end == End::Limit || totals.pages == 0
+    }
+}
+
+fn as_seconds<S: serde::Serializer>(took: &Duration, out: S) -> Result<S::Ok, S::Error> {
+    out.serialize_f64(took.as_secs_f64())
+}

@@ -1,0 +1,197 @@
+//! Begin, go on, or begin again: what a run makes of the state that it finds.
+
+use std::collections::BTreeMap;
+
+use super::CrawlError;
+use crate::sink::{Position, Sink};
+use crate::store::{Recovered, RunRecord, Store};
+use crate::time::Timestamp;
+
+/// What to make of an earlier state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Start {
+    /// Finish what is pending; if nothing is, begin the next round, which asks "has it changed?" for every known page.
+    #[default]
+    Continue,
+    /// Only finish what is pending; an error if there is nothing.
+    Resume,
+    /// Forget pages and items and begin anew. Waits that hosts have asked for, and robots.txt verdicts, are kept.
+    Fresh,
+}
+
+/// A setting that is not what it was when the state was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlanChange {
+    /// The key in the crawler file.
+    pub key: String,
+    /// Its value then, if it had one.
+    pub before: Option<String>,
+    /// Its value now, if it has one.
+    pub now: Option<String>,
+}
+
+/// Where a run begins.
+pub(super) struct Beginning {
+    pub(super) recovered: Recovered,
+    pub(super) run: RunRecord,
+}
+
+/// Reads the state and brings store and sinks to where the run begins.
+pub(super) fn begin(
+    store: &mut dyn Store,
+    sinks: &mut [Box<dyn Sink>],
+    start: Start,
+    plan: BTreeMap<String, String>,
+    now: Timestamp,
+) -> Result<Beginning, CrawlError> {
+    let mut recovered = store.recover()?;
+    let last = recovered.run.take();
+    let going_on = matches!(&last, Some(run) if run.completed.is_none()) && start != Start::Fresh;
+    if start == Start::Resume && !going_on {
+        let reason = if last.is_some() {
+            "the last run was complete"
+        } else {
+            "there is no earlier run"
+        };
+        return Err(CrawlError::NothingToResume { reason });
+    }
+    let run = match last {
+        Some(run) if going_on => {
+            explain(&run.plan, &plan);
+            RunRecord { plan, ..run }
+        }
+        last => {
+            let round = last.map_or(1, |run| run.round + 1);
+            let run = RunRecord {
+                round,
+                started: now,
+                completed: None,
+                plan,
+                totals: BTreeMap::new(),
+            };
+            store.begin_round(run.clone())?;
+            recovered.queues.clear();
+            recovered.sinks.clear();
+            run
+        }
+    };
+    for sink in sinks {
+        let committed = recovered.sinks.iter().find(|(name, _)| name == sink.name());
+        sink.rewind(committed.map_or(Position::default(), |(_, position)| *position))?;
+    }
+    Ok(Beginning { recovered, run })
+}
+
+/// Says what has changed since the state was written, and what that means.
+fn explain(before: &BTreeMap<String, String>, now: &BTreeMap<String, String>) {
+    for change in changes(before, now) {
+        let PlanChange { key, before, now } = change;
+        tracing::warn!(
+            key,
+            before = before.as_deref().unwrap_or("-"),
+            now = now.as_deref().unwrap_or("-"),
+            "the crawler file has changed since this crawl began: the new value holds from now on, pages already done \
+             are not asked again (--fresh starts over)"
+        );
+    }
+}
+
+/// The settings in which two plans differ, by key.
+#[must_use]
+pub(super) fn changes(before: &BTreeMap<String, String>, now: &BTreeMap<String, String>) -> Vec<PlanChange> {
+    let keys: std::collections::BTreeSet<_> = before.keys().chain(now.keys()).collect();
+    let differs = keys.into_iter().filter(|key| before.get(*key) != now.get(*key));
+    differs
+        .map(|key| PlanChange {
+            key: key.clone(),
+            before: before.get(key).cloned(),
+            now: now.get(key).cloned(),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::memory::MemoryStore;
+
+    fn plan(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+        pairs
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+            .collect()
+    }
+
+    fn start(store: &mut MemoryStore, start: Start) -> Result<RunRecord, CrawlError> {
+        begin(store, &mut [], start, BTreeMap::new(), Timestamp::ZERO).map(|beginning| beginning.run)
+    }
+
+    fn complete(store: &mut MemoryStore, run: RunRecord) {
+        let run = RunRecord {
+            completed: Some(Timestamp::ZERO),
+            ..run
+        };
+        store
+            .commit(crate::store::Batch {
+                run: Some(run),
+                ..Default::default()
+            })
+            .unwrap();
+    }
+
+    #[test]
+    fn an_unfinished_round_is_gone_on_with_and_a_finished_one_is_followed_by_the_next() {
+        let mut store = MemoryStore::default();
+        assert_eq!(start(&mut store, Start::Continue).unwrap().round, 1);
+        let run = start(&mut store, Start::Continue).unwrap();
+        assert_eq!(run.round, 1);
+        complete(&mut store, run);
+        assert_eq!(start(&mut store, Start::Continue).unwrap().round, 2);
+    }
+
+    #[test]
+    fn resume_refuses_where_there_is_nothing_to_resume() {
+        let mut store = MemoryStore::default();
+        assert!(matches!(
+            start(&mut store, Start::Resume),
+            Err(CrawlError::NothingToResume { .. })
+        ));
+        let run = start(&mut store, Start::Continue).unwrap();
+        assert!(start(&mut store, Start::Resume).is_ok());
+        complete(&mut store, run);
+        assert!(matches!(
+            start(&mut store, Start::Resume),
+            Err(CrawlError::NothingToResume { .. })
+        ));
+    }
+
+    #[test]
+    fn fresh_begins_a_round_whatever_is_pending() {
+        let mut store = MemoryStore::default();
+        start(&mut store, Start::Continue).unwrap();
+        assert_eq!(start(&mut store, Start::Fresh).unwrap().round, 2);
+    }
+
+    #[test]
+    fn every_changed_key_is_named_with_both_values() {
+        let changes = changes(&plan(&[("a", "1"), ("b", "2")]), &plan(&[("b", "3"), ("c", "4")]));
+        let told: Vec<_> = changes
+            .iter()
+            .map(|change| {
+                (
+                    change.key.as_str(),
+                    change.before.as_deref(),
+                    change.now.as_deref(),
+                )
+            })
+            .collect();
+        assert_eq!(
+            told,
+            [
+                ("a", Some("1"), None),
+                ("b", Some("2"), Some("3")),
+                ("c", None, Some("4"))
+            ]
+        );
+    }
+}

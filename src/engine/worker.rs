@@ -1,0 +1,405 @@
+//! One request from lease to harvest: fetch, classify, parse, judge the links.
+//!
+//! A worker owns nothing that outlives its request. It reads the validator cache and changes no state: what it brings back is
+//! settled by the loop and written by the writer.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use http::header::{ETAG, LAST_MODIFIED};
+
+use crate::clock::Clock;
+use crate::fetch::{Fetcher, Limits, Outgoing};
+use crate::frontier::RobotsReply;
+use crate::item::{Harvest, Item};
+use crate::page::Page;
+use crate::politeness::{Class, Outcome};
+use crate::redirect;
+use crate::request::Request;
+use crate::response::{FailureKind, Response, Truncation};
+use crate::scope::Scope;
+use crate::spider::Spider;
+use crate::store::cache::{CacheEntry, ValidatorCache};
+use crate::time::Timestamp;
+use crate::url::{Canon, Fingerprint};
+
+/// robots.txt is read this far (RFC 9309 2.5 asks for 500 KiB at least).
+const ROBOTS_BYTES: u64 = 512 * 1024;
+
+/// What all workers of a crawl share.
+pub(super) struct Context<F> {
+    pub(super) fetcher: F,
+    pub(super) spiders: Vec<Arc<dyn Spider>>,
+    pub(super) scope: Scope,
+    pub(super) canon: Canon,
+    pub(super) limits: Limits,
+    pub(super) cache: Arc<dyn ValidatorCache>,
+    pub(super) rules: u64,
+    pub(super) clock: Clock,
+    pub(super) execution: Execution,
+}
+
+/// Where pages are parsed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Execution {
+    /// On threads of their own, off the async ones.
+    Threads,
+    /// In place, so that a simulation is the same every time.
+    Inline,
+}
+
+/// What a page came to.
+pub(super) struct PageDone {
+    pub(super) outcome: Outcome,
+    pub(super) harvest: Yield,
+    /// The cache entry to write after the commit.
+    pub(super) cache: Option<(Fingerprint, CacheEntry)>,
+    /// Bytes on the wire.
+    pub(super) bytes: u64,
+    /// The words of a failure, for logs and the failed list.
+    pub(super) detail: Option<String>,
+    /// A redirect that is not followed.
+    pub(super) dead_end: Option<String>,
+}
+
+/// What a page gave, after scope was judged.
+#[derive(Default)]
+pub(super) struct Yield {
+    pub(super) items: Vec<Item>,
+    pub(super) links: Vec<Request>,
+    pub(super) problems: Vec<String>,
+    pub(super) out_of_scope: u64,
+    /// The spider's error or panic, if it failed.
+    pub(super) error: Option<String>,
+    /// The page is as it was when it was last seen.
+    pub(super) unchanged: bool,
+}
+
+impl<F: Fetcher> Context<F> {
+    /// Fetches a page and takes its harvest.
+    pub(super) async fn page(self: &Arc<Self>, request: Request) -> PageDone {
+        let key = request.fingerprint();
+        let known = self.known(key);
+        let began = self.clock.now();
+        let mut outgoing = Outgoing {
+            limits: self.limits,
+            ..Outgoing::new(request.clone())
+        };
+        if let Some(entry) = &known {
+            outgoing.headers = conditional(entry);
+        }
+        match self.fetcher.fetch(outgoing).await {
+            Ok(response) => self.answered(request, response, known, key).await,
+            Err(error) => PageDone {
+                outcome: Outcome::failed(error.kind, began, self.clock.now_up()),
+                harvest: Yield::default(),
+                cache: None,
+                bytes: 0,
+                detail: Some(error.to_string()),
+                dead_end: None,
+            },
+        }
+    }
+
+    /// What is cached of this request, if it was read by the same rules. Otherwise its links and items are of no use, and
+    /// a 304 would leave us without any.
+    fn known(&self, key: Fingerprint) -> Option<CacheEntry> {
+        self.cache.get(key).filter(|entry| entry.rules == self.rules)
+    }
+
+    async fn answered(
+        self: &Arc<Self>,
+        request: Request,
+        response: Response,
+        known: Option<CacheEntry>,
+        key: Fingerprint,
+    ) -> PageDone {
+        let outcome = Outcome::of(&response);
+        let bytes = response.wire_bytes;
+        let mut done = PageDone {
+            outcome,
+            harvest: Yield::default(),
+            cache: None,
+            bytes,
+            detail: None,
+            dead_end: None,
+        };
+        match (outcome.class, known) {
+            (Class::Fetched, known) => {
+                let digest = Fingerprint::of(&response.body).get();
+                let cacheable = cacheable(&response, self.rules, digest);
+                let (harvest, entry) = self.parse(request, response, cacheable).await;
+                done.harvest = harvest;
+                done.harvest.unchanged = known.is_some_and(|entry| entry.digest == digest);
+                done.cache = entry.map(|entry| (key, entry));
+            }
+            (Class::NotModified, Some(entry)) => {
+                let entry = refreshed(entry, &response);
+                done.harvest = self.remembered(&request, &entry);
+                done.cache = Some((key, entry));
+            }
+            // We did not ask whether it was modified: the server is confused, and the page is asked again later.
+            (Class::NotModified, None) => done.outcome.class = Class::ServerError,
+            (Class::Redirected, _) => self.redirected(&request, &response, &mut done),
+            _ => {}
+        }
+        done
+    }
+
+    fn redirected(&self, request: &Request, response: &Response, done: &mut PageDone) {
+        match redirect::follow(
+            request,
+            response.status.as_u16(),
+            response.header("location"),
+            &self.canon,
+        ) {
+            Ok(next) => match self.scope.judge(&next) {
+                Ok(()) => done.harvest.links.push(next),
+                Err(_) => done.harvest.out_of_scope += 1,
+            },
+            Err(stop) => done.dead_end = Some(stop.to_string()),
+        }
+    }
+
+    async fn parse(
+        self: &Arc<Self>,
+        request: Request,
+        response: Response,
+        entry: Option<CacheEntry>,
+    ) -> (Yield, Option<CacheEntry>) {
+        let context = Arc::clone(self);
+        let work = move || context.harvest(request, response, entry);
+        match self.execution {
+            Execution::Inline => work(),
+            Execution::Threads => tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| {
+                (
+                    Yield {
+                        error: Some(format!("parsing was cut off: {error}")),
+                        ..Yield::default()
+                    },
+                    None,
+                )
+            }),
+        }
+    }
+
+    fn harvest(
+        &self,
+        request: Request,
+        response: Response,
+        entry: Option<CacheEntry>,
+    ) -> (Yield, Option<CacheEntry>) {
+        let spider = Arc::clone(&self.spiders[usize::from(request.spider)]);
+        let request = Arc::new(request);
+        let page = Page::new(Arc::clone(&request), response);
+        let mut harvest = Harvest::new();
+        let parsed = catch_unwind(AssertUnwindSafe(|| spider.parse(&page, &mut harvest)));
+        let error = match parsed {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) => Some(error.to_string()),
+            Err(panic) => Some(format!("the spider panicked: {}", panic_text(panic.as_ref()))),
+        };
+        let mut gained = self.judged(&request, harvest);
+        if error.is_some() {
+            // A page that failed half-way gives nothing: half of its items would look like all of them.
+            gained = Yield {
+                error,
+                problems: gained.problems,
+                ..Yield::default()
+            };
+        }
+        let entry = entry
+            .filter(|_| gained.error.is_none())
+            .map(|entry| remember(entry, &gained));
+        (gained, entry)
+    }
+
+    /// Takes a harvest apart and drops the links that do not belong to the crawl.
+    pub(super) fn judged(&self, parent: &Request, harvest: Harvest) -> Yield {
+        let (items, requests, problems) = harvest.into_parts(&parent.url);
+        let found = requests.len();
+        let links: Vec<_> = requests
+            .into_iter()
+            .filter_map(|request| self.below(parent, request))
+            .collect();
+        let out_of_scope = (found - links.len()) as u64;
+        Yield {
+            items,
+            out_of_scope,
+            links,
+            problems,
+            error: None,
+            unchanged: false,
+        }
+    }
+
+    /// A link of `parent` as a request of the crawl, if it belongs.
+    fn below(&self, parent: &Request, mut request: Request) -> Option<Request> {
+        request.depth = parent.depth + 1;
+        request.spider = parent.spider;
+        request.hops = 0;
+        request.url = self.canon.accept(request.url.as_url().clone()).ok()?;
+        self.scope.judge(&request).ok()?;
+        Some(request)
+    }
+
+    /// The harvest of a page that has not changed, as it was stored.
+    fn remembered(&self, request: &Request, entry: &CacheEntry) -> Yield {
+        let items = entry.items.iter().filter_map(|(kind, text)| {
+            let fields = serde_json::from_str(text).ok()?;
+            Some(Item {
+                url: request.url.clone(),
+                kind: kind.clone(),
+                fields,
+            })
+        });
+        let found = entry.links.len();
+        let links: Vec<_> = entry
+            .links
+            .iter()
+            .filter_map(|link| self.below(request, link.clone()))
+            .collect();
+        let out_of_scope = (found - links.len()) as u64;
+        Yield {
+            items: items.collect(),
+            out_of_scope,
+            links,
+            unchanged: true,
+            ..Yield::default()
+        }
+    }
+
+    /// Asks for robots.txt.
+    pub(super) async fn robots(
+        self: &Arc<Self>,
+        request: Request,
+        validators: Vec<(String, String)>,
+    ) -> (Outcome, RobotsReply) {
+        let began = self.clock.now();
+        let limits = Limits {
+            body: ROBOTS_BYTES,
+            ..self.limits
+        };
+        let outgoing = Outgoing {
+            headers: validators,
+            limits,
+            ..Outgoing::new(request)
+        };
+        match self.fetcher.fetch(outgoing).await {
+            Ok(response) => robots_reply(response),
+            Err(error) => {
+                let outcome = Outcome::failed(error.kind, began, self.clock.now_up());
+                (outcome, RobotsReply::None(error.kind))
+            }
+        }
+    }
+}
+
+impl PageDone {
+    /// A request whose worker was lost.
+    pub(super) fn lost(began: Timestamp, ended: Timestamp) -> Self {
+        let outcome = Outcome::failed(FailureKind::Request, began, ended);
+        let detail = Some("the fetcher panicked".to_owned());
+        Self {
+            outcome,
+            harvest: Yield::default(),
+            cache: None,
+            bytes: 0,
+            detail,
+            dead_end: None,
+        }
+    }
+}
+
+fn robots_reply(response: Response) -> (Outcome, RobotsReply) {
+    let outcome = Outcome::of(&response);
+    // A file that goes on past our limit is read up to there; one that broke off is not the site's word.
+    let whole = matches!(
+        response.truncated,
+        None | Some(Truncation::Length | Truncation::Ratio)
+    );
+    if !whole {
+        return (outcome, RobotsReply::None(FailureKind::Reset));
+    }
+    let reply = RobotsReply::Answer {
+        status: response.status.as_u16(),
+        location: response.header("location").map(str::to_owned),
+        cache_control: response.header("cache-control").map(str::to_owned),
+        validators: validators(&response),
+        body: response.body,
+    };
+    (outcome, reply)
+}
+
+fn validators(response: &Response) -> Vec<(String, String)> {
+    let pairs = [("if-none-match", ETAG), ("if-modified-since", LAST_MODIFIED)];
+    let known = pairs
+        .into_iter()
+        .filter_map(|(ask, have)| Some((ask, response.header(have.as_str())?)));
+    known
+        .map(|(ask, value)| (ask.to_owned(), value.to_owned()))
+        .collect()
+}
+
+fn conditional(entry: &CacheEntry) -> Vec<(String, String)> {
+    let pairs = [
+        ("if-none-match", &entry.etag),
+        ("if-modified-since", &entry.last_modified),
+    ];
+    pairs
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), value.clone()?)))
+        .collect()
+}
+
+/// An entry for a complete 200 that carries a validator; its harvest is filled in after parsing.
+fn cacheable(response: &Response, rules: u64, digest: u64) -> Option<CacheEntry> {
+    let etag = response.header(ETAG.as_str()).map(str::to_owned);
+    let last_modified = response.header(LAST_MODIFIED.as_str()).map(str::to_owned);
+    let whole = response.status == http::StatusCode::OK && response.truncated.is_none();
+    let varies = response.header("vary").is_some_and(|vary| vary.trim() == "*");
+    if !whole || varies || (etag.is_none() && last_modified.is_none()) {
+        return None;
+    }
+    let (links, items) = (Vec::new(), Vec::new());
+    Some(CacheEntry {
+        etag,
+        last_modified,
+        digest,
+        checked: response.ended,
+        rules,
+        links,
+        items,
+    })
+}
+
+fn remember(mut entry: CacheEntry, gained: &Yield) -> CacheEntry {
+    entry.links = gained.links.clone();
+    entry.items = gained
+        .items
+        .iter()
+        .filter_map(|item| Some((item.kind.clone(), serde_json::to_string(&item.fields).ok()?)))
+        .collect();
+    entry
+}
+
+/// A 304 may carry newer validators (RFC 9111 4.3.4).
+fn refreshed(mut entry: CacheEntry, response: &Response) -> CacheEntry {
+    if let Some(etag) = response.header(ETAG.as_str()) {
+        entry.etag = Some(etag.to_owned());
+    }
+    if let Some(last_modified) = response.header(LAST_MODIFIED.as_str()) {
+        entry.last_modified = Some(last_modified.to_owned());
+    }
+    entry.checked = response.ended;
+    entry
+}
+
+/// The words of a panic.
+pub(super) fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no words")
+}

@@ -1,0 +1,277 @@
+//! The one owner of store, sinks and cache: what is written, and in which order.
+//!
+//! A group of settled pages is one step: items to the sinks, sinks flushed, then one batch that holds the pages, their links,
+//! their hosts *and* the sinks' positions; the validator cache comes last. A crash before the batch undoes the items on the
+//! next start (the sinks are cut back); a crash after it costs at most a few cache entries.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use super::totals::Totals;
+use crate::clock::Clock;
+use crate::frontier::LoadRequest;
+use crate::item::Item;
+use crate::politeness::HostState;
+use crate::request::Request;
+use crate::robots::RobotsRecord;
+use crate::sink::{Sink, SinkError};
+use crate::store::cache::{CacheEntry, ValidatorCache};
+use crate::store::{Batch, FailedRecord, Pending, QueueKey, RunRecord, Store, StoreError};
+use crate::time::Timestamp;
+use crate::url::{Fingerprint, HostKey, Origin};
+
+/// Settled pages that are committed together at most.
+const GROUP: usize = 256;
+/// How often what was committed is made to survive a power cut as well.
+const SYNC_EVERY: Duration = Duration::from_secs(1);
+
+/// Something to write.
+#[derive(Debug)]
+pub(super) enum Job {
+    /// A settled request, or the seeds.
+    Commit(Box<Change>),
+    /// Read a part of a queue.
+    Load(LoadRequest),
+    /// The run ends; `completed` if nothing is left to do.
+    Finish { completed: Option<Timestamp> },
+}
+
+/// Everything that one settled request changes.
+#[derive(Debug, Default)]
+pub(super) struct Change {
+    pub(super) items: Vec<Item>,
+    pub(super) links: Vec<Request>,
+    pub(super) done: Vec<(Origin, QueueKey)>,
+    pub(super) retry: Option<(Origin, Pending)>,
+    pub(super) host: Option<(HostKey, HostState)>,
+    pub(super) robots: Option<(Origin, RobotsRecord)>,
+    pub(super) failed: Vec<FailedRecord>,
+    pub(super) cache: Option<(Fingerprint, CacheEntry)>,
+    pub(super) totals: Totals,
+}
+
+/// What the writer answers.
+#[derive(Debug)]
+pub(super) enum Reply {
+    /// `changes` of the jobs are durable; these links are new.
+    Committed { fresh: Vec<Pending>, changes: usize },
+    /// What a queue held.
+    Loaded(LoadRequest, Vec<Pending>),
+    /// Everything is written; the run's record as it stands now.
+    Finished(RunRecord),
+    /// Nothing can be written any more.
+    Fatal(WriteError),
+}
+
+/// Why the writer had to stop.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum WriteError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Sink(#[from] SinkError),
+}
+
+/// Owns store, sinks and cache.
+pub(super) struct Writer {
+    store: Box<dyn Store>,
+    sinks: Vec<Box<dyn Sink>>,
+    cache: Arc<dyn ValidatorCache>,
+    run: RunRecord,
+    totals: Totals,
+    clock: Clock,
+    synced: Timestamp,
+}
+
+impl Writer {
+    pub(super) fn new(
+        store: Box<dyn Store>,
+        sinks: Vec<Box<dyn Sink>>,
+        cache: Arc<dyn ValidatorCache>,
+        run: RunRecord,
+        clock: Clock,
+    ) -> Self {
+        let totals = Totals::from_map(&run.totals);
+        Self {
+            store,
+            sinks,
+            cache,
+            run,
+            totals,
+            synced: clock.now(),
+            clock,
+        }
+    }
+
+    /// Does some jobs, in order, and says what came of them.
+    pub(super) fn work(&mut self, jobs: Vec<Job>) -> Vec<Reply> {
+        let mut replies = Vec::new();
+        let mut group = Vec::new();
+        for job in jobs {
+            let result = match job {
+                Job::Commit(change) => {
+                    group.push(*change);
+                    continue;
+                }
+                other => self
+                    .commit(&mut group, &mut replies)
+                    .and_then(|()| self.other(other, &mut replies)),
+            };
+            if let Err(error) = result {
+                replies.push(Reply::Fatal(error));
+                return replies;
+            }
+        }
+        if let Err(error) = self.commit(&mut group, &mut replies) {
+            replies.push(Reply::Fatal(error));
+        }
+        replies
+    }
+
+    fn other(&mut self, job: Job, replies: &mut Vec<Reply>) -> Result<(), WriteError> {
+        match job {
+            Job::Load(load) => {
+                let found = self.store.pending(&load.origin, load.after, load.limit)?;
+                replies.push(Reply::Loaded(load, found));
+            }
+            Job::Finish { completed } => {
+                self.run.completed = completed;
+                self.commit_batch(Batch::default())?;
+                self.store.sync()?;
+                replies.push(Reply::Finished(self.run.clone()));
+            }
+            Job::Commit(_) => unreachable!("commits are grouped"),
+        }
+        Ok(())
+    }
+
+    fn commit(&mut self, group: &mut Vec<Change>, replies: &mut Vec<Reply>) -> Result<(), WriteError> {
+        if group.is_empty() {
+            return Ok(());
+        }
+        let changes = group.len();
+        let mut batch = Batch::default();
+        let mut cached = Vec::new();
+        for change in group.drain(..) {
+            self.write_items(&change.items)?;
+            self.totals.add(&change.totals);
+            cached.extend(change.cache);
+            batch.links.extend(change.links);
+            batch.done.extend(change.done);
+            batch.retry.extend(change.retry);
+            batch.hosts.extend(change.host);
+            batch.robots.extend(change.robots);
+            batch.failed.extend(change.failed);
+        }
+        let fresh = self.commit_batch(batch)?;
+        for (key, entry) in &cached {
+            self.cache.put(*key, entry);
+        }
+        self.sync_now_and_then()?;
+        replies.push(Reply::Committed { fresh, changes });
+        Ok(())
+    }
+
+    /// One item that a format cannot hold is counted and left out; an output that cannot be written ends the run.
+    fn write_items(&mut self, items: &[Item]) -> Result<(), SinkError> {
+        for item in items {
+            for sink in &mut self.sinks {
+                match sink.write(item) {
+                    Err(SinkError::Item { reason, .. }) => {
+                        self.totals.items_refused += 1;
+                        tracing::warn!(url = %item.url, sink = sink.name(), reason, "item left out");
+                    }
+                    result => result?,
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn commit_batch(&mut self, mut batch: Batch) -> Result<Vec<Pending>, WriteError> {
+        for sink in &mut self.sinks {
+            batch.sinks.push((sink.name().to_owned(), sink.flush()?));
+        }
+        self.run.totals = self.totals.to_map();
+        batch.run = Some(self.run.clone());
+        Ok(self.store.commit(batch)?.fresh)
+    }
+
+    fn sync_now_and_then(&mut self) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        if now.since(self.synced) >= SYNC_EVERY {
+            self.synced = now;
+            self.store.sync()?;
+        }
+        Ok(())
+    }
+}
+
+/// Where the loop sends its jobs.
+pub(super) enum WriterDoor {
+    /// To a thread of its own; the bounded channel is the back-pressure.
+    Thread {
+        jobs: mpsc::Sender<Job>,
+        replies: mpsc::UnboundedReceiver<Reply>,
+    },
+    /// Done in place, so that a simulation is the same every time.
+    Inline {
+        writer: Box<Writer>,
+        replies: std::collections::VecDeque<Reply>,
+    },
+}
+
+impl WriterDoor {
+    /// Starts a thread for the writer.
+    pub(super) fn thread(mut writer: Writer) -> Self {
+        let (jobs, mut inbox) = mpsc::channel(GROUP * 2);
+        let (outbox, replies) = mpsc::unbounded_channel();
+        std::thread::spawn(move || {
+            while let Some(first) = inbox.blocking_recv() {
+                let mut group = vec![first];
+                while group.len() < GROUP
+                    && let Ok(job) = inbox.try_recv()
+                {
+                    group.push(job);
+                }
+                for reply in writer.work(group) {
+                    let last = matches!(reply, Reply::Fatal(_) | Reply::Finished(_));
+                    if outbox.send(reply).is_err() || last {
+                        return;
+                    }
+                }
+            }
+        });
+        Self::Thread { jobs, replies }
+    }
+
+    /// Works in place.
+    pub(super) fn inline(writer: Writer) -> Self {
+        Self::Inline {
+            writer: Box::new(writer),
+            replies: std::collections::VecDeque::new(),
+        }
+    }
+
+    /// Hands a job over; waits while the writer is behind.
+    pub(super) async fn send(&mut self, job: Job) {
+        match self {
+            // A writer that is gone has sent its reason, or will be missed when its reply is waited for.
+            Self::Thread { jobs, .. } => drop(jobs.send(job).await),
+            Self::Inline { writer, replies } => replies.extend(writer.work(vec![job])),
+        }
+    }
+
+    /// The next answer; `None` if the writer is gone. Never ends while there is nothing to answer.
+    pub(super) async fn reply(&mut self) -> Option<Reply> {
+        match self {
+            Self::Thread { replies, .. } => replies.recv().await,
+            Self::Inline { replies, .. } => match replies.pop_front() {
+                Some(reply) => Some(reply),
+                None => std::future::pending().await,
+            },
+        }
+    }
+}

@@ -1,0 +1,325 @@
+//! robots.txt as the gate of one origin: no page before it has a verdict (RFC 9309 2.3.1).
+//!
+//! The gate asks for robots.txt, follows its redirects hop by hop (each hop is a request of its own, paced by the host it
+//! goes to), and keeps it shut while robots.txt cannot be had. It opens and shuts; it never sleeps.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::politeness::Policy;
+use crate::response::FailureKind;
+use crate::robots::{self, Access, ProductToken, RobotsAnswer, RobotsRecord, RobotsRules};
+use crate::time::Timestamp;
+use crate::url::{CanonicalUrl, Origin};
+
+/// A robots.txt that stays unreachable this long is left for a later run, after two tries at least.
+const GIVE_UP_AFTER: Duration = Duration::from_secs(60);
+
+/// What stands between an origin's queue and the wire.
+#[derive(Debug)]
+pub(super) enum Gate {
+    /// robots.txt is to be asked, not before `at`.
+    Ask { ask: Ask, at: Timestamp },
+    /// It is being asked.
+    Asking,
+    /// It has a verdict, until this moment.
+    Open { rules: RobotsRules, until: Timestamp },
+    /// It could not be had in this run.
+    Unreachable { reason: String },
+    /// The site wants a longer delay than we are configured to keep: it is not visited rather than visited faster.
+    TooSlow { wish: Duration },
+}
+
+/// Where an attempt to get robots.txt stands.
+#[derive(Debug, Clone)]
+pub(super) struct Ask {
+    /// robots.txt itself.
+    home: CanonicalUrl,
+    /// What to ask next: `home` or where it was redirected to.
+    pub(super) url: CanonicalUrl,
+    /// Redirects followed.
+    hops: u32,
+    /// Attempts that failed.
+    tries: u32,
+    /// When the first attempt failed.
+    since: Option<Timestamp>,
+    /// Validators of the copy that we have.
+    pub(super) validators: Vec<(String, String)>,
+    /// The copy itself, for a 304.
+    copy: Option<Bytes>,
+}
+
+/// What came back for robots.txt.
+#[derive(Debug, Clone)]
+pub enum RobotsReply {
+    /// An answer.
+    Answer {
+        /// Its status.
+        status: u16,
+        /// Its body, cut at the size limit.
+        body: Bytes,
+        /// Its Location field.
+        location: Option<String>,
+        /// Its Cache-Control field.
+        cache_control: Option<String>,
+        /// Its ETag and Last-Modified as conditional request fields.
+        validators: Vec<(String, String)>,
+    },
+    /// No answer, or a body that broke off.
+    None(FailureKind),
+}
+
+impl RobotsReply {
+    fn status(&self) -> Option<u16> {
+        match self {
+            Self::Answer { status, .. } => Some(*status),
+            Self::None(_) => None,
+        }
+    }
+
+    fn reason(&self) -> String {
+        match self {
+            Self::Answer { status, .. } => format!("robots.txt answered {status}"),
+            Self::None(kind) => format!("robots.txt: {kind}"),
+        }
+    }
+}
+
+/// When and how an attempt was answered.
+pub(super) struct Heard<'a> {
+    pub(super) reply: &'a RobotsReply,
+    pub(super) now: Timestamp,
+    /// The earliest time of the next request to the host.
+    pub(super) not_before: Timestamp,
+    pub(super) policy: &'a Policy,
+    pub(super) agent: &'a ProductToken,
+    /// Jitter draw in `0.0..=1.0`.
+    pub(super) roll: f64,
+}
+
+impl Gate {
+    /// Shut until robots.txt was asked.
+    pub(super) fn new(origin: &Origin) -> Self {
+        Self::Ask {
+            ask: Ask::first(origin),
+            at: Timestamp::ZERO,
+        }
+    }
+
+    /// As the last run left it.
+    pub(super) fn restore(
+        origin: &Origin,
+        record: RobotsRecord,
+        policy: &Policy,
+        agent: &ProductToken,
+        now: Timestamp,
+    ) -> Self {
+        if let RobotsAnswer::Unreachable { retry_at, .. } = record.answer {
+            return Self::Ask {
+                ask: Ask::first(origin),
+                at: retry_at,
+            };
+        }
+        if record.expires_at > now {
+            return Self::ruled(&record.answer, record.expires_at, policy, agent);
+        }
+        Self::Ask {
+            ask: Ask::again(origin, record),
+            at: Timestamp::ZERO,
+        }
+    }
+
+    /// Open by the rules of an answer, or shut because they ask for more patience than is configured.
+    fn ruled(answer: &RobotsAnswer, until: Timestamp, policy: &Policy, agent: &ProductToken) -> Self {
+        let rules = match answer {
+            RobotsAnswer::Text(body) => RobotsRules::parse(body, agent),
+            RobotsAnswer::AllowAll => RobotsRules::allow_all(),
+            RobotsAnswer::DenyAll | RobotsAnswer::Unreachable { .. } => RobotsRules::deny_all(),
+        };
+        match rules.min_delay() {
+            Some(wish) if wish > policy.max_crawl_delay => Self::TooSlow { wish },
+            _ => Self::Open { rules, until },
+        }
+    }
+
+    /// Whether pages may be asked now.
+    pub(super) fn rules(&self, now: Timestamp) -> Option<&RobotsRules> {
+        match self {
+            Self::Open { rules, until } if *until > now => Some(rules),
+            _ => None,
+        }
+    }
+
+    /// Why nothing may be asked in this run, in words.
+    pub(super) fn shut(&self) -> Option<String> {
+        match self {
+            Self::Unreachable { reason } => Some(reason.clone()),
+            Self::TooSlow { wish } => Some(format!(
+                "asks for {} s between requests, more than max-crawl-delay",
+                wish.as_secs()
+            )),
+            Self::Ask { .. } | Self::Asking | Self::Open { .. } => None,
+        }
+    }
+
+    /// Shuts a gate whose verdict is too old (RFC 9309 2.4).
+    pub(super) fn expire(&mut self, origin: &Origin, now: Timestamp) {
+        if matches!(self, Self::Open { until, .. } if *until <= now) {
+            *self = Self::new(origin);
+        }
+    }
+
+    /// Takes the answer to `ask`. Returns what is to be stored, if it is a final word.
+    pub(super) fn hear(&mut self, mut ask: Ask, heard: &Heard<'_>) -> Option<RobotsRecord> {
+        let forbidden = heard.policy.forbidden_robots;
+        match robots::access(heard.reply.status(), forbidden) {
+            Access::NotModified => match ask.copy.take() {
+                Some(body) => Some(self.open(RobotsAnswer::Text(body), ask.validators, heard)),
+                None => Some(self.fail(ask, heard)),
+            },
+            Access::Parse => Some(self.open(heard.text(), heard.validators(), heard)),
+            Access::AllowAll => Some(self.open(RobotsAnswer::AllowAll, Vec::new(), heard)),
+            Access::DenyAll => Some(self.open(RobotsAnswer::DenyAll, Vec::new(), heard)),
+            Access::Redirect => self.redirect(ask, heard),
+            Access::Wait => {
+                *self = Self::Ask {
+                    ask,
+                    at: heard.not_before,
+                };
+                None
+            }
+            Access::Unreachable => Some(self.fail(ask, heard)),
+        }
+    }
+
+    fn open(
+        &mut self,
+        answer: RobotsAnswer,
+        validators: Vec<(String, String)>,
+        heard: &Heard<'_>,
+    ) -> RobotsRecord {
+        let until = heard.now + heard.lifetime();
+        *self = Self::ruled(&answer, until, heard.policy, heard.agent);
+        RobotsRecord {
+            fetched_at: heard.now,
+            expires_at: until,
+            answer,
+            validators,
+        }
+    }
+
+    fn redirect(&mut self, mut ask: Ask, heard: &Heard<'_>) -> Option<RobotsRecord> {
+        let RobotsReply::Answer {
+            location: Some(location),
+            ..
+        } = heard.reply
+        else {
+            return Some(self.open(RobotsAnswer::AllowAll, Vec::new(), heard));
+        };
+        let target = crate::url::Canon::default().join(ask.url.as_url(), location);
+        match target {
+            Ok(url) if ask.hops < robots::MAX_REDIRECTS && url != ask.url => {
+                (ask.url, ask.hops) = (url, ask.hops + 1);
+                *self = Self::Ask {
+                    ask,
+                    at: Timestamp::ZERO,
+                };
+                None
+            }
+            // More hops than that, a loop or a place that does not exist: as if there were none (2.3.1.2).
+            _ => Some(self.open(RobotsAnswer::AllowAll, Vec::new(), heard)),
+        }
+    }
+
+    fn fail(&mut self, ask: Ask, heard: &Heard<'_>) -> RobotsRecord {
+        let tries = ask.tries + 1;
+        let since = ask.since.unwrap_or(heard.now);
+        let wait = heard.policy.backoff.wait(tries, None, heard.roll);
+        let retry_at = heard.not_before.max(heard.now + wait);
+        let reason = heard.reply.reason();
+        let long = tries > 1 && heard.now.since(since) >= GIVE_UP_AFTER;
+        *self = if tries >= heard.policy.robots_tries || long {
+            Self::Unreachable {
+                reason: reason.clone(),
+            }
+        } else {
+            let ask = Ask {
+                tries,
+                since: Some(since),
+                ..ask.restart()
+            };
+            Self::Ask { ask, at: retry_at }
+        };
+        let answer = RobotsAnswer::Unreachable {
+            tries,
+            retry_at,
+            reason,
+        };
+        RobotsRecord {
+            fetched_at: heard.now,
+            expires_at: retry_at,
+            answer,
+            validators: Vec::new(),
+        }
+    }
+}
+
+impl Heard<'_> {
+    fn text(&self) -> RobotsAnswer {
+        match self.reply {
+            RobotsReply::Answer { body, .. } => RobotsAnswer::Text(body.clone()),
+            RobotsReply::None(_) => RobotsAnswer::DenyAll,
+        }
+    }
+
+    fn validators(&self) -> Vec<(String, String)> {
+        match self.reply {
+            RobotsReply::Answer { validators, .. } => validators.clone(),
+            RobotsReply::None(_) => Vec::new(),
+        }
+    }
+
+    fn lifetime(&self) -> Duration {
+        match self.reply {
+            RobotsReply::Answer { cache_control, .. } => robots::lifetime(cache_control.as_deref()),
+            RobotsReply::None(_) => robots::MIN_LIFETIME,
+        }
+    }
+}
+
+impl Ask {
+    fn first(origin: &Origin) -> Self {
+        let home = origin.robots_url();
+        Self {
+            url: home.clone(),
+            home,
+            hops: 0,
+            tries: 0,
+            since: None,
+            validators: Vec::new(),
+            copy: None,
+        }
+    }
+
+    fn again(origin: &Origin, record: RobotsRecord) -> Self {
+        let copy = match record.answer {
+            RobotsAnswer::Text(body) => Some(body),
+            _ => None,
+        };
+        Self {
+            validators: record.validators,
+            copy,
+            ..Self::first(origin)
+        }
+    }
+
+    /// From robots.txt itself again, after an attempt that failed on the way.
+    fn restart(self) -> Self {
+        Self {
+            url: self.home.clone(),
+            hops: 0,
+            ..self
+        }
+    }
+}

@@ -1,0 +1,239 @@
+//! One host of the frontier: its machine, its origins' queues and gates, and whose turn it is.
+
+use std::collections::VecDeque;
+
+use super::gate::{Ask, Gate};
+use super::lane::Lane;
+use super::lease::{Drop, Errand};
+use super::{HostView, forbidden_by};
+use crate::politeness::{Host, Policy};
+use crate::request::Pending;
+use crate::response::{Failure, FailureClass};
+use crate::robots::{ProductToken, RobotsRecord, RobotsVerdict, VisitTime};
+use crate::time::Timestamp;
+use crate::url::{HostKey, Origin};
+
+/// A host and everything that waits on it.
+#[derive(Debug)]
+pub(super) struct HostEntry {
+    /// Its own index in the frontier.
+    id: usize,
+    pub(super) key: HostKey,
+    pub(super) policy: Policy,
+    pub(super) machine: Host,
+    pub(super) lanes: Vec<OriginLane>,
+    /// robots.txt of other hosts that were redirected here.
+    pub(super) errands: VecDeque<((usize, usize), Ask)>,
+    /// Pages that were answered 401 or 403, with their lanes.
+    pub(super) held: Vec<(usize, Pending)>,
+    /// Its place in the timetable.
+    pub(super) slot: Option<(Timestamp, u64)>,
+    pub(super) pages_out: u64,
+    turn: usize,
+}
+
+/// One origin's queue behind its gate.
+#[derive(Debug)]
+pub(super) struct OriginLane {
+    pub(super) origin: Origin,
+    pub(super) gate: Gate,
+    pub(super) queue: Lane,
+}
+
+impl OriginLane {
+    /// Whether requests should be read from the store now.
+    pub(super) fn runs_low(&self, now: Timestamp) -> bool {
+        self.gate.rules(now).is_some() && self.queue.needs_load()
+    }
+
+    /// When something of this origin may be asked, the host's own pace aside.
+    fn ready_at(&self, now: Timestamp, pages_left: bool) -> Option<Timestamp> {
+        if !self.queue.has_work() {
+            return None;
+        }
+        match &self.gate {
+            Gate::Ask { at, .. } => Some(*at),
+            Gate::Open { until, .. } if *until <= now => Some(Timestamp::ZERO),
+            Gate::Open { rules, .. } if pages_left => {
+                let visit = rules
+                    .visit_time()
+                    .map_or(Timestamp::ZERO, |window| opens_at(window, now));
+                self.queue.ready_at().map(|at| at.max(visit))
+            }
+            _ => None,
+        }
+    }
+}
+
+impl HostEntry {
+    pub(super) fn new(id: usize, key: HostKey, policy: Policy) -> Self {
+        Self {
+            id,
+            key,
+            policy,
+            machine: Host::default(),
+            lanes: Vec::new(),
+            errands: VecDeque::new(),
+            held: Vec::new(),
+            slot: None,
+            pages_out: 0,
+            turn: 0,
+        }
+    }
+
+    pub(super) fn add_lane(
+        &mut self,
+        origin: &Origin,
+        record: Option<RobotsRecord>,
+        agent: &ProductToken,
+        now: Timestamp,
+    ) -> usize {
+        let gate = match record {
+            Some(record) => Gate::restore(origin, record, &self.policy, agent, now),
+            None => Gate::new(origin),
+        };
+        self.lanes.push(OriginLane {
+            origin: origin.clone(),
+            gate,
+            queue: Lane::new(),
+        });
+        let lane = self.lanes.len() - 1;
+        self.hear_wish(lane, now);
+        lane
+    }
+
+    /// Takes over the delay that a fresh robots.txt asks for.
+    pub(super) fn hear_wish(&mut self, lane: usize, now: Timestamp) {
+        let rules = self.lanes[lane].gate.rules(now);
+        if let Some(wish) = rules.and_then(|rules| rules.min_delay()) {
+            self.machine.wish(wish);
+        }
+    }
+
+    /// When the host may be asked next; `None` if nothing may be, or an answer must come first.
+    pub(super) fn ready_at(&self, now: Timestamp, round: u32, budget: Option<u64>) -> Option<Timestamp> {
+        let eligible = self.machine.eligible_at(&self.policy)?;
+        if !self.errands.is_empty() {
+            return Some(eligible);
+        }
+        let pages_left = self.pages_left(round, budget);
+        let lanes = self
+            .lanes
+            .iter()
+            .filter_map(|lane| lane.ready_at(now, pages_left));
+        lanes.min().map(|at| at.max(eligible))
+    }
+
+    fn pages_left(&self, round: u32, budget: Option<u64>) -> bool {
+        budget.is_none_or(|most| self.machine.state().pages_in(round) + self.pages_out < most)
+    }
+
+    /// The next thing to ask of this host. Requests that robots.txt forbids are moved to `dropped` on the way.
+    pub(super) fn next_errand(
+        &mut self,
+        now: Timestamp,
+        round: u32,
+        budget: Option<u64>,
+        dropped: &mut Vec<Drop>,
+    ) -> Option<Errand> {
+        if let Some((owner, ask)) = self.errands.pop_front() {
+            return Some(Errand::Robots { owner, ask });
+        }
+        let pages_left = self.pages_left(round, budget);
+        for step in 0..self.lanes.len() {
+            let at = (self.turn + step) % self.lanes.len();
+            if self.lanes[at]
+                .ready_at(now, pages_left)
+                .is_none_or(|ready| ready > now)
+            {
+                continue;
+            }
+            if let Some(errand) = self.errand_of(at, now, dropped) {
+                self.turn = at + 1;
+                return Some(errand);
+            }
+        }
+        None
+    }
+
+    fn errand_of(&mut self, at: usize, now: Timestamp, dropped: &mut Vec<Drop>) -> Option<Errand> {
+        let lane = &mut self.lanes[at];
+        lane.gate.expire(&lane.origin, now);
+        if let Gate::Ask { ask, .. } = &lane.gate {
+            let ask = ask.clone();
+            lane.gate = Gate::Asking;
+            return Some(Errand::Robots {
+                owner: (self.id, at),
+                ask,
+            });
+        }
+        let rules = lane.gate.rules(now)?.clone();
+        while let Some(pending) = lane.queue.take(now) {
+            let RobotsVerdict { allowed, rule } = rules.verdict(pending.request.url.as_url());
+            let rule = rule.map(|rule| rule.to_string());
+            if allowed {
+                return Some(Errand::Page {
+                    lane: at,
+                    pending,
+                    rule,
+                });
+            }
+            lane.queue.settle(pending.key);
+            let why = rule.unwrap_or_else(|| "robots.txt forbids everything".to_owned());
+            dropped.push(Drop {
+                origin: lane.origin.clone(),
+                pending,
+                failure: forbidden_by(why),
+            });
+        }
+        None
+    }
+
+    /// Gives up the pages that were held after a 401 or 403.
+    pub(super) fn release_held(&mut self) -> Vec<Drop> {
+        let held = std::mem::take(&mut self.held);
+        held.into_iter()
+            .map(|(lane, pending)| self.drop_held(lane, pending))
+            .collect()
+    }
+
+    fn drop_held(&mut self, lane: usize, pending: Pending) -> Drop {
+        let lane = &mut self.lanes[lane];
+        lane.queue.settle(pending.key);
+        let failure = Failure {
+            class: FailureClass::Forbidden,
+            status: Some(403),
+            reason: "forbidden".to_owned(),
+        };
+        Drop {
+            origin: lane.origin.clone(),
+            pending,
+            failure,
+        }
+    }
+
+    /// What its robots.txt stands in the way of, in words, if it does.
+    pub(super) fn view(&self) -> HostView<'_> {
+        HostView {
+            key: &self.key,
+            state: self.machine.state(),
+            waiting: self.lanes.iter().map(|lane| lane.queue.waiting()).sum(),
+            in_flight: self.machine.in_flight(),
+            shut: self.lanes.iter().find_map(|lane| lane.gate.shut()),
+        }
+    }
+}
+
+/// The next moment inside a daily window in UTC (Visit-time).
+fn opens_at(window: VisitTime, now: Timestamp) -> Timestamp {
+    const MINUTE: u64 = 60_000;
+    let minute = now.as_millis() / MINUTE;
+    let closed = (0..1440)
+        .take_while(|ahead| !window.contains(((minute + ahead) % 1440) as u16))
+        .count() as u64;
+    if closed == 0 {
+        now
+    } else {
+        Timestamp::from_millis((minute + closed) * MINUTE)
+    }
+}

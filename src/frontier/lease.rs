@@ -1,0 +1,167 @@
+//! What the frontier hands out, and what it says when it gets it back.
+
+use crate::politeness::{HostState, Reaction, Verdict};
+use crate::request::{Pending, QueueKey, Request};
+use crate::response::Failure;
+use crate::robots::RobotsRecord;
+use crate::time::Timestamp;
+use crate::url::{CanonicalUrl, HostKey, Origin};
+
+use super::gate::Ask;
+
+/// What is to be done now.
+#[derive(Debug)]
+pub enum Step {
+    /// Send this request.
+    Fetch(Lease),
+    /// Ask for this robots.txt (or where it was redirected to).
+    Robots(RobotsLease),
+    /// Read more of a queue from the store.
+    Load(LoadRequest),
+    /// Nothing may go out before this moment.
+    WaitUntil(Timestamp),
+    /// Nothing can go out before an answer or a load is here.
+    AwaitFetches,
+    /// All that is left must wait longer than the run's patience.
+    OnlyParkedLeft {
+        /// The soonest end of a wait.
+        until: Timestamp,
+    },
+    /// The page limit is reached; the rest stays in the queues.
+    LimitReached,
+    /// Nothing is left that may be asked.
+    Finished,
+}
+
+/// Proof that one request may go out now. Settled exactly once; never copied, never stored.
+#[must_use = "a lease that is not settled blocks its host"]
+#[derive(Debug)]
+pub struct Lease {
+    pub(super) host: usize,
+    pub(super) lane: usize,
+    pub(super) origin: Origin,
+    pub(super) pending: Pending,
+    pub(super) rule: Option<String>,
+    pub(super) began: Timestamp,
+}
+
+impl Lease {
+    /// What to ask.
+    #[must_use]
+    pub const fn request(&self) -> &Request {
+        &self.pending.request
+    }
+
+    /// The request and how often it was tried.
+    #[must_use]
+    pub const fn pending(&self) -> &Pending {
+        &self.pending
+    }
+
+    /// When it was handed out.
+    #[must_use]
+    pub const fn began(&self) -> Timestamp {
+        self.began
+    }
+
+    /// The line of robots.txt that allowed it, if one did.
+    #[must_use]
+    pub fn rule(&self) -> Option<&str> {
+        self.rule.as_deref()
+    }
+}
+
+/// Proof that robots.txt of an origin may be asked now.
+#[must_use = "a lease that is not settled blocks its host"]
+#[derive(Debug)]
+pub struct RobotsLease {
+    pub(super) host: usize,
+    pub(super) owner: (usize, usize),
+    pub(super) ask: Ask,
+    pub(super) began: Timestamp,
+}
+
+impl RobotsLease {
+    /// Where to ask.
+    #[must_use]
+    pub const fn url(&self) -> &CanonicalUrl {
+        &self.ask.url
+    }
+
+    /// Conditional request fields for the copy that is at hand.
+    #[must_use]
+    pub fn validators(&self) -> &[(String, String)] {
+        &self.ask.validators
+    }
+
+    /// When it was handed out.
+    #[must_use]
+    pub const fn began(&self) -> Timestamp {
+        self.began
+    }
+}
+
+/// A part of a queue to read from the store; goes back into [`super::Frontier::load`] with what was found.
+#[derive(Debug)]
+pub struct LoadRequest {
+    pub(super) host: usize,
+    pub(super) lane: usize,
+    /// Whose queue.
+    pub origin: Origin,
+    /// Behind this key; from the start if `None`.
+    pub after: Option<QueueKey>,
+    /// At most so many.
+    pub limit: usize,
+}
+
+/// What a due host has to ask.
+#[derive(Debug)]
+pub enum Errand {
+    /// A page of the origin in this lane.
+    Page {
+        /// Which lane of the host.
+        lane: usize,
+        /// The request.
+        pending: Pending,
+        /// The line of robots.txt that allows it, if one does.
+        rule: Option<String>,
+    },
+    /// robots.txt of an origin, which may live on another host.
+    #[expect(private_interfaces, reason = "an errand never leaves the frontier")]
+    Robots {
+        /// Host and lane whose gate waits for it.
+        owner: (usize, usize),
+        /// Where the attempt stands.
+        ask: Ask,
+    },
+}
+
+/// A request that leaves its queue without an answer of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Drop {
+    /// Whose queue.
+    pub origin: Origin,
+    /// The request.
+    pub pending: Pending,
+    /// Why.
+    pub failure: Failure,
+}
+
+/// What became of a request.
+#[derive(Debug)]
+pub struct Settlement {
+    /// What becomes of the URL.
+    pub verdict: Verdict,
+    /// Whose queue it was in.
+    pub origin: Origin,
+    /// The request, with its tries and the time of the next one brought up to date.
+    pub pending: Pending,
+    /// The host as it is to be stored.
+    pub host: (HostKey, HostState),
+    /// What the answer did to the host.
+    pub reaction: Reaction,
+    /// Pages held back after a 403, dropped now that the host is seen to be well.
+    pub released: Vec<Drop>,
+    /// A robots.txt verdict to store.
+    pub robots: Option<(Origin, RobotsRecord)>,
+}

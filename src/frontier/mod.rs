@@ -1,0 +1,482 @@
+//! Which request goes out next.
+//!
+//! Hosts wait in a timetable ordered by the moment at which each may be asked; the frontier takes the first one that is due,
+//! so a waiting host costs nothing but its entry. Inside a host, origins take turns; inside an origin, requests go by
+//! priority, then age. All rules of politeness meet in [`Frontier::next`]: robots.txt, delay, waits, budgets.
+//!
+//! Pure and clock-free: the same calls give the same leases. A [`Lease`] is the only way to a request, is settled exactly
+//! once and is never written to disk: what is out when the process dies is simply still in its queue.
+
+mod gate;
+mod host;
+mod lane;
+mod lease;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
+
+use fastrand::Rng;
+
+pub use gate::RobotsReply;
+pub use lease::{Drop, Errand, Lease, LoadRequest, RobotsLease, Settlement, Step};
+
+use crate::politeness::{Class, History, Host, HostState, Outcome, Policy, Reaction, Verdict};
+use crate::request::Pending;
+use crate::response::{Failure, FailureClass};
+use crate::robots::{ProductToken, RobotsRecord};
+use crate::time::Timestamp;
+use crate::url::{HostKey, Origin};
+
+use gate::{Gate, Heard};
+use host::HostEntry;
+
+/// What holds for the crawl as a whole.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The name that robots.txt knows us by.
+    pub agent: ProductToken,
+    /// Requests in flight over all hosts. Default 256.
+    pub max_in_flight: usize,
+    /// Pages of a round after which the run ends. Default: no limit.
+    pub max_pages: Option<u64>,
+    /// Pages of one host in a round; more stay in its queue. Default: no limit.
+    pub max_pages_per_host: Option<u64>,
+    /// Requests of an origin that are kept in memory. Default 64.
+    pub head: usize,
+    /// Longest wait that a run sits through with nothing else to do. Default 60 s.
+    pub patience: Duration,
+    /// Seed of all random draws. The same seed and the same answers give the same crawl.
+    pub seed: u64,
+}
+
+impl Settings {
+    /// The defaults for a crawler of this name.
+    #[must_use]
+    pub fn new(agent: ProductToken) -> Self {
+        Self {
+            agent,
+            max_in_flight: 256,
+            max_pages: None,
+            max_pages_per_host: None,
+            head: 64,
+            patience: Policy::default().backoff.patience,
+            seed: 0,
+        }
+    }
+}
+
+/// Gives the policy of a host.
+pub type Policies = Box<dyn Fn(&HostKey) -> Policy + Send + Sync>;
+
+/// All hosts and what waits on them.
+pub struct Frontier {
+    settings: Settings,
+    policies: Policies,
+    hosts: Vec<HostEntry>,
+    index: HashMap<HostKey, usize>,
+    timetable: BTreeSet<(Timestamp, u64, usize)>,
+    turn: u64,
+    loads: Vec<(usize, usize)>,
+    loading: usize,
+    in_flight: usize,
+    round: u32,
+    pages: u64,
+    pages_out: u64,
+    dropped: Vec<Drop>,
+    robots: HashMap<Origin, RobotsRecord>,
+    rng: Rng,
+}
+
+impl Frontier {
+    /// An empty frontier for this round of the crawl, `pages` of which are fetched already.
+    #[must_use]
+    pub fn new(settings: Settings, policies: Policies, round: u32, pages: u64) -> Self {
+        Self {
+            rng: Rng::with_seed(settings.seed),
+            settings,
+            policies,
+            hosts: Vec::new(),
+            index: HashMap::new(),
+            timetable: BTreeSet::new(),
+            turn: 0,
+            loads: Vec::new(),
+            loading: 0,
+            in_flight: 0,
+            round,
+            pages,
+            pages_out: 0,
+            dropped: Vec::new(),
+            robots: HashMap::new(),
+        }
+    }
+
+    /// A host as the last run left it. It is not asked before its delay has passed once more: a restart may not undercut it.
+    pub fn restore_host(&mut self, now: Timestamp, key: HostKey, state: HostState) {
+        let policy = (self.policies)(&key);
+        let earliest = if state.requests > 0 {
+            now + policy.delay
+        } else {
+            Timestamp::ZERO
+        };
+        let host = self.host_of(&key);
+        self.hosts[host].machine = Host::restore(state, earliest);
+    }
+
+    /// A robots.txt verdict of an earlier run.
+    pub fn restore_robots(&mut self, origin: Origin, record: RobotsRecord) {
+        self.robots.insert(origin, record);
+    }
+
+    /// An origin that has `count` requests in the store.
+    pub fn restore_queue(&mut self, now: Timestamp, origin: &Origin, count: u64) {
+        let host = self.host_of(&origin.host_key());
+        let lane = self.lane_of(now, host, origin);
+        self.hosts[host].lanes[lane].queue = lane::Lane::stored(count);
+        self.touch(host, now);
+    }
+
+    /// A request has entered the store's queue.
+    pub fn admit(&mut self, now: Timestamp, pending: Pending) {
+        let origin = pending.request.origin();
+        let host = self.host_of(&pending.request.host());
+        let lane = self.lane_of(now, host, &origin);
+        let room = self.settings.head;
+        self.hosts[host].lanes[lane].queue.admit(pending, room);
+        self.touch(host, now);
+    }
+
+    /// What the store answered to [`Step::Load`].
+    pub fn load(&mut self, now: Timestamp, load: LoadRequest, requests: Vec<Pending>) {
+        self.loading -= 1;
+        self.hosts[load.host].lanes[load.lane]
+            .queue
+            .load(requests, load.limit);
+        self.touch(load.host, now);
+    }
+
+    /// What to do now. Called until it no longer says [`Step::Fetch`], [`Step::Robots`] or [`Step::Load`].
+    pub fn next(&mut self, now: Timestamp) -> Step {
+        loop {
+            if let Some((host, lane)) = self.loads.pop() {
+                if let Some(step) = self.start_load(host, lane) {
+                    return step;
+                }
+                continue;
+            }
+            let busy = self.in_flight + self.loading > 0;
+            let Some(&(at, turn, host)) = self.timetable.first() else {
+                return if busy { Step::AwaitFetches } else { Step::Finished };
+            };
+            if self.page_limit_is_reached() {
+                return if busy {
+                    Step::AwaitFetches
+                } else {
+                    Step::LimitReached
+                };
+            }
+            if self.in_flight >= self.settings.max_in_flight {
+                return Step::AwaitFetches;
+            }
+            if at > now {
+                return self.wait_until(at, now);
+            }
+            self.timetable.remove(&(at, turn, host));
+            self.hosts[host].slot = None;
+            let step = self.lease(now, host);
+            self.touch(host, now);
+            if let Some(step) = step {
+                return step;
+            }
+        }
+    }
+
+    fn wait_until(&self, at: Timestamp, now: Timestamp) -> Step {
+        let idle = self.in_flight + self.loading == 0;
+        if idle && at.since(now) > self.settings.patience {
+            return Step::OnlyParkedLeft { until: at };
+        }
+        Step::WaitUntil(at)
+    }
+
+    fn page_limit_is_reached(&self) -> bool {
+        self.settings
+            .max_pages
+            .is_some_and(|most| self.pages + self.pages_out >= most)
+    }
+
+    fn start_load(&mut self, host: usize, lane: usize) -> Option<Step> {
+        let entry = &mut self.hosts[host].lanes[lane];
+        let from = entry.queue.wants_load()?;
+        self.loading += 1;
+        let limit = self.settings.head;
+        Some(Step::Load(LoadRequest {
+            host,
+            lane,
+            origin: entry.origin.clone(),
+            after: from.0,
+            limit,
+        }))
+    }
+
+    /// Makes a due host's next request a lease, or finds that there is none after all.
+    fn lease(&mut self, now: Timestamp, host: usize) -> Option<Step> {
+        let budget = self.settings.max_pages_per_host;
+        let entry = &mut self.hosts[host];
+        let errand = entry.next_errand(now, self.round, budget, &mut self.dropped)?;
+        entry.machine.begin(now, &entry.policy, &mut self.rng);
+        self.in_flight += 1;
+        Some(match errand {
+            Errand::Page { lane, pending, rule } => {
+                self.pages_out += 1;
+                entry.pages_out += 1;
+                let origin = entry.lanes[lane].origin.clone();
+                Step::Fetch(Lease {
+                    host,
+                    lane,
+                    origin,
+                    pending,
+                    rule,
+                    began: now,
+                })
+            }
+            Errand::Robots { owner, ask } => Step::Robots(RobotsLease {
+                host,
+                owner,
+                ask,
+                began: now,
+            }),
+        })
+    }
+
+    /// Takes the outcome of a page.
+    pub fn settle(&mut self, now: Timestamp, lease: Lease, outcome: &Outcome) -> Settlement {
+        let Lease {
+            host,
+            lane,
+            origin,
+            mut pending,
+            ..
+        } = lease;
+        self.in_flight -= 1;
+        self.pages_out -= 1;
+        let entry = &mut self.hosts[host];
+        entry.pages_out -= 1;
+        let reaction = entry.machine.finish(outcome, &entry.policy, &mut self.rng);
+        let before = History {
+            tries: pending.tries,
+            refusals: pending.refusals,
+        };
+        let mut verdict = Verdict::of(outcome, before, &entry.policy.retry, self.rng.f64());
+        if matches!(outcome.class, Class::Fetched | Class::NotModified) {
+            self.pages += 1;
+            entry.machine.count_page(self.round);
+        }
+        match &mut verdict {
+            Verdict::RetryAt(moment) => {
+                if outcome.class == Class::Throttled {
+                    pending.refusals = pending.refusals.saturating_add(1);
+                } else {
+                    pending.tries = pending.tries.saturating_add(1);
+                }
+                *moment = (*moment).max(entry.machine.state().not_before);
+                pending.request.not_before = Some(*moment);
+                entry.lanes[lane].queue.put_back(pending.clone(), *moment);
+            }
+            Verdict::Held => entry.held.push((lane, pending.clone())),
+            Verdict::Done | Verdict::Dropped(_) => entry.lanes[lane].queue.settle(pending.key),
+        }
+        let released = if outcome.class.is_health() {
+            entry.release_held()
+        } else {
+            Vec::new()
+        };
+        let host_state = (entry.key.clone(), entry.machine.state().clone());
+        self.touch(host, now);
+        Settlement {
+            verdict,
+            origin,
+            pending,
+            host: host_state,
+            reaction,
+            released,
+            robots: None,
+        }
+    }
+
+    /// Takes what came back for robots.txt.
+    pub fn settle_robots(
+        &mut self,
+        now: Timestamp,
+        lease: RobotsLease,
+        outcome: &Outcome,
+        reply: &RobotsReply,
+    ) -> RobotsSettlement {
+        let RobotsLease {
+            host,
+            owner: (owner, lane),
+            ask,
+            ..
+        } = lease;
+        self.in_flight -= 1;
+        let asked = &mut self.hosts[host];
+        let reaction = asked.machine.finish(outcome, &asked.policy, &mut self.rng);
+        let state = (asked.key.clone(), asked.machine.state().clone());
+        let not_before = asked.machine.state().not_before;
+        let roll = self.rng.f64();
+        let entry = &mut self.hosts[owner];
+        let heard = Heard {
+            reply,
+            now,
+            not_before,
+            policy: &entry.policy,
+            agent: &self.settings.agent,
+            roll,
+        };
+        let record = entry.lanes[lane].gate.hear(ask, &heard);
+        let origin = entry.lanes[lane].origin.clone();
+        entry.hear_wish(lane, now);
+        self.forward_hop(owner, lane, now);
+        self.touch(host, now);
+        self.touch(owner, now);
+        RobotsSettlement {
+            origin: origin.clone(),
+            host: state,
+            reaction,
+            record: record.map(|r| (origin, r)),
+        }
+    }
+
+    /// A robots.txt that was redirected to another host is asked there, at that host's pace.
+    fn forward_hop(&mut self, owner: usize, lane: usize, now: Timestamp) {
+        let entry = &mut self.hosts[owner];
+        let Gate::Ask { ask, .. } = &entry.lanes[lane].gate else {
+            return;
+        };
+        let target = ask.url.host_key();
+        if target == entry.key {
+            return;
+        }
+        let ask = ask.clone();
+        entry.lanes[lane].gate = Gate::Asking;
+        let host = self.host_of(&target);
+        self.hosts[host].errands.push_back(((owner, lane), ask));
+        self.touch(host, now);
+    }
+
+    /// Requests that were dropped without being asked (robots.txt forbids them) since the last call.
+    pub fn take_dropped(&mut self) -> Vec<Drop> {
+        std::mem::take(&mut self.dropped)
+    }
+
+    /// At the end of the crawl: the pages that were held back after a 401 or 403 and never got another answer.
+    pub fn release_held(&mut self) -> Vec<Drop> {
+        self.hosts.iter_mut().flat_map(HostEntry::release_held).collect()
+    }
+
+    /// The soonest moment at which something may go out, if anything waits.
+    #[must_use]
+    pub fn next_wake(&self) -> Option<Timestamp> {
+        self.timetable.first().map(|(at, _, _)| *at)
+    }
+
+    /// Requests in flight.
+    #[must_use]
+    pub const fn in_flight(&self) -> usize {
+        self.in_flight
+    }
+
+    /// Hosts that wait for their time.
+    #[must_use]
+    pub fn hosts_waiting(&self) -> usize {
+        self.timetable.len()
+    }
+
+    /// All hosts, in the order in which they were found.
+    pub fn hosts(&self) -> impl Iterator<Item = HostView<'_>> {
+        self.hosts.iter().map(HostEntry::view)
+    }
+
+    fn host_of(&mut self, key: &HostKey) -> usize {
+        if let Some(&host) = self.index.get(key) {
+            return host;
+        }
+        let host = self.hosts.len();
+        self.index.insert(key.clone(), host);
+        self.hosts
+            .push(HostEntry::new(host, key.clone(), (self.policies)(key)));
+        host
+    }
+
+    fn lane_of(&mut self, now: Timestamp, host: usize, origin: &Origin) -> usize {
+        let known = self.hosts[host]
+            .lanes
+            .iter()
+            .position(|lane| lane.origin == *origin);
+        known.unwrap_or_else(|| {
+            let record = self.robots.remove(origin);
+            self.hosts[host].add_lane(origin, record, &self.settings.agent, now)
+        })
+    }
+
+    /// Puts a host where it now belongs in the timetable.
+    fn touch(&mut self, host: usize, now: Timestamp) {
+        let budget = self.settings.max_pages_per_host;
+        let entry = &mut self.hosts[host];
+        for (lane, queue) in entry.lanes.iter_mut().enumerate() {
+            if queue.runs_low(now) {
+                self.loads.push((host, lane));
+            }
+        }
+        let at = entry.ready_at(now, self.round, budget);
+        if let Some(old) = entry.slot
+            && Some(old.0) != at
+        {
+            self.timetable.remove(&(old.0, old.1, host));
+            entry.slot = None;
+        }
+        if let (None, Some(at)) = (entry.slot, at) {
+            self.turn += 1;
+            entry.slot = Some((at, self.turn));
+            self.timetable.insert((at, self.turn, host));
+        }
+    }
+}
+
+/// What became of a request for robots.txt.
+#[derive(Debug)]
+pub struct RobotsSettlement {
+    /// Whose robots.txt it was.
+    pub origin: Origin,
+    /// The host that was asked, as it is to be stored.
+    pub host: (HostKey, HostState),
+    /// What the answer did to that host.
+    pub reaction: Reaction,
+    /// The verdict to store, if it is the last word.
+    pub record: Option<(Origin, RobotsRecord)>,
+}
+
+/// A host as reports show it.
+#[derive(Debug, Clone)]
+pub struct HostView<'a> {
+    /// Its name.
+    pub key: &'a HostKey,
+    /// What is remembered of it.
+    pub state: &'a HostState,
+    /// Requests not settled.
+    pub waiting: u64,
+    /// Requests in flight.
+    pub in_flight: u32,
+    /// Why nothing may be asked of (a part of) it, in words.
+    pub shut: Option<String>,
+}
+
+/// A failure of a page that robots.txt forbids.
+fn forbidden_by(rule: String) -> Failure {
+    Failure {
+        class: FailureClass::Robots,
+        status: None,
+        reason: rule,
+    }
+}

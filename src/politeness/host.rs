@@ -1,0 +1,446 @@
+//! The machine of one host: when the next request may go out.
+//!
+//! Pure and clock-free: `now` comes in, times go out. `not_before` is the one authority on time; everything that makes the
+//! host wait raises it and nothing lowers it. Which request goes out is the frontier's business, not this room's.
+
+use std::time::Duration;
+
+use fastrand::Rng;
+use serde::{Deserialize, Serialize};
+
+use super::{Class, Outcome, Policy};
+use crate::time::Timestamp;
+
+/// Failures in a row that accuse the host before it is left alone for a while.
+const FAILURES_BEFORE_BACKOFF: u32 = 3;
+
+/// What is remembered of a host between runs.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct HostState {
+    /// No request before this moment, whatever its kind.
+    pub not_before: Timestamp,
+    /// Whether the host is well or has pushed back.
+    pub phase: Phase,
+    /// Failures in a row that accuse the host (name, connection, no answer).
+    pub failures: u32,
+    /// Pages fetched in the round named beside it, for budgets.
+    pub pages: u64,
+    /// The round that `pages` counts.
+    pub round: u32,
+    /// All requests that went out to the host.
+    pub requests: u64,
+    /// Answers 429 and 503.
+    pub throttled: u64,
+    /// Milliseconds of waiting that its refusals have cost.
+    pub throttled_ms: u64,
+    /// The last status, if there was an answer.
+    pub last_status: Option<u16>,
+}
+
+/// Whether a host is well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Phase {
+    /// Nothing speaks against the next request but its delay.
+    #[default]
+    Open,
+    /// It has pushed back. One request probes after `until`; the rest follows after its success.
+    Backoff {
+        /// The end of the wait.
+        until: Timestamp,
+        /// Push-backs without a success in between, a burst counted once.
+        strikes: u32,
+    },
+}
+
+/// One host's pace.
+#[derive(Debug)]
+pub struct Host {
+    state: HostState,
+    in_flight: u32,
+    wish: Duration,
+    last_strike: Timestamp,
+}
+
+/// What an outcome did to the host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reaction {
+    /// Nothing but the usual delay.
+    None,
+    /// It is left alone until this moment. `first` tells a new strike from a late answer of the same burst.
+    Waits {
+        /// The end of the wait.
+        until: Timestamp,
+        /// Whether the server named it.
+        told: bool,
+        /// Whether this answer was the first of its burst.
+        first: bool,
+    },
+    /// It answered well after having pushed back.
+    Recovered,
+}
+
+impl Host {
+    /// A host as it was left. Nothing goes out earlier than `earliest`, so that a restart cannot undercut the delay.
+    #[must_use]
+    pub fn restore(mut state: HostState, earliest: Timestamp) -> Self {
+        state.not_before = state.not_before.max(earliest);
+        Self {
+            state,
+            ..Self::default()
+        }
+    }
+
+    /// What is to be stored.
+    #[must_use]
+    pub fn state(&self) -> &HostState {
+        &self.state
+    }
+
+    /// Requests in flight.
+    #[must_use]
+    pub const fn in_flight(&self) -> u32 {
+        self.in_flight
+    }
+
+    /// The site's own wish for a delay (Crawl-delay, Request-rate); it only raises ours.
+    pub fn wish(&mut self, delay: Duration) {
+        self.wish = self.wish.max(delay);
+    }
+
+    /// When the next request may go out; `None` if an answer must come first.
+    #[must_use]
+    pub fn eligible_at(&self, policy: &Policy) -> Option<Timestamp> {
+        (self.in_flight < self.limit(policy)).then_some(self.state.not_before)
+    }
+
+    /// One request at a time while the site asks for a delay or has pushed back, else what is configured.
+    fn limit(&self, policy: &Policy) -> u32 {
+        match self.state.phase {
+            Phase::Open if self.wish.is_zero() => policy.max_concurrency.max(1),
+            _ => 1,
+        }
+    }
+
+    /// A request goes out.
+    pub fn begin(&mut self, now: Timestamp, policy: &Policy, rng: &mut Rng) {
+        self.in_flight += 1;
+        self.state.requests += 1;
+        let next = now + self.spacing(policy, rng);
+        self.state.not_before = self.state.not_before.max(next);
+    }
+
+    /// A request that was begun did not go out after all, or its answer tells nothing about the host.
+    pub fn cancel(&mut self) {
+        self.in_flight = self.in_flight.saturating_sub(1);
+    }
+
+    /// Its answer is here.
+    pub fn finish(&mut self, outcome: &Outcome, policy: &Policy, rng: &mut Rng) -> Reaction {
+        self.in_flight = self.in_flight.saturating_sub(1);
+        self.state.last_status = outcome.status.or(self.state.last_status);
+        if self.limit(policy) == 1 {
+            // One at a time counts the delay from the end of the answer: a slow server gets rest in proportion.
+            let next = outcome.ended + self.spacing(policy, rng);
+            self.state.not_before = self.state.not_before.max(next);
+        }
+        let reaction = self.react(outcome, policy, rng);
+        self.honour(outcome);
+        reaction
+    }
+
+    /// A wait that the server asked for holds on any kind of answer.
+    fn honour(&mut self, outcome: &Outcome) {
+        if let Some(told) = outcome.told {
+            self.state.not_before = self.state.not_before.max(outcome.ended + told);
+        }
+    }
+
+    fn react(&mut self, outcome: &Outcome, policy: &Policy, rng: &mut Rng) -> Reaction {
+        match outcome.class {
+            Class::Throttled => {
+                self.state.throttled += 1;
+                self.strike(outcome, policy, rng)
+            }
+            Class::Unreachable(kind) if kind.accuses_host() => self.fail(outcome, policy, rng),
+            Class::Forbidden | Class::Transient | Class::ServerError | Class::Unreachable(_) => {
+                self.told(outcome)
+            }
+            _ => self.succeed(),
+        }
+    }
+
+    fn succeed(&mut self) -> Reaction {
+        self.state.failures = 0;
+        match std::mem::take(&mut self.state.phase) {
+            Phase::Open => Reaction::None,
+            Phase::Backoff { .. } => Reaction::Recovered,
+        }
+    }
+
+    fn told(&self, outcome: &Outcome) -> Reaction {
+        outcome.told.map_or(Reaction::None, |told| Reaction::Waits {
+            until: outcome.ended + told,
+            told: true,
+            first: true,
+        })
+    }
+
+    fn fail(&mut self, outcome: &Outcome, policy: &Policy, rng: &mut Rng) -> Reaction {
+        self.state.failures += 1;
+        if self.state.failures < FAILURES_BEFORE_BACKOFF {
+            return Reaction::None;
+        }
+        self.strike(outcome, policy, rng)
+    }
+
+    /// One burst is one strike: an answer to a request from before the last strike may lengthen the wait, no more.
+    fn strike(&mut self, outcome: &Outcome, policy: &Policy, rng: &mut Rng) -> Reaction {
+        let (before, first) = match self.state.phase {
+            Phase::Backoff { strikes, .. } => (strikes, outcome.began >= self.last_strike),
+            Phase::Open => (0, true),
+        };
+        let strikes = before + u32::from(first);
+        if first {
+            self.last_strike = outcome.ended;
+        }
+        let wait = policy.backoff.wait(strikes, outcome.told, rng.f64());
+        let until = self.state.not_before.max(outcome.ended + wait);
+        self.state.throttled_ms += until.since(self.state.not_before.max(outcome.ended)).as_millis() as u64;
+        self.state.not_before = until;
+        self.state.phase = Phase::Backoff { until, strikes };
+        Reaction::Waits {
+            until,
+            told: outcome.told.is_some(),
+            first,
+        }
+    }
+
+    fn spacing(&self, policy: &Policy, rng: &mut Rng) -> Duration {
+        policy
+            .delay
+            .max(self.wish)
+            .mul_f64(1.0 + policy.jitter * rng.f64())
+    }
+}
+
+impl Default for Host {
+    fn default() -> Self {
+        Self {
+            state: HostState::default(),
+            in_flight: 0,
+            wish: Duration::ZERO,
+            last_strike: Timestamp::ZERO,
+        }
+    }
+}
+
+impl HostState {
+    /// Counts a page of this round.
+    pub(crate) fn count_page(&mut self, round: u32) {
+        self.pages = self.pages_in(round) + 1;
+        self.round = round;
+    }
+
+    /// Pages fetched in this round.
+    #[must_use]
+    pub const fn pages_in(&self, round: u32) -> u64 {
+        if self.round == round { self.pages } else { 0 }
+    }
+}
+
+impl Host {
+    /// Counts a page of this round.
+    pub fn count_page(&mut self, round: u32) {
+        self.state.count_page(round);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::response::FailureKind;
+
+    const SECOND: u64 = 1000;
+
+    fn policy() -> Policy {
+        Policy {
+            jitter: 0.0,
+            max_concurrency: 4,
+            ..Policy::default()
+        }
+    }
+
+    fn polite() -> Policy {
+        Policy {
+            max_concurrency: 1,
+            ..policy()
+        }
+    }
+
+    fn at(millis: u64) -> Timestamp {
+        Timestamp::from_millis(millis)
+    }
+
+    fn outcome(class: Class, began: u64, ended: u64) -> Outcome {
+        Outcome {
+            class,
+            status: None,
+            told: None,
+            began: at(began),
+            ended: at(ended),
+        }
+    }
+
+    fn throttled(told: Option<u64>, began: u64, ended: u64) -> Outcome {
+        Outcome {
+            told: told.map(Duration::from_secs),
+            ..outcome(Class::Throttled, began, ended)
+        }
+    }
+
+    fn rng() -> Rng {
+        Rng::with_seed(7)
+    }
+
+    #[test]
+    fn the_delay_counts_from_the_end_of_the_answer() {
+        let mut host = Host::default();
+        host.begin(at(0), &polite(), &mut rng());
+        assert_eq!(host.eligible_at(&polite()), None);
+        host.finish(&outcome(Class::Fetched, 0, 700), &polite(), &mut rng());
+        assert_eq!(host.eligible_at(&polite()), Some(at(1700)));
+    }
+
+    #[test]
+    fn jitter_only_lengthens() {
+        let policy = Policy {
+            jitter: 0.5,
+            ..polite()
+        };
+        let mut rng = rng();
+        for _ in 0..100 {
+            let mut host = Host::default();
+            host.begin(at(0), &policy, &mut rng);
+            host.finish(&outcome(Class::Fetched, 0, 0), &policy, &mut rng);
+            let next = host.eligible_at(&policy).unwrap().as_millis();
+            assert!((1000..=1500).contains(&next), "{next}");
+        }
+    }
+
+    #[test]
+    fn the_wish_of_the_site_raises_the_delay_and_never_lowers_it() {
+        for (wish, expected) in [(3 * SECOND, 3000), (SECOND / 2, 1000)] {
+            let mut host = Host::default();
+            host.wish(Duration::from_millis(wish));
+            host.begin(at(0), &policy(), &mut rng());
+            host.finish(&outcome(Class::Fetched, 0, 0), &policy(), &mut rng());
+            assert_eq!(host.eligible_at(&policy()), Some(at(expected)));
+        }
+    }
+
+    #[test]
+    fn a_retry_after_is_never_shortened() {
+        let mut host = Host::default();
+        host.begin(at(0), &polite(), &mut rng());
+        host.finish(&throttled(Some(3600), 0, 100), &polite(), &mut rng());
+        assert_eq!(host.eligible_at(&polite()), Some(at(3_600_100)));
+    }
+
+    #[test]
+    fn one_burst_is_one_strike() {
+        let mut host = Host::default();
+        for _ in 0..3 {
+            host.begin(at(0), &policy(), &mut rng());
+        }
+        host.finish(&throttled(None, 0, 100), &policy(), &mut rng());
+        host.finish(&throttled(None, 0, 110), &policy(), &mut rng());
+        let last = host.finish(&throttled(Some(60), 50, 120), &policy(), &mut rng());
+        assert!(matches!(host.state().phase, Phase::Backoff { strikes: 1, .. }));
+        assert_eq!(
+            last,
+            Reaction::Waits {
+                until: at(60_120),
+                told: true,
+                first: false
+            }
+        );
+    }
+
+    #[test]
+    fn after_a_wait_one_request_probes_and_its_success_opens_the_host() {
+        let mut host = Host::default();
+        host.begin(at(0), &policy(), &mut rng());
+        host.finish(&throttled(Some(2), 0, 0), &policy(), &mut rng());
+        host.begin(at(2000), &policy(), &mut rng());
+        assert_eq!(
+            host.eligible_at(&policy()),
+            None,
+            "only the probe may be in flight"
+        );
+        let reaction = host.finish(&outcome(Class::Fetched, 2000, 2100), &policy(), &mut rng());
+        assert_eq!(reaction, Reaction::Recovered);
+        assert_eq!(host.state().phase, Phase::Open);
+    }
+
+    #[test]
+    fn strikes_in_a_row_grow_the_wait() {
+        let mut host = Host::default();
+        let mut now = 0;
+        let mut waits = Vec::new();
+        for _ in 0..3 {
+            host.begin(at(now), &polite(), &mut rng());
+            host.finish(&throttled(None, now, now), &polite(), &mut rng());
+            let next = host.eligible_at(&polite()).unwrap().as_millis();
+            waits.push(next - now);
+            now = next;
+        }
+        assert!(waits[0] < waits[1] && waits[1] < waits[2], "{waits:?}");
+    }
+
+    #[test]
+    fn a_host_that_does_not_answer_is_left_alone_after_three_failures() {
+        let mut host = Host::default();
+        for n in 1..=3 {
+            host.begin(at(0), &polite(), &mut rng());
+            let failed = outcome(Class::Unreachable(FailureKind::Connect), 0, 0);
+            let reaction = host.finish(&failed, &polite(), &mut rng());
+            assert_eq!(matches!(reaction, Reaction::Waits { .. }), n == 3);
+        }
+    }
+
+    #[test]
+    fn a_restart_waits_at_least_as_long_as_was_stored() {
+        let state = HostState {
+            not_before: at(5000),
+            ..HostState::default()
+        };
+        assert_eq!(
+            Host::restore(state.clone(), at(1000)).eligible_at(&policy()),
+            Some(at(5000))
+        );
+        assert_eq!(
+            Host::restore(state, at(9000)).eligible_at(&policy()),
+            Some(at(9000))
+        );
+    }
+
+    #[test]
+    fn a_wait_named_on_a_403_or_a_redirect_holds_too() {
+        for class in [
+            Class::Forbidden,
+            Class::Redirected,
+            Class::Gone,
+            Class::ServerError,
+        ] {
+            let mut host = Host::default();
+            host.begin(at(0), &polite(), &mut rng());
+            let told = Outcome {
+                told: Some(Duration::from_secs(9)),
+                ..outcome(class, 0, 0)
+            };
+            host.finish(&told, &polite(), &mut rng());
+            assert_eq!(host.eligible_at(&polite()), Some(at(9000)), "{class:?}");
+        }
+    }
+}

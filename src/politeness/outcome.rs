@@ -1,0 +1,214 @@
+//! What came back from one request, classified once, for every room above.
+//!
+//! An outcome is data, never an `Err`: a refused connection is as much a fact about the host as a 200. The classes follow
+//! RFC 9110 section 15 and RFC 6585 section 4.
+
+use std::time::Duration;
+
+use http::StatusCode;
+use serde::{Deserialize, Serialize};
+
+use crate::headers::retry_after::retry_after;
+use crate::response::{FailureKind, Response, Truncation};
+use crate::time::Timestamp;
+
+/// What one request came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outcome {
+    /// The class.
+    pub class: Class,
+    /// The status, if there was an answer.
+    pub status: Option<u16>,
+    /// The wait that the server asked for, measured from `ended`.
+    pub told: Option<Duration>,
+    /// When the request left.
+    pub began: Timestamp,
+    /// When the last byte was read or the failure was noticed.
+    pub ended: Timestamp,
+}
+
+/// What an answer means for its URL and its host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Class {
+    /// 2xx with a whole body.
+    Fetched,
+    /// 304.
+    NotModified,
+    /// 301, 302, 303, 307, 308.
+    Redirected,
+    /// 4xx that says the page is not there: not tried again, and a sign of health of the host.
+    Gone,
+    /// 401, 403: not tried at once; may be the beginning of a block.
+    Forbidden,
+    /// 408, 425: the request came at a bad moment.
+    Transient,
+    /// 429, 503: the *host* is to be left alone.
+    Throttled,
+    /// Other 5xx.
+    ServerError,
+    /// 2xx whose body is not whole.
+    Truncated(Truncation),
+    /// No answer.
+    Unreachable(FailureKind),
+}
+
+impl Class {
+    /// The class of an answer with this status and a whole body.
+    #[must_use]
+    pub fn of_status(status: StatusCode) -> Self {
+        match status.as_u16() {
+            304 => Self::NotModified,
+            301 | 302 | 303 | 307 | 308 => Self::Redirected,
+            401 | 403 => Self::Forbidden,
+            408 | 425 => Self::Transient,
+            429 | 503 => Self::Throttled,
+            200..=299 => Self::Fetched,
+            500..=599 => Self::ServerError,
+            _ => Self::Gone,
+        }
+    }
+
+    /// Whether the host is shown to be well by it.
+    #[must_use]
+    pub const fn is_health(self) -> bool {
+        matches!(
+            self,
+            Self::Fetched | Self::NotModified | Self::Redirected | Self::Gone | Self::Truncated(_)
+        )
+    }
+
+    /// The class as it stands in reports.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Fetched => "fetched",
+            Self::NotModified => "not-modified",
+            Self::Redirected => "redirected",
+            Self::Gone => "gone",
+            Self::Forbidden => "forbidden",
+            Self::Transient => "transient",
+            Self::Throttled => "throttled",
+            Self::ServerError => "server-error",
+            Self::Truncated(_) => "truncated",
+            Self::Unreachable(_) => "unreachable",
+        }
+    }
+}
+
+impl Outcome {
+    /// Classifies an answer.
+    #[must_use]
+    pub fn of(response: &Response) -> Self {
+        let class = match (Class::of_status(response.status), response.truncated) {
+            // What was cut at our own limit is what we wanted of it; only a body that broke off is worth another try.
+            (
+                Class::Fetched,
+                Some(cut @ (Truncation::Disconnect | Truncation::Time | Truncation::Coding)),
+            ) => Class::Truncated(cut),
+            (class, _) => class,
+        };
+        Self {
+            class,
+            status: Some(response.status.as_u16()),
+            told: told(response, class),
+            began: response.started,
+            ended: response.ended,
+        }
+    }
+
+    /// The outcome of a request that got no answer.
+    #[must_use]
+    pub const fn failed(kind: FailureKind, began: Timestamp, ended: Timestamp) -> Self {
+        Self {
+            class: Class::Unreachable(kind),
+            status: None,
+            told: None,
+            began,
+            ended,
+        }
+    }
+}
+
+/// The answer's `Retry-After`, read on every answer that is not a success (RFC 9110 10.2.3).
+fn told(response: &Response, class: Class) -> Option<Duration> {
+    if matches!(class, Class::Fetched | Class::NotModified | Class::Truncated(_)) {
+        return None;
+    }
+    let values = response.headers.get_all(http::header::RETRY_AFTER);
+    retry_after(
+        values.iter().map(http::HeaderValue::as_bytes),
+        response.header("date"),
+        response.ended,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::url::CanonicalUrl;
+
+    fn answer(status: u16) -> Response {
+        let url = CanonicalUrl::parse("http://a.example/").unwrap();
+        Response::of(url, StatusCode::from_u16(status).unwrap(), "")
+    }
+
+    #[test]
+    fn every_status_has_its_class() {
+        let table = [
+            (200, Class::Fetched),
+            (204, Class::Fetched),
+            (304, Class::NotModified),
+            (302, Class::Redirected),
+            (300, Class::Gone),
+            (404, Class::Gone),
+            (410, Class::Gone),
+            (451, Class::Gone),
+            (401, Class::Forbidden),
+            (403, Class::Forbidden),
+            (408, Class::Transient),
+            (425, Class::Transient),
+            (429, Class::Throttled),
+            (503, Class::Throttled),
+            (500, Class::ServerError),
+            (502, Class::ServerError),
+            (504, Class::ServerError),
+            (522, Class::ServerError),
+            (999, Class::Gone),
+        ];
+        for (status, class) in table {
+            assert_eq!(Outcome::of(&answer(status)).class, class, "{status}");
+        }
+    }
+
+    #[test]
+    fn a_body_that_broke_off_is_not_a_page() {
+        let mut response = answer(200);
+        response.truncated = Some(Truncation::Disconnect);
+        assert_eq!(
+            Outcome::of(&response).class,
+            Class::Truncated(Truncation::Disconnect)
+        );
+        response.truncated = Some(Truncation::Length);
+        assert_eq!(Outcome::of(&response).class, Class::Fetched);
+    }
+
+    #[test]
+    fn retry_after_is_read_on_every_refusal_and_on_redirects() {
+        for status in [302, 403, 413, 429, 500, 503] {
+            let mut response = answer(status);
+            response
+                .headers
+                .insert("retry-after", http::HeaderValue::from_static("3"));
+            assert_eq!(
+                Outcome::of(&response).told,
+                Some(Duration::from_secs(3)),
+                "{status}"
+            );
+        }
+        let mut fine = answer(200);
+        fine.headers
+            .insert("retry-after", http::HeaderValue::from_static("3"));
+        assert_eq!(Outcome::of(&fine).told, None);
+    }
+}

@@ -1,0 +1,163 @@
+//! What becomes of a URL after its answer.
+//!
+//! A throttled URL keeps its tries: the host was asked to wait, the URL did nothing wrong. Only failures of its own (5xx,
+//! a lost connection, a broken body) use them up.
+
+use std::time::Duration;
+
+use super::{Class, Outcome, Retry};
+use crate::response::{Failure, FailureClass};
+use crate::time::Timestamp;
+
+/// A URL that is refused this often while its host lets others pass is given up.
+const MAX_REFUSALS: u8 = 8;
+
+/// What becomes of a URL.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// It has its answer; it leaves the queue.
+    Done,
+    /// It stays in the queue and is asked again, not before this moment.
+    RetryAt(Timestamp),
+    /// 401 or 403: set aside until the host's next success shows whether it was the page or the host.
+    Held,
+    /// It is given up and leaves the queue for the failed list.
+    Dropped(Failure),
+}
+
+/// How often a URL has been asked in vain before.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct History {
+    /// Tries that failed for its own reasons.
+    pub tries: u8,
+    /// Times its host refused it.
+    pub refusals: u8,
+}
+
+impl Verdict {
+    /// Judges an outcome. `roll` is the jitter draw in `0.0..=1.0`.
+    #[must_use]
+    pub fn of(outcome: &Outcome, before: History, retry: &Retry, roll: f64) -> Self {
+        match outcome.class {
+            Class::Fetched | Class::NotModified | Class::Redirected => Self::Done,
+            Class::Gone => Self::Dropped(answered(FailureClass::Gone, outcome)),
+            Class::Forbidden => Self::Held,
+            Class::Throttled if before.refusals < MAX_REFUSALS => Self::RetryAt(outcome.ended),
+            Class::Throttled => Self::Dropped(answered(FailureClass::ServerError, outcome)),
+            Class::Transient | Class::ServerError => retry.again(
+                outcome,
+                before,
+                roll,
+                answered(FailureClass::ServerError, outcome),
+            ),
+            Class::Truncated(_) => {
+                retry.again(outcome, before, roll, answered(FailureClass::Truncated, outcome))
+            }
+            Class::Unreachable(kind) => {
+                let failure = Failure {
+                    class: FailureClass::Unreachable(kind),
+                    status: None,
+                    reason: kind.to_string(),
+                };
+                if kind.is_transient() {
+                    retry.again(outcome, before, roll, failure)
+                } else {
+                    Self::Dropped(failure)
+                }
+            }
+        }
+    }
+}
+
+impl Retry {
+    fn again(&self, outcome: &Outcome, before: History, roll: f64, failure: Failure) -> Verdict {
+        if before.tries.saturating_add(1) >= self.tries {
+            return Verdict::Dropped(failure);
+        }
+        let wait = self
+            .base
+            .mul_f64(f64::from(before.tries).exp2() * (1.0 + roll / 2.0));
+        Verdict::RetryAt(outcome.ended + wait.min(Duration::from_hours(1)))
+    }
+}
+
+fn answered(class: FailureClass, outcome: &Outcome) -> Failure {
+    let status = outcome.status;
+    let reason = match (outcome.class, status) {
+        (Class::Truncated(cut), _) => format!("body not whole ({cut:?})").to_lowercase(),
+        (_, Some(status)) => format!("status {status}"),
+        (_, None) => outcome.class.as_str().to_owned(),
+    };
+    Failure {
+        class,
+        status,
+        reason,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::response::FailureKind;
+
+    fn outcome(class: Class) -> Outcome {
+        Outcome {
+            class,
+            status: Some(500),
+            told: None,
+            began: Timestamp::ZERO,
+            ended: Timestamp::from_secs(10),
+        }
+    }
+
+    fn judge(class: Class, before: History) -> Verdict {
+        Verdict::of(&outcome(class), before, &Retry::default(), 0.0)
+    }
+
+    #[test]
+    fn a_throttled_url_keeps_its_tries() {
+        let before = History {
+            tries: 2,
+            refusals: 5,
+        };
+        assert_eq!(
+            judge(Class::Throttled, before),
+            Verdict::RetryAt(Timestamp::from_secs(10))
+        );
+    }
+
+    #[test]
+    fn a_server_error_is_tried_three_times_with_growing_waits() {
+        let verdicts: Vec<_> = (0..3)
+            .map(|tries| judge(Class::ServerError, History { tries, refusals: 0 }))
+            .collect();
+        assert_eq!(verdicts[0], Verdict::RetryAt(Timestamp::from_secs(15)));
+        assert_eq!(verdicts[1], Verdict::RetryAt(Timestamp::from_secs(20)));
+        assert!(
+            matches!(&verdicts[2], Verdict::Dropped(failure) if failure.class == FailureClass::ServerError)
+        );
+    }
+
+    #[test]
+    fn what_is_gone_is_not_asked_again() {
+        assert!(matches!(
+            judge(Class::Gone, History::default()),
+            Verdict::Dropped(_)
+        ));
+    }
+
+    #[test]
+    fn a_forbidden_page_is_held() {
+        assert_eq!(judge(Class::Forbidden, History::default()), Verdict::Held);
+    }
+
+    #[test]
+    fn an_address_that_is_not_allowed_is_never_tried_again() {
+        let verdict = judge(Class::Unreachable(FailureKind::Address), History::default());
+        assert!(matches!(verdict, Verdict::Dropped(_)));
+        assert!(matches!(
+            judge(Class::Unreachable(FailureKind::Reset), History::default()),
+            Verdict::RetryAt(_)
+        ));
+    }
+}

@@ -1,0 +1,105 @@
+//! The layout of the database: one key space, so that whatever a crash leaves of it is a prefix of its history.
+//!
+//! `h` host · `r` origin · `s` sink · `m` name: what holds across rounds, and the head. `g` generation kind …: what belongs
+//! to one round. A new round is a new generation; the old one is out of sight at once and swept up afterwards.
+
+use std::ops::RangeInclusive;
+
+use super::QueueKey;
+
+pub(super) const HEAD: &[u8] = b"mhead";
+pub(super) const RUN: &[u8] = b"mrun";
+pub(super) const HOSTS: u8 = b'h';
+pub(super) const ROBOTS: u8 = b'r';
+pub(super) const SINKS: u8 = b's';
+const GENERATIONS: u8 = b'g';
+
+/// What a generation holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Kind {
+    /// Number of an origin to its text.
+    Origin = b'o',
+    /// Number of an origin to how many requests wait.
+    Count = b'n',
+    /// Place in a queue to the request.
+    Queue = b'q',
+    /// Number to a URL that was given up.
+    Failed = b'f',
+}
+
+/// The keys of one generation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Generation(pub(super) u32);
+
+impl Generation {
+    /// What all keys of this kind begin with.
+    pub(super) fn all(self, kind: Kind) -> Vec<u8> {
+        let mut key = Vec::with_capacity(19);
+        key.push(GENERATIONS);
+        key.extend(self.0.to_be_bytes());
+        key.push(kind as u8);
+        key
+    }
+
+    pub(super) fn origin(self, id: u32) -> Vec<u8> {
+        with(self.all(Kind::Origin), &id.to_be_bytes())
+    }
+
+    pub(super) fn count(self, id: u32) -> Vec<u8> {
+        with(self.all(Kind::Count), &id.to_be_bytes())
+    }
+
+    pub(super) fn queue(self, id: u32, key: QueueKey) -> Vec<u8> {
+        with(with(self.whole_queue(id), &[key.band]), &key.seq.to_be_bytes())
+    }
+
+    pub(super) fn failed(self, number: u64) -> Vec<u8> {
+        with(self.all(Kind::Failed), &number.to_be_bytes())
+    }
+
+    /// What all places of a queue begin with.
+    pub(super) fn whole_queue(self, id: u32) -> Vec<u8> {
+        with(self.all(Kind::Queue), &id.to_be_bytes())
+    }
+
+    /// All keys of the generations before this one.
+    pub(super) fn earlier(self) -> RangeInclusive<Vec<u8>> {
+        let before = self.0.wrapping_sub(1);
+        let last = with(with(vec![GENERATIONS], &before.to_be_bytes()), &[u8::MAX; 16]);
+        vec![GENERATIONS]..=last
+    }
+}
+
+/// A key that holds across rounds.
+pub(super) fn lasting(tag: u8, name: &str) -> Vec<u8> {
+    with(vec![tag], name.as_bytes())
+}
+
+/// The number behind the kind in a generation's key.
+pub(super) fn number(key: &[u8]) -> Option<u32> {
+    let bytes = key.get(6..)?.first_chunk::<4>()?;
+    Some(u32::from_be_bytes(*bytes))
+}
+
+/// The place in the queue at the end of a generation's queue key.
+pub(super) fn queue_key(key: &[u8]) -> Option<QueueKey> {
+    let (band, seq) = key.get(10..)?.split_first()?;
+    Some(QueueKey {
+        band: *band,
+        seq: u64::from_be_bytes(seq.try_into().ok()?),
+    })
+}
+
+/// The place right behind this one.
+pub(super) fn next_place(key: QueueKey) -> Option<QueueKey> {
+    match key.seq.checked_add(1) {
+        Some(seq) => Some(QueueKey { seq, ..key }),
+        None => key.band.checked_add(1).map(|band| QueueKey { band, seq: 0 }),
+    }
+}
+
+fn with(mut key: Vec<u8>, more: &[u8]) -> Vec<u8> {
+    key.extend(more);
+    key
+}

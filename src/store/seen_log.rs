@@ -1,0 +1,238 @@
+//! The seen-set on disk: a file that only grows, and the table that is rebuilt from it.
+//!
+//! One record per commit that brought something new: `count u32 | check u32 | count × fingerprint u64`, little-endian. The
+//! check covers count, fingerprints and the record's place in the file. The store records how long the file is in the same
+//! atomic step as the queues; on opening, the file is cut back to that length. So after kill -9 both tell the same story.
+//!
+//! Bytes that do not read back are left out and counted, the records behind them are found again: a fingerprint that is
+//! lost means a page that may be fetched twice, never one that is missed.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+use super::StoreError;
+use super::lock::io_error;
+use super::seen::SeenTable;
+
+const HEADER: usize = 8;
+/// Fingerprints of one record at most: bounds what one bad byte can take with it.
+const MAX_COUNT: usize = 4_096;
+/// Set in the count of all records of a commit but the last.
+const GOES_ON: u32 = 1 << 31;
+const CHUNK: usize = 1 << 20;
+
+/// The file and the table.
+#[derive(Debug)]
+pub(super) struct SeenLog {
+    path: PathBuf,
+    file: File,
+    length: u64,
+    table: SeenTable,
+}
+
+/// What was not as recorded when the file was opened.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct LogReport {
+    /// Bytes that should be there and are not.
+    pub(super) missing: u64,
+    /// Bytes that are there and do not read back.
+    pub(super) unreadable: u64,
+    /// Complete commits behind the recorded length. One is normal after a kill: its batch did not happen.
+    pub(super) ahead: u64,
+}
+
+impl LogReport {
+    pub(super) fn needs_repair(&self) -> bool {
+        self.missing + self.unreadable > 0
+    }
+}
+
+impl SeenLog {
+    /// Opens or makes the file, reads `recorded` bytes of it and drops what is behind them.
+    pub(super) fn open(path: &Path, recorded: u64) -> Result<(Self, LogReport), StoreError> {
+        Self::try_open(path, recorded).map_err(|error| io_error(path, &error))
+    }
+
+    fn try_open(path: &Path, recorded: u64) -> io::Result<(Self, LogReport)> {
+        let mut file = open_file(path)?;
+        let found = file.metadata()?.len();
+        let there = recorded.min(found);
+        let mut table = SeenTable::for_entries(there / 8);
+        let read = read_records(&mut file, 0..there, |fingerprint| {
+            table.insert(fingerprint);
+        })?;
+        let behind = read_records(&mut file, there..found, |_| {})?;
+        file.set_len(there)?;
+        file.seek(SeekFrom::End(0))?;
+        let log = Self {
+            path: path.to_owned(),
+            file,
+            length: there,
+            table,
+        };
+        let report = LogReport {
+            missing: recorded - there,
+            unreadable: read.unreadable,
+            ahead: behind.commits,
+        };
+        Ok((log, report))
+    }
+
+    /// Moves to a new file that holds everything that is known, and `more`.
+    pub(super) fn rewrite(&mut self, path: &Path, more: &[u64]) -> Result<(), StoreError> {
+        for fingerprint in more {
+            self.table.insert(*fingerprint);
+        }
+        let (file, length) = write_all(path, &self.table).map_err(|error| io_error(path, &error))?;
+        self.path = path.to_owned();
+        self.file = file;
+        self.length = length;
+        Ok(())
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(super) fn length(&self) -> u64 {
+        self.length
+    }
+
+    pub(super) fn contains(&self, fingerprint: u64) -> bool {
+        self.table.contains(fingerprint)
+    }
+
+    /// Hands the fingerprints of a commit to the kernel and tells how long the file is then.
+    ///
+    /// They count when [`SeenLog::confirm`] is called; without it the next commit is written over them.
+    pub(super) fn append(&mut self, fingerprints: &[u64]) -> Result<u64, StoreError> {
+        if fingerprints.is_empty() {
+            return Ok(self.length);
+        }
+        let bytes = records(fingerprints, self.length);
+        let start = self.file.seek(SeekFrom::Start(self.length));
+        if let Err(error) = start.and_then(|_| self.file.write_all(&bytes)) {
+            // Gives the space back, if that can be done: the recorded length makes the bytes void in any case.
+            let _ = self.file.set_len(self.length);
+            return Err(io_error(&self.path, &error));
+        }
+        Ok(self.length + bytes.len() as u64)
+    }
+
+    /// The commit of these fingerprints has happened, and the file is this long.
+    pub(super) fn confirm(&mut self, fingerprints: &[u64], length: u64) {
+        self.length = length;
+        for fingerprint in fingerprints {
+            self.table.insert(*fingerprint);
+        }
+    }
+
+    pub(super) fn sync(&self) -> Result<(), StoreError> {
+        self.file
+            .sync_data()
+            .map_err(|error| io_error(&self.path, &error))
+    }
+}
+
+fn open_file(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path)
+}
+
+fn write_all(path: &Path, table: &SeenTable) -> io::Result<(File, u64)> {
+    let mut file = open_file(path)?;
+    file.set_len(0)?;
+    let (mut length, mut part) = (0, Vec::with_capacity(CHUNK / 8));
+    let mut all = table.iter().peekable();
+    while all.peek().is_some() {
+        part.clear();
+        part.extend(all.by_ref().take(CHUNK / 8));
+        let bytes = records(&part, length);
+        file.write_all(&bytes)?;
+        length += bytes.len() as u64;
+    }
+    file.sync_data()?;
+    Ok((file, length))
+}
+
+/// The bytes of one commit at this place of the file.
+fn records(fingerprints: &[u64], place: u64) -> Vec<u8> {
+    let mut out = Vec::with_capacity(fingerprints.len() * 8 + HEADER);
+    let mut parts = fingerprints.chunks(MAX_COUNT).peekable();
+    while let Some(part) = parts.next() {
+        let goes_on = if parts.peek().is_some() { GOES_ON } else { 0 };
+        let start = out.len();
+        out.extend((part.len() as u32 | goes_on).to_le_bytes());
+        out.extend([0; 4]);
+        out.extend(part.iter().flat_map(|fingerprint| fingerprint.to_le_bytes()));
+        let check = check(&out[start..], place + start as u64);
+        out[start + 4..start + HEADER].copy_from_slice(&check);
+    }
+    out
+}
+
+/// The check of a record: over its count and its fingerprints, seeded with its place.
+fn check(record: &[u8], place: u64) -> [u8; 4] {
+    let count = u32::from_le_bytes(record[..4].try_into().expect("four bytes"));
+    let hash = xxh3_64_with_seed(&record[HEADER..], place ^ (u64::from(count) << 32));
+    (hash as u32).to_le_bytes()
+}
+
+#[derive(Debug, Default)]
+struct Tally {
+    unreadable: u64,
+    commits: u64,
+}
+
+/// Reads the records between two places, a window at a time; behind bad bytes it looks for the next good record.
+fn read_records(
+    file: &mut File,
+    places: std::ops::Range<u64>,
+    mut each: impl FnMut(u64),
+) -> io::Result<Tally> {
+    file.seek(SeekFrom::Start(places.start))?;
+    let mut input = file.take(places.end - places.start);
+    let (mut window, mut at, mut place) = (Vec::new(), 0, places.start);
+    let mut read = Tally::default();
+    loop {
+        if window.len() - at < HEADER + 8 * MAX_COUNT {
+            window.drain(..at);
+            at = 0;
+            input.by_ref().take(CHUNK as u64).read_to_end(&mut window)?;
+        }
+        let left = &window[at..];
+        if left.is_empty() {
+            return Ok(read);
+        }
+        let step = if let Some(record) = record_at(left, place) {
+            for fingerprint in record[HEADER..].chunks_exact(8) {
+                each(u64::from_le_bytes(fingerprint.try_into().expect("eight bytes")));
+            }
+            read.commits += u64::from(record[3] & 0x80 == 0);
+            record.len()
+        } else {
+            let skipped = left.len().min(8);
+            read.unreadable += skipped as u64;
+            skipped
+        };
+        at += step;
+        place += step as u64;
+    }
+}
+
+/// The record at the start of `bytes`, if it is whole and its check is right.
+fn record_at(bytes: &[u8], place: u64) -> Option<&[u8]> {
+    let head = bytes.first_chunk::<HEADER>()?;
+    let count = u32::from_le_bytes(head[..4].try_into().expect("four bytes")) & !GOES_ON;
+    let length = HEADER + 8 * usize::try_from(count).ok()?;
+    let record = bytes.get(..length)?;
+    let fits = (1..=MAX_COUNT as u32).contains(&count);
+    (fits && check(record, place) == head[4..]).then_some(record)
+}

@@ -1,0 +1,266 @@
+//! The validator cache on disk: one sled tree behind a small cache in memory.
+//!
+//! Whatever is wrong with it, the crawl goes on: an entry that does not read back is absent, a database that does not open
+//! is put aside and an empty one takes its place. Every entry carries its own checksum. When the cache is full, the entry
+//! that was confirmed longest ago among a few neighbours goes; keys are hashes, so neighbours are a random draw.
+
+use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::cache::{CacheEntry, ValidatorCache};
+use super::lock::io_error;
+use super::{StoreError, codec};
+use crate::url::Fingerprint;
+
+/// What moka needs for an entry beside its value.
+const ENTRY_OVERHEAD: u32 = 350;
+/// How many neighbours are looked at to find one to drop.
+const DRAW: usize = 8;
+/// The count is written down once in so many changes, and at the end.
+const COUNT_EVERY: u64 = 1_024;
+/// Not a fingerprint: those have eight bytes.
+const COUNT_KEY: &[u8] = b"count";
+/// Damaged folders that are kept; the next one is removed.
+const KEPT_ASIDE: u32 = 3;
+
+/// How much the validator cache may use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CacheOptions {
+    /// Memory for sled's pages, in bytes; sled takes it as a wish. 64 MiB.
+    pub page_bytes: u64,
+    /// Memory for the entries in front of sled, in bytes. 32 MiB.
+    pub front_bytes: u64,
+    /// Larger entries are not kept, in bytes. 256 KiB.
+    pub max_entry_bytes: usize,
+    /// More entries push out old ones. 2,000,000: beyond that sled's memory and start-up grow too far.
+    pub max_entries: u64,
+}
+
+impl Default for CacheOptions {
+    fn default() -> Self {
+        Self {
+            page_bytes: 64 << 20,
+            front_bytes: 32 << 20,
+            max_entry_bytes: 256 << 10,
+            max_entries: 2_000_000,
+        }
+    }
+}
+
+/// Validators on disk, in sled.
+pub struct SledCache {
+    database: sled::Db,
+    front: moka::sync::Cache<u64, Arc<CacheEntry>>,
+    /// About how many there are: a crash may leave it off by up to [`COUNT_EVERY`].
+    count: AtomicU64,
+    options: CacheOptions,
+}
+
+impl SledCache {
+    /// Opens the cache in `dir`, or makes one. A cache that does not open is put aside as `<dir>.damaged-N`.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`] if there can be none: another process has it, or the file system refuses.
+    pub fn open(dir: &Path, options: CacheOptions) -> Result<Self, StoreError> {
+        let database = match open_database(dir, &options) {
+            Ok(database) => database,
+            Err(reason) if reason.contains("could not acquire lock") => return Err(refused(dir, reason)),
+            Err(reason) => {
+                let aside = put_aside(dir)?;
+                tracing::warn!(cache = %dir.display(), aside = %aside.display(), reason, "validator cache does not open: going on with an empty one");
+                open_database(dir, &options).map_err(|reason| refused(dir, reason))?
+            }
+        };
+        let weigh = |_: &u64, entry: &Arc<CacheEntry>| weight(entry);
+        Ok(Self {
+            count: AtomicU64::new(read_count(&database)),
+            database,
+            front: moka::sync::Cache::builder()
+                .max_capacity(options.front_bytes)
+                .weigher(weigh)
+                .build(),
+            options,
+        })
+    }
+
+    fn read(&self, key: Fingerprint) -> Option<CacheEntry> {
+        let bytes = guarded(|| self.database.get(key.get().to_be_bytes()))
+            .map_err(|reason| tracing::warn!(reason, "validator cache cannot be read"))
+            .ok()??;
+        open_entry(&bytes)
+    }
+
+    fn write(&self, key: Fingerprint, bytes: Vec<u8>) {
+        match guarded(|| self.database.insert(key.get().to_be_bytes(), bytes)) {
+            Ok(Some(_)) => {}
+            Ok(None) => self.grown(key.get()),
+            Err(reason) => tracing::warn!(reason, "validator cache cannot be written"),
+        }
+    }
+
+    /// Counts a new entry and drops an old one if there are too many.
+    fn grown(&self, key: u64) {
+        let count = self.count.fetch_add(1, Ordering::Relaxed) + 1;
+        if count.is_multiple_of(COUNT_EVERY) {
+            self.write_count();
+        }
+        if count > self.options.max_entries {
+            // Behind the new entry, and so somewhere else each time.
+            if let Some(oldest) = self.oldest_behind(key) {
+                self.remove(Fingerprint::from_bits(oldest));
+            }
+        }
+    }
+
+    fn oldest_behind(&self, key: u64) -> Option<u64> {
+        let behind = self.database.range(key.wrapping_add(1).to_be_bytes()..);
+        let around = behind.chain(self.database.range(..key.to_be_bytes()));
+        let drawn = around.flatten().filter_map(|(key, value)| {
+            let key = u64::from_be_bytes(key.as_ref().try_into().ok()?);
+            // A damaged entry counts as the oldest.
+            Some((open_entry(&value).map(|entry| entry.checked), key))
+        });
+        drawn.take(DRAW).min().map(|(_, key)| key)
+    }
+
+    fn write_count(&self) {
+        let count = self.count.load(Ordering::Relaxed).to_be_bytes();
+        if let Err(reason) = guarded(|| self.database.insert(COUNT_KEY, &count)) {
+            tracing::warn!(reason, "validator cache cannot be written");
+        }
+    }
+}
+
+impl ValidatorCache for SledCache {
+    fn get(&self, key: Fingerprint) -> Option<CacheEntry> {
+        if let Some(entry) = self.front.get(&key.get()) {
+            return Some(CacheEntry::clone(&entry));
+        }
+        let entry = self.read(key)?;
+        self.front.insert(key.get(), Arc::new(entry.clone()));
+        Some(entry)
+    }
+
+    fn put(&self, key: Fingerprint, entry: &CacheEntry) {
+        match seal_entry(entry) {
+            Ok(bytes) if bytes.len() <= self.options.max_entry_bytes => {
+                self.front.insert(key.get(), Arc::new(entry.clone()));
+                self.write(key, bytes);
+            }
+            // What is kept of the page before would be wrong from now on.
+            Ok(_) => self.remove(key),
+            Err(error) => tracing::warn!(%error, "validator cache cannot keep an entry"),
+        }
+    }
+
+    fn remove(&self, key: Fingerprint) {
+        self.front.invalidate(&key.get());
+        match guarded(|| self.database.remove(key.get().to_be_bytes())) {
+            Ok(Some(_)) => {
+                self.count.fetch_sub(1, Ordering::Relaxed);
+            }
+            Ok(None) => {}
+            Err(reason) => tracing::warn!(reason, "validator cache cannot be written"),
+        }
+    }
+
+    fn clear(&self) {
+        self.front.invalidate_all();
+        self.count.store(0, Ordering::Relaxed);
+        if let Err(reason) = guarded(|| self.database.clear()) {
+            tracing::warn!(reason, "validator cache cannot be cleared");
+        }
+    }
+}
+
+/// Writes down the count and what the last second left in memory.
+impl Drop for SledCache {
+    fn drop(&mut self) {
+        self.write_count();
+        if let Err(reason) = guarded(|| self.database.flush()) {
+            tracing::warn!(reason, "validator cache cannot be written");
+        }
+    }
+}
+
+fn open_database(dir: &Path, options: &CacheOptions) -> Result<sled::Db, String> {
+    guarded(|| {
+        sled::Config::new()
+            .path(dir)
+            .mode(sled::Mode::HighThroughput)
+            .cache_capacity(options.page_bytes)
+            .flush_every_ms(Some(1_000))
+            .open()
+    })
+}
+
+/// Runs a database call; its errors and panics become text.
+fn guarded<T>(call: impl FnOnce() -> sled::Result<T>) -> Result<T, String> {
+    match catch_unwind(AssertUnwindSafe(call)) {
+        Ok(result) => result.map_err(|error| error.to_string()),
+        Err(_) => Err("the database gave up on its files".to_owned()),
+    }
+}
+
+/// The entry's bytes behind their checksum.
+fn seal_entry(entry: &CacheEntry) -> Result<Vec<u8>, codec::CodecError> {
+    let record = codec::encode(entry)?;
+    let mut bytes = xxh3_64(&record).to_be_bytes().to_vec();
+    bytes.extend(record);
+    Ok(bytes)
+}
+
+fn open_entry(bytes: &[u8]) -> Option<CacheEntry> {
+    let (check, record) = bytes.split_first_chunk::<8>()?;
+    let whole = xxh3_64(record).to_be_bytes() == *check;
+    whole.then(|| codec::decode(record).ok()).flatten()
+}
+
+fn read_count(database: &sled::Db) -> u64 {
+    let bytes = guarded(|| database.get(COUNT_KEY)).ok().flatten();
+    bytes
+        .and_then(|bytes| bytes.as_ref().try_into().ok())
+        .map_or(0, u64::from_be_bytes)
+}
+
+/// Roughly the bytes that an entry takes in memory.
+fn weight(entry: &CacheEntry) -> u32 {
+    let links = entry
+        .links
+        .iter()
+        .map(|link| size_of_val(link) + link.url.as_str().len());
+    let items = entry.items.iter().map(|(_, text)| text.len() + 48);
+    let bytes = links.chain(items).sum::<usize>();
+    u32::try_from(bytes)
+        .unwrap_or(u32::MAX)
+        .saturating_add(ENTRY_OVERHEAD)
+}
+
+/// Moves the folder out of the way and tells where it went.
+fn put_aside(dir: &Path) -> Result<PathBuf, StoreError> {
+    let name = |number: u32| {
+        let mut name = dir.as_os_str().to_owned();
+        name.push(format!(".damaged-{number}"));
+        PathBuf::from(name)
+    };
+    let free = (1..=KEPT_ASIDE).map(name).find(|aside| !aside.exists());
+    let moved = match &free {
+        Some(aside) => fs::rename(dir, aside),
+        None if dir.is_dir() => fs::remove_dir_all(dir),
+        None => fs::remove_file(dir),
+    };
+    moved.map_err(|error| io_error(dir, &error))?;
+    Ok(free.unwrap_or_else(|| dir.to_owned()))
+}
+
+fn refused(dir: &Path, reason: String) -> StoreError {
+    StoreError::Io {
+        path: dir.to_owned(),
+        reason,
+    }
+}

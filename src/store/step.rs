@@ -1,0 +1,279 @@
+//! A batch on its way to the disk: worked out in full before anything is written, forgotten if the write fails.
+
+use std::collections::{HashMap, HashSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::codec::{self, CodecError};
+use super::frontier::{Frontier, Writes};
+use super::keys::{self, Generation};
+use super::seen_log::SeenLog;
+use super::{Batch, Committed, Pending, QueueKey, StoreError};
+use crate::request::{Dedup, Request};
+use crate::url::Origin;
+
+/// The counters, written with every batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Head {
+    /// Which keys belong to this round.
+    pub(super) generation: u32,
+    /// Generations before this one are swept up.
+    pub(super) swept: u32,
+    /// Number of the seen log.
+    pub(super) log: u32,
+    /// How long the seen log is, in bytes.
+    pub(super) log_length: u64,
+    /// For the next request that enters; never falls.
+    pub(super) next_seq: u64,
+    /// For the next origin that is new.
+    pub(super) next_origin: u32,
+    /// For the next URL that is given up.
+    pub(super) next_failed: u64,
+}
+
+impl Head {
+    /// The counters of a state without anything.
+    pub(super) const FIRST: Self = Self {
+        generation: 1,
+        swept: 1,
+        log: 1,
+        log_length: 0,
+        next_seq: 0,
+        next_origin: 0,
+        next_failed: 0,
+    };
+
+    pub(super) fn keys(self) -> Generation {
+        Generation(self.generation)
+    }
+}
+
+/// What is remembered of an origin's queue.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Queue {
+    pub(super) id: u32,
+    /// How many wait.
+    pub(super) count: u64,
+    /// Nothing waits before this place. Saves walking over the remains of what is done.
+    pub(super) first: QueueKey,
+}
+
+impl Queue {
+    /// The front of every queue.
+    pub(super) const FRONT: QueueKey = QueueKey { band: 0, seq: 0 };
+
+    /// Behind every queue.
+    pub(super) const BACK: QueueKey = QueueKey {
+        band: u8::MAX,
+        seq: u64::MAX,
+    };
+
+    fn push(&mut self, key: QueueKey) {
+        self.first = if self.count == 0 { key } else { self.first.min(key) };
+        self.count += 1;
+    }
+}
+
+/// Why a batch cannot be worked out.
+pub(super) enum StepError {
+    Store(StoreError),
+    Codec(CodecError),
+}
+
+impl From<StoreError> for StepError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<CodecError> for StepError {
+    fn from(error: CodecError) -> Self {
+        Self::Codec(error)
+    }
+}
+
+/// What will be written, and what will be remembered once it is.
+pub(super) struct Step {
+    pub(super) writes: Writes,
+    pub(super) head: Head,
+    /// Queues as they will be.
+    pub(super) queues: HashMap<Origin, Queue>,
+    /// New in the seen-set.
+    pub(super) fingerprints: Vec<u64>,
+    /// The same, to know a link that comes twice in one batch.
+    offered: HashSet<u64>,
+}
+
+/// What a batch is worked out against.
+pub(super) struct Before<'a> {
+    pub(super) frontier: &'a Frontier,
+    pub(super) seen: &'a SeenLog,
+    pub(super) queues: &'a HashMap<Origin, Queue>,
+}
+
+impl Step {
+    pub(super) fn new(head: Head) -> Self {
+        Self {
+            writes: Writes::new(),
+            head,
+            queues: HashMap::new(),
+            fingerprints: Vec::new(),
+            offered: HashSet::new(),
+        }
+    }
+
+    /// Works a batch out.
+    pub(super) fn take(&mut self, batch: Batch, before: &Before<'_>) -> Result<Committed, StepError> {
+        let mut committed = Committed::default();
+        for request in batch.links {
+            match self.admit(request, before)? {
+                Some(pending) => committed.fresh.push(pending),
+                None => committed.known += 1,
+            }
+        }
+        for (origin, key) in &batch.done {
+            self.done(origin, *key, before)?;
+        }
+        for (origin, pending) in &batch.retry {
+            self.retry(origin, pending, before)?;
+        }
+        self.counts()?;
+        for failed in &batch.failed {
+            let key = self.head.keys().failed(self.head.next_failed);
+            self.put(key, failed)?;
+            self.head.next_failed += 1;
+        }
+        for (host, state) in &batch.hosts {
+            self.put(keys::lasting(keys::HOSTS, host.as_str()), state)?;
+        }
+        for (origin, record) in &batch.robots {
+            self.put(keys::lasting(keys::ROBOTS, origin.as_str()), record)?;
+        }
+        for (name, position) in &batch.sinks {
+            self.put(keys::lasting(keys::SINKS, name), position)?;
+        }
+        if let Some(run) = &batch.run {
+            self.put(keys::RUN.to_vec(), run)?;
+        }
+        Ok(committed)
+    }
+
+    /// Adds the counters: the last thing before writing, when the length of the log is known.
+    pub(super) fn seal(&mut self, log_length: u64) -> Result<(), CodecError> {
+        self.head.log_length = log_length;
+        let head = self.head;
+        self.put(keys::HEAD.to_vec(), &head)
+    }
+
+    pub(super) fn put<T: Serialize>(&mut self, key: Vec<u8>, value: &T) -> Result<(), CodecError> {
+        self.writes.insert(key, Some(codec::encode(value)?));
+        Ok(())
+    }
+
+    /// Puts a request that is new into its queue.
+    fn admit(&mut self, request: Request, before: &Before<'_>) -> Result<Option<Pending>, StepError> {
+        if let Some(fingerprint) = mark(&request) {
+            if before.seen.contains(fingerprint) || !self.offered.insert(fingerprint) {
+                return Ok(None);
+            }
+            self.fingerprints.push(fingerprint);
+        }
+        let key = QueueKey::new(request.priority, self.head.next_seq);
+        self.head.next_seq = self.head.next_seq.saturating_add(1);
+        let pending = Pending {
+            key,
+            tries: 0,
+            refusals: 0,
+            request,
+        };
+        let origin = pending.request.origin();
+        let queue = self.queue(&origin, before)?;
+        queue.push(key);
+        let id = queue.id;
+        self.write(self.head.keys().queue(id, key), &pending, &origin)?;
+        Ok(Some(pending))
+    }
+
+    /// Takes a request out of its queue, if it is there.
+    fn done(&mut self, origin: &Origin, key: QueueKey, before: &Before<'_>) -> Result<(), StepError> {
+        if !self.queues.contains_key(origin) && !before.queues.contains_key(origin) {
+            return Ok(());
+        }
+        let id = self.queue(origin, before)?.id;
+        let place = self.head.keys().queue(id, key);
+        if !self.waits(&place, before)? {
+            return Ok(());
+        }
+        self.writes.insert(place, None);
+        let queue = self.queue(origin, before)?;
+        queue.count = queue.count.saturating_sub(1);
+        if queue.first == key {
+            queue.first = keys::next_place(key).unwrap_or(key);
+        }
+        Ok(())
+    }
+
+    /// Writes a request to its place, over what is there.
+    fn retry(&mut self, origin: &Origin, pending: &Pending, before: &Before<'_>) -> Result<(), StepError> {
+        self.head.next_seq = self.head.next_seq.max(pending.key.seq.saturating_add(1));
+        let id = self.queue(origin, before)?.id;
+        let place = self.head.keys().queue(id, pending.key);
+        if !self.waits(&place, before)? {
+            self.queue(origin, before)?.push(pending.key);
+        }
+        Ok(self.write(place, pending, origin)?)
+    }
+
+    fn write(&mut self, place: Vec<u8>, pending: &Pending, origin: &Origin) -> Result<(), CodecError> {
+        let bytes = codec::encode_pending(pending, origin.as_str())?;
+        self.writes.insert(place, Some(bytes));
+        Ok(())
+    }
+
+    /// Whether something waits at this place, by now.
+    fn waits(&self, place: &[u8], before: &Before<'_>) -> Result<bool, StoreError> {
+        match self.writes.get(place) {
+            Some(write) => Ok(write.is_some()),
+            None => before.frontier.contains(place),
+        }
+    }
+
+    /// The queue of an origin as this step leaves it; a new origin gets a number.
+    fn queue(&mut self, origin: &Origin, before: &Before<'_>) -> Result<&mut Queue, CodecError> {
+        if !self.queues.contains_key(origin) {
+            let queue = match before.queues.get(origin) {
+                Some(queue) => *queue,
+                None => self.new_queue(origin)?,
+            };
+            self.queues.insert(origin.clone(), queue);
+        }
+        Ok(self.queues.get_mut(origin).expect("it was put there above"))
+    }
+
+    fn new_queue(&mut self, origin: &Origin) -> Result<Queue, CodecError> {
+        let id = self.head.next_origin;
+        self.head.next_origin += 1;
+        self.put(self.head.keys().origin(id), origin)?;
+        Ok(Queue {
+            id,
+            count: 0,
+            first: Queue::FRONT,
+        })
+    }
+
+    /// Writes the counts of the queues that were touched, so that opening need not walk over them.
+    fn counts(&mut self) -> Result<(), CodecError> {
+        for queue in self.queues.values() {
+            let count = (queue.count > 0)
+                .then(|| codec::encode(&queue.count))
+                .transpose()?;
+            self.writes.insert(self.head.keys().count(queue.id), count);
+        }
+        Ok(())
+    }
+}
+
+/// The fingerprint under which the seen-set keeps a request; none for those that may come again.
+pub(super) fn mark(request: &Request) -> Option<u64> {
+    (request.dedup == Dedup::Once).then(|| request.fingerprint().get())
+}

@@ -1,0 +1,561 @@
+//! One suite for every store: what a `Store` promises, in memory and on disk.
+
+use std::path::Path;
+use std::time::Duration;
+
+use crawl::politeness::HostState;
+use crawl::request::Request;
+use crawl::robots::{RobotsAnswer, RobotsRecord};
+use crawl::sink::Position;
+use crawl::store::disk::{DiskOptions, DiskStore};
+use crawl::store::memory::MemoryStore;
+use crawl::store::{Batch, FailedRecord, Pending, QueueKey, RunRecord, Store, StoreError};
+use crawl::time::Timestamp;
+use crawl::url::{CanonicalUrl, HostKey, Origin};
+use proptest::prelude::*;
+
+fn get(url: &str) -> Request {
+    Request::get(CanonicalUrl::parse(url).unwrap())
+}
+
+fn origin(url: &str) -> Origin {
+    CanonicalUrl::parse(url).unwrap().origin()
+}
+
+fn links(urls: &[&str]) -> Batch {
+    Batch {
+        links: urls.iter().map(|url| get(url)).collect(),
+        ..Batch::default()
+    }
+}
+
+fn open(dir: &Path) -> DiskStore {
+    DiskStore::open(dir, DiskOptions::default()).unwrap()
+}
+
+/// Runs a test on each kind of store.
+fn on_each(test: impl Fn(&mut dyn Store)) {
+    test(&mut MemoryStore::default());
+    let dir = tempfile::tempdir().unwrap();
+    test(&mut open(dir.path()));
+}
+
+fn urls(pending: &[Pending]) -> Vec<&str> {
+    pending
+        .iter()
+        .map(|pending| pending.request.url.as_str())
+        .collect()
+}
+
+const A: &str = "http://a.example";
+
+#[test]
+fn a_new_store_knows_nothing() {
+    on_each(|store| {
+        let recovered = store.recover().unwrap();
+        assert!(recovered.run.is_none() && recovered.queues.is_empty() && recovered.hosts.is_empty());
+        assert!(recovered.warnings.is_empty());
+        assert!(store.pending(&origin(A), None, 9).unwrap().is_empty());
+        assert!(store.failed().unwrap().is_empty());
+    });
+}
+
+#[test]
+fn a_link_enters_once_also_within_one_batch() {
+    on_each(|store| {
+        let first = store
+            .commit(links(&[
+                "http://a.example/1",
+                "http://a.example/2",
+                "http://a.example/1",
+            ]))
+            .unwrap();
+        assert_eq!(urls(&first.fresh), ["http://a.example/1", "http://a.example/2"]);
+        assert_eq!(first.known, 1);
+        let again = store
+            .commit(links(&["http://a.example/2", "http://a.example/3"]))
+            .unwrap();
+        assert_eq!(urls(&again.fresh), ["http://a.example/3"]);
+        assert_eq!(store.recover().unwrap().queues, [(origin(A), 3)]);
+    });
+}
+
+#[test]
+fn a_link_that_is_done_does_not_come_back() {
+    on_each(|store| {
+        let fresh = store.commit(links(&["http://a.example/1"])).unwrap().fresh;
+        let batch = Batch {
+            done: vec![(origin(A), fresh[0].key)],
+            ..links(&["http://a.example/1"])
+        };
+        assert_eq!(store.commit(batch).unwrap().fresh.len(), 0);
+        assert!(store.recover().unwrap().queues.is_empty());
+        assert!(store.pending(&origin(A), None, 9).unwrap().is_empty());
+    });
+}
+
+#[test]
+fn a_request_without_dedup_always_enters_and_marks_nothing() {
+    on_each(|store| {
+        let always = || Batch {
+            links: vec![get("http://a.example/login").always()],
+            ..Batch::default()
+        };
+        assert_eq!(store.commit(always()).unwrap().fresh.len(), 1);
+        assert_eq!(store.commit(always()).unwrap().fresh.len(), 1);
+        assert_eq!(
+            store
+                .commit(links(&["http://a.example/login"]))
+                .unwrap()
+                .fresh
+                .len(),
+            1
+        );
+        assert_eq!(store.recover().unwrap().queues, [(origin(A), 3)]);
+    });
+}
+
+#[test]
+fn higher_priority_comes_first_and_equals_come_in_their_order() {
+    on_each(|store| {
+        let request = |path: &str, priority| get(&format!("http://a.example/{path}")).priority(priority);
+        let batch = Batch {
+            links: vec![
+                request("low", -128),
+                request("1", 0),
+                request("top", 127),
+                request("2", 0),
+            ],
+            ..Batch::default()
+        };
+        store.commit(batch).unwrap();
+        let pending = store.pending(&origin(A), None, 9).unwrap();
+        let paths: Vec<_> = urls(&pending).iter().map(|url| &url[17..]).collect();
+        assert_eq!(paths, ["top", "1", "2", "low"]);
+    });
+}
+
+#[test]
+fn a_better_request_is_seen_after_the_front_was_read() {
+    on_each(|store| {
+        store.commit(links(&["http://a.example/1"])).unwrap();
+        assert_eq!(store.pending(&origin(A), None, 9).unwrap().len(), 1);
+        let better = Batch {
+            links: vec![get("http://a.example/2").priority(1)],
+            ..Batch::default()
+        };
+        store.commit(better).unwrap();
+        let pending = store.pending(&origin(A), None, 1).unwrap();
+        assert_eq!(urls(&pending), ["http://a.example/2"]);
+    });
+}
+
+#[test]
+fn a_queue_is_read_in_parts() {
+    on_each(|store| {
+        let all: Vec<_> = (0..10)
+            .map(|number| format!("http://a.example/{number}"))
+            .collect();
+        let all: Vec<_> = all.iter().map(String::as_str).collect();
+        store.commit(links(&all)).unwrap();
+        let head = store.pending(&origin(A), None, 4).unwrap();
+        let rest = store.pending(&origin(A), Some(head[3].key), 9).unwrap();
+        assert_eq!([urls(&head), urls(&rest)].concat(), all);
+        assert!(
+            store
+                .pending(&origin(A), Some(rest[5].key), 9)
+                .unwrap()
+                .is_empty()
+        );
+        assert!(store.pending(&origin(A), None, 0).unwrap().is_empty());
+    });
+}
+
+#[test]
+fn origins_have_queues_of_their_own() {
+    on_each(|store| {
+        let all = [
+            "http://a.example/",
+            "https://a.example/",
+            "http://a.example:8080/",
+        ];
+        store.commit(links(&all)).unwrap();
+        for url in all {
+            let pending = store.pending(&origin(url), None, 9).unwrap();
+            assert_eq!(urls(&pending), [url]);
+        }
+    });
+}
+
+#[test]
+fn a_retry_keeps_its_place() {
+    on_each(|store| {
+        let fresh = store
+            .commit(links(&["http://a.example/1", "http://a.example/2"]))
+            .unwrap()
+            .fresh;
+        let again = Pending {
+            key: fresh[0].key,
+            tries: 1,
+            request: fresh[0].request.clone().not_before(Timestamp::from_secs(60)),
+        };
+        let batch = Batch {
+            retry: vec![(origin(A), again.clone())],
+            ..Batch::default()
+        };
+        store.commit(batch).unwrap();
+        let pending = store.pending(&origin(A), None, 9).unwrap();
+        assert_eq!(pending, [again, fresh[1].clone()]);
+        assert_eq!(store.recover().unwrap().queues, [(origin(A), 2)]);
+    });
+}
+
+#[test]
+fn done_twice_is_done_once() {
+    on_each(|store| {
+        let fresh = store
+            .commit(links(&["http://a.example/1", "http://a.example/2"]))
+            .unwrap()
+            .fresh;
+        let done = || Batch {
+            done: vec![(origin(A), fresh[0].key), (origin(A), fresh[0].key)],
+            ..Batch::default()
+        };
+        store.commit(done()).unwrap();
+        store.commit(done()).unwrap();
+        let stranger = Batch {
+            done: vec![(origin("http://b.example"), fresh[1].key)],
+            ..Batch::default()
+        };
+        store.commit(stranger).unwrap();
+        assert_eq!(store.recover().unwrap().queues, [(origin(A), 1)]);
+    });
+}
+
+#[test]
+fn the_last_word_of_a_batch_counts() {
+    on_each(|store| {
+        let host = HostKey::of("a.example");
+        let batch = Batch {
+            hosts: vec![(host.clone(), waiting(1)), (host.clone(), waiting(2))],
+            sinks: vec![("out".into(), Position(1)), ("out".into(), Position(2))],
+            ..Batch::default()
+        };
+        store.commit(batch).unwrap();
+        let recovered = store.recover().unwrap();
+        assert_eq!(recovered.hosts, [(host, waiting(2))]);
+        assert_eq!(recovered.sinks, [("out".to_owned(), Position(2))]);
+    });
+}
+
+fn waiting(seconds: u64) -> HostState {
+    let mut state = HostState::default();
+    state.not_before = Timestamp::from_secs(seconds);
+    state
+}
+
+/// A batch with everything in it.
+fn full() -> Batch {
+    let verdict = RobotsRecord {
+        fetched_at: Timestamp::from_secs(1),
+        expires_at: Timestamp::ZERO + Duration::from_hours(24),
+        answer: RobotsAnswer::Text("User-agent: *".into()),
+        validators: vec![("etag".into(), "\"x\"".into())],
+    };
+    let failed = FailedRecord {
+        request: get("http://a.example/gone"),
+        at: Timestamp::from_secs(5),
+        class: "server-error".into(),
+        status: Some(500),
+        reason: "500 three times".into(),
+    };
+    let run = RunRecord {
+        round: 1,
+        plan: [("delay".to_owned(), "2 s".to_owned())].into(),
+        ..RunRecord::default()
+    };
+    Batch {
+        hosts: vec![(HostKey::of("a.example"), waiting(99))],
+        robots: vec![(origin(A), verdict)],
+        sinks: vec![("jsonl".into(), Position(1_234))],
+        failed: vec![failed.clone(), failed],
+        run: Some(run),
+        ..links(&["http://a.example/1"])
+    }
+}
+
+fn holds_all(store: &mut dyn Store) {
+    let (recovered, batch) = (store.recover().unwrap(), full());
+    assert_eq!(recovered.hosts, batch.hosts);
+    assert_eq!(recovered.robots, batch.robots);
+    assert_eq!(recovered.sinks, batch.sinks);
+    assert_eq!(recovered.run, batch.run);
+    assert_eq!(recovered.queues, [(origin(A), 1)]);
+    assert_eq!(store.failed().unwrap(), batch.failed);
+}
+
+#[test]
+fn everything_in_a_batch_is_kept() {
+    on_each(|store| {
+        store.commit(full()).unwrap();
+        holds_all(store);
+    });
+}
+
+#[test]
+fn everything_is_there_after_opening_again() {
+    let dir = tempfile::tempdir().unwrap();
+    open(dir.path()).commit(full()).unwrap();
+    let mut store = open(dir.path());
+    holds_all(&mut store);
+    assert_eq!(store.commit(links(&["http://a.example/1"])).unwrap().known, 1);
+}
+
+#[test]
+fn a_new_round_forgets_pages_and_keeps_hosts() {
+    on_each(|store| {
+        store.commit(full()).unwrap();
+        let last = store.pending(&origin(A), None, 1).unwrap()[0].key;
+        let run = RunRecord {
+            round: 2,
+            ..RunRecord::default()
+        };
+        store.begin_round(run.clone()).unwrap();
+        let recovered = store.recover().unwrap();
+        assert_eq!(recovered.run, Some(run));
+        assert_eq!(recovered.hosts, full().hosts);
+        assert_eq!(recovered.robots, full().robots);
+        assert!(recovered.queues.is_empty() && recovered.sinks.is_empty());
+        assert!(store.failed().unwrap().is_empty());
+        assert!(store.pending(&origin(A), None, 9).unwrap().is_empty());
+        let fresh = store.commit(links(&["http://a.example/1"])).unwrap().fresh;
+        assert!(fresh[0].key.seq > last.seq);
+    });
+}
+
+#[test]
+fn a_new_round_is_still_there_after_opening_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = open(dir.path());
+    for round in 2..5 {
+        store.commit(full()).unwrap();
+        let run = RunRecord {
+            round,
+            ..RunRecord::default()
+        };
+        store.begin_round(run).unwrap();
+        drop(store);
+        store = open(dir.path());
+        let recovered = store.recover().unwrap();
+        assert_eq!(recovered.run.unwrap().round, round);
+        assert!(recovered.queues.is_empty());
+    }
+    let names = std::fs::read_dir(dir.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name());
+    let logs = names.filter(|name| name.to_str().unwrap().starts_with("seen-"));
+    assert_eq!(logs.count(), 1);
+}
+
+#[test]
+fn the_second_to_open_is_told_who_has_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = open(dir.path());
+    match DiskStore::open(dir.path(), DiskOptions::default()).map(drop) {
+        Err(StoreError::InUse { pid, .. }) => assert_eq!(pid, std::process::id().to_string()),
+        other => panic!("{other:?}"),
+    }
+    drop(first);
+    open(dir.path());
+}
+
+#[test]
+fn another_format_is_refused_and_named() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(open(dir.path()));
+    for (text, named) in [
+        ("crawl state, format 7\n", "7"),
+        ("shopping list", "shopping list"),
+        ("", ""),
+    ] {
+        std::fs::write(dir.path().join("FORMAT"), text).unwrap();
+        match DiskStore::open(dir.path(), DiskOptions::default()).map(drop) {
+            Err(StoreError::Version { found, .. }) => assert_eq!(found, named),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn files_of_others_are_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("out.jsonl"), "{}\n").unwrap();
+    let mut store = open(dir.path());
+    store.commit(full()).unwrap();
+    store.begin_round(RunRecord::default()).unwrap();
+    drop(store);
+    drop(open(dir.path()));
+    assert_eq!(
+        std::fs::read_to_string(dir.path().join("out.jsonl")).unwrap(),
+        "{}\n"
+    );
+}
+
+#[test]
+fn many_origins_and_long_urls_are_no_matter() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = open(dir.path());
+    let long = "x".repeat(8_000);
+    let batch = Batch {
+        links: (0..5_000)
+            .map(|number| get(&format!("http://h{number}.example/{}", &long[..number])))
+            .collect(),
+        ..Batch::default()
+    };
+    assert_eq!(store.commit(batch).unwrap().fresh.len(), 5_000);
+    drop(store);
+    let mut store = open(dir.path());
+    assert_eq!(store.recover().unwrap().queues.len(), 5_000);
+    let pending = store.pending(&origin("http://h4999.example"), None, 9).unwrap();
+    assert_eq!(pending[0].request.url.path_and_query().len(), 5_000);
+}
+
+/// A step of a random history. Numbers choose among few hosts, pages and places, so that they meet often.
+#[derive(Debug, Clone)]
+enum Act {
+    Links(Vec<(u8, u8, i8, bool)>),
+    Done(Vec<(u8, u8)>),
+    Retry(u8, u8, u8),
+    Other(u8),
+    Pending(u8, Option<u8>, u8),
+    Round,
+    Sync,
+    Reopen,
+}
+
+fn acts() -> impl Strategy<Value = Act> {
+    let link = (0_u8..4, any::<u8>(), -2_i8..3, prop::bool::weighted(0.1));
+    prop_oneof![
+        8 => prop::collection::vec(link, 0..12).prop_map(Act::Links),
+        6 => prop::collection::vec((0_u8..4, 0_u8..40), 0..6).prop_map(Act::Done),
+        3 => (0_u8..4, 0_u8..40, any::<u8>()).prop_map(|(host, at, tries)| Act::Retry(host, at, tries)),
+        2 => any::<u8>().prop_map(Act::Other),
+        6 => (0_u8..4, prop::option::of(0_u8..40), 0_u8..20)
+            .prop_map(|(host, at, limit)| Act::Pending(host, at, limit)),
+        1 => Just(Act::Round),
+        1 => Just(Act::Sync),
+        2 => Just(Act::Reopen),
+    ]
+}
+
+fn host(number: u8) -> String {
+    format!("http://h{number}.example")
+}
+
+/// The place number `at` of a queue, or one that does not exist.
+fn place(store: &mut dyn Store, number: u8, at: u8) -> QueueKey {
+    let pending = store.pending(&origin(&host(number)), None, 100).unwrap();
+    let nowhere = QueueKey::new(0, u64::from(at));
+    pending
+        .get(usize::from(at))
+        .map_or(nowhere, |pending| pending.key)
+}
+
+fn batch_of(act: &Act, model: &mut MemoryStore) -> Batch {
+    let mut batch = Batch::default();
+    match act {
+        Act::Links(offered) => {
+            batch
+                .links
+                .extend(offered.iter().map(|(number, page, priority, always)| {
+                    let request = get(&format!("{}/{page}", host(*number))).priority(*priority);
+                    if *always { request.always() } else { request }
+                }));
+        }
+        Act::Done(places) => {
+            let places = places.iter();
+            batch.done = places
+                .map(|(number, at)| (origin(&host(*number)), place(model, *number, *at)))
+                .collect();
+        }
+        Act::Retry(number, at, tries) => {
+            let (of, key) = (origin(&host(*number)), place(model, *number, *at));
+            let request = get(&format!("{}/retry{at}", host(*number)));
+            let pending = Pending {
+                key,
+                tries: *tries,
+                request,
+            };
+            batch.done.push((of.clone(), key));
+            batch.retry.push((of, pending));
+        }
+        Act::Other(number) => {
+            let position = Position(u64::from(*number));
+            batch.sinks.push((format!("sink{}", number % 3), position));
+            batch
+                .hosts
+                .push((HostKey::of(&format!("h{}.example", number % 4)), waiting(1)));
+            batch.failed.extend(full().failed);
+        }
+        _ => {}
+    }
+    batch
+}
+
+fn same(disk: &mut DiskStore, model: &mut MemoryStore) {
+    let (found, expected) = (disk.recover().unwrap(), model.recover().unwrap());
+    assert_eq!(found.queues, expected.queues);
+    assert_eq!(found.sinks, expected.sinks);
+    assert_eq!(found.hosts, expected.hosts);
+    assert_eq!(found.run, expected.run);
+    assert_eq!(found.warnings, expected.warnings);
+    assert_eq!(disk.failed().unwrap(), model.failed().unwrap());
+    for number in 0..4 {
+        let of = origin(&host(number));
+        assert_eq!(
+            disk.pending(&of, None, 1_000).unwrap(),
+            model.pending(&of, None, 1_000).unwrap()
+        );
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_disk_does_what_memory_does(history in prop::collection::vec(acts(), 1..40)) {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut disk, mut model) = (open(dir.path()), MemoryStore::default());
+        for act in &history {
+            match act {
+                Act::Reopen => {
+                    drop(disk);
+                    disk = open(dir.path());
+                }
+                Act::Round => {
+                    let run = RunRecord { round: 2, ..RunRecord::default() };
+                    disk.begin_round(run.clone()).unwrap();
+                    model.begin_round(run).unwrap();
+                }
+                Act::Sync => disk.sync().unwrap(),
+                Act::Pending(number, at, limit) => {
+                    let of = origin(&host(*number));
+                    let after = at.map(|at| place(&mut model, *number, at));
+                    prop_assert_eq!(
+                        disk.pending(&of, after, usize::from(*limit)).unwrap(),
+                        model.pending(&of, after, usize::from(*limit)).unwrap()
+                    );
+                }
+                act => {
+                    let (batch, again) = (batch_of(act, &mut model), batch_of(act, &mut model));
+                    let (found, expected) = (disk.commit(batch).unwrap(), model.commit(again).unwrap());
+                    prop_assert_eq!(found.fresh, expected.fresh);
+                    prop_assert_eq!(found.known, expected.known);
+                }
+            }
+        }
+        same(&mut disk, &mut model);
+        drop(disk);
+        same(&mut open(dir.path()), &mut model);
+    }
+}
