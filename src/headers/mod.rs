@@ -1,1 +1,4 @@
 //! Pure readers of single header fields.
+
+pub mod charset;
+pub mod directives;
