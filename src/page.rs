@@ -218,7 +218,10 @@ impl Page {
     pub fn meta_refresh(&self) -> Option<(Refresh, Option<CanonicalUrl>)> {
         let refresh = self
             .named("meta")
-            .filter(|meta| meta.attr("http-equiv").is_some_and(|name| name.eq_ignore_ascii_case("refresh")))
+            .filter(|meta| {
+                meta.attr("http-equiv")
+                    .is_some_and(|name| name.eq_ignore_ascii_case("refresh"))
+            })
             .find_map(|meta| Refresh::parse(meta.attr("content")?))?;
         let url = if refresh.target.is_empty() {
             Some(self.url().clone())
@@ -304,7 +307,9 @@ impl Page {
     }
 
     pub(crate) fn matches<'p, 'c>(&'p self, css: &'c Css) -> impl Iterator<Item = Element<'p>> + use<'p, 'c> {
-        self.html().select(css.selector()).map(|node| Element::new(self, node))
+        self.html()
+            .select(css.selector())
+            .map(|node| Element::new(self, node))
     }
 
     /// All elements in the order of the document.
@@ -323,3 +328,6 @@ fn has_word(list: Option<&str>, word: &str) -> bool {
         .split_ascii_whitespace()
         .any(|found| found.eq_ignore_ascii_case(word))
 }
+
+#[cfg(test)]
+mod tests;

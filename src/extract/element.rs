@@ -1,7 +1,7 @@
 //! Elements of a page, in as few words as a spider needs.
 
-use url::Url;
 use scraper::{ElementRef, Node};
+use url::Url;
 
 use super::ExtractError;
 use super::css::{AsCss, Css};
@@ -121,7 +121,9 @@ impl<'p> Element<'p> {
 
     pub(crate) fn matches<'c>(&self, css: &'c Css) -> impl Iterator<Item = Element<'p>> + use<'p, 'c> {
         let page = self.page;
-        self.node.select(css.selector()).map(move |node| Element { page, node })
+        self.node
+            .select(css.selector())
+            .map(move |node| Element { page, node })
     }
 }
 
@@ -175,7 +177,10 @@ impl<'p> Selection<'p> {
     /// An attribute of each that has it.
     #[must_use]
     pub fn attrs(&self, name: &str) -> Vec<&'p str> {
-        self.elements.iter().filter_map(|element| element.attr(name)).collect()
+        self.elements
+            .iter()
+            .filter_map(|element| element.attr(name))
+            .collect()
     }
 
     /// One after the other.

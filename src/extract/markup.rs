@@ -5,8 +5,8 @@
 //! knows that; so this scan runs ahead of the tokenizer by the tokenizer's own rules and asks the [`Gate`] after each tag
 //! that may switch to raw text. One pass, no backtracking.
 
-use html5ever::tendril::StrTendril;
 use html5ever::TokenizerResult;
+use html5ever::tendril::StrTendril;
 use html5ever::tokenizer::{BufferQueue, Tokenizer, TokenizerOpts};
 use scraper::Html;
 
@@ -17,8 +17,17 @@ pub const MAX_ATTRIBUTES: usize = 1_000;
 
 /// Start tags after which the tokenizer may read raw text instead of markup.
 const MAY_BE_RAW: [&[u8]; 11] = [
-    b"iframe", b"listing", b"noembed", b"noframes", b"noscript", b"plaintext", b"script", b"style", b"textarea",
-    b"title", b"xmp",
+    b"iframe",
+    b"listing",
+    b"noembed",
+    b"noframes",
+    b"noscript",
+    b"plaintext",
+    b"script",
+    b"style",
+    b"textarea",
+    b"title",
+    b"xmp",
 ];
 
 /// Builds the tree of `text`, bounded in depth, size and attributes.
@@ -150,7 +159,9 @@ fn construct(bytes: &[u8], start: usize) -> Construct {
 }
 
 fn tag(bytes: &[u8], name_start: usize) -> Construct {
-    let name_end = skip(bytes, name_start, |byte| !is_space(byte) && byte != b'/' && byte != b'>');
+    let name_end = skip(bytes, name_start, |byte| {
+        !is_space(byte) && byte != b'/' && byte != b'>'
+    });
     let (end, cut) = attributes(bytes, name_end);
     if let Some(kept) = cut {
         return Construct::LongTag { kept, end };
@@ -221,8 +232,14 @@ fn find_end_tag(bytes: &[u8], from: usize, name: &[u8]) -> Option<usize> {
     while let Some(start) = find(bytes, at, b'<') {
         let after = start + 2 + name.len();
         let named = bytes.get(start + 1) == Some(&b'/')
-            && bytes.get(start + 2..after).is_some_and(|found| found.eq_ignore_ascii_case(name));
-        if named && bytes.get(after).is_some_and(|byte| is_space(*byte) || matches!(byte, b'/' | b'>')) {
+            && bytes
+                .get(start + 2..after)
+                .is_some_and(|found| found.eq_ignore_ascii_case(name));
+        if named
+            && bytes
+                .get(after)
+                .is_some_and(|byte| is_space(*byte) || matches!(byte, b'/' | b'>'))
+        {
             return Some(start);
         }
         at = start + 1;
@@ -257,4 +274,105 @@ fn is_space(byte: u8) -> bool {
 
 fn as_u32(length: usize) -> u32 {
     u32::try_from(length).expect("bodies are limited far below 4 GiB")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// What an unbounded parser makes of the same text; we keep no comments.
+    fn reference(text: &str) -> String {
+        let mut html = Html::parse_document(text);
+        let comments = html.tree.nodes().filter(|node| node.value().is_comment());
+        for id in comments.map(|node| node.id()).collect::<Vec<_>>() {
+            html.tree.get_mut(id).unwrap().detach();
+        }
+        html.html()
+    }
+
+    const PIECES: [&str; 40] = [
+        "<p>",
+        "</p>",
+        "<b>",
+        "</b>",
+        "<a href='/x>y'>",
+        "</a>",
+        "<div class=\"a b\" id=c>",
+        "</div>",
+        "<script>",
+        "</script>",
+        "<style>",
+        "</STYLE >",
+        "<title>",
+        "</title/>",
+        "<textarea>",
+        "</textarea a=\"</b>\">",
+        "<svg>",
+        "</svg>",
+        "<![CDATA[",
+        "]]>",
+        "<!--c-->",
+        "<!doctype html>",
+        "<?pi?>",
+        "</>",
+        "</ x>",
+        "<table>",
+        "<td>",
+        "</table>",
+        "<select>",
+        "<option>",
+        "</select>",
+        "text ",
+        "&amp;",
+        "a<b",
+        "<br/>",
+        "<i x=1 y='2\"' z>",
+        "'",
+        "\"",
+        "<iframe>",
+        "</iframe>",
+    ];
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(1_000) })]
+
+        #[test]
+        fn ordinary_documents_give_the_tree_that_the_plain_parser_gives(
+            picks in prop::collection::vec(0..PIECES.len(), 0..24),
+        ) {
+            let text: String = picks.iter().map(|pick| PIECES[*pick]).collect();
+            prop_assert_eq!(parse(&text).html(), reference(&text));
+        }
+    }
+
+    #[test]
+    fn what_is_inside_noscript_is_part_of_the_document() {
+        let html = parse("<noscript><a href=/plain>x</a></noscript>").html();
+        assert!(html.contains("<a href=\"/plain\">x</a>"), "{html}");
+    }
+
+    #[test]
+    fn comments_are_not_kept() {
+        assert!(!parse("a<!-- secret -->b").html().contains("secret"));
+    }
+
+    #[test]
+    fn a_tag_keeps_its_first_thousand_attributes() {
+        let many: String = (0..5_000).map(|n| format!(" a{n}=\">\"")).collect();
+        let html = parse(&format!("<p{many}>in</p><i>after</i>"));
+        let p = html
+            .select(&scraper::Selector::parse("p").unwrap())
+            .next()
+            .unwrap();
+        assert_eq!(p.value().attrs().count(), MAX_ATTRIBUTES);
+        assert_eq!(p.inner_html(), "in");
+        assert_eq!(html.select(&scraper::Selector::parse("i").unwrap()).count(), 1);
+    }
+
+    #[test]
+    fn a_script_in_a_script_ends_where_the_tokenizer_ends_it() {
+        let html = parse("<script><!--<script></script>x--></script><p>y").html();
+        assert_eq!(html, reference("<script><!--<script></script>x--></script><p>y"));
+    }
 }

@@ -47,7 +47,9 @@ fn rules_of_links(recipe: &Recipe, page: &Page, harvest: &mut Harvest) -> Vec<(L
     let regions: Vec<_> = recipe.follow.iter().map(|rule| region(rule, page)).collect();
     let (found, unread) = link_elements(page);
     if unread > 0 {
-        harvest.problem(format!("{unread} links were not read: the page has more than {MAX_LINKS}"));
+        harvest.problem(format!(
+            "{unread} links were not read: the page has more than {MAX_LINKS}"
+        ));
     }
     let bound = regions.iter().any(Option::is_some);
     let take = |(element, link): (Element<'_>, Link)| {
