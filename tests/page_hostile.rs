@@ -1,10 +1,11 @@
 //! Pages that want to cost more than they may: each must be read in bounded time, and keep its text and links.
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up shall fail")]
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crawl::extract::links::MAX_LINKS;
-use crawl::extract::tree::{MAX_DEPTH, MAX_WEIGHT};
+use crawl::extract::tree::{Limit, MAX_DEPTH, MAX_WEIGHT};
 use crawl::page::Page;
 use crawl::request::Request;
 use crawl::response::Response;
@@ -60,6 +61,7 @@ fn deep_nesting_is_flattened_and_keeps_its_text_and_links() {
         "{}",
         depth(&page)
     );
+    assert_eq!(page.limits(), [Limit::Depth]);
     assert_eq!(page.text_of("#after").unwrap().as_deref(), Some("after"));
     assert!(page.text_of("body").unwrap().unwrap().contains("deep end"));
 }

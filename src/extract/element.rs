@@ -87,7 +87,7 @@ impl<'p> Element<'p> {
     ///
     /// # Errors
     /// If `css` is no selector.
-    pub fn select(&self, css: impl AsCss) -> Result<Selection<'p>, ExtractError> {
+    pub fn select<'c>(&self, css: impl AsCss<'c>) -> Result<Selection<'p>, ExtractError> {
         let css = css.css()?;
         Ok(Selection {
             elements: self.matches(&css).collect(),
@@ -98,7 +98,7 @@ impl<'p> Element<'p> {
     ///
     /// # Errors
     /// If `css` is no selector.
-    pub fn first(&self, css: impl AsCss) -> Result<Option<Element<'p>>, ExtractError> {
+    pub fn first<'c>(&self, css: impl AsCss<'c>) -> Result<Option<Element<'p>>, ExtractError> {
         let css = css.css()?;
         Ok(self.matches(&css).next())
     }
@@ -107,7 +107,7 @@ impl<'p> Element<'p> {
     ///
     /// # Errors
     /// If `css` is no selector.
-    pub fn text_of(&self, css: impl AsCss) -> Result<Option<String>, ExtractError> {
+    pub fn text_of<'c>(&self, css: impl AsCss<'c>) -> Result<Option<String>, ExtractError> {
         Ok(self.first(css)?.map(|element| element.text()))
     }
 
@@ -115,7 +115,7 @@ impl<'p> Element<'p> {
     ///
     /// # Errors
     /// If `css` is no selector.
-    pub fn attr_of(&self, css: impl AsCss, attribute: &str) -> Result<Option<&'p str>, ExtractError> {
+    pub fn attr_of<'c>(&self, css: impl AsCss<'c>, attribute: &str) -> Result<Option<&'p str>, ExtractError> {
         Ok(self.first(css)?.and_then(|element| element.attr(attribute)))
     }
 

@@ -8,9 +8,8 @@
 use html5ever::TokenizerResult;
 use html5ever::tendril::StrTendril;
 use html5ever::tokenizer::{BufferQueue, Tokenizer, TokenizerOpts};
-use scraper::Html;
 
-use super::tree::{Gate, Mode};
+use super::tree::{Document, Gate, Limit, Mode};
 
 /// Attributes of one tag that are read; the rest of the tag is dropped.
 pub const MAX_ATTRIBUTES: usize = 1_000;
@@ -32,7 +31,7 @@ const MAY_BE_RAW: [&[u8]; 11] = [
 
 /// Builds the tree of `text`, bounded in depth, size and attributes.
 #[must_use]
-pub fn parse(text: &str) -> Html {
+pub fn parse(text: &str) -> Document {
     let mut feeder = Feeder::new(text);
     while feeder.at < text.len() && !feeder.tokenizer.sink.is_full() {
         match feeder.tokenizer.sink.mode() {
@@ -42,7 +41,11 @@ pub fn parse(text: &str) -> Html {
         }
     }
     feeder.tokenizer.end();
-    feeder.tokenizer.sink.finish()
+    let mut document = feeder.tokenizer.sink.finish();
+    if feeder.cut_attributes {
+        document.limits.push(Limit::Attributes);
+    }
+    document
 }
 
 struct Feeder<'t> {
@@ -50,6 +53,7 @@ struct Feeder<'t> {
     /// Everything before this byte has been fed or cut.
     at: usize,
     whole: StrTendril,
+    cut_attributes: bool,
     queue: BufferQueue,
     tokenizer: Tokenizer<Gate>,
 }
@@ -60,6 +64,7 @@ impl<'t> Feeder<'t> {
             text,
             at: 0,
             whole: StrTendril::from_slice(text),
+            cut_attributes: false,
             queue: BufferQueue::default(),
             tokenizer: Tokenizer::new(Gate::new(), TokenizerOpts::default()),
         }
@@ -93,6 +98,7 @@ impl<'t> Feeder<'t> {
                     self.feed_to(kept);
                     self.feed(">");
                     self.at = end;
+                    self.cut_attributes = true;
                     return;
                 }
                 Construct::CData => {
@@ -280,6 +286,7 @@ fn as_u32(length: usize) -> u32 {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use scraper::Html;
 
     /// What an unbounded parser makes of the same text; we keep no comments.
     fn reference(text: &str) -> String {
@@ -342,25 +349,25 @@ mod tests {
             picks in prop::collection::vec(0..PIECES.len(), 0..24),
         ) {
             let text: String = picks.iter().map(|pick| PIECES[*pick]).collect();
-            prop_assert_eq!(parse(&text).html(), reference(&text));
+            prop_assert_eq!(parse(&text).html.html(), reference(&text));
         }
     }
 
     #[test]
     fn what_is_inside_noscript_is_part_of_the_document() {
-        let html = parse("<noscript><a href=/plain>x</a></noscript>").html();
+        let html = parse("<noscript><a href=/plain>x</a></noscript>").html.html();
         assert!(html.contains("<a href=\"/plain\">x</a>"), "{html}");
     }
 
     #[test]
     fn comments_are_not_kept() {
-        assert!(!parse("a<!-- secret -->b").html().contains("secret"));
+        assert!(!parse("a<!-- secret -->b").html.html().contains("secret"));
     }
 
     #[test]
     fn a_tag_keeps_its_first_thousand_attributes() {
         let many: String = (0..5_000).map(|n| format!(" a{n}=\">\"")).collect();
-        let html = parse(&format!("<p{many}>in</p><i>after</i>"));
+        let html = parse(&format!("<p{many}>in</p><i>after</i>")).html;
         let p = html
             .select(&scraper::Selector::parse("p").unwrap())
             .next()
@@ -372,7 +379,9 @@ mod tests {
 
     #[test]
     fn a_script_in_a_script_ends_where_the_tokenizer_ends_it() {
-        let html = parse("<script><!--<script></script>x--></script><p>y").html();
+        let html = parse("<script><!--<script></script>x--></script><p>y")
+            .html
+            .html();
         assert_eq!(html, reference("<script><!--<script></script>x--></script><p>y"));
     }
 }

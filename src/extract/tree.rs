@@ -13,6 +13,7 @@
 use std::borrow::Cow;
 use std::cell::{Cell, Ref, RefCell};
 use std::collections::HashMap;
+use std::fmt;
 
 use html5ever::interface::{ElementFlags, NodeOrText, QuirksMode, Tracer, TreeSink};
 use html5ever::tendril::StrTendril;
@@ -51,6 +52,42 @@ const LEAVES: [&str; 21] = [
     "noframes", "script", "source", "style", "textarea", "title", "track", "wbr", "xmp",
 ];
 
+/// A limit that a document ran into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limit {
+    /// Nested deeper than [`MAX_DEPTH`]: flattened from there on.
+    Depth,
+    /// Heavier than [`MAX_WEIGHT`], or more than [`MAX_STEPS`]: cut there.
+    Size,
+    /// A tag had more than [`MAX_ATTRIBUTES`]: the rest of them was dropped.
+    Attributes,
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Depth => write!(
+                f,
+                "elements are nested deeper than {MAX_DEPTH}: the document was flattened"
+            ),
+            Self::Size => write!(f, "the document has too many elements: its tree was cut"),
+            Self::Attributes => write!(
+                f,
+                "a tag has more than {MAX_ATTRIBUTES} attributes: the rest was dropped"
+            ),
+        }
+    }
+}
+
+/// A document and the limits that it ran into.
+#[derive(Debug)]
+pub struct Document {
+    /// The tree.
+    pub html: Html,
+    /// The limits, each once.
+    pub limits: Vec<Limit>,
+}
+
 /// What the tokenizer is to expect after the last tag, as the tree builder told it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Mode {
@@ -70,6 +107,7 @@ pub(super) struct Gate {
     tags_since_count: Cell<usize>,
     steps: Cell<usize>,
     ends_since_count: Cell<bool>,
+    was_deep: Cell<bool>,
     left_out: RefCell<HashMap<LocalName, usize>>,
 }
 
@@ -87,13 +125,19 @@ impl Gate {
             tags_since_count: Cell::new(0),
             steps: Cell::new(0),
             ends_since_count: Cell::new(false),
+            was_deep: Cell::new(false),
             left_out: RefCell::default(),
         }
     }
 
     /// The finished tree.
-    pub(super) fn finish(self) -> Html {
-        self.builder.sink.finish()
+    pub(super) fn finish(self) -> Document {
+        let depth = self.was_deep.get().then_some(Limit::Depth);
+        let size = self.is_full().then_some(Limit::Size);
+        Document {
+            limits: depth.into_iter().chain(size).collect(),
+            html: self.builder.sink.finish(),
+        }
     }
 
     /// Whether the tree takes nothing more.
@@ -137,6 +181,7 @@ impl Gate {
         if self.open.get() < MAX_DEPTH || self.is_exempt(&tag.name) {
             return true;
         }
+        self.was_deep.set(true);
         *self.left_out.borrow_mut().entry(tag.name.clone()).or_default() += 1;
         false
     }

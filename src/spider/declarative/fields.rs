@@ -26,7 +26,7 @@ pub(super) fn extract(rules: &[ExtractRule], page: &Page, harvest: &mut Harvest)
                 break;
             }
             if let Some(record) = taker.record(&rule.fields, scope) {
-                add(rule, with_url(record, page), harvest)?;
+                add(rule, &with_url(record, page), harvest)?;
                 taker.items += 1;
             }
         }
@@ -36,7 +36,8 @@ pub(super) fn extract(rules: &[ExtractRule], page: &Page, harvest: &mut Harvest)
 }
 
 fn speaks_on(rule: &ExtractRule, page: &Page) -> bool {
-    (rule.label.is_none() || rule.label == page.request().label.as_deref().map(str::to_owned))
+    let label = page.request().label.as_deref();
+    (rule.label.is_none() || rule.label.as_deref() == label)
         && (rule.pages.is_empty() || rule.pages.iter().any(|pattern| pattern.matches(page.url())))
 }
 
@@ -47,10 +48,10 @@ fn scopes<'p>(rule: &ExtractRule, page: &'p Page) -> Vec<Element<'p>> {
     }
 }
 
-fn add(rule: &ExtractRule, record: Map<String, Value>, harvest: &mut Harvest) -> Result<(), ExtractError> {
+fn add(rule: &ExtractRule, record: &Map<String, Value>, harvest: &mut Harvest) -> Result<(), ExtractError> {
     match &rule.kind {
-        Some(kind) => harvest.item_of(kind, &record)?,
-        None => harvest.item(&record)?,
+        Some(kind) => harvest.item_of(kind, record)?,
+        None => harvest.item(record)?,
     }
     Ok(())
 }
