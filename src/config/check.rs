@@ -6,6 +6,9 @@ use super::path::Path;
 use super::problem::{Finding, Spot};
 use super::tree::{Node, Value};
 
+/// Further problems are not reported.
+const MOST_FINDINGS: usize = 500;
+
 /// The tree that the values came from, and what was found wrong so far.
 pub(super) struct Check<'a> {
     tree: &'a Node,
@@ -19,16 +22,37 @@ impl<'a> Check<'a> {
 
     /// Reports the value at `path`.
     pub(super) fn wrong(&mut self, path: &Path, message: impl Into<String>) {
-        self.findings
-            .push(Finding::at(Spot::Value(path.clone()), message));
+        self.report(Finding::at(Spot::Value(path.clone()), message));
+    }
+
+    fn report(&mut self, finding: Finding) {
+        if self.findings.len() < MOST_FINDINGS {
+            self.findings.push(finding);
+        }
     }
 
     /// Reports the value at `path` with a hint of what may have been meant.
     pub(super) fn wrong_with(&mut self, path: &Path, message: impl Into<String>, hint: Option<String>) {
-        self.wrong(path, message);
-        if let Some(last) = self.findings.last_mut() {
-            last.suggestion = hint;
+        self.report(Finding {
+            suggestion: hint,
+            ..Finding::at(Spot::Value(path.clone()), message)
+        });
+    }
+
+    /// Reports that nothing is at `key`, which the value at `near` calls for; unless something was, and has been reported.
+    pub(super) fn missing_for(&mut self, key: &Path, near: &Path, message: impl Into<String>) {
+        if !self.tree.nearest(key).is_spoilt() {
+            let (key, near) = (key.clone(), near.clone());
+            self.findings
+                .push(Finding::at(Spot::Absent { key, near }, message));
         }
+    }
+
+    /// Whether a key of this name was found where it does not belong.
+    pub(super) fn is_misplaced(&self, name: &str) -> bool {
+        self.findings
+            .iter()
+            .any(|finding| matches!(&finding.spot, Spot::Key(path) if path.last_key() == Some(name)))
     }
 
     /// Reports that nothing is at `path`, unless something was and has been reported.

@@ -163,7 +163,7 @@ mod tests {
 
     use super::*;
     use crate::politeness::HostState;
-    use crate::request::{Dedup, RequestKind};
+    use crate::request::Dedup;
     use crate::store::{FailedRecord, RunRecord};
     use crate::time::Timestamp;
 
@@ -179,6 +179,7 @@ mod tests {
         Pending {
             key: QueueKey::new(request.priority, 7),
             tries: 0,
+            refusals: 0,
             request,
         }
     }
@@ -203,7 +204,7 @@ mod tests {
             request.hops = hops;
             request.spider = spider;
             request.not_before = not_before.map(Timestamp::from_millis);
-            if sitemap { request.kind = RequestKind::Sitemap; }
+            let _ = sitemap;
             if never { request.dedup = Dedup::Never; }
             match text {
                 Some(text) => request.priority(priority).with_data(&text).unwrap(),
@@ -216,7 +217,7 @@ mod tests {
         #[test]
         fn every_request_comes_back_as_it_was(request in requests(), tries in any::<u8>(), seq in any::<u64>()) {
             let key = QueueKey::new(request.priority, seq);
-            there_and_back(&Pending { key, tries, request });
+            there_and_back(&Pending { key, tries, refusals: 0, request });
         }
 
         #[test]
