@@ -17,8 +17,8 @@ mod progress;
 mod registry;
 mod render;
 mod robots;
-mod setup;
 mod settings;
+mod setup;
 mod signals;
 mod status;
 mod summary;
@@ -40,7 +40,11 @@ pub fn main(registry: Registry) -> ExitCode {
         Err(answer) => {
             // Help and version are answers; whether somebody still reads them does not matter.
             let _ = answer.print();
-            return ExitCode::from(if answer.use_stderr() { Exit::USAGE.0 } else { Exit::COMPLETE.0 });
+            return ExitCode::from(if answer.use_stderr() {
+                Exit::USAGE.0
+            } else {
+                Exit::COMPLETE.0
+            });
         }
     };
     let exit = obey(cli, &registry).unwrap_or_else(|failure| {

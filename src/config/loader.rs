@@ -192,7 +192,8 @@ impl Loader {
             origin: "default".to_owned(),
         };
         if tree.find(&Path::of(&["state-dir"])).is_none() {
-            plan.effective.push(chosen("state-dir", plan.state_dir.display().to_string()));
+            plan.effective
+                .push(chosen("state-dir", plan.state_dir.display().to_string()));
         }
         Ok(plan)
     }
