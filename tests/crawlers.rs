@@ -33,7 +33,9 @@ async fn the_demo_crawl_brings_every_book_once_with_all_its_fields() {
     let report = crawl.build().unwrap().run().await.unwrap();
     assert_eq!((report.end, report.exit_code()), (End::Complete, 0));
     assert_eq!(site.breaches(), 0);
-    let items = items.items();
+    // Everything is walked but the style sheet, the sitemap and what robots.txt closes.
+    assert_eq!(report.totals.pages as usize, demo::pages());
+    let items = items.items().clone();
     let upcs: BTreeSet<_> = items
         .iter()
         .map(|item| item.fields["upc"].as_str().unwrap())
