@@ -190,7 +190,7 @@ impl<F: Fetcher> Context<F> {
     ) -> (Yield, Option<CacheEntry>) {
         let spider = Arc::clone(&self.spiders[usize::from(request.spider)]);
         let request = Arc::new(request);
-        let page = Page::new(Arc::clone(&request), response);
+        let page = Page::new(Arc::clone(&request), response).with_canon(self.canon.clone());
         let mut harvest = Harvest::new();
         let parsed = catch_unwind(AssertUnwindSafe(|| spider.parse(&page, &mut harvest)));
         let error = match parsed {
