@@ -18,7 +18,7 @@ const FORMAT_LINE: &str = "crawl state, format ";
 #[derive(Debug)]
 pub(super) struct StateDir {
     path: PathBuf,
-    _lock: File,
+    lock: File,
 }
 
 impl StateDir {
@@ -27,7 +27,7 @@ impl StateDir {
         fs::create_dir_all(path).map_err(|error| io_error(path, &error))?;
         let dir = Self {
             path: path.to_owned(),
-            _lock: lock(path)?,
+            lock: lock(path)?,
         };
         dir.check_format()?;
         Ok(dir)
@@ -114,6 +114,14 @@ impl StateDir {
         written
             .and_then(|()| fs::rename(&fresh, file))
             .map_err(|error| io_error(file, &error))
+    }
+}
+
+/// Lets the directory go by name: a child process that is just being started may still hold a copy of the open file.
+impl Drop for StateDir {
+    fn drop(&mut self) {
+        // If this fails, closing the file does the same.
+        let _ = self.lock.unlock();
     }
 }
 
