@@ -22,12 +22,13 @@ async fn the_demo_crawl_brings_every_book_once_with_all_its_fields() {
     let Reader::Recipe(recipe) = plan.reader.clone() else {
         panic!("the file has rules of its own")
     };
-    let (items, values) = (Collect::default(), plan.effective_values());
+    let (items, values, whole) = (Collect::default(), plan.effective_values(), plan.clone());
     let crawl = Crawl::builder()
         .spider(Declarative::new(recipe))
         .scope(plan.scope.clone())
         .http(plan.http.clone())
         .plan(values)
+        .settings(move |settings| whole.tune(settings))
         .policies(move |host| plan.policy(host))
         .sink(items.clone());
     let report = crawl.build().unwrap().run().await.unwrap();
