@@ -71,7 +71,9 @@ impl<'a> Check<'a> {
 
     /// Takes the value, or reports why there is none.
     pub(super) fn taken<T, E: Display>(&mut self, path: &Path, result: Result<T, E>) -> Option<T> {
-        result.map_err(|error| self.wrong(path, error.to_string())).ok()
+        result
+            .map_err(|error| self.wrong(path, one_line(&error.to_string())))
+            .ok()
     }
 
     /// Reads every word of the list at `path`.
@@ -112,5 +114,16 @@ impl<'a> Check<'a> {
     /// Whether the value at `path` was written by the user rather than left at its default.
     pub(super) fn is_there(&self, path: &Path) -> bool {
         self.tree.find(path).is_some()
+    }
+}
+
+/// Regular expressions explain themselves over several lines, the last of which says what is wrong.
+fn one_line(message: &str) -> String {
+    match (message.lines().next(), message.lines().last()) {
+        (Some(first), Some(last)) if first != last => {
+            let first = first.trim_end_matches("regex parse error:").trim_end();
+            format!("{first} {}", last.trim_start_matches("error: "))
+        }
+        _ => message.to_owned(),
     }
 }

@@ -255,7 +255,7 @@ impl Sources {
             line,
             column,
             key,
-            message,
+            message: message.chars().map(printable).collect(),
             suggestion: finding.suggestion,
             excerpt,
         }
