@@ -74,6 +74,10 @@ impl Job<'_> {
         let (start, voice, report_file) = (self.start, self.voice, self.report);
         let mut plan = self.loader.load()?;
         registry.of(&plan)?;
+        if start == Start::Resume && !plan.state_dir.join("FORMAT").exists() {
+            let reason = "there is no earlier run";
+            return Err(CrawlError::NothingToResume { reason }.into());
+        }
         let runtime = runtime()?;
         let ended = runtime.block_on(crawl(&mut plan, start, Stage { voice, screen }, registry));
         // A page that is still being parsed after an interruption is not waited for.

@@ -32,7 +32,7 @@ const TABLE: [(u8, &str, &str); 11] = [
     (
         3,
         "partial: a limit was reached, or pages failed",
-        "run it again to go on with what is left",
+        "run it again to go on with what is left; `crawl status` names what failed",
     ),
     (
         4,

@@ -109,8 +109,7 @@ mod tests {
             LogForm::Text => tracing::subscriber::with_default(log.finish(), event),
             LogForm::Json => tracing::subscriber::with_default(log.json().finish(), event),
         }
-        let text = kept.0.lock().unwrap().clone();
-        text
+        std::mem::take(&mut *kept.0.lock().unwrap())
     }
 
     #[test]

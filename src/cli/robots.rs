@@ -11,7 +11,8 @@ use crate::robots::RobotsRules;
 
 /// Prints a line for each URL: the verdict, the URL and the line that decided.
 pub(super) fn check(file: &Path, agent: &str, urls: &[String]) -> Result<Exit, Failure> {
-    let body = read(file).map_err(Failure::file(file))?;
+    let body =
+        read(file).map_err(|error| Failure::Usage(format!("cannot read `{}`: {error}", file.display())))?;
     let rules = RobotsRules::parse_for_name(&body, agent);
     let mut all_allowed = true;
     for text in urls {

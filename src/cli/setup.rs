@@ -17,7 +17,7 @@ use crate::sink::csv::CsvSink;
 use crate::sink::jsonl::JsonlSink;
 use crate::sink::{Sink, SinkError};
 use crate::spider::Spider;
-use crate::url::{Fingerprint, HostKey};
+use crate::url::Fingerprint;
 
 use super::Registry;
 use super::exit::Failure;
@@ -46,14 +46,12 @@ pub(super) fn describe(
     clock: &Clock,
 ) -> Result<Builder<HttpFetcher>, Failure> {
     let agent = ProductToken::parse(&plan.identity.token)?;
-    let (budget, max_in_flight) = (plan.budget, plan.max_in_flight as usize);
-    let patience = plan.policy(&HostKey::of("")).backoff.patience;
     let seed = clock.now().as_millis();
     let mut builder = Crawl::builder();
     if let Some(contact) = &plan.identity.contact {
         builder = builder.identity(&plan.identity.token, contact);
     }
-    let policies = plan.clone();
+    let (policies, whole) = (plan.clone(), plan.clone());
     Ok(builder
         .shared_spider(spider)
         .scope(plan.scope.clone())
@@ -61,11 +59,8 @@ pub(super) fn describe(
         .limits(plan.limits)
         .policies(move |host| policies.policy(host))
         .settings(move |settings| {
+            whole.tune(settings);
             settings.agent = agent;
-            settings.max_in_flight = max_in_flight;
-            settings.max_pages = budget.max_pages;
-            settings.max_pages_per_host = budget.max_pages_per_host;
-            settings.patience = patience;
             settings.seed = seed;
         })
         .rules_digest(rules_digest(plan))
