@@ -34,7 +34,10 @@ pub use registry::Registry;
 
 /// Runs the command line of this process and says with which code it ends.
 #[must_use]
-#[expect(clippy::needless_pass_by_value, reason = "a binary makes its registry for this call alone")]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "a binary makes its registry for this call alone"
+)]
 pub fn main(registry: Registry) -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
