@@ -125,6 +125,12 @@ impl HostEntry {
         lanes.min().map(|at| at.max(eligible))
     }
 
+    /// Whether its place in the timetable is owed to its pace, not to a refusal or to a moment that a request waits for.
+    pub(super) fn waits_for_pace(&self) -> bool {
+        let at = self.slot.map(|(at, _)| at);
+        at == Some(self.machine.state().not_before) && self.machine.is_paced()
+    }
+
     fn pages_left(&self, round: u32, budget: Option<u64>) -> bool {
         budget.is_none_or(|most| self.machine.state().pages_in(round) + self.pages_out < most)
     }
