@@ -88,6 +88,7 @@ impl HostEntry {
         agent: &ProductToken,
         now: Timestamp,
     ) -> usize {
+        let remembered = record.is_some();
         let gate = match record {
             Some(record) => Gate::restore(origin, record, &self.policy, agent, now),
             None => Gate::new(origin),
@@ -99,6 +100,10 @@ impl HostEntry {
         });
         let lane = self.lanes.len() - 1;
         self.hear_wish(lane, now);
+        if remembered {
+            // The run before may have asked something just before it died: its delay is kept in full.
+            self.machine.rest(now);
+        }
         lane
     }
 
@@ -124,8 +129,15 @@ impl HostEntry {
         lanes.min().map(|at| at.max(eligible))
     }
 
+    /// Whether its place in the timetable is owed to its pace, not to a refusal or to a moment that a request waits for.
+    pub(super) fn waits_for_pace(&self) -> bool {
+        let at = self.slot.map(|(at, _)| at);
+        at == Some(self.machine.state().not_before) && self.machine.is_paced()
+    }
+
     fn pages_left(&self, round: u32, budget: Option<u64>) -> bool {
-        budget.is_none_or(|most| self.machine.state().pages_in(round) + self.pages_out < most)
+        let most = self.policy.max_pages.or(budget);
+        most.is_none_or(|most| self.machine.state().pages_in(round) + self.pages_out < most)
     }
 
     /// The next thing to ask of this host. Requests that robots.txt forbids are moved to `dropped` on the way.

@@ -89,6 +89,7 @@ pub struct Frontier {
     loading: usize,
     in_flight: usize,
     round: u32,
+    resumed_at: Option<Timestamp>,
     pages: u64,
     pages_out: u64,
     dropped: Vec<Drop>,
@@ -114,6 +115,7 @@ impl Frontier {
             loading: 0,
             in_flight: 0,
             round,
+            resumed_at: None,
             pages,
             pages_out: 0,
             dropped: Vec::new(),
@@ -121,16 +123,17 @@ impl Frontier {
         }
     }
 
-    /// A host as the last run left it. It is not asked before its delay has passed once more: a restart may not undercut it.
-    pub fn restore_host(&mut self, now: Timestamp, key: HostKey, state: HostState) {
-        let policy = (self.policies)(&key);
-        let earliest = if state.requests > 0 {
-            now + policy.delay
-        } else {
-            Timestamp::ZERO
-        };
-        let host = self.host_of(&key);
-        self.hosts[host].machine = Host::restore(state, earliest);
+    /// Goes on where an earlier run ended. What that run had in flight when it ended is not known, so no host is asked before
+    /// its delay has passed once more: a restart may not undercut it. Called before anything is restored.
+    pub fn resume(&mut self, now: Timestamp) {
+        self.resumed_at = Some(now);
+    }
+
+    /// A host as the last run left it.
+    pub fn restore_host(&mut self, now: Timestamp, key: &HostKey, state: HostState) {
+        let host = self.host_of(key);
+        let entry = &mut self.hosts[host];
+        entry.machine = Host::resume(state, now, &entry.policy);
     }
 
     /// A robots.txt verdict of an earlier run.
@@ -206,10 +209,16 @@ impl Frontier {
 
     fn wait_until(&self, at: Timestamp, now: Timestamp) -> Step {
         let idle = self.in_flight + self.loading == 0;
-        if idle && at.since(now) > self.settings.patience {
+        if idle && at.since(now) > self.settings.patience && !self.somebody_is_paced() {
             return Step::OnlyParkedLeft { until: at };
         }
         Step::WaitUntil(at)
+    }
+
+    /// Whether a host waits for nothing but its delay.
+    fn somebody_is_paced(&self) -> bool {
+        let mut waiting = self.timetable.iter().map(|(_, _, host)| &self.hosts[*host]);
+        waiting.any(HostEntry::waits_for_pace)
     }
 
     fn page_limit_is_reached(&self) -> bool {
@@ -333,7 +342,6 @@ impl Frontier {
         self.in_flight -= 1;
         let asked = &mut self.hosts[host];
         let reaction = asked.machine.finish(outcome, &asked.policy, &mut self.rng);
-        let state = (asked.key.clone(), asked.machine.state().clone());
         let not_before = asked.machine.state().not_before;
         let roll = self.rng.f64();
         let entry = &mut self.hosts[owner];
@@ -351,9 +359,10 @@ impl Frontier {
         self.forward_hop(owner, lane, now);
         self.touch(host, now);
         self.touch(owner, now);
+        let asked = &self.hosts[host];
         RobotsSettlement {
             origin: origin.clone(),
-            host: state,
+            host: (asked.key.clone(), asked.machine.state().clone()),
             reaction,
             record: record.map(|r| (origin, r)),
         }
@@ -415,8 +424,11 @@ impl Frontier {
         }
         let host = self.hosts.len();
         self.index.insert(key.clone(), host);
-        self.hosts
-            .push(HostEntry::new(host, key.clone(), (self.policies)(key)));
+        let mut entry = HostEntry::new(host, key.clone(), (self.policies)(key));
+        if let Some(moment) = self.resumed_at {
+            entry.machine = Host::resume(HostState::default(), moment, &entry.policy);
+        }
+        self.hosts.push(entry);
         host
     }
 

@@ -23,6 +23,8 @@ pub struct Policy {
     pub robots_tries: u32,
     /// What a robots.txt answered with 401 or 403 means.
     pub forbidden_robots: ForbiddenPolicy,
+    /// Pages of the host in one round, in the place of the crawl's own limit for every host. Default: that limit.
+    pub max_pages: Option<u64>,
 }
 
 impl Default for Policy {
@@ -36,6 +38,7 @@ impl Default for Policy {
             retry: Retry::default(),
             robots_tries: 3,
             forbidden_robots: ForbiddenPolicy::Allow,
+            max_pages: None,
         }
     }
 }
