@@ -111,7 +111,15 @@ scenarios! {
 fn every_file_is_a_test() {
     let files = std::fs::read_dir(folder()).unwrap();
     let mut found: Vec<String> = files
-        .map(|file| file.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned())
+        .map(|file| {
+            file.unwrap()
+                .path()
+                .file_stem()
+                .unwrap()
+                .to_str()
+                .unwrap()
+                .to_owned()
+        })
         .collect();
     found.sort();
     assert_eq!(found, FILES);
@@ -120,7 +128,16 @@ fn every_file_is_a_test() {
 
 #[test]
 fn every_scenario_is_the_same_when_it_is_run_again() {
-    for name in ["kill-anywhere", "token-bucket", "burst-is-one-strike", "jitter-only-lengthens"] {
-        assert_eq!(run(name).transcript.digest(), run(name).transcript.digest(), "{name}");
+    for name in [
+        "kill-anywhere",
+        "token-bucket",
+        "burst-is-one-strike",
+        "jitter-only-lengthens",
+    ] {
+        assert_eq!(
+            run(name).transcript.digest(),
+            run(name).transcript.digest(),
+            "{name}"
+        );
     }
 }

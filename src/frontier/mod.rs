@@ -47,8 +47,6 @@ pub struct Settings {
     pub max_rate: Option<Rate>,
     /// Pages of a round after which the run ends. Default: no limit.
     pub max_pages: Option<u64>,
-    /// Pages of one host in a round; more stay in its queue. Default: no limit.
-    pub max_pages_per_host: Option<u64>,
     /// Requests of an origin that are kept in memory. Default 64.
     pub head: usize,
     /// Longest wait that a run sits through with nothing else to do. Default 60 s.
@@ -66,7 +64,6 @@ impl Settings {
             max_in_flight: 256,
             max_rate: None,
             max_pages: None,
-            max_pages_per_host: None,
             head: 64,
             patience: Policy::default().backoff.patience,
             seed: 0,
@@ -243,9 +240,8 @@ impl Frontier {
 
     /// Makes a due host's next request a lease, or finds that there is none after all.
     fn lease(&mut self, now: Timestamp, host: usize) -> Option<Step> {
-        let budget = self.settings.max_pages_per_host;
         let entry = &mut self.hosts[host];
-        let errand = entry.next_errand(now, self.round, budget, &mut self.dropped)?;
+        let errand = entry.next_errand(now, self.round, &mut self.dropped)?;
         entry.machine.begin(now, &entry.policy, &mut self.rng);
         self.in_flight += 1;
         Some(match errand {
@@ -445,14 +441,13 @@ impl Frontier {
 
     /// Puts a host where it now belongs in the timetable.
     fn touch(&mut self, host: usize, now: Timestamp) {
-        let budget = self.settings.max_pages_per_host;
         let entry = &mut self.hosts[host];
         for (lane, queue) in entry.lanes.iter_mut().enumerate() {
             if queue.runs_low(now) {
                 self.loads.push((host, lane));
             }
         }
-        let at = entry.ready_at(now, self.round, budget);
+        let at = entry.ready_at(now, self.round);
         if let Some(old) = entry.slot
             && Some(old.0) != at
         {
