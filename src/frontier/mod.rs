@@ -43,7 +43,7 @@ pub struct Settings {
     pub max_pages: Option<u64>,
     /// Pages of one host in a round; more stay in its queue. Default: no limit.
     pub max_pages_per_host: Option<u64>,
-    /// Requests of an origin that are kept in memory. Default 64.
+    /// Requests of an origin that are kept in memory, 1 at least. Default 64.
     pub head: usize,
     /// Longest wait that a run sits through with nothing else to do. Default 60 s.
     pub patience: Duration,
@@ -93,7 +93,8 @@ pub struct Frontier {
 impl Frontier {
     /// An empty frontier for this round of the crawl, `pages` of which are fetched already.
     #[must_use]
-    pub fn new(settings: Settings, policies: Policies, round: u32, pages: u64) -> Self {
+    pub fn new(mut settings: Settings, policies: Policies, round: u32, pages: u64) -> Self {
+        settings.head = settings.head.max(1);
         Self {
             rng: Rng::with_seed(settings.seed),
             settings,
@@ -291,7 +292,8 @@ impl Frontier {
                 }
                 *moment = (*moment).max(entry.machine.state().not_before);
                 pending.request.not_before = Some(*moment);
-                entry.lanes[lane].queue.put_back(pending.clone(), *moment);
+                let room = self.settings.head;
+                entry.lanes[lane].queue.put_back(pending.clone(), *moment, room);
             }
             Verdict::Held => entry.held.push((lane, pending.clone())),
             Verdict::Done | Verdict::Dropped(_) => entry.lanes[lane].queue.settle(pending.key),
