@@ -78,7 +78,10 @@ impl World {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "how long a simulation takes is measured in real time")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how long a simulation takes is measured in real time"
+)]
 fn wall_clock() -> Instant {
     Instant::now()
 }

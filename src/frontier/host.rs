@@ -5,11 +5,10 @@ use std::collections::VecDeque;
 use super::gate::{Ask, Gate};
 use super::lane::Lane;
 use super::lease::{Drop, Errand};
-use super::{HostView, forbidden_by};
-use crate::politeness::{Host, Policy};
+use crate::politeness::{Host, HostState, Policy};
 use crate::request::Pending;
 use crate::response::{Failure, FailureClass};
-use crate::robots::{ProductToken, RobotsRecord, RobotsVerdict, VisitTime};
+use crate::robots::{ProductToken, RobotsRecord, RobotsRules, RobotsVerdict, VisitTime};
 use crate::time::Timestamp;
 use crate::url::{HostKey, Origin};
 
@@ -30,6 +29,21 @@ pub(super) struct HostEntry {
     pub(super) slot: Option<(Timestamp, u64)>,
     pub(super) pages_out: u64,
     turn: usize,
+}
+
+/// A host as reports show it.
+#[derive(Debug, Clone)]
+pub struct HostView<'a> {
+    /// Its name.
+    pub key: &'a HostKey,
+    /// What is remembered of it.
+    pub state: &'a HostState,
+    /// Requests not settled.
+    pub waiting: u64,
+    /// Requests in flight.
+    pub in_flight: u32,
+    /// Why nothing may be asked of (a part of) it, in words.
+    pub shut: Option<String>,
 }
 
 /// One origin's queue behind its gate.
@@ -105,7 +119,7 @@ impl HostEntry {
     /// Takes over the delay that a fresh robots.txt asks for.
     pub(super) fn hear_wish(&mut self, lane: usize, now: Timestamp) {
         let rules = self.lanes[lane].gate.rules(now);
-        if let Some(wish) = rules.and_then(|rules| rules.min_delay()) {
+        if let Some(wish) = rules.and_then(RobotsRules::min_delay) {
             self.machine.wish(wish);
         }
     }
@@ -166,7 +180,7 @@ impl HostEntry {
         let lane = &mut self.lanes[at];
         lane.gate.expire(&lane.origin, now);
         if let Gate::Ask { ask, .. } = &lane.gate {
-            let ask = ask.clone();
+            let ask = Ask::clone(ask);
             lane.gate = Gate::Asking;
             return Some(Errand::Robots {
                 owner: (self.id, at),
@@ -241,5 +255,14 @@ fn opens_at(window: VisitTime, now: Timestamp) -> Timestamp {
         now
     } else {
         Timestamp::from_millis((minute + closed) * MINUTE)
+    }
+}
+
+/// A failure of a page that robots.txt forbids.
+fn forbidden_by(rule: String) -> Failure {
+    Failure {
+        class: FailureClass::Robots,
+        status: None,
+        reason: rule,
     }
 }

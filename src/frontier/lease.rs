@@ -165,3 +165,16 @@ pub struct Settlement {
     /// A robots.txt verdict to store.
     pub robots: Option<(Origin, RobotsRecord)>,
 }
+
+/// What became of a request for robots.txt.
+#[derive(Debug)]
+pub struct RobotsSettlement {
+    /// Whose robots.txt it was.
+    pub origin: Origin,
+    /// The host that was asked, as it is to be stored.
+    pub host: (HostKey, HostState),
+    /// What the answer did to that host.
+    pub reaction: Reaction,
+    /// The verdict to store, if it is the last word.
+    pub record: Option<(Origin, RobotsRecord)>,
+}

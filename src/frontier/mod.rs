@@ -11,61 +11,27 @@ mod gate;
 mod host;
 mod lane;
 mod lease;
+mod settings;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeSet, HashMap};
-use std::time::Duration;
 
 use fastrand::Rng;
 
 pub use gate::RobotsReply;
-pub use lease::{Drop, Errand, Lease, LoadRequest, RobotsLease, Settlement, Step};
+pub use host::HostView;
+pub use lease::{Drop, Errand, Lease, LoadRequest, RobotsLease, RobotsSettlement, Settlement, Step};
+pub use settings::Settings;
 
-use crate::politeness::{Class, History, Host, HostState, Outcome, Policy, Reaction, Verdict};
+use crate::politeness::{Class, History, Host, HostState, Outcome, Policy, Verdict};
 use crate::request::Pending;
-use crate::response::{Failure, FailureClass};
-use crate::robots::{ProductToken, RobotsRecord};
+use crate::robots::RobotsRecord;
 use crate::time::Timestamp;
 use crate::url::{HostKey, Origin};
 
-use gate::{Gate, Heard};
+use gate::{Ask, Gate, Heard};
 use host::HostEntry;
-
-/// What holds for the crawl as a whole.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// The name that robots.txt knows us by.
-    pub agent: ProductToken,
-    /// Requests in flight over all hosts. Default 256.
-    pub max_in_flight: usize,
-    /// Pages of a round after which the run ends. Default: no limit.
-    pub max_pages: Option<u64>,
-    /// Pages of one host in a round; more stay in its queue. Default: no limit.
-    pub max_pages_per_host: Option<u64>,
-    /// Requests of an origin that are kept in memory, 1 at least. Default 64.
-    pub head: usize,
-    /// Longest wait that a run sits through with nothing else to do. Default 60 s.
-    pub patience: Duration,
-    /// Seed of all random draws. The same seed and the same answers give the same crawl.
-    pub seed: u64,
-}
-
-impl Settings {
-    /// The defaults for a crawler of this name.
-    #[must_use]
-    pub fn new(agent: ProductToken) -> Self {
-        Self {
-            agent,
-            max_in_flight: 256,
-            max_pages: None,
-            max_pages_per_host: None,
-            head: 64,
-            patience: Policy::default().backoff.patience,
-            seed: 0,
-        }
-    }
-}
 
 /// Gives the policy of a host.
 pub type Policies = Box<dyn Fn(&HostKey) -> Policy + Send + Sync>;
@@ -152,6 +118,7 @@ impl Frontier {
     }
 
     /// What the store answered to [`Step::Load`].
+    #[expect(clippy::needless_pass_by_value, reason = "a load is answered once")]
     pub fn load(&mut self, now: Timestamp, load: LoadRequest, requests: Vec<Pending>) {
         self.loading -= 1;
         self.hosts[load.host].lanes[load.lane]
@@ -369,7 +336,7 @@ impl Frontier {
         if target == entry.key {
             return;
         }
-        let ask = ask.clone();
+        let ask = Ask::clone(ask);
         entry.lanes[lane].gate = Gate::Asking;
         let host = self.host_of(&target);
         self.hosts[host].errands.push_back(((owner, lane), ask));
@@ -455,42 +422,5 @@ impl Frontier {
             entry.slot = Some((at, self.turn));
             self.timetable.insert((at, self.turn, host));
         }
-    }
-}
-
-/// What became of a request for robots.txt.
-#[derive(Debug)]
-pub struct RobotsSettlement {
-    /// Whose robots.txt it was.
-    pub origin: Origin,
-    /// The host that was asked, as it is to be stored.
-    pub host: (HostKey, HostState),
-    /// What the answer did to that host.
-    pub reaction: Reaction,
-    /// The verdict to store, if it is the last word.
-    pub record: Option<(Origin, RobotsRecord)>,
-}
-
-/// A host as reports show it.
-#[derive(Debug, Clone)]
-pub struct HostView<'a> {
-    /// Its name.
-    pub key: &'a HostKey,
-    /// What is remembered of it.
-    pub state: &'a HostState,
-    /// Requests not settled.
-    pub waiting: u64,
-    /// Requests in flight.
-    pub in_flight: u32,
-    /// Why nothing may be asked of (a part of) it, in words.
-    pub shut: Option<String>,
-}
-
-/// A failure of a page that robots.txt forbids.
-fn forbidden_by(rule: String) -> Failure {
-    Failure {
-        class: FailureClass::Robots,
-        status: None,
-        reason: rule,
     }
 }

@@ -12,6 +12,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::request::{QueueKey, Request};
 use crate::response::FailureKind;
+use crate::robots::ProductToken;
 use crate::store::memory::MemoryStore;
 use crate::store::{Batch, Store};
 use crate::url::CanonicalUrl;
@@ -121,7 +122,11 @@ fn what_robots_forbids_is_dropped_without_being_asked() {
     for (path, seq) in [("x", 1), ("secret", 2), ("y", 3)] {
         frontier.admit(at(0), pending(&format!("http://a.example/{path}"), seq));
     }
-    open(&mut frontier, at(0), &answer(200, "User-agent: *\nDisallow: /secret"));
+    open(
+        &mut frontier,
+        at(0),
+        &answer(200, "User-agent: *\nDisallow: /secret"),
+    );
     for (now, path) in [(1_000, "/x"), (2_000, "/y")] {
         let lease = fetch(frontier.next(at(now)));
         assert_eq!(lease.request().url.path_and_query(), path);
@@ -170,7 +175,10 @@ fn the_page_limit_counts_what_is_out() {
     }
     open(&mut frontier, at(0), &answer(404, ""));
     let lease = fetch(frontier.next(at(0)));
-    assert!(matches!(frontier.next(at(0)), Step::AwaitFetches), "it may become the last page");
+    assert!(
+        matches!(frontier.next(at(0)), Step::AwaitFetches),
+        "it may become the last page"
+    );
     let _ = frontier.settle(at(0), lease, &outcome(Class::Gone, at(0)));
     let lease = fetch(frontier.next(at(0)));
     let _ = frontier.settle(at(0), lease, &outcome(Class::Fetched, at(0)));
@@ -230,7 +238,12 @@ fn a_page_refused_with_403_is_dropped_by_the_next_success_or_at_the_end() {
     let mut released = Vec::new();
     for (class, now) in classes.into_iter().zip([1_000, 2_000, 3_000]) {
         let lease = fetch(frontier.next(at(now)));
-        released.push(frontier.settle(at(now), lease, &outcome(class, at(now))).released.len());
+        released.push(
+            frontier
+                .settle(at(now), lease, &outcome(class, at(now)))
+                .released
+                .len(),
+        );
     }
     assert_eq!(released, [0, 1, 0]);
     assert_eq!(frontier.release_held().len(), 1);
@@ -352,7 +365,12 @@ impl World {
 
     fn act(&mut self, op: &Op) {
         match op {
-            Op::Offer { host, port, priority, wait } => {
+            Op::Offer {
+                host,
+                port,
+                priority,
+                wait,
+            } => {
                 self.offered += 1;
                 let url = format!("http://h{host}.example:{}/{}", 8080 + port, self.offered);
                 let mut request = request(&url).priority(*priority);
@@ -378,7 +396,10 @@ impl World {
     fn pump(&mut self) -> Step {
         loop {
             let step = self.frontier.next(self.now);
-            assert!(self.frontier.take_dropped().is_empty(), "robots.txt forbids nothing here");
+            assert!(
+                self.frontier.take_dropped().is_empty(),
+                "robots.txt forbids nothing here"
+            );
             match step {
                 Step::Fetch(lease) => {
                     self.leased(&lease);
@@ -393,9 +414,16 @@ impl World {
 
     fn leased(&mut self, lease: &Lease) {
         let place = (lease.origin.clone(), lease.pending.key);
-        let (stand, not_before) = self.stands.get_mut(&place).expect("only what was admitted is leased");
+        let (stand, not_before) = self
+            .stands
+            .get_mut(&place)
+            .expect("only what was admitted is leased");
         assert_eq!(*stand, Stand::Waiting, "{}", lease.request().url);
-        assert!(not_before.is_none_or(|moment| moment <= self.now), "{}", lease.request().url);
+        assert!(
+            not_before.is_none_or(|moment| moment <= self.now),
+            "{}",
+            lease.request().url
+        );
         *stand = Stand::Out;
         let host = lease.request().host();
         let of_host = self.frontier.hosts().find(|view| *view.key == host).unwrap();
@@ -410,7 +438,9 @@ impl World {
         let lease = match out {
             Out::Page(lease) => lease,
             Out::Robots(lease) => {
-                let _ = self.frontier.settle_robots(self.now, lease, &outcome, &answer(404, ""));
+                let _ = self
+                    .frontier
+                    .settle_robots(self.now, lease, &outcome, &answer(404, ""));
                 return;
             }
         };
@@ -428,7 +458,10 @@ impl World {
             }
             Verdict::Held => (Stand::Held, None),
         };
-        assert_eq!(self.stands.insert(place, stand).map(|(stand, _)| stand), Some(Stand::Out));
+        assert_eq!(
+            self.stands.insert(place, stand).map(|(stand, _)| stand),
+            Some(Stand::Out)
+        );
         self.release(settled.released, &mut batch);
         self.jobs.push_back(Job::Commit(batch));
     }
@@ -461,7 +494,8 @@ impl World {
             Some(Reply::Fresh(fresh)) => {
                 for pending in fresh {
                     let place = (pending.request.origin(), pending.key);
-                    self.stands.insert(place, (Stand::Waiting, pending.request.not_before));
+                    self.stands
+                        .insert(place, (Stand::Waiting, pending.request.not_before));
                     self.frontier.admit(self.now, pending);
                 }
             }
@@ -483,7 +517,9 @@ impl World {
                     self.now = moment;
                 }
                 Step::Finished if self.out.is_empty() && self.jobs.is_empty() => return self.check(),
-                Step::OnlyParkedLeft { .. } | Step::LimitReached => panic!("nothing is parked or limited here"),
+                Step::OnlyParkedLeft { .. } | Step::LimitReached => {
+                    panic!("nothing is parked or limited here")
+                }
                 _ => {}
             }
             for out in std::mem::take(&mut self.out) {

@@ -103,7 +103,9 @@ impl SiteState {
             }
             *hits += 1;
             let number = *hits - 1;
-            let last = rule.times.map_or(u32::MAX, |times| rule.after.saturating_add(times));
+            let last = rule
+                .times
+                .map_or(u32::MAX, |times| rule.after.saturating_add(times));
             if (rule.after..last).contains(&number) {
                 return Some(rule);
             }
@@ -165,7 +167,10 @@ impl Reply {
         let seconds = rule.retry_after.map(|seconds| (seconds, Told::Seconds));
         let date = rule.retry_after_date.map(|seconds| (seconds, Told::Date));
         Self {
-            status: rule.status.and_then(|status| StatusCode::from_u16(status).ok()).unwrap_or_default(),
+            status: rule
+                .status
+                .and_then(|status| StatusCode::from_u16(status).ok())
+                .unwrap_or_default(),
             body: rule.body.clone(),
             headers,
             wait: seconds.or(date),
@@ -218,9 +223,16 @@ fn content(site: &Site, path: &str) -> Reply {
     match site.format {
         Format::Text => Reply::page("text/plain", lines.join("\n")),
         Format::Html => {
-            let anchors = lines.iter().map(|line| line.split(' ').next().unwrap_or_default());
-            let anchors: String = anchors.map(|href| format!("<a href=\"{href}\">{href}</a>\n")).collect();
-            Reply::page("text/html", format!("<!doctype html><title>{path}</title>\n{anchors}"))
+            let anchors = lines
+                .iter()
+                .map(|line| line.split(' ').next().unwrap_or_default());
+            let anchors: String = anchors
+                .map(|href| format!("<a href=\"{href}\">{href}</a>\n"))
+                .collect();
+            Reply::page(
+                "text/html",
+                format!("<!doctype html><title>{path}</title>\n{anchors}"),
+            )
         }
     }
 }
@@ -239,8 +251,15 @@ fn http_date(moment: Timestamp) -> String {
     ];
     let text = moment.to_string();
     let day = DAYS[(moment.as_secs() / 86_400 % 7) as usize];
-    let month = text[5..7].parse::<usize>().map_or("Jan", |number| MONTHS[number - 1]);
-    format!("{day}, {} {month} {} {} GMT", &text[8..10], &text[..4], &text[11..19])
+    let month = text[5..7]
+        .parse::<usize>()
+        .map_or("Jan", |number| MONTHS[number - 1]);
+    format!(
+        "{day}, {} {month} {} {} GMT",
+        &text[8..10],
+        &text[..4],
+        &text[11..19]
+    )
 }
 
 #[cfg(test)]
@@ -249,7 +268,10 @@ mod tests {
 
     #[test]
     fn a_date_is_written_as_servers_write_it() {
-        assert_eq!(http_date(Timestamp::from_secs(784_111_777)), "Sun, 06 Nov 1994 08:49:37 GMT");
+        assert_eq!(
+            http_date(Timestamp::from_secs(784_111_777)),
+            "Sun, 06 Nov 1994 08:49:37 GMT"
+        );
     }
 
     #[test]
@@ -262,7 +284,10 @@ mod tests {
             status: 429,
         };
         let waits = |window| {
-            let mut bucket = Bucket { tokens: 2.0, since: 0.0 };
+            let mut bucket = Bucket {
+                tokens: 2.0,
+                since: 0.0,
+            };
             [0.0, 0.0, 0.0, 4.0, 5.0, 10.0, 10.0].map(|now| bucket.take(&limit(window), now))
         };
         assert_eq!(

@@ -136,7 +136,13 @@ impl Transcript {
     }
 
     /// R3: never more at once than the cap. R4: never sooner than the delay.
-    fn judge_pace(&self, arrivals: &[&Arrival], yardstick: &Yardstick, wish: Duration, found: &mut Vec<Breach>) {
+    fn judge_pace(
+        &self,
+        arrivals: &[&Arrival],
+        yardstick: &Yardstick,
+        wish: Duration,
+        found: &mut Vec<Breach>,
+    ) {
         let cap = if wish.is_zero() { yardstick.concurrency } else { 1 };
         let delay = yardstick.delay.max(wish);
         let mut open: Vec<Timestamp> = Vec::new();
@@ -150,7 +156,10 @@ impl Transcript {
             }
             if let Some(before) = last.filter(|before| *before + delay > arrival.start) {
                 let gap = arrival.start.since(before).as_secs_f64();
-                let what = format!("came {gap:.3} s after the one before, {:.3} s asked", delay.as_secs_f64());
+                let what = format!(
+                    "came {gap:.3} s after the one before, {:.3} s asked",
+                    delay.as_secs_f64()
+                );
                 found.push(self.told("R4", arrival, &what));
             }
             let counted = if cap == 1 { end_of(arrival) } else { arrival.start };
@@ -321,8 +330,14 @@ mod tests {
     #[test]
     fn a_page_before_robots_or_after_its_failure_is_seen() {
         let robots = arrival(ROBOTS, 5_000, 5_100, 404);
-        assert_eq!(rules_broken(vec![arrival("http://a/", 0, 1, 200), robots]), ["R1"]);
-        let visit = vec![arrival(ROBOTS, 0, 1, 500), arrival("http://a/", 5_000, 5_100, 200)];
+        assert_eq!(
+            rules_broken(vec![arrival("http://a/", 0, 1, 200), robots]),
+            ["R1"]
+        );
+        let visit = vec![
+            arrival(ROBOTS, 0, 1, 500),
+            arrival("http://a/", 5_000, 5_100, 200),
+        ];
         assert_eq!(rules_broken(visit), ["R1"]);
     }
 
@@ -354,15 +369,24 @@ mod tests {
         assert_eq!(rules_broken(both), ["R3", "R4"]);
         let mut refusal = arrival("http://a/1", 1_000, 1_100, 429);
         refusal.not_before = Some(Timestamp::from_secs(60));
-        assert_eq!(rules_broken(vec![robots, refusal, page("2", 59_999, 60_000)]), ["R5"]);
+        assert_eq!(
+            rules_broken(vec![robots, refusal, page("2", 59_999, 60_000)]),
+            ["R5"]
+        );
     }
 
     #[test]
     fn what_is_forbidden_or_fetched_twice_is_seen() {
         let robots = arrival(ROBOTS, 0, 0, 200);
         let page = |path: &str, start| arrival(&format!("http://a/{path}"), start, start, 200);
-        assert_eq!(rules_broken(vec![robots.clone(), page("secret/1", 2_000)]), ["R2"]);
-        assert_eq!(rules_broken(vec![robots, page("1", 2_000), page("1", 4_000)]), ["R13"]);
+        assert_eq!(
+            rules_broken(vec![robots.clone(), page("secret/1", 2_000)]),
+            ["R2"]
+        );
+        assert_eq!(
+            rules_broken(vec![robots, page("1", 2_000), page("1", 4_000)]),
+            ["R13"]
+        );
     }
 
     #[test]

@@ -150,7 +150,9 @@ impl Fetcher for SimWeb {
         let (open, answer) = self.arrive(&outgoing);
         let (started, limits) = (self.clock.now(), outgoing.limits);
         let patience = limits.first_byte.min(limits.total);
-        self.clock.sleep_until(started + answer.latency.min(patience)).await;
+        self.clock
+            .sleep_until(started + answer.latency.min(patience))
+            .await;
         let what = if answer.latency > patience {
             What::Failure(FailureKind::ResponseTimeout)
         } else {
