@@ -1,5 +1,7 @@
 //! One suite for every store: what a `Store` promises, in memory and on disk.
 
+#![expect(clippy::unwrap_used, reason = "what a test is built from may fail the test")]
+
 use std::path::Path;
 use std::time::Duration;
 
@@ -197,6 +199,7 @@ fn a_retry_keeps_its_place() {
         let again = Pending {
             key: fresh[0].key,
             tries: 1,
+            refusals: 2,
             request: fresh[0].request.clone().not_before(Timestamp::from_secs(60)),
         };
         let batch = Batch {
@@ -250,7 +253,7 @@ fn the_last_word_of_a_batch_counts() {
 
 fn waiting(seconds: u64) -> HostState {
     let mut state = HostState::default();
-    state.not_before = Timestamp::from_secs(seconds);
+    state.not_before.clone_from(&Timestamp::from_secs(seconds));
     state
 }
 
@@ -484,6 +487,7 @@ fn batch_of(act: &Act, model: &mut MemoryStore) -> Batch {
             let pending = Pending {
                 key,
                 tries: *tries,
+                refusals: *tries / 2,
                 request,
             };
             batch.done.push((of.clone(), key));

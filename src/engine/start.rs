@@ -71,6 +71,9 @@ pub(super) fn begin(
     now: Timestamp,
 ) -> Result<Beginning, CrawlError> {
     let mut recovered = store.recover()?;
+    for warning in &recovered.warnings {
+        tracing::warn!(warning, "the state was mended");
+    }
     let last = recovered.run.take();
     let is_empty = last.is_none();
     let going_on = matches!(&last, Some(run) if run.completed.is_none()) && start != Start::Fresh;

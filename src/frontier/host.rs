@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 
 use super::gate::{Ask, Gate};
 use super::lane::Lane;
-use super::lease::{Drop, Errand};
-use crate::politeness::{Host, HostState, Policy};
+use super::lease::{Drop, Errand, HostView};
+use crate::politeness::{Host, Policy};
 use crate::request::Pending;
 use crate::response::{Failure, FailureClass};
 use crate::robots::{ProductToken, RobotsRecord, RobotsRules, RobotsVerdict, VisitTime};
@@ -29,21 +29,6 @@ pub(super) struct HostEntry {
     pub(super) slot: Option<(Timestamp, u64)>,
     pub(super) pages_out: u64,
     turn: usize,
-}
-
-/// A host as reports show it.
-#[derive(Debug, Clone)]
-pub struct HostView<'a> {
-    /// Its name.
-    pub key: &'a HostKey,
-    /// What is remembered of it.
-    pub state: &'a HostState,
-    /// Requests not settled.
-    pub waiting: u64,
-    /// Requests in flight.
-    pub in_flight: u32,
-    /// Why nothing may be asked of (a part of) it, in words.
-    pub shut: Option<String>,
 }
 
 /// One origin's queue behind its gate.

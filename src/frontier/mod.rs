@@ -7,6 +7,7 @@
 //! Pure and clock-free: the same calls give the same leases. A [`Lease`] is the only way to a request, is settled exactly
 //! once and is never written to disk: what is out when the process dies is simply still in its queue.
 
+mod ceiling;
 mod gate;
 mod host;
 mod lane;
@@ -19,9 +20,9 @@ use std::collections::{BTreeSet, HashMap};
 
 use fastrand::Rng;
 
+pub use ceiling::Rate;
 pub use gate::RobotsReply;
-pub use host::HostView;
-pub use lease::{Drop, Errand, Lease, LoadRequest, RobotsLease, RobotsSettlement, Settlement, Step};
+pub use lease::{Drop, HostView, Lease, LoadRequest, RobotsLease, RobotsSettlement, Settlement, Step};
 pub use settings::Settings;
 
 use crate::politeness::{Class, History, Host, HostState, Outcome, Policy, Verdict};
@@ -30,8 +31,10 @@ use crate::robots::RobotsRecord;
 use crate::time::Timestamp;
 use crate::url::{HostKey, Origin};
 
+use ceiling::Ceiling;
 use gate::{Ask, Gate, Heard};
 use host::HostEntry;
+use lease::Errand;
 
 /// Gives the policy of a host.
 pub type Policies = Box<dyn Fn(&HostKey) -> Policy + Send + Sync>;
@@ -53,6 +56,7 @@ pub struct Frontier {
     pages_out: u64,
     dropped: Vec<Drop>,
     robots: HashMap<Origin, RobotsRecord>,
+    ceiling: Option<Ceiling>,
     rng: Rng,
 }
 
@@ -63,6 +67,7 @@ impl Frontier {
         settings.head = settings.head.max(1);
         Self {
             rng: Rng::with_seed(settings.seed),
+            ceiling: settings.max_rate.and_then(Ceiling::new),
             settings,
             policies,
             hosts: Vec::new(),
@@ -152,6 +157,9 @@ impl Frontier {
             }
             if at > now {
                 return self.wait_until(at, now);
+            }
+            if let Some(Err(until)) = self.ceiling.as_mut().map(|ceiling| ceiling.take(now)) {
+                return Step::WaitUntil(until);
             }
             self.timetable.remove(&(at, turn, host));
             self.hosts[host].slot = None;
@@ -279,7 +287,6 @@ impl Frontier {
             host: host_state,
             reaction,
             released,
-            robots: None,
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::ceiling::Rate;
 use crate::politeness::Policy;
 use crate::robots::ProductToken;
 
@@ -12,6 +13,8 @@ pub struct Settings {
     pub agent: ProductToken,
     /// Requests in flight over all hosts. Default 256.
     pub max_in_flight: usize,
+    /// Requests of the whole crawl, robots.txt included. Default: as many as the hosts allow.
+    pub max_rate: Option<Rate>,
     /// Pages of a round after which the run ends. Default: no limit.
     pub max_pages: Option<u64>,
     /// Pages of one host in a round; more stay in its queue. Default: no limit.
@@ -31,6 +34,7 @@ impl Settings {
         Self {
             agent,
             max_in_flight: 256,
+            max_rate: None,
             max_pages: None,
             max_pages_per_host: None,
             head: 64,

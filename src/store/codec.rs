@@ -169,7 +169,7 @@ mod tests {
 
     fn there_and_back(pending: &Pending) -> Vec<u8> {
         let origin = pending.request.origin();
-        let bytes = encode_pending(&pending, origin.as_str()).unwrap();
+        let bytes = encode_pending(pending, origin.as_str()).unwrap();
         let read = decode_pending(pending.key, &bytes, origin.as_str()).unwrap();
         assert_eq!(&read, pending);
         bytes
@@ -245,7 +245,7 @@ mod tests {
         request.depth = 2;
         assert_eq!(
             there_and_back(&pending(request)).len(),
-            "/books/42?page=3".len() + 5
+            "/books/42?page=3".len() + 6
         );
     }
 
