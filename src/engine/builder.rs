@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tokio::sync::{broadcast, watch};
 
-use super::{Crawl, Execution, Progress, Start, StopHandle};
+use super::{Crawl, Execution, HostHeaders, Progress, Start, StopHandle};
 use crate::clock::Clock;
 use crate::fetch::http::{HttpFetcher, HttpOptions, OptionsError};
 use crate::fetch::{Fetcher, Limits};
@@ -25,6 +25,12 @@ use crate::url::{Canon, HostKey};
 /// Events that a slow listener may lag behind.
 const EVENTS: usize = 1_024;
 
+/// A change to the settings that is made when the crawl is put together.
+type Tune = Box<dyn FnOnce(&mut Settings)>;
+
+/// What outlives a run.
+type State = (Box<dyn Store>, Arc<dyn ValidatorCache>);
+
 /// A crawl in the making. What is not said has the default that the commented defaults of a crawler file give.
 #[must_use]
 pub struct Builder<F> {
@@ -36,9 +42,10 @@ pub struct Builder<F> {
     scope: Option<Scope>,
     canon: Canon,
     limits: Limits,
+    host_headers: HostHeaders,
     policy: Policy,
     policies: Option<Policies>,
-    tune: Vec<Box<dyn FnOnce(&mut Settings)>>,
+    tune: Vec<Tune>,
     store: Option<Box<dyn Store>>,
     state_dir: Option<PathBuf>,
     sinks: Vec<Box<dyn Sink>>,
@@ -82,6 +89,7 @@ impl Builder<HttpFetcher> {
             scope: None,
             canon: Canon::default(),
             limits: Limits::default(),
+            host_headers: Box::new(|_| Vec::new()),
             policy: Policy::default(),
             policies: None,
             tune: Vec::new(),
@@ -175,6 +183,16 @@ impl<F: Fetcher> Builder<F> {
     /// Bounds of one exchange.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// Header fields for single hosts, on top of those of [`Builder::http`]. They may hold credentials: no other host sees
+    /// them, also not after a redirect.
+    pub fn host_headers(
+        mut self,
+        headers: impl Fn(&HostKey) -> Vec<(String, String)> + Send + Sync + 'static,
+    ) -> Self {
+        self.host_headers = Box::new(headers);
         self
     }
 
@@ -272,6 +290,7 @@ impl<F: Fetcher> Builder<F> {
             spiders: self.spiders,
             canon: self.canon,
             limits: self.limits,
+            host_headers: self.host_headers,
             settings,
             policies: self.policies.unwrap_or_else(|| Box::new(move |_| policy.clone())),
             store,
@@ -288,7 +307,7 @@ impl<F: Fetcher> Builder<F> {
         })
     }
 
-    fn open_state(&mut self) -> Result<(Box<dyn Store>, Arc<dyn ValidatorCache>), StoreError> {
+    fn open_state(&mut self) -> Result<State, StoreError> {
         let store: Box<dyn Store> = match (self.store.take(), &self.state_dir) {
             (Some(store), _) => store,
             (None, Some(dir)) => Box::new(DiskStore::open(dir, Default::default())?),

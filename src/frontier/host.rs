@@ -4,12 +4,11 @@ use std::collections::VecDeque;
 
 use super::gate::{Ask, Gate};
 use super::lane::Lane;
-use super::lease::{Drop, Errand};
-use super::{HostView, forbidden_by};
+use super::lease::{Drop, Errand, HostView};
 use crate::politeness::{Host, Policy};
 use crate::request::Pending;
 use crate::response::{Failure, FailureClass};
-use crate::robots::{ProductToken, RobotsRecord, RobotsVerdict, VisitTime};
+use crate::robots::{ProductToken, RobotsRecord, RobotsRules, RobotsVerdict, VisitTime};
 use crate::time::Timestamp;
 use crate::url::{HostKey, Origin};
 
@@ -88,7 +87,6 @@ impl HostEntry {
         agent: &ProductToken,
         now: Timestamp,
     ) -> usize {
-        let remembered = record.is_some();
         let gate = match record {
             Some(record) => Gate::restore(origin, record, &self.policy, agent, now),
             None => Gate::new(origin),
@@ -100,28 +98,24 @@ impl HostEntry {
         });
         let lane = self.lanes.len() - 1;
         self.hear_wish(lane, now);
-        if remembered {
-            // The run before may have asked something just before it died: its delay is kept in full.
-            self.machine.rest(now);
-        }
         lane
     }
 
     /// Takes over the delay that a fresh robots.txt asks for.
     pub(super) fn hear_wish(&mut self, lane: usize, now: Timestamp) {
         let rules = self.lanes[lane].gate.rules(now);
-        if let Some(wish) = rules.and_then(|rules| rules.min_delay()) {
+        if let Some(wish) = rules.and_then(RobotsRules::min_delay) {
             self.machine.wish(wish);
         }
     }
 
     /// When the host may be asked next; `None` if nothing may be, or an answer must come first.
-    pub(super) fn ready_at(&self, now: Timestamp, round: u32, budget: Option<u64>) -> Option<Timestamp> {
+    pub(super) fn ready_at(&self, now: Timestamp, round: u32) -> Option<Timestamp> {
         let eligible = self.machine.eligible_at(&self.policy)?;
         if !self.errands.is_empty() {
             return Some(eligible);
         }
-        let pages_left = self.pages_left(round, budget);
+        let pages_left = self.pages_left(round);
         let lanes = self
             .lanes
             .iter()
@@ -135,9 +129,10 @@ impl HostEntry {
         at == Some(self.machine.state().not_before) && self.machine.is_paced()
     }
 
-    fn pages_left(&self, round: u32, budget: Option<u64>) -> bool {
-        let most = self.policy.max_pages.or(budget);
-        most.is_none_or(|most| self.machine.state().pages_in(round) + self.pages_out < most)
+    fn pages_left(&self, round: u32) -> bool {
+        self.policy
+            .max_pages
+            .is_none_or(|most| self.machine.state().pages_in(round) + self.pages_out < most)
     }
 
     /// The next thing to ask of this host. Requests that robots.txt forbids are moved to `dropped` on the way.
@@ -145,13 +140,12 @@ impl HostEntry {
         &mut self,
         now: Timestamp,
         round: u32,
-        budget: Option<u64>,
         dropped: &mut Vec<Drop>,
     ) -> Option<Errand> {
         if let Some((owner, ask)) = self.errands.pop_front() {
             return Some(Errand::Robots { owner, ask });
         }
-        let pages_left = self.pages_left(round, budget);
+        let pages_left = self.pages_left(round);
         for step in 0..self.lanes.len() {
             let at = (self.turn + step) % self.lanes.len();
             if self.lanes[at]
@@ -172,7 +166,7 @@ impl HostEntry {
         let lane = &mut self.lanes[at];
         lane.gate.expire(&lane.origin, now);
         if let Gate::Ask { ask, .. } = &lane.gate {
-            let ask = ask.clone();
+            let ask = Ask::clone(ask);
             lane.gate = Gate::Asking;
             return Some(Errand::Robots {
                 owner: (self.id, at),
@@ -247,5 +241,14 @@ fn opens_at(window: VisitTime, now: Timestamp) -> Timestamp {
         now
     } else {
         Timestamp::from_millis((minute + closed) * MINUTE)
+    }
+}
+
+/// A failure of a page that robots.txt forbids.
+fn forbidden_by(rule: String) -> Failure {
+    Failure {
+        class: FailureClass::Robots,
+        status: None,
+        reason: rule,
     }
 }

@@ -13,6 +13,8 @@ pub struct Policy {
     pub jitter: f64,
     /// Requests in flight to the host. Default 1.
     pub max_concurrency: u32,
+    /// Pages of the host in one round; more stay in its queue. Default 100,000.
+    pub max_pages: Option<u64>,
     /// A Crawl-delay above this parks the host instead of being shortened. Default 300 s.
     pub max_crawl_delay: Duration,
     /// Waits after push-back.
@@ -23,8 +25,6 @@ pub struct Policy {
     pub robots_tries: u32,
     /// What a robots.txt answered with 401 or 403 means.
     pub forbidden_robots: ForbiddenPolicy,
-    /// Pages of the host in one round, in the place of the crawl's own limit for every host. Default: that limit.
-    pub max_pages: Option<u64>,
 }
 
 impl Default for Policy {
@@ -33,12 +33,12 @@ impl Default for Policy {
             delay: Duration::from_secs(1),
             jitter: 0.5,
             max_concurrency: 1,
+            max_pages: Some(100_000),
             max_crawl_delay: Duration::from_secs(300),
             backoff: Backoff::default(),
             retry: Retry::default(),
             robots_tries: 3,
             forbidden_robots: ForbiddenPolicy::Allow,
-            max_pages: None,
         }
     }
 }
