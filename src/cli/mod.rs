@@ -103,7 +103,7 @@ fn tell_failure(failure: &Failure, form: LogForm) {
     let text = failure.to_string();
     match (form, failure) {
         (LogForm::Json, failure) => {
-            tracing::error!(exit_code = failure.exit().0, reason = text, "the command failed")
+            tracing::error!(exit_code = failure.exit().0, reason = text, "the command failed");
         }
         (LogForm::Text, Failure::Config(_)) => render::tell(&text),
         (LogForm::Text, _) => {

@@ -14,7 +14,7 @@ use crate::sink::is_obeyed_by_terminals;
 
 /// `text` on one line, with everything escaped that a terminal would obey.
 pub(super) fn safe(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(is_obeyed_by_terminals) {
+    if !text.chars().any(is_escaped) {
         return Cow::Borrowed(text);
     }
     let mut shown = String::with_capacity(text.len() + 16);
@@ -23,13 +23,18 @@ pub(super) fn safe(text: &str) -> Cow<'_, str> {
             '\n' => shown.push_str("\\n"),
             '\r' => shown.push_str("\\r"),
             '\t' => shown.push_str("\\t"),
-            letter if is_obeyed_by_terminals(letter) => {
+            letter if is_escaped(letter) => {
                 write!(shown, "\\u{:04x}", u32::from(letter)).expect("a String takes everything");
             }
             letter => shown.push(letter),
         }
     }
     Cow::Owned(shown)
+}
+
+/// What a terminal would obey, and what some viewers take for the end of a line.
+fn is_escaped(letter: char) -> bool {
+    is_obeyed_by_terminals(letter) || matches!(letter, '\u{2028}' | '\u{2029}')
 }
 
 /// Says something to the user. A closed standard error is no reason to stop.
