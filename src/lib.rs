@@ -1,5 +1,6 @@
 //! A polite web crawler.
 pub mod address;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod demo;
