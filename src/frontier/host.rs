@@ -110,12 +110,12 @@ impl HostEntry {
     }
 
     /// When the host may be asked next; `None` if nothing may be, or an answer must come first.
-    pub(super) fn ready_at(&self, now: Timestamp, round: u32, budget: Option<u64>) -> Option<Timestamp> {
+    pub(super) fn ready_at(&self, now: Timestamp, round: u32) -> Option<Timestamp> {
         let eligible = self.machine.eligible_at(&self.policy)?;
         if !self.errands.is_empty() {
             return Some(eligible);
         }
-        let pages_left = self.pages_left(round, budget);
+        let pages_left = self.pages_left(round);
         let lanes = self
             .lanes
             .iter()
@@ -129,8 +129,10 @@ impl HostEntry {
         at == Some(self.machine.state().not_before) && self.machine.is_paced()
     }
 
-    fn pages_left(&self, round: u32, budget: Option<u64>) -> bool {
-        budget.is_none_or(|most| self.machine.state().pages_in(round) + self.pages_out < most)
+    fn pages_left(&self, round: u32) -> bool {
+        self.policy
+            .max_pages
+            .is_none_or(|most| self.machine.state().pages_in(round) + self.pages_out < most)
     }
 
     /// The next thing to ask of this host. Requests that robots.txt forbids are moved to `dropped` on the way.
@@ -138,13 +140,12 @@ impl HostEntry {
         &mut self,
         now: Timestamp,
         round: u32,
-        budget: Option<u64>,
         dropped: &mut Vec<Drop>,
     ) -> Option<Errand> {
         if let Some((owner, ask)) = self.errands.pop_front() {
             return Some(Errand::Robots { owner, ask });
         }
-        let pages_left = self.pages_left(round, budget);
+        let pages_left = self.pages_left(round);
         for step in 0..self.lanes.len() {
             let at = (self.turn + step) % self.lanes.len();
             if self.lanes[at]

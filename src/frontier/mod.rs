@@ -207,9 +207,8 @@ impl Frontier {
 
     /// Makes a due host's next request a lease, or finds that there is none after all.
     fn lease(&mut self, now: Timestamp, host: usize) -> Option<Step> {
-        let budget = self.settings.max_pages_per_host;
         let entry = &mut self.hosts[host];
-        let errand = entry.next_errand(now, self.round, budget, &mut self.dropped)?;
+        let errand = entry.next_errand(now, self.round, &mut self.dropped)?;
         entry.machine.begin(now, &entry.policy, &mut self.rng);
         self.in_flight += 1;
         Some(match errand {
@@ -410,14 +409,13 @@ impl Frontier {
 
     /// Puts a host where it now belongs in the timetable.
     fn touch(&mut self, host: usize, now: Timestamp) {
-        let budget = self.settings.max_pages_per_host;
         let entry = &mut self.hosts[host];
         for (lane, queue) in entry.lanes.iter_mut().enumerate() {
             if queue.runs_low(now) {
                 self.loads.push((host, lane));
             }
         }
-        let at = entry.ready_at(now, self.round, budget);
+        let at = entry.ready_at(now, self.round);
         if let Some(old) = entry.slot
             && Some(old.0) != at
         {

@@ -17,8 +17,6 @@ pub struct Settings {
     pub max_rate: Option<Rate>,
     /// Pages of a round after which the run ends. Default: no limit.
     pub max_pages: Option<u64>,
-    /// Pages of one host in a round; more stay in its queue. Default: no limit.
-    pub max_pages_per_host: Option<u64>,
     /// Requests of an origin that are kept in memory, 1 at least. Default 64.
     pub head: usize,
     /// Longest wait that a run sits through with nothing else to do. Default 60 s.
@@ -36,7 +34,6 @@ impl Settings {
             max_in_flight: 256,
             max_rate: None,
             max_pages: None,
-            max_pages_per_host: None,
             head: 64,
             patience: Policy::default().backoff.patience,
             seed: 0,

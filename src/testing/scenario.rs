@@ -230,6 +230,7 @@ impl Scenario {
     ) -> Result<Crawl<SimWeb>, BuildError> {
         let model = self.crawl.clone();
         let policy = Policy {
+            max_pages: model.max_pages_per_host,
             delay: Duration::from_secs_f64(model.delay),
             jitter: model.jitter,
             max_concurrency: model.max_concurrency,
@@ -259,7 +260,6 @@ impl Scenario {
         let tuned = builder.settings(move |settings| {
             settings.max_in_flight = model.max_in_flight.unwrap_or(settings.max_in_flight);
             settings.max_pages = model.max_pages;
-            settings.max_pages_per_host = model.max_pages_per_host;
             settings.head = model.head;
             settings.seed = model.seed;
         });
