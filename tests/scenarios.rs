@@ -11,7 +11,7 @@ fn folder() -> PathBuf {
 }
 
 fn run(name: &str) -> ScenarioRun {
-    let text = std::fs::read_to_string(folder().join(format!("{name}.toml"))).unwrap();
+    let text = std::fs::read_to_string(folder().join(format!("{name}.toml"))).expect("the file is there");
     let scenario = Scenario::parse(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
     simulate(&scenario).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
@@ -22,7 +22,7 @@ fn simulate(scenario: &Scenario) -> Result<ScenarioRun, ScenarioError> {
         .enable_time()
         .start_paused(true)
         .build()
-        .unwrap();
+        .expect("a runtime without I/O can be built");
     runtime.block_on(scenario.run())
 }
 

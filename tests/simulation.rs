@@ -30,7 +30,7 @@ impl World {
             .enable_time()
             .start_paused(true)
             .build()
-            .unwrap();
+            .expect("a runtime without I/O can be built");
         let began = wall_clock();
         let (report, transcript) = runtime.block_on(self.crawl());
         Outcome {
@@ -65,8 +65,8 @@ impl World {
             .clock(clock)
             .execution(Execution::Inline)
             .build_with(web.clone())
-            .unwrap();
-        let report = crawl.run().await.unwrap();
+            .expect("it has a name and a spider");
+        let report = crawl.run().await.expect("a store in memory does not fail");
         (report, web.transcript())
     }
 

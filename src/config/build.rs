@@ -8,6 +8,7 @@ use super::plan::{MissingContact, Plan, Reader, Seed};
 use super::raw::CrawlerFile;
 use super::tables::{hosts, pace, pages, scope, seeds, wire};
 use crate::address::AddressPolicy;
+use crate::politeness::Policy;
 use crate::request::Request;
 use crate::scope::Scope;
 use crate::spider::declarative::Recipe;
@@ -62,7 +63,10 @@ pub(super) fn build(file: CrawlerFile, around: Surroundings, check: &mut Check<'
         max_in_flight: pace.max_in_flight,
         max_rate: pace.max_rate,
         canon,
-        policy: pace.policy,
+        policy: Policy {
+            max_pages: budget.max_pages_per_host,
+            ..pace.policy
+        },
         hosts_follow_seeds,
         effective: Vec::new(),
     };

@@ -89,11 +89,6 @@ impl Overrides {
         policy
     }
 
-    /// Most pages of `host`, if a table says so.
-    pub(super) fn max_pages(&self, host: &HostKey) -> Option<u64> {
-        self.of(host).filter_map(|over| over.max_pages).last()
-    }
-
     /// Header fields for `host` alone.
     pub(super) fn headers(&self, host: &HostKey) -> Vec<(String, String)> {
         let mut headers: Vec<(String, String)> = Vec::new();
@@ -133,12 +128,13 @@ mod tests {
                 .delay
                 .as_secs()
         };
+        let pages = |host: &str| overrides.policy(&Policy::default(), &HostKey::of(host)).max_pages;
         assert_eq!(seconds("w.a.example"), 4);
         assert_eq!(seconds("a.example"), 3);
         assert_eq!(seconds("b.example"), 2);
         assert_eq!(seconds("ba.example"), 2);
         assert_eq!(seconds("other.test"), 1);
-        assert_eq!(overrides.max_pages(&HostKey::of("w.a.example")), Some(7));
-        assert_eq!(overrides.max_pages(&HostKey::of("other.test")), None);
+        assert_eq!(pages("w.a.example"), Some(7));
+        assert_eq!(pages("other.test"), Policy::default().max_pages);
     }
 }

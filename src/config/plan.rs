@@ -181,11 +181,7 @@ impl Plan {
     /// The rules of pace for `host`.
     #[must_use]
     pub fn policy(&self, host: &HostKey) -> Policy {
-        let max_pages = self.overrides.max_pages(host).or(self.budget.max_pages_per_host);
-        Policy {
-            max_pages,
-            ..self.overrides.policy(&self.policy, host)
-        }
+        self.overrides.policy(&self.policy, host)
     }
 
     /// Puts what holds for the crawl as a whole where the engine looks for it.

@@ -33,7 +33,7 @@ pub use run::Progress;
 pub use start::{PlanChange, Start};
 pub use stop::StopHandle;
 pub use totals::Totals;
-pub use worker::{Execution, HostHeaders};
+pub use worker::Execution;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -58,7 +58,6 @@ pub struct Crawl<F> {
     scope: Scope,
     canon: Canon,
     limits: Limits,
-    host_headers: HostHeaders,
     settings: Settings,
     policies: Policies,
     store: Box<dyn Store>,

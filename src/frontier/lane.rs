@@ -363,4 +363,35 @@ mod tests {
         lane.load(vec![later(65), later(66)], 10);
         assert_eq!(std::iter::from_fn(|| lane.take(now)).count(), 2);
     }
+
+    #[test]
+    fn what_is_put_back_into_a_full_memory_while_more_lies_behind_is_not_forgotten() {
+        let mut store: BTreeMap<_, _> = (0..70).map(|seq| pending(0, seq)).map(|p| (p.key, p)).collect();
+        let mut lane = Lane::stored(70);
+        for now in [1_u64, 1_000, 2_000].map(Timestamp::from_secs) {
+            loop {
+                if let Some(LoadFrom(after)) = lane.wants_load() {
+                    let behind = store.values().filter(|p| after.is_none_or(|key| p.key > key));
+                    lane.load(behind.take(1).cloned().collect(), 1);
+                }
+                let Some(mut pending) = lane.take(now) else {
+                    if lane.needs_load() {
+                        continue;
+                    }
+                    break;
+                };
+                if pending.tries == 0 {
+                    pending.tries = 1;
+                    pending.request.not_before = Some(Timestamp::from_secs(500 + pending.key.seq));
+                    store.insert(pending.key, pending.clone());
+                    lane.put_back(pending, Timestamp::from_secs(500), 1);
+                } else {
+                    store.remove(&pending.key);
+                    lane.settle(pending.key);
+                }
+            }
+        }
+        assert!(store.is_empty(), "{} left", store.len());
+        assert!(!lane.has_work());
+    }
 }

@@ -279,7 +279,7 @@ mod tests {
         let limit = |window| SiteLimit {
             window,
             requests: 2,
-            seconds: 10.0,
+            seconds: 8.0,
             told: Told::Seconds,
             status: 429,
         };
@@ -288,15 +288,15 @@ mod tests {
                 tokens: 2.0,
                 since: 0.0,
             };
-            [0.0, 0.0, 0.0, 4.0, 5.0, 10.0, 10.0].map(|now| bucket.take(&limit(window), now))
+            [0.0, 0.0, 0.0, 3.0, 4.0, 8.0, 8.0].map(|now| bucket.take(&limit(window), now))
         };
         assert_eq!(
             waits(Window::Bucket),
-            [None, None, Some(5.0), Some(1.0), None, None, Some(5.0)]
+            [None, None, Some(4.0), Some(1.0), None, None, Some(4.0)]
         );
         assert_eq!(
             waits(Window::Fixed),
-            [None, None, Some(10.0), Some(6.0), Some(5.0), None, None]
+            [None, None, Some(8.0), Some(5.0), Some(4.0), None, None]
         );
     }
 

@@ -71,7 +71,7 @@ pub struct CrawlModel {
     pub seed: u64,
     /// Seconds after midnight UTC at which it begins.
     pub time_of_day: u64,
-    /// Seconds at which the process is killed; it starts again at once.
+    /// Seconds at which the process is killed, if it still runs; it starts again at once.
     pub kill_at: Vec<f64>,
 }
 
@@ -117,7 +117,7 @@ pub enum ScenarioError {
 /// What came of a scenario.
 #[derive(Debug)]
 pub struct ScenarioRun {
-    /// The report of the last start.
+    /// The report of the run that came to its end.
     pub report: Report,
     /// Everything that arrived.
     pub transcript: Transcript,
@@ -147,21 +147,19 @@ impl Scenario {
         let web = SimWeb::new(self.sites.iter().cloned(), clock.clone(), self.crawl.seed);
         let (store, items) = (SharedStore::default(), Collect::default());
         let start = clock.now();
-        for kill_at in &self.crawl.kill_at {
+        let mut kills = self.crawl.kill_at.iter();
+        let report = loop {
+            let kill = kills.next();
+            let end = start + Duration::from_secs_f64(*kill.unwrap_or(&ENDLESS));
             let crawl = self.crawl(&web, &clock, &store, &items)?;
             tokio::select! {
                 biased;
-                () = clock.sleep_until(start + Duration::from_secs_f64(*kill_at)) => {}
-                report = crawl.run() => drop(report?),
+                () = clock.sleep_until(end), if kill.is_some() => {}
+                report = crawl.run() => break report?,
+                () = clock.sleep_until(end) => return Err(ScenarioError::Endless),
             }
             // The workers of the dropped run notice when they are next polled.
             tokio::task::yield_now().await;
-        }
-        let crawl = self.crawl(&web, &clock, &store, &items)?;
-        let report = tokio::select! {
-            biased;
-            report = crawl.run() => report?,
-            () = clock.sleep_until(start + Duration::from_secs_f64(ENDLESS)) => return Err(ScenarioError::Endless),
         };
         let mut run = ScenarioRun {
             report,
