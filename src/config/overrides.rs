@@ -85,6 +85,7 @@ impl Overrides {
             policy.jitter = over.jitter.unwrap_or(policy.jitter);
             policy.max_concurrency = over.max_concurrency.unwrap_or(policy.max_concurrency);
             policy.max_crawl_delay = over.max_crawl_delay.unwrap_or(policy.max_crawl_delay);
+            policy.max_pages = over.max_pages.or(policy.max_pages);
         }
         policy
     }
