@@ -22,6 +22,7 @@ mod report;
 mod run;
 mod start;
 mod stop;
+mod tell;
 mod totals;
 mod worker;
 mod writer;

@@ -4,13 +4,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{broadcast, watch};
+use tokio::sync::watch;
 use tokio::task::{Id, JoinError, JoinSet};
 
 use super::event::Event;
 use super::report::{End, HostReport, Report};
 use super::start::{self, Beginning};
 use super::stop::Stop;
+use super::tell::Voice;
 use super::totals::Totals;
 use super::worker::{Context, Execution, PageDone};
 use super::writer::{Change, Job, Reply, Writer, WriterDoor};
@@ -19,12 +20,11 @@ use crate::clock::Clock;
 use crate::fetch::Fetcher;
 use crate::frontier::{Drop, Frontier, Lease, RobotsLease, RobotsReply, Step};
 use crate::item::Harvest;
-use crate::politeness::{Class, HostState, Outcome, Reaction, Verdict};
+use crate::politeness::{Class, Outcome, Verdict};
 use crate::request::Request;
 use crate::response::{Failure, FailureClass, FailureKind};
 use crate::store::{FailedRecord, RunRecord};
 use crate::time::Timestamp;
-use crate::url::HostKey;
 
 /// How long requests in flight are waited for after a stop.
 const DRAIN: Duration = Duration::from_secs(8);
@@ -69,8 +69,7 @@ struct Loop<F> {
     writer: WriterDoor,
     uncommitted: usize,
     clock: Clock,
-    events: broadcast::Sender<Event>,
-    progress: watch::Sender<Progress>,
+    voice: Voice,
     run: Totals,
 }
 
@@ -118,9 +117,12 @@ impl<F: Fetcher> Crawl<F> {
                 Execution::Inline => WriterDoor::inline(writer),
             },
             uncommitted: 0,
+            voice: Voice {
+                events: self.events,
+                progress: self.progress,
+                clock: self.clock.clone(),
+            },
             clock: self.clock,
-            events: self.events,
-            progress: self.progress,
             run: Totals::default(),
         };
         engine.run(self.stop.subscribe(), started, round).await
@@ -147,7 +149,7 @@ impl<F: Fetcher> Loop<F> {
                 Wait::End(_) => Wait::Answer,
                 wait => wait,
             };
-            self.show_progress();
+            self.voice.progress(&self.run, &self.frontier);
             let until = if let Wait::Until(moment) = wait {
                 moment
             } else {
@@ -256,8 +258,8 @@ impl<F: Fetcher> Loop<F> {
 
     async fn settle(&mut self, lease: Lease, page: PageDone) {
         let settled = self.frontier.settle(self.clock.now(), lease, &page.outcome);
-        self.tell_page(&settled.pending.request, &page);
-        self.tell_host(&settled.host, settled.reaction);
+        self.voice.page(&settled.pending.request, &page);
+        self.voice.host(&settled.host, settled.reaction);
         let request = &settled.pending.request;
         let mut change = Change {
             host: Some(settled.host.clone()),
@@ -341,7 +343,7 @@ impl<F: Fetcher> Loop<F> {
             FailureClass::Parse => &mut totals.parse_errors,
             _ => &mut totals.failed,
         } += 1;
-        tracing::debug!(url = %request.url, class = %failure.class, reason = failure.reason, "given up");
+        self.voice.given_up(request, &failure);
         let mut harvest = Harvest::new();
         let spider = &self.context.spiders[usize::from(request.spider)];
         let told = std::panic::AssertUnwindSafe(|| spider.failed(request, &failure, &mut harvest));
@@ -353,10 +355,6 @@ impl<F: Fetcher> Loop<F> {
         change.totals.items += gained.items.len() as u64;
         change.items.extend(gained.items);
         change.links.extend(gained.links);
-        let _ = self.events.send(Event::GivenUp {
-            url: request.url.clone(),
-            failure: failure.clone(),
-        });
         if failure.class.is_loss() {
             change.failed.push(FailedRecord {
                 request: request.clone(),
@@ -373,8 +371,8 @@ impl<F: Fetcher> Loop<F> {
             .frontier
             .settle_robots(self.clock.now(), lease, &outcome, &reply);
         tracing::debug!(origin = %settled.origin, status = outcome.status, "robots.txt");
-        self.tell_host(&settled.host, settled.reaction);
-        let _ = self.events.send(Event::RobotsAsked {
+        self.voice.host(&settled.host, settled.reaction);
+        self.voice.event(Event::RobotsAsked {
             origin: settled.origin,
             status: outcome.status,
         });
@@ -426,7 +424,7 @@ impl<F: Fetcher> Loop<F> {
         Ok(())
     }
 
-    async fn finish(mut self, mut end: End, started: Timestamp, round: u32) -> Result<Report, CrawlError> {
+    async fn finish(mut self, end: End, started: Timestamp, round: u32) -> Result<Report, CrawlError> {
         if end != End::Interrupted {
             let mut change = Change::default();
             for drop in self.frontier.release_held() {
@@ -443,9 +441,7 @@ impl<F: Fetcher> Loop<F> {
         let completed = (end == End::Complete && nothing_left).then(|| self.clock.now());
         self.writer.send(Job::Finish { completed }).await;
         let record = self.last_word().await?;
-        if end == End::Limit && completed.is_some() {
-            end = End::Complete;
-        }
+        self.writer.close().await;
         let took = self.clock.now().since(started);
         Ok(Report {
             end,
@@ -467,50 +463,6 @@ impl<F: Fetcher> Loop<F> {
                 None => return Err(CrawlError::WriterGone),
             }
         }
-    }
-
-    fn tell_page(&self, request: &Request, page: &PageDone) {
-        let outcome = &page.outcome;
-        let wait_ms = outcome.ended.since(outcome.began).as_millis() as u64;
-        tracing::debug!(host = %request.host(), url = %request.url, status = outcome.status, class = outcome.class.as_str(), ms = wait_ms, "answer");
-        let _ = self.events.send(Event::Answered {
-            url: request.url.clone(),
-            status: outcome.status,
-            class: outcome.class,
-            items: page.harvest.items.len(),
-            links: page.harvest.links.len(),
-        });
-    }
-
-    /// Says once per burst that a host pushes back.
-    fn tell_host(&self, (host, state): &(HostKey, HostState), reaction: Reaction) {
-        match reaction {
-            Reaction::Waits { until, told, first } => {
-                if first {
-                    let wait_s = until.since(self.clock.now()).as_secs_f64();
-                    tracing::info!(%host, status = state.last_status, wait = wait_s, %until, told, "host asks for a pause");
-                }
-                let _ = self.events.send(Event::HostWaits {
-                    host: host.clone(),
-                    until,
-                    told,
-                });
-            }
-            Reaction::Recovered => {
-                tracing::info!(%host, "host answers again");
-                let _ = self.events.send(Event::HostRecovered { host: host.clone() });
-            }
-            Reaction::None => {}
-        }
-    }
-
-    fn show_progress(&self) {
-        self.progress.send_replace(Progress {
-            run: self.run.clone(),
-            in_flight: self.frontier.in_flight(),
-            hosts_waiting: self.frontier.hosts_waiting(),
-            next_wake: self.frontier.next_wake(),
-        });
     }
 }
 

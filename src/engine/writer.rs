@@ -215,6 +215,7 @@ pub(super) enum WriterDoor {
     Thread {
         jobs: mpsc::Sender<Job>,
         replies: mpsc::UnboundedReceiver<Reply>,
+        thread: std::thread::JoinHandle<()>,
     },
     /// Done in place, so that a simulation is the same every time.
     Inline {
@@ -228,7 +229,7 @@ impl WriterDoor {
     pub(super) fn thread(mut writer: Writer) -> Self {
         let (jobs, mut inbox) = mpsc::channel(GROUP * 2);
         let (outbox, replies) = mpsc::unbounded_channel();
-        std::thread::spawn(move || {
+        let thread = std::thread::spawn(move || {
             while let Some(first) = inbox.blocking_recv() {
                 let mut group = vec![first];
                 while group.len() < GROUP
@@ -244,7 +245,11 @@ impl WriterDoor {
                 }
             }
         });
-        Self::Thread { jobs, replies }
+        Self::Thread {
+            jobs,
+            replies,
+            thread,
+        }
     }
 
     /// Works in place.
@@ -252,6 +257,22 @@ impl WriterDoor {
         Self::Inline {
             writer: Box::new(writer),
             replies: std::collections::VecDeque::new(),
+        }
+    }
+
+    /// Waits until the writer has let go of state, sinks and cache: only then may another run have them.
+    pub(super) async fn close(self) {
+        if let Self::Thread {
+            jobs,
+            replies,
+            thread,
+        } = self
+        {
+            drop((jobs, replies));
+            let joined = tokio::task::spawn_blocking(move || thread.join()).await;
+            if !matches!(joined, Ok(Ok(()))) {
+                tracing::error!("the writer thread did not end well");
+            }
         }
     }
 
