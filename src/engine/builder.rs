@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tokio::sync::{broadcast, watch};
 
-use super::{Crawl, Execution, Progress, Start, StopHandle};
+use super::{Crawl, Execution, HostHeaders, Progress, Start, StopHandle};
 use crate::clock::Clock;
 use crate::fetch::http::{HttpFetcher, HttpOptions, OptionsError};
 use crate::fetch::{Fetcher, Limits};
@@ -42,6 +42,7 @@ pub struct Builder<F> {
     scope: Option<Scope>,
     canon: Canon,
     limits: Limits,
+    host_headers: HostHeaders,
     policy: Policy,
     policies: Option<Policies>,
     tune: Vec<Tune>,
@@ -88,6 +89,7 @@ impl Builder<HttpFetcher> {
             scope: None,
             canon: Canon::default(),
             limits: Limits::default(),
+            host_headers: Box::new(|_| Vec::new()),
             policy: Policy::default(),
             policies: None,
             tune: Vec::new(),
@@ -181,6 +183,16 @@ impl<F: Fetcher> Builder<F> {
     /// Bounds of one exchange.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// Header fields for single hosts, on top of those of [`Builder::http`]. They may hold credentials: no other host sees
+    /// them, also not after a redirect.
+    pub fn host_headers(
+        mut self,
+        headers: impl Fn(&HostKey) -> Vec<(String, String)> + Send + Sync + 'static,
+    ) -> Self {
+        self.host_headers = Box::new(headers);
         self
     }
 
@@ -278,6 +290,7 @@ impl<F: Fetcher> Builder<F> {
             spiders: self.spiders,
             canon: self.canon,
             limits: self.limits,
+            host_headers: self.host_headers,
             settings,
             policies: self.policies.unwrap_or_else(|| Box::new(move |_| policy.clone())),
             store,

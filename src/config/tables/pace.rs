@@ -122,6 +122,7 @@ pub(in crate::config) fn build(
     check: &mut Check<'_>,
 ) -> Pace {
     let policy = Policy {
+        max_pages: None,
         delay: politeness.delay.unwrap_or_default().0,
         jitter: politeness.jitter.unwrap_or_default(),
         max_concurrency: politeness.max_concurrency.unwrap_or(1),
@@ -133,7 +134,6 @@ pub(in crate::config) fn build(
             Some(Forbidden::Allow) | None => ForbiddenPolicy::Allow,
         },
         robots_tries: robots.tries.unwrap_or(1),
-        max_pages: None,
     };
     let (top, in_flight) = (Path::of(&["politeness"]), politeness.max_in_flight.unwrap_or(1));
     must_be_a_share(policy.jitter, &top.key("jitter"), check);
