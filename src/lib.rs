@@ -1,6 +1,7 @@
 //! A polite web crawler.
 pub mod address;
 pub mod clock;
+pub mod config;
 pub mod demo;
 pub mod engine;
 pub mod extract;

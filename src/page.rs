@@ -1,21 +1,80 @@
 //! A response with its HTML parsed when asked for. Lives on one worker.
+//!
+//! Nothing is decoded or parsed before it is asked for, and each only once. An answer that is no HTML has an empty
+//! document: no title, no links. Everything here is bounded, whatever the page contains (see [`crate::extract`]).
 
+use std::cell::OnceCell;
 use std::sync::Arc;
 
+use encoding_rs::Encoding;
+use http::StatusCode;
+use scraper::{ElementRef, Html};
+use serde::de::DeserializeOwned;
+use url::Url;
+
+use crate::extract::css::{AsCss, Css};
+use crate::extract::element::{Element, Selection};
+use crate::extract::links::{Links, links};
+use crate::extract::refresh::Refresh;
+use crate::extract::{ExtractError, charset, markup, reference, sniff};
+use crate::headers::charset::ContentType;
+use crate::headers::directives::PageDirectives;
 use crate::request::Request;
 use crate::response::Response;
+use crate::url::{Canon, CanonicalUrl, UrlError};
 
 /// A page: the request that led here, the response, and its document.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use crawl::page::Page;
+/// use crawl::request::Request;
+/// use crawl::response::Response;
+/// use crawl::url::CanonicalUrl;
+///
+/// let url = CanonicalUrl::parse("https://shop.example/books/")?;
+/// let body = "<h1> All  books </h1> <a class=next href=?page=2>more</a>";
+/// let response = Response::of(url.clone(), http::StatusCode::OK, body);
+/// let page = Page::new(std::sync::Arc::new(Request::get(url)), response);
+///
+/// assert_eq!(page.text_of("h1")?.as_deref(), Some("All books"));
+/// for link in page.select("a.next")?.attrs("href") {
+///     let next = page.follow(link)?.label("list");
+///     assert_eq!(next.url.as_str(), "https://shop.example/books/?page=2");
+/// }
+/// # Ok(())
+/// # }
+/// ```
 pub struct Page {
     request: Arc<Request>,
     response: Response,
+    canon: Canon,
+    content_type: OnceCell<Option<ContentType>>,
+    text: OnceCell<(String, &'static Encoding)>,
+    html: OnceCell<Html>,
+    base: OnceCell<Url>,
 }
 
 impl Page {
     /// A page of this request and response.
     #[must_use]
     pub fn new(request: Arc<Request>, response: Response) -> Self {
-        Self { request, response }
+        Self {
+            request,
+            response,
+            canon: Canon::default(),
+            content_type: OnceCell::new(),
+            text: OnceCell::new(),
+            html: OnceCell::new(),
+            base: OnceCell::new(),
+        }
+    }
+
+    /// Brings its links into normal form by these steps instead of the default ones.
+    #[must_use]
+    pub fn with_canon(mut self, canon: Canon) -> Self {
+        self.canon = canon;
+        self
     }
 
     /// The request that led here: label, data and depth.
@@ -30,9 +89,237 @@ impl Page {
         &self.response
     }
 
-    /// The text of the first `<title>`.
+    /// The URL that was asked.
+    #[must_use]
+    pub fn url(&self) -> &CanonicalUrl {
+        &self.response.url
+    }
+
+    /// The status code.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        self.response.status
+    }
+
+    /// A header's value as text, if it is there and readable.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.response.header(name)
+    }
+
+    /// What `Content-Type` says; `None` if it is absent or unreadable.
+    #[must_use]
+    pub fn content_type(&self) -> Option<&ContentType> {
+        self.content_type
+            .get_or_init(|| self.header("content-type").and_then(ContentType::parse))
+            .as_ref()
+    }
+
+    /// Whether it is read as HTML: by its `Content-Type`, or where there is none by how the body begins.
+    #[must_use]
+    pub fn is_html(&self) -> bool {
+        match self.content_type() {
+            Some(said) => said.is_html(),
+            None => sniff::looks_like_html(&self.response.body),
+        }
+    }
+
+    /// The body as text. What is not valid in its encoding becomes U+FFFD.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.decoded().0
+    }
+
+    /// The encoding it is read in: byte order mark, `Content-Type`, the document's own word, windows-1252.
+    #[must_use]
+    pub fn encoding(&self) -> &'static Encoding {
+        self.decoded().1
+    }
+
+    fn decoded(&self) -> &(String, &'static Encoding) {
+        self.text.get_or_init(|| {
+            let body = &self.response.body;
+            let encoding = charset::encoding(self.content_type(), body);
+            let (text, used, _) = encoding.decode(body);
+            (text.into_owned(), used)
+        })
+    }
+
+    /// The body read as JSON.
+    ///
+    /// # Errors
+    /// [`ExtractError::Json`] if it is no JSON, or of another shape than `T`.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, ExtractError> {
+        Ok(serde_json::from_str(self.text())?)
+    }
+
+    /// The document. Of an answer that is no HTML it is empty.
+    #[must_use]
+    pub fn html(&self) -> &Html {
+        self.html
+            .get_or_init(|| markup::parse(if self.is_html() { self.text() } else { "" }))
+    }
+
+    /// The folded text of the first `<title>` that is not empty.
     #[must_use]
     pub fn title(&self) -> Option<String> {
-        None
+        self.named("title")
+            .filter(|element| !element.is_in_svg())
+            .map(|element| element.text())
+            .find(|title| !title.is_empty())
     }
+
+    /// What relative URLs are resolved against: the first `<base href>` if it is http or https, else the page's URL.
+    #[must_use]
+    pub fn base_url(&self) -> &Url {
+        self.base.get_or_init(|| {
+            let document = self.url().as_url();
+            self.named("base")
+                .find_map(|element| element.attr("href"))
+                .and_then(|href| reference::resolve(document, href, self.encoding()))
+                .filter(|base| matches!(base.scheme(), "http" | "https"))
+                .unwrap_or_else(|| document.clone())
+        })
+    }
+
+    /// The links of the page, see [`crate::extract::links`].
+    #[must_use]
+    pub fn links(&self) -> Links {
+        links(self)
+    }
+
+    /// The URL that the page wants to be known by: the first `<link rel=canonical>` that is a URL.
+    #[must_use]
+    pub fn canonical(&self) -> Option<CanonicalUrl> {
+        self.named("link")
+            .filter(|element| has_word(element.attr("rel"), "canonical"))
+            .filter_map(|element| element.attr("href"))
+            .find_map(|href| self.join(href).ok())
+    }
+
+    /// What the page asks of robots, in its headers and in `<meta name=robots>`, or by the name of `agent`, the crawler's
+    /// product token. The most restrictive wins.
+    #[must_use]
+    pub fn directives(&self, agent: &str) -> PageDirectives {
+        let mut asked = PageDirectives::default();
+        for meta in self.named("meta") {
+            let name = meta.attr("name").unwrap_or_default().trim();
+            let to_us = name.eq_ignore_ascii_case("robots")
+                || (!agent.is_empty() && name.eq_ignore_ascii_case(agent));
+            if to_us {
+                asked.add_list(meta.attr("content").unwrap_or_default());
+            }
+        }
+        PageDirectives::of_headers(&self.response.headers, agent).and(asked)
+    }
+
+    /// The first `<meta http-equiv=refresh>` that asks for something, and its target if that can be crawled.
+    #[must_use]
+    pub fn meta_refresh(&self) -> Option<(Refresh, Option<CanonicalUrl>)> {
+        let refresh = self
+            .named("meta")
+            .filter(|meta| meta.attr("http-equiv").is_some_and(|name| name.eq_ignore_ascii_case("refresh")))
+            .find_map(|meta| Refresh::parse(meta.attr("content")?))?;
+        let url = if refresh.target.is_empty() {
+            Some(self.url().clone())
+        } else {
+            self.join(&refresh.target).ok()
+        };
+        Some((refresh, url))
+    }
+
+    /// The `<html>` element.
+    #[must_use]
+    pub fn root(&self) -> Option<Element<'_>> {
+        let mut nodes = self.html().tree.root().children().filter_map(ElementRef::wrap);
+        nodes.next().map(|node| Element::new(self, node))
+    }
+
+    /// All elements that match.
+    ///
+    /// # Errors
+    /// If `css` is no selector.
+    pub fn select(&self, css: impl AsCss) -> Result<Selection<'_>, ExtractError> {
+        let css = css.css()?;
+        Ok(Selection::of(self.matches(&css).collect()))
+    }
+
+    /// The first element that matches.
+    ///
+    /// # Errors
+    /// If `css` is no selector.
+    pub fn first(&self, css: impl AsCss) -> Result<Option<Element<'_>>, ExtractError> {
+        let css = css.css()?;
+        Ok(self.matches(&css).next())
+    }
+
+    /// The folded text of the first element that matches.
+    ///
+    /// # Errors
+    /// If `css` is no selector.
+    pub fn text_of(&self, css: impl AsCss) -> Result<Option<String>, ExtractError> {
+        Ok(self.first(css)?.map(|element| element.text()))
+    }
+
+    /// An attribute of the first element that matches.
+    ///
+    /// # Errors
+    /// If `css` is no selector.
+    pub fn attr_of(&self, css: impl AsCss, attribute: &str) -> Result<Option<&str>, ExtractError> {
+        Ok(self.first(css)?.and_then(|element| element.attr(attribute)))
+    }
+
+    /// Makes a reference of this page absolute and brings it into normal form.
+    ///
+    /// # Errors
+    /// If it is no http or https URL.
+    pub fn join(&self, reference: &str) -> Result<CanonicalUrl, UrlError> {
+        match self.absolute(reference) {
+            Some(url) => self.accept(url),
+            None => self.canon.join(self.base_url(), reference),
+        }
+    }
+
+    /// A request for a reference of this page.
+    ///
+    /// # Errors
+    /// If it is no http or https URL.
+    pub fn follow(&self, reference: &str) -> Result<Request, UrlError> {
+        self.join(reference).map(|url| self.request_for(url))
+    }
+
+    pub(crate) fn request_for(&self, url: CanonicalUrl) -> Request {
+        let mut request = Request::get(url);
+        request.spider = self.request.spider;
+        request
+    }
+
+    /// Makes a reference absolute, of any scheme and with its fragment; `None` if it is no URL or far too long.
+    pub(crate) fn absolute(&self, reference: &str) -> Option<Url> {
+        reference::resolve(self.base_url(), reference, self.encoding())
+    }
+
+    pub(crate) fn accept(&self, url: Url) -> Result<CanonicalUrl, UrlError> {
+        self.canon.accept(url)
+    }
+
+    pub(crate) fn matches<'p, 'c>(&'p self, css: &'c Css) -> impl Iterator<Item = Element<'p>> + use<'p, 'c> {
+        self.html().select(css.selector()).map(|node| Element::new(self, node))
+    }
+
+    /// All elements in the order of the document.
+    pub(crate) fn elements(&self) -> impl Iterator<Item = Element<'_>> {
+        let nodes = self.html().tree.root().descendants().filter_map(ElementRef::wrap);
+        nodes.map(|node| Element::new(self, node))
+    }
+
+    fn named(&self, name: &str) -> impl Iterator<Item = Element<'_>> {
+        self.elements().filter(move |element| element.name() == name)
+    }
+}
+
+fn has_word(list: Option<&str>, word: &str) -> bool {
+    list.unwrap_or_default()
+        .split_ascii_whitespace()
+        .any(|found| found.eq_ignore_ascii_case(word))
 }

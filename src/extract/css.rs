@@ -1,5 +1,7 @@
 //! CSS selectors, compiled once.
 
+use std::borrow::Cow;
+
 use super::ExtractError;
 
 /// A compiled CSS selector that remembers its text.
@@ -35,5 +37,28 @@ impl Css {
     #[must_use]
     pub fn selector(&self) -> &scraper::Selector {
         &self.selector
+    }
+}
+
+/// What can stand where a selector is asked for: a [`Css`] that was compiled before, or its text.
+///
+/// Compiling costs some microseconds; a spider that visits many pages keeps its selectors.
+pub trait AsCss {
+    /// The compiled selector.
+    ///
+    /// # Errors
+    /// [`ExtractError::Selector`] if the text is no selector.
+    fn css(&self) -> Result<Cow<'_, Css>, ExtractError>;
+}
+
+impl AsCss for &Css {
+    fn css(&self) -> Result<Cow<'_, Css>, ExtractError> {
+        Ok(Cow::Borrowed(self))
+    }
+}
+
+impl AsCss for &str {
+    fn css(&self) -> Result<Cow<'_, Css>, ExtractError> {
+        Css::parse(self).map(Cow::Owned)
     }
 }

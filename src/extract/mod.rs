@@ -1,9 +1,23 @@
 //! From a page to items and links.
+//!
+//! What a page costs is bounded here and not left to the page: a document deeper than [`tree::MAX_DEPTH`] is flattened, a
+//! tree ends at [`tree::MAX_WEIGHT`] elements, a tag keeps [`markup::MAX_ATTRIBUTES`], and [`links::MAX_LINKS`] links are
+//! read. Every pass is linear.
 
+pub mod charset;
 pub mod css;
+pub mod element;
+pub mod facts;
+pub mod links;
+pub mod markup;
+pub(crate) mod reference;
+pub mod refresh;
+pub(crate) mod sniff;
+pub mod tree;
 
 use crate::item::Harvest;
 use crate::page::Page;
+use crate::url::UrlError;
 
 /// Takes something from a page. Closures of the same shape are extractors too.
 ///
@@ -45,6 +59,9 @@ pub enum ExtractError {
     /// An item that cannot be written as JSON, or data of another shape.
     #[error("not JSON of the expected shape: {0}")]
     Json(#[from] serde_json::Error),
+    /// A reference that leads nowhere.
+    #[error(transparent)]
+    Url(#[from] UrlError),
     /// A selector that is not valid CSS.
     #[error("`{selector}` is not a CSS selector: {reason}")]
     Selector {

@@ -1,6 +1,8 @@
 //! Pure readers of single header fields.
 
 pub mod cache_control;
+pub mod charset;
 pub mod date;
+pub mod directives;
 pub mod retry_after;
 pub mod validators;

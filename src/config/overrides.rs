@@ -1,0 +1,136 @@
+//! What is different for single hosts.
+//!
+//! All tables whose name fits a host count: `*.example` before `*.a.example` before `a.example`, each key by itself, so that
+//! the most exact table that has the key wins.
+
+use std::time::Duration;
+
+use crate::politeness::Policy;
+use crate::url::HostKey;
+
+/// One `[hosts."name"]`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct HostOverride {
+    pub(super) delay: Option<Duration>,
+    pub(super) jitter: Option<f64>,
+    pub(super) max_concurrency: Option<u32>,
+    pub(super) max_crawl_delay: Option<Duration>,
+    pub(super) max_pages: Option<u64>,
+    pub(super) headers: Vec<(String, String)>,
+}
+
+/// All of them, the least exact first.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Overrides(Vec<(Pattern, HostOverride)>);
+
+/// Exactness is the order: a name below something is less exact than a name, a short suffix less than a long one.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Pattern {
+    Below { length: usize, suffix: String },
+    Exact(HostKey),
+}
+
+impl Pattern {
+    fn parse(name: &str) -> Self {
+        match name.strip_prefix("*.") {
+            Some(suffix) => Self::Below {
+                length: suffix.len(),
+                suffix: HostKey::of(suffix).as_str().to_owned(),
+            },
+            None => Self::Exact(HostKey::of(name)),
+        }
+    }
+
+    fn fits(&self, host: &HostKey) -> bool {
+        match self {
+            Self::Exact(name) => name == host,
+            Self::Below { suffix, .. } => host
+                .as_str()
+                .strip_suffix(suffix.as_str())
+                .is_some_and(|front| front.is_empty() || front.ends_with('.')),
+        }
+    }
+}
+
+impl Overrides {
+    pub(super) fn new(tables: Vec<(String, HostOverride)>) -> Self {
+        let mut list: Vec<_> = tables
+            .into_iter()
+            .map(|(name, over)| (Pattern::parse(&name), over))
+            .collect();
+        list.sort_by(|(a, _), (b, _)| a.cmp(b));
+        Self(list)
+    }
+
+    fn of<'a>(&'a self, host: &'a HostKey) -> impl Iterator<Item = &'a HostOverride> {
+        self.0
+            .iter()
+            .filter(|(pattern, _)| pattern.fits(host))
+            .map(|(_, over)| over)
+    }
+
+    /// `base` with what is different for `host`.
+    pub(super) fn policy(&self, base: &Policy, host: &HostKey) -> Policy {
+        let mut policy = base.clone();
+        for over in self.of(host) {
+            policy.delay = over.delay.unwrap_or(policy.delay);
+            policy.jitter = over.jitter.unwrap_or(policy.jitter);
+            policy.max_concurrency = over.max_concurrency.unwrap_or(policy.max_concurrency);
+            policy.max_crawl_delay = over.max_crawl_delay.unwrap_or(policy.max_crawl_delay);
+        }
+        policy
+    }
+
+    /// Most pages of `host`, if a table says so.
+    pub(super) fn max_pages(&self, host: &HostKey) -> Option<u64> {
+        self.of(host).filter_map(|over| over.max_pages).last()
+    }
+
+    /// Header fields for `host` alone.
+    pub(super) fn headers(&self, host: &HostKey) -> Vec<(String, String)> {
+        let mut headers: Vec<(String, String)> = Vec::new();
+        for (name, value) in self.of(host).flat_map(|over| &over.headers) {
+            headers.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
+            headers.push((name.clone(), value.clone()));
+        }
+        headers
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn delay(seconds: u64) -> HostOverride {
+        HostOverride {
+            delay: Some(Duration::from_secs(seconds)),
+            ..HostOverride::default()
+        }
+    }
+
+    #[test]
+    fn the_most_exact_table_wins_key_by_key() {
+        let pages = HostOverride {
+            max_pages: Some(7),
+            ..delay(2)
+        };
+        let overrides = Overrides::new(vec![
+            ("w.a.example".to_owned(), delay(4)),
+            ("*.example".to_owned(), pages),
+            ("*.a.example".to_owned(), delay(3)),
+        ]);
+        let seconds = |host: &str| {
+            overrides
+                .policy(&Policy::default(), &HostKey::of(host))
+                .delay
+                .as_secs()
+        };
+        assert_eq!(seconds("w.a.example"), 4);
+        assert_eq!(seconds("a.example"), 3);
+        assert_eq!(seconds("b.example"), 2);
+        assert_eq!(seconds("ba.example"), 2);
+        assert_eq!(seconds("other.test"), 1);
+        assert_eq!(overrides.max_pages(&HostKey::of("w.a.example")), Some(7));
+        assert_eq!(overrides.max_pages(&HostKey::of("other.test")), None);
+    }
+}

@@ -1,0 +1,328 @@
+//! A crawler file after all checks, in the types of the rooms that use it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::path::PathBuf;
+
+use ipnet::IpNet;
+
+use super::overrides::Overrides;
+use crate::address::AddressPolicy;
+use crate::fetch::Limits;
+use crate::fetch::http::HttpOptions;
+use crate::politeness::Policy;
+use crate::request::Request;
+use crate::scope::{HostPattern, Scope};
+use crate::sink::csv::CsvOptions;
+use crate::sink::jsonl::JsonlOptions;
+use crate::spider::declarative::Recipe;
+use crate::url::{Canon, CanonicalUrl, HostKey};
+
+/// Everything that is needed to run a crawl. Made by [`Loader::load`](super::Loader::load).
+#[derive(Clone)]
+pub struct Plan {
+    /// The crawl's name: the crawler file's without its ending, or the first seed's host.
+    pub name: String,
+    /// Who the crawler says it is.
+    pub identity: Identity,
+    /// Where it starts, in the order of the file. Empty only if a spider in code brings its own.
+    pub seeds: Vec<Seed>,
+    /// Who reads the pages.
+    pub reader: Reader,
+    /// What belongs to the crawl.
+    pub scope: Scope,
+    /// How much of it is taken.
+    pub budget: Budget,
+    /// Requests in flight at once over all hosts.
+    pub max_in_flight: u32,
+    /// Bounds of one exchange.
+    pub limits: Limits,
+    /// What the fetcher is built with: User-Agent, headers of every request, proxy, addresses.
+    pub http: HttpOptions,
+    /// By which steps two spellings of a URL become one.
+    pub canon: Canon,
+    /// Where items go; never empty.
+    pub sinks: Vec<SinkPlan>,
+    /// Where the crawl's state is kept.
+    pub state_dir: PathBuf,
+    pub(super) policy: Policy,
+    pub(super) overrides: Overrides,
+    pub(super) allow: Vec<IpNet>,
+    /// Whether the hosts of the scope are those of the seeds.
+    pub(super) hosts_follow_seeds: bool,
+    pub(super) effective: Vec<Effective>,
+}
+
+/// Who the crawler says it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// The product token that robots.txt files name (RFC 9309 2.2.1).
+    pub token: String,
+    /// The version behind it.
+    pub version: String,
+    /// A web or mail address where the owner of a site reaches the operator.
+    pub contact: Option<String>,
+    /// The User-Agent of every request: `token/version (+contact)`.
+    pub user_agent: String,
+}
+
+impl Identity {
+    /// Puts the User-Agent together.
+    #[must_use]
+    pub fn new(token: String, version: String, contact: Option<String>) -> Self {
+        let behind = contact.as_ref().map(|contact| format!(" (+{contact})"));
+        Self {
+            user_agent: format!("{token}/{version}{}", behind.unwrap_or_default()),
+            token,
+            version,
+            contact,
+        }
+    }
+}
+
+/// A URL to start from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seed {
+    /// Where.
+    pub start: Start,
+    /// The label of its page.
+    pub label: Option<String>,
+    /// Higher is asked earlier within a host.
+    pub priority: i8,
+}
+
+/// Where a crawl starts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Start {
+    /// At this URL.
+    Url(CanonicalUrl),
+    /// At this path of the built-in demo site, whose address is known when it runs; see [`Plan::place_demo`].
+    Demo(String),
+}
+
+impl Seed {
+    /// The URL, unless it is one of the demo site.
+    #[must_use]
+    pub fn url(&self) -> Option<&CanonicalUrl> {
+        match &self.start {
+            Start::Url(url) => Some(url),
+            Start::Demo(_) => None,
+        }
+    }
+
+    fn request(&self) -> Option<Request> {
+        let request = Request::get(self.url()?.clone()).priority(self.priority);
+        Some(match &self.label {
+            Some(label) => request.label(label.as_str()),
+            None => request,
+        })
+    }
+
+    /// Whether it can only lead to this machine.
+    pub(super) fn is_local(&self) -> bool {
+        self.url().is_none_or(is_local)
+    }
+}
+
+/// Who reads the pages.
+#[derive(Debug, Clone)]
+pub enum Reader {
+    /// The rules of the crawler file. Its seeds are those of [`Plan::requests`].
+    Recipe(Recipe),
+    /// The spider that was registered under this name.
+    Spider(String),
+}
+
+/// How much is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Budget {
+    /// Pages in all; `None`: no limit.
+    pub max_pages: Option<u64>,
+    /// Pages of one host, unless its own table says otherwise; `None`: no limit.
+    pub max_pages_per_host: Option<u64>,
+}
+
+/// One place that items go to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SinkPlan {
+    /// `[sink.jsonl]`.
+    Jsonl(JsonlOptions),
+    /// `[sink.csv]`.
+    Csv(CsvOptions),
+}
+
+/// A value in force, and where it came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Effective {
+    /// The key in full, as in `politeness.delay`.
+    pub key: String,
+    /// The value as TOML; a reference to the environment as it was written, a credential as `"***"`.
+    pub value: String,
+    /// `default`, `FILE:LINE`, `--set`, or the name of a flag.
+    pub origin: String,
+}
+
+/// Prints what is in force, without secrets.
+impl fmt::Debug for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Plan")
+            .field("name", &self.name)
+            .field("effective", &self.effective_values())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Plan {
+    /// The rules of pace for `host`.
+    #[must_use]
+    pub fn policy(&self, host: &HostKey) -> Policy {
+        self.overrides.policy(&self.policy, host)
+    }
+
+    /// Most pages of `host` in one round; `None`: no limit.
+    #[must_use]
+    pub fn max_pages_of(&self, host: &HostKey) -> Option<u64> {
+        self.overrides.max_pages(host).or(self.budget.max_pages_per_host)
+    }
+
+    /// Header fields of requests to `host`, on top of those of [`Plan::http`]. They may hold credentials: no other host may
+    /// see them.
+    #[must_use]
+    pub fn headers_for(&self, host: &HostKey) -> Vec<(String, String)> {
+        self.overrides.headers(host)
+    }
+
+    /// The requests that the crawl starts with. Seeds at the demo site are left out until [`Plan::place_demo`].
+    #[must_use]
+    pub fn requests(&self) -> Vec<Request> {
+        self.seeds.iter().filter_map(Seed::request).collect()
+    }
+
+    /// Whether the demo site must run for this crawl.
+    #[must_use]
+    pub fn needs_demo(&self) -> bool {
+        self.seeds.iter().any(|seed| seed.url().is_none())
+    }
+
+    /// Turns `demo:` seeds into URLs of the demo site, which answers at `home`. Its host joins the scope, and its address
+    /// may be contacted.
+    pub fn place_demo(&mut self, home: &CanonicalUrl) {
+        let mut placed = false;
+        for seed in &mut self.seeds {
+            if let Start::Demo(path) = &seed.start
+                && let Ok(url) = self.canon.join(home.as_url(), path)
+            {
+                seed.start = Start::Url(url);
+                placed = true;
+            }
+        }
+        if placed {
+            self.allow(home);
+            self.let_in(home, ScopeChange::Always);
+            self.share_seeds();
+        }
+    }
+
+    /// Takes the seeds of a spider in code, for a file that has none: their hosts are the scope if the file names none, and
+    /// addresses in them may be contacted. Says what is missing for them, if something is.
+    ///
+    /// # Errors
+    /// If no contact is configured and a seed leads beyond this machine.
+    pub fn adopt(&mut self, requests: &[Request]) -> Result<(), MissingContact> {
+        if self.identity.contact.is_none()
+            && let Some(away) = requests.iter().find(|request| !is_local(&request.url))
+        {
+            return Err(MissingContact {
+                host: away.url.host().to_owned(),
+            });
+        }
+        for request in requests {
+            self.allow(&request.url);
+            self.let_in(&request.url, ScopeChange::IfItFollowsSeeds);
+        }
+        Ok(())
+    }
+
+    /// All values in force, with their origins, in the order of the tables.
+    #[must_use]
+    pub fn explain(&self) -> &[Effective] {
+        &self.effective
+    }
+
+    /// All values in force, key to value, without secrets: what a run writes into its record.
+    #[must_use]
+    pub fn effective_values(&self) -> BTreeMap<String, String> {
+        self.effective
+            .iter()
+            .map(|entry| (entry.key.clone(), entry.value.clone()))
+            .collect()
+    }
+
+    /// A user who writes an address, or `localhost`, means it.
+    pub(super) fn allow(&mut self, url: &CanonicalUrl) {
+        self.allow.extend(addresses(url).into_iter().map(IpNet::from));
+        self.allow.sort_unstable();
+        self.allow.dedup();
+        self.http.addresses = AddressPolicy::new(self.allow.clone());
+    }
+
+    /// Copies the seeds into the recipe, which is a spider of its own.
+    pub(super) fn share_seeds(&mut self) {
+        let requests = self.requests();
+        if let Reader::Recipe(recipe) = &mut self.reader {
+            recipe.seeds = requests;
+        }
+    }
+
+    fn let_in(&mut self, url: &CanonicalUrl, change: ScopeChange) {
+        // A scope without hosts holds every host: to name one would shut out the others.
+        let open = self.scope.hosts.is_empty() && !self.hosts_follow_seeds;
+        let wanted = self.hosts_follow_seeds || change == ScopeChange::Always;
+        if let Ok(host) = HostPattern::parse(url.host())
+            && wanted
+            && !open
+            && !self.scope.hosts.contains(&host)
+        {
+            self.scope.hosts.push(host);
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum ScopeChange {
+    Always,
+    IfItFollowsSeeds,
+}
+
+/// A crawl that leaves this machine says whose it is.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "no contact for the crawl of {host}: write contact = \"https://…\" or contact = \"you@example.com\" under [identity], so that the owner of a site can reach you"
+)]
+pub struct MissingContact {
+    /// A host that would be visited.
+    pub host: String,
+}
+
+/// Addresses that the URL names itself.
+fn addresses(url: &CanonicalUrl) -> Vec<IpAddr> {
+    match url.as_url().host() {
+        Some(url::Host::Ipv4(address)) => vec![address.into()],
+        Some(url::Host::Ipv6(address)) => vec![address.into()],
+        Some(url::Host::Domain(name)) if is_localhost(name) => {
+            vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn is_local(url: &CanonicalUrl) -> bool {
+    let addresses = addresses(url);
+    !addresses.is_empty() && addresses.iter().all(IpAddr::is_loopback)
+}
+
+fn is_localhost(name: &str) -> bool {
+    let name = name.strip_suffix('.').unwrap_or(name);
+    name == "localhost" || name.ends_with(".localhost")
+}

@@ -1,0 +1,50 @@
+//! The mirror of a crawler file.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::tables::hosts::HostTable;
+use super::tables::identity::IdentityTable;
+use super::tables::ordered::ordered;
+use super::tables::pace::{BackoffTable, PolitenessTable, RetryTable, RobotsTable};
+use super::tables::pages::{ExtractTable, FollowTable};
+use super::tables::scope::ScopeTable;
+use super::tables::seeds::SeedTable;
+use super::tables::sink::SinkTable;
+use super::tables::url::UrlTable;
+use super::tables::wire::{HttpTable, NetTable};
+
+/// A crawler file: one crawl. In every string `${NAME}` stands for an environment variable.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub(super) struct CrawlerFile {
+    /// URLs to start from. Stands above all tables.
+    pub(super) seeds: Vec<SeedTable>,
+    /// A spider that your own program registers under this name; then there is no `[[extract]]` and no `[[follow]]`.
+    /// Stands above all tables.
+    pub(super) spider: Option<String>,
+    /// Where the crawl's state is kept, relative to the current directory. Default: `.crawl/` and the name of the file.
+    /// Stands above all tables.
+    pub(super) state_dir: Option<PathBuf>,
+    pub(super) identity: IdentityTable,
+    pub(super) scope: ScopeTable,
+    pub(super) politeness: PolitenessTable,
+    pub(super) robots: RobotsTable,
+    pub(super) backoff: BackoffTable,
+    pub(super) retry: RetryTable,
+    pub(super) http: HttpTable,
+    pub(super) net: NetTable,
+    pub(super) url: UrlTable,
+    /// What to take from pages; may be given several times.
+    pub(super) extract: Vec<ExtractTable>,
+    /// Which links are walked; may be given several times. Default: every link in scope.
+    pub(super) follow: Vec<FollowTable>,
+    /// What is different for single hosts.
+    #[serde(deserialize_with = "ordered")]
+    #[schemars(with = "BTreeMap<String, HostTable>")]
+    pub(super) hosts: Vec<(String, HostTable)>,
+    pub(super) sink: SinkTable,
+}

@@ -1,0 +1,77 @@
+//! `[hosts."name"]`: what is different for one host, or for a name and everything below it.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::ordered::ordered;
+use super::pace::{must_be_a_share, must_be_some};
+use super::wire::check_headers;
+use crate::config::check::Check;
+use crate::config::overrides::{HostOverride, Overrides};
+use crate::config::path::Path;
+use crate::config::units::Time;
+use crate::scope::HostPattern;
+
+/// What is different for one host (`[hosts."a.example"]`), or for a name and everything below it (`[hosts."*.a.example"]`).
+/// The more exact table wins key by key.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+#[schemars(rename = "Host")]
+pub(in crate::config) struct HostTable {
+    /// As `[politeness] delay`.
+    delay: Option<Time>,
+    /// As `[politeness] jitter`.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    jitter: Option<f64>,
+    /// As `[politeness] max-concurrency`.
+    #[schemars(range(min = 1))]
+    max_concurrency: Option<u32>,
+    /// As `[politeness] max-crawl-delay`.
+    max_crawl_delay: Option<Time>,
+    /// As `[scope] max-pages-per-host`.
+    #[schemars(range(min = 1))]
+    max_pages: Option<u64>,
+    /// Header fields of every request to this host, on top of `[http.headers]`. The place for credentials.
+    #[serde(deserialize_with = "ordered")]
+    #[schemars(with = "BTreeMap<String, String>")]
+    headers: Vec<(String, String)>,
+}
+
+pub(in crate::config) fn build(tables: Vec<(String, HostTable)>, check: &mut Check<'_>) -> Overrides {
+    let list = tables.into_iter().map(|(name, table)| {
+        let place = Path::of(&["hosts", &name]);
+        if let Err(reason) = HostPattern::parse(&name) {
+            check.wrong(&place, reason);
+        }
+        let over = table.build(&place, check);
+        (name, over)
+    });
+    Overrides::new(list.collect())
+}
+
+impl HostTable {
+    fn build(self, place: &Path, check: &mut Check<'_>) -> HostOverride {
+        must_be_a_share(self.jitter.unwrap_or_default(), &place.key("jitter"), check);
+        must_be_some(
+            self.max_concurrency.unwrap_or(1),
+            &place.key("max-concurrency"),
+            check,
+        );
+        check.must(
+            self.max_pages != Some(0),
+            &place.key("max-pages"),
+            "expected 1 or more: leave the host out of [scope] if nothing of it is wanted",
+        );
+        check_headers(&self.headers, &place.key("headers"), check);
+        HostOverride {
+            delay: self.delay.map(|time| time.0),
+            jitter: self.jitter,
+            max_concurrency: self.max_concurrency,
+            max_crawl_delay: self.max_crawl_delay.map(|time| time.0),
+            max_pages: self.max_pages,
+            headers: self.headers,
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! `[politeness]`, `[robots]`, `[backoff]`, `[retry]`: how fast, how often, and when not at all.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::config::check::Check;
+use crate::config::path::Path;
+use crate::config::units::Time;
+use crate::politeness::{Backoff, ForbiddenRobots, Policy, Retry};
+
+/// How fast and how much at once. A site's own Crawl-delay can only lengthen the delay.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+#[schemars(rename = "Politeness")]
+pub(in crate::config) struct PolitenessTable {
+    /// Least time from the end of one answer of a host to the next request to it. Default "1s".
+    delay: Option<Time>,
+    /// Share of the delay that is added at random, 0 to 1; it only lengthens. Default 0.5.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    jitter: Option<f64>,
+    /// Requests in flight to one host at once. Default 1.
+    #[schemars(range(min = 1))]
+    max_concurrency: Option<u32>,
+    /// Requests in flight at once over all hosts. Default 256.
+    #[schemars(range(min = 1))]
+    max_in_flight: Option<u32>,
+    /// A host whose Crawl-delay is longer than this is parked and reported, never visited faster. Default "300s".
+    max_crawl_delay: Option<Time>,
+}
+
+/// What a robots.txt means that cannot be read as one.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+#[schemars(rename = "Robots")]
+pub(in crate::config) struct RobotsTable {
+    /// What a robots.txt answered with 401 or 403 means: "allow" (no restrictions, RFC 9309 2.3.1.3) or "deny"
+    /// (nothing is fetched). Default "allow".
+    forbidden: Option<Forbidden>,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+enum Forbidden {
+    Allow,
+    Deny,
+}
+
+/// How long a host is left alone after 429 or 503 without a Retry-After. A Retry-After is always waited out in full.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+#[schemars(rename = "Backoff")]
+pub(in crate::config) struct BackoffTable {
+    /// The first wait. Default "5s".
+    base: Option<Time>,
+    /// Each wait is so many times longer than the one before. Default 2.
+    #[schemars(range(min = 1.0))]
+    factor: Option<f64>,
+    /// The longest of these waits. Default "15min".
+    cap: Option<Time>,
+    /// A host that must wait longer than this is parked for the rest of the run and reported. Default "10min".
+    patience: Option<Time>,
+}
+
+/// Tries of a URL that failed for its own reasons (5xx, timeout, reset). Refusals such as 429 do not count.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+#[schemars(rename = "Retry")]
+pub(in crate::config) struct RetryTable {
+    /// Tries in all. Default 3.
+    #[schemars(range(min = 1))]
+    tries: Option<u8>,
+    /// Wait before the second try; it doubles from there. Default "5s".
+    base: Option<Time>,
+}
+
+/// The policy of hosts without a table of their own, and how much may be in flight over all hosts.
+pub(in crate::config) fn build(
+    politeness: &PolitenessTable,
+    robots: &RobotsTable,
+    backoff: &BackoffTable,
+    retry: &RetryTable,
+    check: &mut Check<'_>,
+) -> (Policy, u32) {
+    let policy = Policy {
+        delay: politeness.delay.unwrap_or_default().0,
+        jitter: politeness.jitter.unwrap_or_default(),
+        max_concurrency: politeness.max_concurrency.unwrap_or(1),
+        max_crawl_delay: politeness.max_crawl_delay.unwrap_or_default().0,
+        backoff: backoff.build(check),
+        retry: retry.build(check),
+        forbidden_robots: match robots.forbidden {
+            Some(Forbidden::Deny) => ForbiddenRobots::Deny,
+            Some(Forbidden::Allow) | None => ForbiddenRobots::Allow,
+        },
+    };
+    let (top, in_flight) = (Path::of(&["politeness"]), politeness.max_in_flight.unwrap_or(1));
+    must_be_a_share(policy.jitter, &top.key("jitter"), check);
+    must_be_some(policy.max_concurrency, &top.key("max-concurrency"), check);
+    must_be_some(in_flight, &top.key("max-in-flight"), check);
+    (policy, in_flight)
+}
+
+pub(super) fn must_be_a_share(jitter: f64, path: &Path, check: &mut Check<'_>) {
+    check.must(
+        (0.0..=1.0).contains(&jitter),
+        path,
+        "expected a share of the delay from 0 to 1",
+    );
+}
+
+pub(super) fn must_be_some(count: u32, path: &Path, check: &mut Check<'_>) {
+    check.must(
+        count > 0,
+        path,
+        "expected 1 or more: with 0 nothing would be fetched",
+    );
+}
+
+impl BackoffTable {
+    fn build(&self, check: &mut Check<'_>) -> Backoff {
+        let top = Path::of(&["backoff"]);
+        let backoff = Backoff {
+            base: self.base.unwrap_or_default().0,
+            factor: self.factor.unwrap_or(1.0),
+            cap: self.cap.unwrap_or_default().0,
+            patience: self.patience.unwrap_or_default().0,
+        };
+        check.must(
+            backoff.factor >= 1.0,
+            &top.key("factor"),
+            "expected 1 or more: a wait never gets shorter",
+        );
+        check.must(
+            backoff.cap >= backoff.base || self.cap.is_none(),
+            &top.key("cap"),
+            "the longest wait is shorter than `base`, the first one",
+        );
+        backoff
+    }
+}
+
+impl RetryTable {
+    fn build(&self, check: &mut Check<'_>) -> Retry {
+        let tries = self.tries.unwrap_or(1);
+        check.must(
+            tries > 0,
+            &Path::of(&["retry", "tries"]),
+            "expected 1 or more: the first try counts",
+        );
+        Retry {
+            tries,
+            base: self.base.unwrap_or_default().0,
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! `[scope]`: what belongs to the crawl, and how much of it is taken.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::config::check::Check;
+use crate::config::path::Path;
+use crate::config::plan::{Budget, Seed};
+use crate::scope::{HostPattern, Scope, UrlPattern};
+
+/// What belongs to the crawl. Judged on every seed, link and redirect.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+#[schemars(rename = "Scope")]
+pub(in crate::config) struct ScopeTable {
+    /// Hosts that belong: `a.example`, `*.a.example` (the name and everything below it), or an address. Default: the
+    /// hosts of the seeds.
+    hosts: Option<Vec<String>>,
+    /// If given, a URL must match one of these: a path prefix or glob that begins with `/`, a glob over the whole URL,
+    /// or `re:` and a regular expression.
+    include: Option<Vec<String>>,
+    /// A URL that matches one of these does not belong, whatever `include` says. Written as `include`.
+    exclude: Option<Vec<String>>,
+    /// Most links between a seed and a page; a redirect counts nothing. Default: no limit.
+    max_depth: Option<u32>,
+    /// The crawl ends after so many pages. Default: no limit.
+    #[schemars(range(min = 1))]
+    max_pages: Option<u64>,
+    /// Most pages of one host. Default 100,000.
+    #[schemars(range(min = 1))]
+    max_pages_per_host: Option<u64>,
+}
+
+impl ScopeTable {
+    pub(in crate::config) fn build(self, check: &mut Check<'_>) -> (Scope, Budget) {
+        let top = Path::of(&["scope"]);
+        let mut list = |key: &str, words: Option<Vec<String>>| {
+            check.each(&top.key(key), &words.unwrap_or_default(), UrlPattern::parse)
+        };
+        let (include, exclude) = (list("include", self.include), list("exclude", self.exclude));
+        let hosts = self.hosts.unwrap_or_default();
+        let scope = Scope {
+            hosts: check.each(&top.key("hosts"), &hosts, HostPattern::parse),
+            include,
+            exclude,
+            max_depth: self.max_depth,
+        };
+        let budget = Budget {
+            max_pages: self.max_pages,
+            max_pages_per_host: self.max_pages_per_host,
+        };
+        for (key, most) in [
+            ("max-pages", budget.max_pages),
+            ("max-pages-per-host", budget.max_pages_per_host),
+        ] {
+            check.must(
+                most != Some(0),
+                &top.key(key),
+                "expected 1 or more: with 0 nothing would be fetched",
+            );
+        }
+        (scope, budget)
+    }
+}
+
+/// Without hosts of its own a scope has those of the seeds.
+pub(in crate::config) fn add_seed_hosts(scope: &mut Scope, seeds: &[(Path, Seed)], check: &mut Check<'_>) {
+    if !scope.hosts.is_empty() || check.is_there(&Path::of(&["scope", "hosts"])) {
+        return;
+    }
+    for (place, seed) in seeds {
+        let Some(url) = seed.url() else { continue };
+        let host = check.taken(place, HostPattern::parse(url.host()));
+        scope
+            .hosts
+            .extend(host.filter(|host| !scope.hosts.contains(host)));
+    }
+}

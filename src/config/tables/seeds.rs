@@ -1,0 +1,70 @@
+//! `seeds`: where the crawl starts.
+
+use schemars::{JsonSchema, Schema, json_schema};
+use serde::Deserialize;
+
+use crate::config::check::Check;
+use crate::config::path::Path;
+use crate::config::plan::{Seed, Start};
+use crate::url::Canon;
+
+/// A URL to start from: the URL alone, or a table with more about it.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default, rename = "Seed", rename_all = "kebab-case")]
+#[schemars(rename = "Seed", transform = or_text)]
+pub(in crate::config) struct SeedTable {
+    /// An http or https URL, or `demo:` for the built-in demo site (`demo:/authors/` for one of its pages).
+    url: Option<String>,
+    /// The label of its page: `[[extract]]` and `[[follow]]` can ask for it.
+    label: Option<String>,
+    /// -128 to 127; higher is asked earlier within a host. Default 0.
+    priority: Option<i8>,
+}
+
+/// Adds the short form, a string alone, to the schema of a table.
+pub(in crate::config) fn or_text(schema: &mut Schema) {
+    let table = std::mem::take(schema);
+    *schema = json_schema!({ "anyOf": [{ "type": "string" }, table] });
+}
+
+pub(in crate::config) fn build(
+    seeds: Vec<SeedTable>,
+    canon: &Canon,
+    check: &mut Check<'_>,
+) -> Vec<(Path, Seed)> {
+    let places = check.items(&Path::of(&["seeds"]));
+    seeds
+        .into_iter()
+        .zip(places)
+        .filter_map(|(seed, place)| seed.build(place, canon, check))
+        .collect()
+}
+
+impl SeedTable {
+    fn build(self, place: Path, canon: &Canon, check: &mut Check<'_>) -> Option<(Path, Seed)> {
+        let key = place.key("url");
+        let Some(url) = self.url else {
+            check.missing(&key, "a seed needs a URL");
+            return None;
+        };
+        let at = if check.is_there(&key) { &key } else { &place };
+        let start = match url.strip_prefix("demo:") {
+            Some("") => Start::Demo("/".to_owned()),
+            Some(path) if path.starts_with('/') => Start::Demo(path.to_owned()),
+            Some(_) => {
+                check.wrong(
+                    at,
+                    "write `demo:` for the demo site's home page or `demo:/path` for another page of it",
+                );
+                return None;
+            }
+            None => Start::Url(check.taken(at, canon.parse(&url))?),
+        };
+        let seed = Seed {
+            start,
+            label: self.label,
+            priority: self.priority.unwrap_or_default(),
+        };
+        Some((place, seed))
+    }
+}

@@ -1,0 +1,111 @@
+//! `[sink.jsonl]` and `[sink.csv]`: where items go.
+
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::config::check::Check;
+use crate::config::path::Path;
+use crate::config::plan::SinkPlan;
+use crate::config::problem::closest;
+use crate::sink::csv::CsvOptions;
+use crate::sink::jsonl::JsonlOptions;
+use crate::spider::declarative::ExtractRule;
+
+/// Where items go. Without a sink they are written to the standard output as JSON lines.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+#[schemars(rename = "Sinks")]
+pub(in crate::config) struct SinkTable {
+    /// One JSON object a line.
+    jsonl: Option<JsonlTable>,
+    /// Comma-separated values with fixed columns.
+    csv: Option<CsvTable>,
+}
+
+/// One JSON object a line.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+#[schemars(rename = "Jsonl")]
+struct JsonlTable {
+    /// The file, relative to the current directory; its folder is made if need be. "-" is the standard output.
+    path: Option<PathBuf>,
+}
+
+/// Comma-separated values with fixed columns.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+#[schemars(rename = "Csv")]
+struct CsvTable {
+    /// The file, relative to the current directory; its folder is made if need be.
+    path: Option<PathBuf>,
+    /// The columns in order. Default: the fields of all `[[extract]]`, in their order.
+    columns: Option<Vec<String>>,
+}
+
+impl SinkTable {
+    pub(in crate::config) fn build(self, extract: &[ExtractRule], check: &mut Check<'_>) -> Vec<SinkPlan> {
+        let top = Path::of(&["sink"]);
+        let nothing_asked = self.jsonl.is_none() && self.csv.is_none();
+        let mut sinks = Vec::new();
+        if let Some(table) = self.jsonl {
+            let path = needed(table.path, &top.key("jsonl").key("path"), check);
+            sinks.extend(path.map(|path| SinkPlan::Jsonl(JsonlOptions { path })));
+        }
+        if let Some(table) = self.csv {
+            sinks.extend(table.build(extract, check).map(SinkPlan::Csv));
+        }
+        if nothing_asked {
+            let path = PathBuf::from("-");
+            sinks.push(SinkPlan::Jsonl(JsonlOptions { path }));
+        }
+        sinks
+    }
+}
+
+impl CsvTable {
+    fn build(self, extract: &[ExtractRule], check: &mut Check<'_>) -> Option<CsvOptions> {
+        let top = Path::of(&["sink", "csv"]);
+        let mut fields: Vec<&str> = Vec::new();
+        for field in extract.iter().flat_map(|rule| &rule.fields) {
+            if !fields.contains(&field.name.as_str()) {
+                fields.push(&field.name);
+            }
+        }
+        let columns = match self.columns {
+            Some(columns) => {
+                check_columns(&columns, &fields, check);
+                columns
+            }
+            None => fields.iter().map(|name| (*name).to_owned()).collect(),
+        };
+        if columns.is_empty() {
+            check.missing(
+                &top.key("columns"),
+                "write which fields are the columns, as in columns = [\"title\", \"price\"]",
+            );
+        }
+        let path = needed(self.path, &top.key("path"), check)?;
+        Some(CsvOptions { path, columns })
+    }
+}
+
+/// A column that no item has would be empty from top to bottom. A spider in code may yield any field.
+fn check_columns(columns: &[String], fields: &[&str], check: &mut Check<'_>) {
+    let places = check.items(&Path::of(&["sink", "csv", "columns"]));
+    for (column, place) in columns.iter().zip(places) {
+        if !fields.is_empty() && !fields.contains(&column.as_str()) {
+            let hint = closest(column, fields).map(|meant| format!("did you mean \"{meant}\"?"));
+            check.wrong_with(&place, format!("no [[extract]] has a field {column:?}"), hint);
+        }
+    }
+}
+
+fn needed(path: Option<PathBuf>, place: &Path, check: &mut Check<'_>) -> Option<PathBuf> {
+    if path.as_ref().is_none_or(|path| path.as_os_str().is_empty()) {
+        check.missing(place, "write the file that the items go to");
+        return None;
+    }
+    path
+}

@@ -1,0 +1,42 @@
+//! `[url]`: the steps by which two spellings of a URL become one.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::url::{Canon, CanonStep};
+
+/// By which steps two spellings of a URL become one page. Scheme and host in lower case, default ports, dot segments and
+/// fragments are always brought into normal form.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+#[schemars(rename = "Url")]
+pub(in crate::config) struct UrlTable {
+    /// Percent-encoded letters, digits and `-._~` are decoded, hex digits are upper-case (RFC 3986 6.2.2). Default true.
+    percent_case: Option<bool>,
+    /// A `?` with nothing behind it is dropped. Default true.
+    empty_query: Option<bool>,
+    /// Tracking parameters such as `utm_source` are dropped. Default false.
+    tracking_parameters: Option<bool>,
+    /// Query parameters are sorted by name. Default false.
+    sort_query: Option<bool>,
+    /// A slash at the end of the path is dropped. Default false: `/a` and `/a/` are often different pages.
+    trailing_slash: Option<bool>,
+}
+
+impl UrlTable {
+    pub(in crate::config) fn build(&self) -> Canon {
+        let steps = [
+            (self.percent_case, CanonStep::PercentCase),
+            (self.empty_query, CanonStep::EmptyQuery),
+            (self.tracking_parameters, CanonStep::TrackingParameters),
+            (self.sort_query, CanonStep::SortQuery),
+            (self.trailing_slash, CanonStep::TrailingSlash),
+        ];
+        Canon::of(
+            steps
+                .into_iter()
+                .filter(|(on, _)| *on == Some(true))
+                .map(|(_, step)| step),
+        )
+    }
+}

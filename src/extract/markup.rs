@@ -1,0 +1,260 @@
+//! Feeds a document to the tokenizer with the attributes of over-long tags cut off.
+//!
+//! The tokenizer compares each attribute with all before it in the same tag, so a tag with 100,000 of them costs seconds.
+//! Where a tag begins and ends depends on what came before (comments, scripts, text areas) and only the tree builder
+//! knows that; so this scan runs ahead of the tokenizer by the tokenizer's own rules and asks the [`Gate`] after each tag
+//! that may switch to raw text. One pass, no backtracking.
+
+use html5ever::tendril::StrTendril;
+use html5ever::TokenizerResult;
+use html5ever::tokenizer::{BufferQueue, Tokenizer, TokenizerOpts};
+use scraper::Html;
+
+use super::tree::{Gate, Mode};
+
+/// Attributes of one tag that are read; the rest of the tag is dropped.
+pub const MAX_ATTRIBUTES: usize = 1_000;
+
+/// Start tags after which the tokenizer may read raw text instead of markup.
+const MAY_BE_RAW: [&[u8]; 11] = [
+    b"iframe", b"listing", b"noembed", b"noframes", b"noscript", b"plaintext", b"script", b"style", b"textarea",
+    b"title", b"xmp",
+];
+
+/// Builds the tree of `text`, bounded in depth, size and attributes.
+#[must_use]
+pub fn parse(text: &str) -> Html {
+    let mut feeder = Feeder::new(text);
+    while feeder.at < text.len() && !feeder.tokenizer.sink.is_full() {
+        match feeder.tokenizer.sink.mode() {
+            Mode::Markup => feeder.markup(),
+            Mode::Raw(name) => feeder.raw(&name),
+            Mode::Plaintext => feeder.feed_to(text.len()),
+        }
+    }
+    feeder.tokenizer.end();
+    feeder.tokenizer.sink.finish()
+}
+
+struct Feeder<'t> {
+    text: &'t str,
+    /// Everything before this byte has been fed or cut.
+    at: usize,
+    whole: StrTendril,
+    queue: BufferQueue,
+    tokenizer: Tokenizer<Gate>,
+}
+
+impl<'t> Feeder<'t> {
+    fn new(text: &'t str) -> Self {
+        Self {
+            text,
+            at: 0,
+            whole: StrTendril::from_slice(text),
+            queue: BufferQueue::default(),
+            tokenizer: Tokenizer::new(Gate::new(), TokenizerOpts::default()),
+        }
+    }
+
+    fn feed_to(&mut self, end: usize) {
+        let (from, length) = (as_u32(self.at), as_u32(end - self.at));
+        self.queue.push_back(self.whole.subtendril(from, length));
+        self.run();
+        self.at = end;
+    }
+
+    fn feed(&mut self, text: &str) {
+        self.queue.push_back(StrTendril::from_slice(text));
+        self.run();
+    }
+
+    fn run(&self) {
+        while !matches!(self.tokenizer.feed(&self.queue), TokenizerResult::Done) {}
+    }
+
+    /// Reads markup up to the next place where the tokenizer must be asked how to go on.
+    fn markup(&mut self) {
+        let bytes = self.text.as_bytes();
+        let mut scan = self.at;
+        while let Some(start) = find(bytes, scan, b'<') {
+            match construct(bytes, start) {
+                Construct::Plain(end) => scan = end,
+                Construct::Switching(end) => return self.feed_to(end),
+                Construct::LongTag { kept, end } => {
+                    self.feed_to(kept);
+                    self.feed(">");
+                    self.at = end;
+                    return;
+                }
+                Construct::CData => {
+                    self.feed_to(start);
+                    return self.cdata(start);
+                }
+            }
+        }
+        self.feed_to(bytes.len());
+    }
+
+    /// `<![CDATA[` is a section inside SVG and MathML, and a comment up to `>` elsewhere.
+    fn cdata(&mut self, start: usize) {
+        let end = if self.tokenizer.sink.is_foreign() {
+            find_text(self.text, start, "]]>").unwrap_or(self.text.len())
+        } else {
+            past(self.text.as_bytes(), start, b'>')
+        };
+        self.feed_to(end);
+    }
+
+    /// Reads raw text up to an end tag of `name`; in a script that end tag may turn out to be text.
+    fn raw(&mut self, name: &str) {
+        let bytes = self.text.as_bytes();
+        let Some(start) = find_end_tag(bytes, self.at, name.as_bytes()) else {
+            return self.feed_to(bytes.len());
+        };
+        let name_end = start + 2 + name.len();
+        self.feed_to(name_end);
+        self.feed(">");
+        self.at = if self.tokenizer.sink.mode() == Mode::Markup {
+            attributes(bytes, name_end).0
+        } else {
+            (name_end + 1).min(bytes.len())
+        };
+    }
+}
+
+/// What begins at a `<`.
+enum Construct {
+    /// Something that ends before this byte and leaves the tokenizer in markup.
+    Plain(usize),
+    /// A tag that ends before this byte, after which raw text may come.
+    Switching(usize),
+    /// A tag with too many attributes: up to `kept` it is read, the next thing begins at `end`.
+    LongTag { kept: usize, end: usize },
+    /// `<![CDATA[`.
+    CData,
+}
+
+fn construct(bytes: &[u8], start: usize) -> Construct {
+    match bytes.get(start + 1) {
+        Some(byte) if byte.is_ascii_alphabetic() => tag(bytes, start + 1),
+        Some(b'/') => match bytes.get(start + 2) {
+            Some(byte) if byte.is_ascii_alphabetic() => tag(bytes, start + 2),
+            Some(_) => Construct::Plain(past(bytes, start + 2, b'>')),
+            None => Construct::Plain(bytes.len()),
+        },
+        Some(b'!') if bytes[start..].starts_with(b"<!--") => Construct::Plain(comment_end(bytes, start + 4)),
+        Some(b'!') if bytes[start..].starts_with(b"<![CDATA[") => Construct::CData,
+        Some(b'!' | b'?') => Construct::Plain(past(bytes, start, b'>')),
+        _ => Construct::Plain(start + 1),
+    }
+}
+
+fn tag(bytes: &[u8], name_start: usize) -> Construct {
+    let name_end = skip(bytes, name_start, |byte| !is_space(byte) && byte != b'/' && byte != b'>');
+    let (end, cut) = attributes(bytes, name_end);
+    if let Some(kept) = cut {
+        return Construct::LongTag { kept, end };
+    }
+    let name = &bytes[name_start..name_end];
+    if MAY_BE_RAW.iter().any(|raw| raw.eq_ignore_ascii_case(name)) {
+        Construct::Switching(end)
+    } else {
+        Construct::Plain(end)
+    }
+}
+
+/// Reads attributes up to the end of the tag: where the next thing begins, and where to cut if there are too many.
+fn attributes(bytes: &[u8], from: usize) -> (usize, Option<usize>) {
+    let (mut at, mut count, mut cut) = (from, 0, None);
+    loop {
+        at = skip(bytes, at, |byte| is_space(byte) || byte == b'/');
+        match bytes.get(at) {
+            None => return (bytes.len(), cut),
+            Some(b'>') => return (at + 1, cut),
+            Some(_) => {}
+        }
+        if count == MAX_ATTRIBUTES {
+            cut = Some(at);
+        }
+        count += 1;
+        at = attribute(bytes, at);
+    }
+}
+
+/// Reads one attribute that begins at `at`; a `=` in first place belongs to the name.
+fn attribute(bytes: &[u8], at: usize) -> usize {
+    let in_name = |byte: u8| !is_space(byte) && !matches!(byte, b'/' | b'>' | b'=');
+    let name_end = skip(bytes, at + 1, in_name);
+    let equals = skip(bytes, name_end, is_space);
+    if bytes.get(equals) != Some(&b'=') {
+        return name_end;
+    }
+    let value = skip(bytes, equals + 1, is_space);
+    match bytes.get(value) {
+        Some(quote @ (b'"' | b'\'')) => past(bytes, value + 1, *quote),
+        _ => skip(bytes, value, |byte| !is_space(byte) && byte != b'>'),
+    }
+}
+
+/// Where a comment ends whose text begins at `from`: after `-->` or `--!>`, or at once for `<!-->` and `<!--->`.
+fn comment_end(bytes: &[u8], from: usize) -> usize {
+    let rest = &bytes[from..];
+    if rest.starts_with(b">") {
+        return from + 1;
+    }
+    if rest.starts_with(b"->") {
+        return from + 2;
+    }
+    let mut at = from;
+    while let Some(close) = find(bytes, at, b'>') {
+        let before = &bytes[from..close];
+        if before.ends_with(b"--") || before.ends_with(b"--!") {
+            return close + 1;
+        }
+        at = close + 1;
+    }
+    bytes.len()
+}
+
+fn find_end_tag(bytes: &[u8], from: usize, name: &[u8]) -> Option<usize> {
+    let mut at = from;
+    while let Some(start) = find(bytes, at, b'<') {
+        let after = start + 2 + name.len();
+        let named = bytes.get(start + 1) == Some(&b'/')
+            && bytes.get(start + 2..after).is_some_and(|found| found.eq_ignore_ascii_case(name));
+        if named && bytes.get(after).is_some_and(|byte| is_space(*byte) || matches!(byte, b'/' | b'>')) {
+            return Some(start);
+        }
+        at = start + 1;
+    }
+    None
+}
+
+fn find(bytes: &[u8], from: usize, wanted: u8) -> Option<usize> {
+    let rest = bytes.get(from..)?;
+    rest.iter().position(|byte| *byte == wanted).map(|at| from + at)
+}
+
+/// The byte after the next `wanted`, or the end.
+fn past(bytes: &[u8], from: usize, wanted: u8) -> usize {
+    find(bytes, from, wanted).map_or(bytes.len(), |at| at + 1)
+}
+
+fn find_text(text: &str, from: usize, wanted: &str) -> Option<usize> {
+    text[from..].find(wanted).map(|at| from + at + wanted.len())
+}
+
+fn skip(bytes: &[u8], from: usize, mut while_true: impl FnMut(u8) -> bool) -> usize {
+    bytes[from.min(bytes.len())..]
+        .iter()
+        .position(|byte| !while_true(*byte))
+        .map_or(bytes.len(), |at| from + at)
+}
+
+fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | b'\x0c')
+}
+
+fn as_u32(length: usize) -> u32 {
+    u32::try_from(length).expect("bodies are limited far below 4 GiB")
+}
