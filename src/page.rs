@@ -16,6 +16,7 @@ use crate::extract::css::{AsCss, Css};
 use crate::extract::element::{Element, Selection};
 use crate::extract::links::{Links, links};
 use crate::extract::refresh::Refresh;
+use crate::extract::tree::{Document, Limit};
 use crate::extract::{ExtractError, charset, markup, reference, sniff};
 use crate::headers::charset::ContentType;
 use crate::headers::directives::PageDirectives;
@@ -50,8 +51,9 @@ pub struct Page {
     response: Response,
     canon: Canon,
     content_type: OnceCell<Option<ContentType>>,
-    text: OnceCell<(String, &'static Encoding)>,
-    html: OnceCell<Html>,
+    encoding: OnceCell<&'static Encoding>,
+    text: OnceCell<String>,
+    document: OnceCell<Document>,
     base: OnceCell<Url>,
 }
 
@@ -64,8 +66,9 @@ impl Page {
             response,
             canon: Canon::default(),
             content_type: OnceCell::new(),
+            encoding: OnceCell::new(),
             text: OnceCell::new(),
-            html: OnceCell::new(),
+            document: OnceCell::new(),
             base: OnceCell::new(),
         }
     }
@@ -127,22 +130,15 @@ impl Page {
     /// The body as text. What is not valid in its encoding becomes U+FFFD.
     #[must_use]
     pub fn text(&self) -> &str {
-        &self.decoded().0
+        self.text
+            .get_or_init(|| self.encoding().decode(&self.response.body).0.into_owned())
     }
 
     /// The encoding it is read in: byte order mark, `Content-Type`, the document's own word, windows-1252.
     #[must_use]
     pub fn encoding(&self) -> &'static Encoding {
-        self.decoded().1
-    }
-
-    fn decoded(&self) -> &(String, &'static Encoding) {
-        self.text.get_or_init(|| {
-            let body = &self.response.body;
-            let encoding = charset::encoding(self.content_type(), body);
-            let (text, used, _) = encoding.decode(body);
-            (text.into_owned(), used)
-        })
+        self.encoding
+            .get_or_init(|| charset::encoding(self.content_type(), &self.response.body))
     }
 
     /// The body read as JSON.
@@ -156,7 +152,17 @@ impl Page {
     /// The document. Of an answer that is no HTML it is empty.
     #[must_use]
     pub fn html(&self) -> &Html {
-        self.html
+        &self.document().html
+    }
+
+    /// The limits that the document ran into.
+    #[must_use]
+    pub fn limits(&self) -> &[Limit] {
+        &self.document().limits
+    }
+
+    fn document(&self) -> &Document {
+        self.document
             .get_or_init(|| markup::parse(if self.is_html() { self.text() } else { "" }))
     }
 
@@ -218,7 +224,10 @@ impl Page {
     pub fn meta_refresh(&self) -> Option<(Refresh, Option<CanonicalUrl>)> {
         let refresh = self
             .named("meta")
-            .filter(|meta| meta.attr("http-equiv").is_some_and(|name| name.eq_ignore_ascii_case("refresh")))
+            .filter(|meta| {
+                meta.attr("http-equiv")
+                    .is_some_and(|name| name.eq_ignore_ascii_case("refresh"))
+            })
             .find_map(|meta| Refresh::parse(meta.attr("content")?))?;
         let url = if refresh.target.is_empty() {
             Some(self.url().clone())
@@ -239,7 +248,7 @@ impl Page {
     ///
     /// # Errors
     /// If `css` is no selector.
-    pub fn select(&self, css: impl AsCss) -> Result<Selection<'_>, ExtractError> {
+    pub fn select<'c>(&self, css: impl AsCss<'c>) -> Result<Selection<'_>, ExtractError> {
         let css = css.css()?;
         Ok(Selection::of(self.matches(&css).collect()))
     }
@@ -248,7 +257,7 @@ impl Page {
     ///
     /// # Errors
     /// If `css` is no selector.
-    pub fn first(&self, css: impl AsCss) -> Result<Option<Element<'_>>, ExtractError> {
+    pub fn first<'c>(&self, css: impl AsCss<'c>) -> Result<Option<Element<'_>>, ExtractError> {
         let css = css.css()?;
         Ok(self.matches(&css).next())
     }
@@ -257,7 +266,7 @@ impl Page {
     ///
     /// # Errors
     /// If `css` is no selector.
-    pub fn text_of(&self, css: impl AsCss) -> Result<Option<String>, ExtractError> {
+    pub fn text_of<'c>(&self, css: impl AsCss<'c>) -> Result<Option<String>, ExtractError> {
         Ok(self.first(css)?.map(|element| element.text()))
     }
 
@@ -265,7 +274,7 @@ impl Page {
     ///
     /// # Errors
     /// If `css` is no selector.
-    pub fn attr_of(&self, css: impl AsCss, attribute: &str) -> Result<Option<&str>, ExtractError> {
+    pub fn attr_of<'c>(&self, css: impl AsCss<'c>, attribute: &str) -> Result<Option<&str>, ExtractError> {
         Ok(self.first(css)?.and_then(|element| element.attr(attribute)))
     }
 
@@ -304,7 +313,9 @@ impl Page {
     }
 
     pub(crate) fn matches<'p, 'c>(&'p self, css: &'c Css) -> impl Iterator<Item = Element<'p>> + use<'p, 'c> {
-        self.html().select(css.selector()).map(|node| Element::new(self, node))
+        self.html()
+            .select(css.selector())
+            .map(|node| Element::new(self, node))
     }
 
     /// All elements in the order of the document.
@@ -323,3 +334,6 @@ fn has_word(list: Option<&str>, word: &str) -> bool {
         .split_ascii_whitespace()
         .any(|found| found.eq_ignore_ascii_case(word))
 }
+
+#[cfg(test)]
+mod tests;

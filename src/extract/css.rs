@@ -43,22 +43,22 @@ impl Css {
 /// What can stand where a selector is asked for: a [`Css`] that was compiled before, or its text.
 ///
 /// Compiling costs some microseconds; a spider that visits many pages keeps its selectors.
-pub trait AsCss {
+pub trait AsCss<'c> {
     /// The compiled selector.
     ///
     /// # Errors
     /// [`ExtractError::Selector`] if the text is no selector.
-    fn css(&self) -> Result<Cow<'_, Css>, ExtractError>;
+    fn css(self) -> Result<Cow<'c, Css>, ExtractError>;
 }
 
-impl AsCss for &Css {
-    fn css(&self) -> Result<Cow<'_, Css>, ExtractError> {
+impl<'c> AsCss<'c> for &'c Css {
+    fn css(self) -> Result<Cow<'c, Css>, ExtractError> {
         Ok(Cow::Borrowed(self))
     }
 }
 
-impl AsCss for &str {
-    fn css(&self) -> Result<Cow<'_, Css>, ExtractError> {
+impl<'c> AsCss<'c> for &str {
+    fn css(self) -> Result<Cow<'c, Css>, ExtractError> {
         Css::parse(self).map(Cow::Owned)
     }
 }

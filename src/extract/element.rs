@@ -1,7 +1,7 @@
 //! Elements of a page, in as few words as a spider needs.
 
-use url::Url;
 use scraper::{ElementRef, Node};
+use url::Url;
 
 use super::ExtractError;
 use super::css::{AsCss, Css};
@@ -87,7 +87,7 @@ impl<'p> Element<'p> {
     ///
     /// # Errors
     /// If `css` is no selector.
-    pub fn select(&self, css: impl AsCss) -> Result<Selection<'p>, ExtractError> {
+    pub fn select<'c>(&self, css: impl AsCss<'c>) -> Result<Selection<'p>, ExtractError> {
         let css = css.css()?;
         Ok(Selection {
             elements: self.matches(&css).collect(),
@@ -98,7 +98,7 @@ impl<'p> Element<'p> {
     ///
     /// # Errors
     /// If `css` is no selector.
-    pub fn first(&self, css: impl AsCss) -> Result<Option<Element<'p>>, ExtractError> {
+    pub fn first<'c>(&self, css: impl AsCss<'c>) -> Result<Option<Element<'p>>, ExtractError> {
         let css = css.css()?;
         Ok(self.matches(&css).next())
     }
@@ -107,7 +107,7 @@ impl<'p> Element<'p> {
     ///
     /// # Errors
     /// If `css` is no selector.
-    pub fn text_of(&self, css: impl AsCss) -> Result<Option<String>, ExtractError> {
+    pub fn text_of<'c>(&self, css: impl AsCss<'c>) -> Result<Option<String>, ExtractError> {
         Ok(self.first(css)?.map(|element| element.text()))
     }
 
@@ -115,13 +115,15 @@ impl<'p> Element<'p> {
     ///
     /// # Errors
     /// If `css` is no selector.
-    pub fn attr_of(&self, css: impl AsCss, attribute: &str) -> Result<Option<&'p str>, ExtractError> {
+    pub fn attr_of<'c>(&self, css: impl AsCss<'c>, attribute: &str) -> Result<Option<&'p str>, ExtractError> {
         Ok(self.first(css)?.and_then(|element| element.attr(attribute)))
     }
 
     pub(crate) fn matches<'c>(&self, css: &'c Css) -> impl Iterator<Item = Element<'p>> + use<'p, 'c> {
         let page = self.page;
-        self.node.select(css.selector()).map(move |node| Element { page, node })
+        self.node
+            .select(css.selector())
+            .map(move |node| Element { page, node })
     }
 }
 
@@ -175,7 +177,10 @@ impl<'p> Selection<'p> {
     /// An attribute of each that has it.
     #[must_use]
     pub fn attrs(&self, name: &str) -> Vec<&'p str> {
-        self.elements.iter().filter_map(|element| element.attr(name)).collect()
+        self.elements
+            .iter()
+            .filter_map(|element| element.attr(name))
+            .collect()
     }
 
     /// One after the other.

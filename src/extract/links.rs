@@ -69,6 +69,8 @@ fn link(page: &Page, element: Element<'_>) -> Option<Link> {
         url: page.accept(target).ok()?,
         text: fold(&element.raw_text_up_to(MAX_LINK_TEXT)),
         fragment,
-        nofollow: rel.split_ascii_whitespace().any(|word| word.eq_ignore_ascii_case("nofollow")),
+        nofollow: rel
+            .split_ascii_whitespace()
+            .any(|word| word.eq_ignore_ascii_case("nofollow")),
     })
 }

@@ -5,25 +5,33 @@
 //! knows that; so this scan runs ahead of the tokenizer by the tokenizer's own rules and asks the [`Gate`] after each tag
 //! that may switch to raw text. One pass, no backtracking.
 
-use html5ever::tendril::StrTendril;
 use html5ever::TokenizerResult;
+use html5ever::tendril::StrTendril;
 use html5ever::tokenizer::{BufferQueue, Tokenizer, TokenizerOpts};
-use scraper::Html;
 
-use super::tree::{Gate, Mode};
+use super::tree::{Document, Gate, Limit, Mode};
 
 /// Attributes of one tag that are read; the rest of the tag is dropped.
 pub const MAX_ATTRIBUTES: usize = 1_000;
 
 /// Start tags after which the tokenizer may read raw text instead of markup.
 const MAY_BE_RAW: [&[u8]; 11] = [
-    b"iframe", b"listing", b"noembed", b"noframes", b"noscript", b"plaintext", b"script", b"style", b"textarea",
-    b"title", b"xmp",
+    b"iframe",
+    b"listing",
+    b"noembed",
+    b"noframes",
+    b"noscript",
+    b"plaintext",
+    b"script",
+    b"style",
+    b"textarea",
+    b"title",
+    b"xmp",
 ];
 
 /// Builds the tree of `text`, bounded in depth, size and attributes.
 #[must_use]
-pub fn parse(text: &str) -> Html {
+pub fn parse(text: &str) -> Document {
     let mut feeder = Feeder::new(text);
     while feeder.at < text.len() && !feeder.tokenizer.sink.is_full() {
         match feeder.tokenizer.sink.mode() {
@@ -33,7 +41,11 @@ pub fn parse(text: &str) -> Html {
         }
     }
     feeder.tokenizer.end();
-    feeder.tokenizer.sink.finish()
+    let mut document = feeder.tokenizer.sink.finish();
+    if feeder.cut_attributes {
+        document.limits.push(Limit::Attributes);
+    }
+    document
 }
 
 struct Feeder<'t> {
@@ -41,6 +53,7 @@ struct Feeder<'t> {
     /// Everything before this byte has been fed or cut.
     at: usize,
     whole: StrTendril,
+    cut_attributes: bool,
     queue: BufferQueue,
     tokenizer: Tokenizer<Gate>,
 }
@@ -51,6 +64,7 @@ impl<'t> Feeder<'t> {
             text,
             at: 0,
             whole: StrTendril::from_slice(text),
+            cut_attributes: false,
             queue: BufferQueue::default(),
             tokenizer: Tokenizer::new(Gate::new(), TokenizerOpts::default()),
         }
@@ -84,6 +98,7 @@ impl<'t> Feeder<'t> {
                     self.feed_to(kept);
                     self.feed(">");
                     self.at = end;
+                    self.cut_attributes = true;
                     return;
                 }
                 Construct::CData => {
@@ -150,7 +165,9 @@ fn construct(bytes: &[u8], start: usize) -> Construct {
 }
 
 fn tag(bytes: &[u8], name_start: usize) -> Construct {
-    let name_end = skip(bytes, name_start, |byte| !is_space(byte) && byte != b'/' && byte != b'>');
+    let name_end = skip(bytes, name_start, |byte| {
+        !is_space(byte) && byte != b'/' && byte != b'>'
+    });
     let (end, cut) = attributes(bytes, name_end);
     if let Some(kept) = cut {
         return Construct::LongTag { kept, end };
@@ -221,8 +238,14 @@ fn find_end_tag(bytes: &[u8], from: usize, name: &[u8]) -> Option<usize> {
     while let Some(start) = find(bytes, at, b'<') {
         let after = start + 2 + name.len();
         let named = bytes.get(start + 1) == Some(&b'/')
-            && bytes.get(start + 2..after).is_some_and(|found| found.eq_ignore_ascii_case(name));
-        if named && bytes.get(after).is_some_and(|byte| is_space(*byte) || matches!(byte, b'/' | b'>')) {
+            && bytes
+                .get(start + 2..after)
+                .is_some_and(|found| found.eq_ignore_ascii_case(name));
+        if named
+            && bytes
+                .get(after)
+                .is_some_and(|byte| is_space(*byte) || matches!(byte, b'/' | b'>'))
+        {
             return Some(start);
         }
         at = start + 1;
@@ -257,4 +280,108 @@ fn is_space(byte: u8) -> bool {
 
 fn as_u32(length: usize) -> u32 {
     u32::try_from(length).expect("bodies are limited far below 4 GiB")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use scraper::Html;
+
+    /// What an unbounded parser makes of the same text; we keep no comments.
+    fn reference(text: &str) -> String {
+        let mut html = Html::parse_document(text);
+        let comments = html.tree.nodes().filter(|node| node.value().is_comment());
+        for id in comments.map(|node| node.id()).collect::<Vec<_>>() {
+            html.tree.get_mut(id).unwrap().detach();
+        }
+        html.html()
+    }
+
+    const PIECES: [&str; 40] = [
+        "<p>",
+        "</p>",
+        "<b>",
+        "</b>",
+        "<a href='/x>y'>",
+        "</a>",
+        "<div class=\"a b\" id=c>",
+        "</div>",
+        "<script>",
+        "</script>",
+        "<style>",
+        "</STYLE >",
+        "<title>",
+        "</title/>",
+        "<textarea>",
+        "</textarea a=\"</b>\">",
+        "<svg>",
+        "</svg>",
+        "<![CDATA[",
+        "]]>",
+        "<!--c-->",
+        "<!doctype html>",
+        "<?pi?>",
+        "</>",
+        "</ x>",
+        "<table>",
+        "<td>",
+        "</table>",
+        "<select>",
+        "<option>",
+        "</select>",
+        "text ",
+        "&amp;",
+        "a<b",
+        "<br/>",
+        "<i x=1 y='2\"' z>",
+        "'",
+        "\"",
+        "<iframe>",
+        "</iframe>",
+    ];
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(1_000) })]
+
+        #[test]
+        fn ordinary_documents_give_the_tree_that_the_plain_parser_gives(
+            picks in prop::collection::vec(0..PIECES.len(), 0..24),
+        ) {
+            let text: String = picks.iter().map(|pick| PIECES[*pick]).collect();
+            prop_assert_eq!(parse(&text).html.html(), reference(&text));
+        }
+    }
+
+    #[test]
+    fn what_is_inside_noscript_is_part_of_the_document() {
+        let html = parse("<noscript><a href=/plain>x</a></noscript>").html.html();
+        assert!(html.contains("<a href=\"/plain\">x</a>"), "{html}");
+    }
+
+    #[test]
+    fn comments_are_not_kept() {
+        assert!(!parse("a<!-- secret -->b").html.html().contains("secret"));
+    }
+
+    #[test]
+    fn a_tag_keeps_its_first_thousand_attributes() {
+        let many: String = (0..5_000).map(|n| format!(" a{n}=\">\"")).collect();
+        let html = parse(&format!("<p{many}>in</p><i>after</i>")).html;
+        let p = html
+            .select(&scraper::Selector::parse("p").unwrap())
+            .next()
+            .unwrap();
+        assert_eq!(p.value().attrs().count(), MAX_ATTRIBUTES);
+        assert_eq!(p.inner_html(), "in");
+        assert_eq!(html.select(&scraper::Selector::parse("i").unwrap()).count(), 1);
+    }
+
+    #[test]
+    fn a_script_in_a_script_ends_where_the_tokenizer_ends_it() {
+        let html = parse("<script><!--<script></script>x--></script><p>y")
+            .html
+            .html();
+        assert_eq!(html, reference("<script><!--<script></script>x--></script><p>y"));
+    }
 }

@@ -25,9 +25,15 @@ impl Refresh {
         if digits.is_empty() && !rest.starts_with('.') {
             return None;
         }
-        let seconds = if digits.is_empty() { 0 } else { digits.parse().unwrap_or(u64::MAX) };
+        let seconds = if digits.is_empty() {
+            0
+        } else {
+            digits.parse().unwrap_or(u64::MAX)
+        };
         let (_, rest) = split_while(rest, |letter| letter.is_ascii_digit() || letter == '.');
-        if !rest.is_empty() && !rest.starts_with(|letter: char| is_divider(letter) || letter.is_ascii_whitespace()) {
+        if !rest.is_empty()
+            && !rest.starts_with(|letter: char| is_divider(letter) || letter.is_ascii_whitespace())
+        {
             return None;
         }
         let rest = rest.trim_ascii_start();
@@ -91,7 +97,10 @@ mod tests {
 
     #[test]
     fn more_seconds_than_fit_are_for_ever() {
-        assert_eq!(read("99999999999999999999999;url=x"), Some((u64::MAX, "x".to_owned())));
+        assert_eq!(
+            read("99999999999999999999999;url=x"),
+            Some((u64::MAX, "x".to_owned()))
+        );
     }
 
     #[test]

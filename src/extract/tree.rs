@@ -5,13 +5,15 @@
 //! very many attributes (each is compared with all before). So tokens pass a gate on their way into the tree: start tags
 //! that would open more than [`MAX_DEPTH`] elements are left out together with their end tags, which *flattens* the
 //! document from there on and keeps its text and links; and a tree that has grown to [`MAX_WEIGHT`] takes nothing more.
-//! Attributes are cut before they are tokens, see [`super::markup`].
+//! Attributes are cut before they are tokens, see [`super::markup`]. Under these limits each tag may still walk a stack of
+//! some hundred elements; a document that makes the parser do so millions of times is cut at [`MAX_STEPS`].
 //!
 //! Scripting is off, as a crawler runs none: what is inside `<noscript>` is part of the document. Comments are not kept.
 
 use std::borrow::Cow;
 use std::cell::{Cell, Ref, RefCell};
 use std::collections::HashMap;
+use std::fmt;
 
 use html5ever::interface::{ElementFlags, NodeOrText, QuirksMode, Tracer, TreeSink};
 use html5ever::tendril::StrTendril;
@@ -29,7 +31,10 @@ pub const MAX_DEPTH: usize = 512;
 /// Most elements of a document; long attributes count for more than one.
 pub const MAX_WEIGHT: usize = 1_000_000;
 
-/// The stack is counted anew after so many start tags: often enough to hold the limit, rarely enough to cost nothing.
+/// Steps along the stack of open elements, one for each element that is open at each tag, after which the document is cut.
+pub const MAX_STEPS: usize = 200_000_000;
+
+/// The stack is counted anew after so many tags: often enough to hold the limit, rarely enough to cost nothing.
 const RECOUNT_AFTER: usize = 64;
 
 /// Attributes and bytes of attribute values that weigh as much as one element more.
@@ -47,6 +52,42 @@ const LEAVES: [&str; 21] = [
     "noframes", "script", "source", "style", "textarea", "title", "track", "wbr", "xmp",
 ];
 
+/// A limit that a document ran into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limit {
+    /// Nested deeper than [`MAX_DEPTH`]: flattened from there on.
+    Depth,
+    /// Heavier than [`MAX_WEIGHT`], or more than [`MAX_STEPS`]: cut there.
+    Size,
+    /// A tag had more than [`MAX_ATTRIBUTES`]: the rest of them was dropped.
+    Attributes,
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Depth => write!(
+                f,
+                "elements are nested deeper than {MAX_DEPTH}: the document was flattened"
+            ),
+            Self::Size => write!(f, "the document has too many elements: its tree was cut"),
+            Self::Attributes => write!(
+                f,
+                "a tag has more than {MAX_ATTRIBUTES} attributes: the rest was dropped"
+            ),
+        }
+    }
+}
+
+/// A document and the limits that it ran into.
+#[derive(Debug)]
+pub struct Document {
+    /// The tree.
+    pub html: Html,
+    /// The limits, each once.
+    pub limits: Vec<Limit>,
+}
+
 /// What the tokenizer is to expect after the last tag, as the tree builder told it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Mode {
@@ -63,8 +104,10 @@ pub(super) struct Gate {
     builder: TreeBuilder<Handle, WeighingSink>,
     mode: RefCell<Mode>,
     open: Cell<usize>,
-    starts_since_count: Cell<usize>,
+    tags_since_count: Cell<usize>,
+    steps: Cell<usize>,
     ends_since_count: Cell<bool>,
+    was_deep: Cell<bool>,
     left_out: RefCell<HashMap<LocalName, usize>>,
 }
 
@@ -79,20 +122,27 @@ impl Gate {
             builder: TreeBuilder::new(WeighingSink::new(), options),
             mode: RefCell::new(Mode::Markup),
             open: Cell::new(0),
-            starts_since_count: Cell::new(0),
+            tags_since_count: Cell::new(0),
+            steps: Cell::new(0),
             ends_since_count: Cell::new(false),
+            was_deep: Cell::new(false),
             left_out: RefCell::default(),
         }
     }
 
     /// The finished tree.
-    pub(super) fn finish(self) -> Html {
-        self.builder.sink.finish()
+    pub(super) fn finish(self) -> Document {
+        let depth = self.was_deep.get().then_some(Limit::Depth);
+        let size = self.is_full().then_some(Limit::Size);
+        Document {
+            limits: depth.into_iter().chain(size).collect(),
+            html: self.builder.sink.finish(),
+        }
     }
 
     /// Whether the tree takes nothing more.
     pub(super) fn is_full(&self) -> bool {
-        self.builder.sink.weight.get() >= MAX_WEIGHT
+        self.builder.sink.weight.get() >= MAX_WEIGHT || self.steps.get() >= MAX_STEPS
     }
 
     /// What the tokenizer expects next.
@@ -110,21 +160,28 @@ impl Gate {
         if self.is_full() {
             return false;
         }
-        match tag.kind {
+        self.tags_since_count.set(self.tags_since_count.get() + 1);
+        if self.tags_since_count.get() >= RECOUNT_AFTER {
+            self.recount();
+        }
+        let admitted = match tag.kind {
             TagKind::StartTag => self.admits_start(tag),
             TagKind::EndTag => self.admits_end(&tag.name),
+        };
+        if admitted {
+            self.steps.set(self.steps.get() + self.open.get());
         }
+        admitted
     }
 
     fn admits_start(&self, tag: &Tag) -> bool {
-        self.starts_since_count.set(self.starts_since_count.get() + 1);
-        let at_limit = self.open.get() >= MAX_DEPTH;
-        if self.starts_since_count.get() >= RECOUNT_AFTER || (at_limit && self.ends_since_count.get()) {
+        if self.open.get() >= MAX_DEPTH && self.ends_since_count.get() {
             self.recount();
         }
         if self.open.get() < MAX_DEPTH || self.is_exempt(&tag.name) {
             return true;
         }
+        self.was_deep.set(true);
         *self.left_out.borrow_mut().entry(tag.name.clone()).or_default() += 1;
         false
     }
@@ -135,7 +192,12 @@ impl Gate {
     }
 
     fn admits_end(&self, name: &LocalName) -> bool {
-        if let Some(count) = self.left_out.borrow_mut().get_mut(name).filter(|count| **count > 0) {
+        if let Some(count) = self
+            .left_out
+            .borrow_mut()
+            .get_mut(name)
+            .filter(|count| **count > 0)
+        {
             *count -= 1;
             return false;
         }
@@ -147,7 +209,7 @@ impl Gate {
         let count = Count(Cell::new(0));
         self.builder.trace_handles(&count);
         self.open.set(count.0.get());
-        self.starts_since_count.set(0);
+        self.tags_since_count.set(0);
         self.ends_since_count.set(false);
         if self.open.get() < MAX_DEPTH / 2 {
             self.left_out.borrow_mut().clear();
@@ -183,7 +245,9 @@ impl TokenSink for Gate {
                 answer
             }
             Token::CommentToken(_) | Token::ParseError(_) => TokenSinkResult::Continue,
-            Token::CharacterTokens(_) | Token::NullCharacterToken if self.is_full() => TokenSinkResult::Continue,
+            Token::CharacterTokens(_) | Token::NullCharacterToken if self.is_full() => {
+                TokenSinkResult::Continue
+            }
             other => self.builder.process_token(other, line),
         }
     }

@@ -208,6 +208,9 @@ impl Spider for Declarative {
         if page.is_html() {
             fields::extract(&self.recipe.extract, page, harvest)?;
             follow::follow(&self.recipe, page, harvest);
+            for limit in page.limits() {
+                harvest.problem(format!("{}: {limit}", page.url()));
+            }
         }
         Ok(())
     }

@@ -26,7 +26,7 @@ pub(super) fn extract(rules: &[ExtractRule], page: &Page, harvest: &mut Harvest)
                 break;
             }
             if let Some(record) = taker.record(&rule.fields, scope) {
-                add(rule, with_url(record, page), harvest)?;
+                add(rule, &with_url(record, page), harvest)?;
                 taker.items += 1;
             }
         }
@@ -36,7 +36,8 @@ pub(super) fn extract(rules: &[ExtractRule], page: &Page, harvest: &mut Harvest)
 }
 
 fn speaks_on(rule: &ExtractRule, page: &Page) -> bool {
-    (rule.label.is_none() || rule.label == page.request().label.as_deref().map(str::to_owned))
+    let label = page.request().label.as_deref();
+    (rule.label.is_none() || rule.label.as_deref() == label)
         && (rule.pages.is_empty() || rule.pages.iter().any(|pattern| pattern.matches(page.url())))
 }
 
@@ -47,10 +48,10 @@ fn scopes<'p>(rule: &ExtractRule, page: &'p Page) -> Vec<Element<'p>> {
     }
 }
 
-fn add(rule: &ExtractRule, record: Map<String, Value>, harvest: &mut Harvest) -> Result<(), ExtractError> {
+fn add(rule: &ExtractRule, record: &Map<String, Value>, harvest: &mut Harvest) -> Result<(), ExtractError> {
     match &rule.kind {
-        Some(kind) => harvest.item_of(kind, &record)?,
-        None => harvest.item(&record)?,
+        Some(kind) => harvest.item_of(kind, record)?,
+        None => harvest.item(record)?,
     }
     Ok(())
 }
@@ -89,11 +90,17 @@ impl<'p> Taker<'p> {
     fn report(&self, harvest: &mut Harvest) {
         let url = self.page.url();
         for (field, count) in &self.missing {
-            let items = if *count == 1 { "1 item was".to_owned() } else { format!("{count} items were") };
+            let items = if *count == 1 {
+                "1 item was".to_owned()
+            } else {
+                format!("{count} items were")
+            };
             harvest.problem(format!("{url}: {items} dropped without {field}"));
         }
         if self.is_spent() {
-            harvest.problem(format!("{url}: more than {MAX_ITEMS} items or {MAX_TAKEN} bytes of text, the rest was left"));
+            harvest.problem(format!(
+                "{url}: more than {MAX_ITEMS} items or {MAX_TAKEN} bytes of text, the rest was left"
+            ));
         }
     }
 
@@ -124,14 +131,20 @@ impl<'p> Taker<'p> {
     }
 
     /// Of the first element that has the value, or of all that have.
-    fn values(&mut self, field: &FieldRule, mut elements: impl Iterator<Item = Element<'p>>) -> Option<Value> {
+    fn values(
+        &mut self,
+        field: &FieldRule,
+        mut elements: impl Iterator<Item = Element<'p>>,
+    ) -> Option<Value> {
         match field.many {
             Many::First => {
                 let first = elements.next()?;
                 self.value(field, first)
             }
             Many::All => {
-                let all: Vec<_> = elements.filter_map(|element| self.value(field, element)).collect();
+                let all: Vec<_> = elements
+                    .filter_map(|element| self.value(field, element))
+                    .collect();
                 (!all.is_empty()).then_some(Value::Array(all))
             }
         }
@@ -200,6 +213,10 @@ fn attribute(element: Element<'_>, name: &str, white_space: WhiteSpace) -> Optio
 /// Group 1 if the expression has one, else the whole match.
 fn part(regex: &Regex, text: &str) -> Option<String> {
     let found = regex.captures(text)?;
-    let part = if regex.captures_len() > 1 { found.get(1)? } else { found.get(0)? };
+    let part = if regex.captures_len() > 1 {
+        found.get(1)?
+    } else {
+        found.get(0)?
+    };
     Some(part.as_str().to_owned())
 }

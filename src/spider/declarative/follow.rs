@@ -47,7 +47,10 @@ fn rules_of_links(recipe: &Recipe, page: &Page, harvest: &mut Harvest) -> Vec<(L
     let regions: Vec<_> = recipe.follow.iter().map(|rule| region(rule, page)).collect();
     let (found, unread) = link_elements(page);
     if unread > 0 {
-        harvest.problem(format!("{unread} links were not read: the page has more than {MAX_LINKS}"));
+        let url = page.url();
+        harvest.problem(format!(
+            "{url}: {unread} links were not read, only {MAX_LINKS} of a page are"
+        ));
     }
     let bound = regions.iter().any(Option::is_some);
     let take = |(element, link): (Element<'_>, Link)| {

@@ -36,7 +36,11 @@ impl FieldSelector {
         let (css, take) = split(text)?;
         let css = css.trim();
         Ok(Self {
-            css: if css.is_empty() && take.is_some() { None } else { Some(Css::parse(css)?) },
+            css: if css.is_empty() && take.is_some() {
+                None
+            } else {
+                Some(Css::parse(css)?)
+            },
             take,
         })
     }
@@ -46,8 +50,12 @@ fn split(text: &str) -> Result<(&str, Option<Take>), ExtractError> {
     if let Some(css) = text.strip_suffix("::text") {
         return Ok((css, Some(Take::Text)));
     }
-    let attribute = text.strip_suffix(')').and_then(|rest| rest.rsplit_once("::attr("));
-    let Some((css, name)) = attribute else { return Ok((text, None)) };
+    let attribute = text
+        .strip_suffix(')')
+        .and_then(|rest| rest.rsplit_once("::attr("));
+    let Some((css, name)) = attribute else {
+        return Ok((text, None));
+    };
     let name = name.trim().trim_matches(['"', '\'']);
     if name.is_empty() || name.contains(|letter: char| letter.is_whitespace() || "()[]".contains(letter)) {
         return Err(ExtractError::Selector {
@@ -78,9 +86,19 @@ mod tests {
 
     #[test]
     fn what_is_no_selector_is_refused_with_its_text() {
-        for text in ["", "h1::attr()", "h1::attr(a b)", "h1::html", "h1[", "a::text::text"] {
+        for text in [
+            "",
+            "h1::attr()",
+            "h1::attr(a b)",
+            "h1::html",
+            "h1[",
+            "a::text::text",
+        ] {
             let error = FieldSelector::parse(text).unwrap_err();
-            assert!(error.to_string().contains(&format!("`{text}`")) || text.contains("text"), "{error}");
+            assert!(
+                error.to_string().contains(&format!("`{text}`")) || text.contains("text"),
+                "{error}"
+            );
         }
     }
 
