@@ -6,11 +6,10 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use http::header::{ETAG, LAST_MODIFIED};
-
 use crate::clock::Clock;
 use crate::fetch::{Fetcher, Limits, Outgoing};
 use crate::frontier::RobotsReply;
+use crate::headers::validators::Validators;
 use crate::item::{Harvest, Item};
 use crate::page::Page;
 use crate::politeness::{Class, Outcome};
@@ -86,7 +85,7 @@ impl<F: Fetcher> Context<F> {
             ..Outgoing::new(request.clone())
         };
         if let Some(entry) = &known {
-            outgoing.headers = conditional(entry);
+            outgoing.headers = conditions(entry);
         }
         match self.fetcher.fetch(outgoing).await {
             Ok(response) => self.answered(request, response, known, key).await,
@@ -191,7 +190,7 @@ impl<F: Fetcher> Context<F> {
     ) -> (Yield, Option<CacheEntry>) {
         let spider = Arc::clone(&self.spiders[usize::from(request.spider)]);
         let request = Arc::new(request);
-        let page = Page::new(Arc::clone(&request), response);
+        let page = Page::new(Arc::clone(&request), response).with_canon(self.canon.clone());
         let mut harvest = Harvest::new();
         let parsed = catch_unwind(AssertUnwindSafe(|| spider.parse(&page, &mut harvest)));
         let error = match parsed {
@@ -325,42 +324,16 @@ fn robots_reply(response: Response) -> (Outcome, RobotsReply) {
         status: response.status.as_u16(),
         location: response.header("location").map(str::to_owned),
         cache_control: response.header("cache-control").map(str::to_owned),
-        validators: validators(&response),
+        validators: Validators::read(&response.headers).conditions(),
         body: response.body,
     };
     (outcome, reply)
 }
 
-fn validators(response: &Response) -> Vec<(String, String)> {
-    let pairs = [("if-none-match", ETAG), ("if-modified-since", LAST_MODIFIED)];
-    let known = pairs
-        .into_iter()
-        .filter_map(|(ask, have)| Some((ask, response.header(have.as_str())?)));
-    known
-        .map(|(ask, value)| (ask.to_owned(), value.to_owned()))
-        .collect()
-}
-
-fn conditional(entry: &CacheEntry) -> Vec<(String, String)> {
-    let pairs = [
-        ("if-none-match", &entry.etag),
-        ("if-modified-since", &entry.last_modified),
-    ];
-    pairs
-        .into_iter()
-        .filter_map(|(name, value)| Some((name.to_owned(), value.clone()?)))
-        .collect()
-}
-
 /// An entry for a complete 200 that carries a validator; its harvest is filled in after parsing.
 fn cacheable(response: &Response, rules: u64, digest: u64) -> Option<CacheEntry> {
-    let etag = response.header(ETAG.as_str()).map(str::to_owned);
-    let last_modified = response.header(LAST_MODIFIED.as_str()).map(str::to_owned);
-    let whole = response.status == http::StatusCode::OK && response.truncated.is_none();
-    let varies = response.header("vary").is_some_and(|vary| vary.trim() == "*");
-    if !whole || varies || (etag.is_none() && last_modified.is_none()) {
-        return None;
-    }
+    let Validators { etag, last_modified } =
+        Some(Validators::to_store(response)).filter(|v| !v.is_empty())?;
     let (links, items) = (Vec::new(), Vec::new());
     Some(CacheEntry {
         etag,
@@ -383,14 +356,22 @@ fn remember(mut entry: CacheEntry, gained: &Yield) -> CacheEntry {
     entry
 }
 
+fn conditions(entry: &CacheEntry) -> Vec<(String, String)> {
+    let validators = Validators {
+        etag: entry.etag.clone(),
+        last_modified: entry.last_modified.clone(),
+    };
+    validators.conditions()
+}
+
 /// A 304 may carry newer validators (RFC 9111 4.3.4).
 fn refreshed(mut entry: CacheEntry, response: &Response) -> CacheEntry {
-    if let Some(etag) = response.header(ETAG.as_str()) {
-        entry.etag = Some(etag.to_owned());
-    }
-    if let Some(last_modified) = response.header(LAST_MODIFIED.as_str()) {
-        entry.last_modified = Some(last_modified.to_owned());
-    }
+    let mut validators = Validators {
+        etag: entry.etag.take(),
+        last_modified: entry.last_modified.take(),
+    };
+    validators.update(&response.headers);
+    (entry.etag, entry.last_modified) = (validators.etag, validators.last_modified);
     entry.checked = response.ended;
     entry
 }

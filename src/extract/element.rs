@@ -64,12 +64,6 @@ impl<'p> Element<'p> {
         self.node.attr(name)
     }
 
-    /// How many attributes it has.
-    #[must_use]
-    pub fn attr_count(&self) -> usize {
-        self.node.value().attrs().count()
-    }
-
     /// The URL in an attribute, made absolute; `None` if the attribute is not there or holds no URL. A value that is not
     /// for crawling (`mailto:`) is given too.
     #[must_use]

@@ -52,7 +52,6 @@ struct Feeder<'t> {
     text: &'t str,
     /// Everything before this byte has been fed or cut.
     at: usize,
-    whole: StrTendril,
     cut_attributes: bool,
     queue: BufferQueue,
     tokenizer: Tokenizer<Gate>,
@@ -63,7 +62,6 @@ impl<'t> Feeder<'t> {
         Self {
             text,
             at: 0,
-            whole: StrTendril::from_slice(text),
             cut_attributes: false,
             queue: BufferQueue::default(),
             tokenizer: Tokenizer::new(Gate::new(), TokenizerOpts::default()),
@@ -71,13 +69,12 @@ impl<'t> Feeder<'t> {
     }
 
     fn feed_to(&mut self, end: usize) {
-        let (from, length) = (as_u32(self.at), as_u32(end - self.at));
-        self.queue.push_back(self.whole.subtendril(from, length));
-        self.run();
+        let text = self.text;
+        self.feed(&text[self.at..end]);
         self.at = end;
     }
 
-    fn feed(&mut self, text: &str) {
+    fn feed(&self, text: &str) {
         self.queue.push_back(StrTendril::from_slice(text));
         self.run();
     }
@@ -276,10 +273,6 @@ fn skip(bytes: &[u8], from: usize, mut while_true: impl FnMut(u8) -> bool) -> us
 
 fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | b'\x0c')
-}
-
-fn as_u32(length: usize) -> u32 {
-    u32::try_from(length).expect("bodies are limited far below 4 GiB")
 }
 
 #[cfg(test)]

@@ -28,8 +28,8 @@ use super::markup::MAX_ATTRIBUTES;
 /// Elements that may be open at once, those counted that would be opened again after a closed block.
 pub const MAX_DEPTH: usize = 512;
 
-/// Most elements of a document; long attributes count for more than one.
-pub const MAX_WEIGHT: usize = 1_000_000;
+/// Most elements of a document: above what 10 MiB of dense markup have. Long attributes count for more than one.
+pub const MAX_WEIGHT: usize = 500_000;
 
 /// Steps along the stack of open elements, one for each element that is open at each tag, after which the document is cut.
 pub const MAX_STEPS: usize = 200_000_000;
