@@ -3,19 +3,10 @@
 //!
 //! Run it with `cargo run --example custom_extractor`. It crawls the built-in demo bookshop; nothing leaves this machine.
 
-use crawl::address::AddressPolicy;
 use crawl::demo::DemoSite;
-use crawl::engine::Crawl;
 use crawl::extract::css::Css;
-use crawl::extract::{ExtractError, Extractor};
-use crawl::fetch::http::HttpOptions;
-use crawl::item::Harvest;
-use crawl::page::Page;
-use crawl::politeness::Policy;
-use crawl::request::Request;
+use crawl::prelude::*;
 use crawl::sink::memory::Collect;
-use crawl::spider::Spider;
-use crawl::url::CanonicalUrl;
 
 /// Follows the links inside the elements that match. Its selector is compiled once, not once a page.
 struct Follow(Css);
@@ -64,34 +55,22 @@ impl Spider for Composed {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let site = DemoSite::start().await?;
-    let spider = Composed {
-        seed: CanonicalUrl::parse(&format!("{}authors/", site.url()))?,
-        extractors: vec![
-            Box::new(Follow(Css::parse("a.author-link")?)),
-            Box::new(meta_description),
-        ],
-    };
-    let http = HttpOptions {
-        addresses: AddressPolicy::new(vec!["127.0.0.1/32".parse()?]),
-        ..Default::default()
-    };
+    let seed = CanonicalUrl::parse(&format!("{}authors/", site.url()))?;
+    let authors = Follow(Css::parse("a.author-link")?);
+    let extractors: Vec<Box<dyn Extractor>> = vec![Box::new(authors), Box::new(meta_description)];
     let policy = Policy {
         delay: std::time::Duration::ZERO,
         ..Default::default()
     };
     let pages = Collect::default();
-    Crawl::builder()
-        .spider(spider)
-        .policy(policy)
-        .http(http)
-        .sink(pages.clone())
-        .build()?
-        .run()
-        .await?;
-    for page in pages.items().iter().take(3) {
-        println!("{}: {}", page.fields["title"], page.fields["description"]);
-    }
-    println!("{} pages described", pages.items().len());
-    assert_eq!(pages.items().len(), 11, "the list of authors and ten authors");
+    let crawl = Crawl::builder().spider(Composed { seed, extractors });
+    crawl.policy(policy).sink(pages.clone()).build()?.run().await?;
+    let pages = pages.items();
+    println!(
+        "{} pages, the last one: {}",
+        pages.len(),
+        pages[10].fields["description"]
+    );
+    assert_eq!(pages.len(), 11, "the list of authors and ten authors");
     Ok(())
 }

@@ -2,17 +2,13 @@
 //!
 //! Run it with `cargo run --example embedded`. It crawls the built-in demo bookshop; nothing leaves this machine.
 
-use crawl::address::AddressPolicy;
+use std::path::Path;
+use std::time::Duration;
+
 use crawl::demo::DemoSite;
-use crawl::engine::{Crawl, End, Event, Start};
-use crawl::extract::ExtractError;
-use crawl::fetch::http::{HttpFetcher, HttpOptions};
-use crawl::item::Harvest;
-use crawl::page::Page;
-use crawl::politeness::Policy;
-use crawl::request::Request;
-use crawl::spider::Spider;
-use crawl::url::CanonicalUrl;
+use crawl::engine::{BuildError, End, Event, Start};
+use crawl::fetch::http::HttpFetcher;
+use crawl::prelude::*;
 
 /// Walks one shelf of the shop.
 struct Shelf(CanonicalUrl);
@@ -27,6 +23,9 @@ impl Spider for Shelf {
     }
 
     fn parse(&self, page: &Page, harvest: &mut Harvest) -> Result<(), ExtractError> {
+        if page.first("article.book")?.is_some() {
+            return Ok(()); // a book: we are here for the shelf alone
+        }
         for href in page.select(".book-card a, nav.pagination a")?.attrs("href") {
             harvest.follow(page.follow(href)?);
         }
@@ -34,33 +33,22 @@ impl Spider for Shelf {
     }
 }
 
-type Anything = Box<dyn std::error::Error>;
-
 /// The same description for both runs. With a state directory the second run knows what the first one did.
-fn describe(
-    seed: &CanonicalUrl,
-    state: &std::path::Path,
-    start: Start,
-) -> Result<Crawl<HttpFetcher>, Anything> {
-    let http = HttpOptions {
-        addresses: AddressPolicy::new(vec!["127.0.0.1/32".parse()?]),
-        ..Default::default()
-    };
-    let policy = Policy {
-        delay: std::time::Duration::ZERO,
-        ..Default::default()
-    };
-    let crawl = Crawl::builder()
-        .spider(Shelf(seed.clone()))
-        .state_dir(state)
-        .start(start)
-        .policy(policy)
-        .http(http);
-    Ok(crawl.build()?)
+fn describe(seed: &CanonicalUrl, state: &Path, start: Start) -> Result<Crawl<HttpFetcher>, BuildError> {
+    let crawl = Crawl::builder().spider(Shelf(seed.clone()));
+    crawl.policy(quick()).state_dir(state).start(start).build()
+}
+
+/// Our own machine needs no second between two pages.
+fn quick() -> Policy {
+    Policy {
+        delay: Duration::ZERO,
+        ..Policy::default()
+    }
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Anything> {
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let site = DemoSite::start().await?;
     let seed = CanonicalUrl::parse(&format!("{}catalogue/travel/", site.url()))?;
     let state = std::env::temp_dir().join(format!("crawl-embedded-{}", std::process::id()));
@@ -79,7 +67,7 @@ async fn main() -> Result<(), Anything> {
     println!("progress when it ended: {} pages", progress.borrow().run.pages);
     let first = running.await??;
     println!(
-        "stopped: {} pages so far, exit code would be {}",
+        "stopped: {} pages, exit code {}",
         first.totals.pages,
         first.exit_code()
     );
@@ -87,15 +75,10 @@ async fn main() -> Result<(), Anything> {
 
     let second = describe(&seed, &state, Start::Resume)?.run().await?;
     println!(
-        "resumed: {} pages in all, exit code {}",
-        second.totals.pages,
-        second.exit_code()
+        "resumed: {} pages in all, {} requests",
+        second.totals.pages, second.totals.requests
     );
     std::fs::remove_dir_all(&state)?;
-    assert_eq!(
-        (second.end, second.totals.pages),
-        (End::Complete, 27),
-        "3 list pages and 24 books, each once"
-    );
+    assert_eq!((second.exit_code(), second.totals.pages), (0, 27)); // 3 list pages, 24 books
     Ok(())
 }

@@ -454,6 +454,7 @@ impl<F: Fetcher> Loop<F> {
         let completed = (end == End::Complete && nothing_left).then(|| self.clock.now());
         self.writer.send(Job::Finish { completed }).await;
         let record = self.last_word().await?;
+        self.writer.close().await;
         if end == End::Limit && completed.is_some() {
             end = End::Complete;
         }

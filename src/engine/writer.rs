@@ -225,25 +225,11 @@ pub(super) enum WriterDoor {
 
 impl WriterDoor {
     /// Starts a thread for the writer.
-    pub(super) fn thread(mut writer: Writer) -> Self {
+    pub(super) fn thread(writer: Writer) -> Self {
         let (jobs, mut inbox) = mpsc::channel(GROUP * 2);
         let (outbox, replies) = mpsc::unbounded_channel();
-        std::thread::spawn(move || {
-            while let Some(first) = inbox.blocking_recv() {
-                let mut group = vec![first];
-                while group.len() < GROUP
-                    && let Ok(job) = inbox.try_recv()
-                {
-                    group.push(job);
-                }
-                for reply in writer.work(group) {
-                    let last = matches!(reply, Reply::Fatal(_) | Reply::Finished(_));
-                    if outbox.send(reply).is_err() || last {
-                        return;
-                    }
-                }
-            }
-        });
+        // The writer goes before the outbox does: who sees the outbox closed knows that state and output are let go.
+        std::thread::spawn(move || serve(writer, &mut inbox, &outbox));
         Self::Thread { jobs, replies }
     }
 
@@ -264,6 +250,14 @@ impl WriterDoor {
         }
     }
 
+    /// Waits until the writer has let go of state and output, so that the next run can have them.
+    pub(super) async fn close(self) {
+        if let Self::Thread { jobs, mut replies } = self {
+            drop(jobs);
+            while replies.recv().await.is_some() {}
+        }
+    }
+
     /// The next answer; `None` if the writer is gone. Never ends while there is nothing to answer.
     pub(super) async fn reply(&mut self) -> Option<Reply> {
         match self {
@@ -272,6 +266,24 @@ impl WriterDoor {
                 Some(reply) => Some(reply),
                 None => std::future::pending().await,
             },
+        }
+    }
+}
+
+/// What the writer's thread does until its last answer.
+fn serve(mut writer: Writer, inbox: &mut mpsc::Receiver<Job>, outbox: &mpsc::UnboundedSender<Reply>) {
+    while let Some(first) = inbox.blocking_recv() {
+        let mut group = vec![first];
+        while group.len() < GROUP
+            && let Ok(job) = inbox.try_recv()
+        {
+            group.push(job);
+        }
+        for reply in writer.work(group) {
+            let last = matches!(reply, Reply::Fatal(_) | Reply::Finished(_));
+            if outbox.send(reply).is_err() || last {
+                return;
+            }
         }
     }
 }
