@@ -116,7 +116,7 @@ pub struct LoadRequest {
 
 /// What a due host has to ask.
 #[derive(Debug)]
-pub enum Errand {
+pub(super) enum Errand {
     /// A page of the origin in this lane.
     Page {
         /// Which lane of the host.
@@ -127,7 +127,6 @@ pub enum Errand {
         rule: Option<String>,
     },
     /// robots.txt of an origin, which may live on another host.
-    #[expect(private_interfaces, reason = "an errand never leaves the frontier")]
     Robots {
         /// Host and lane whose gate waits for it.
         owner: (usize, usize),
@@ -162,6 +161,32 @@ pub struct Settlement {
     pub reaction: Reaction,
     /// Pages held back after a 403, dropped now that the host is seen to be well.
     pub released: Vec<Drop>,
-    /// A robots.txt verdict to store.
-    pub robots: Option<(Origin, RobotsRecord)>,
+}
+
+/// What became of a request for robots.txt.
+#[derive(Debug)]
+pub struct RobotsSettlement {
+    /// Whose robots.txt it was.
+    pub origin: Origin,
+    /// The host that was asked, as it is to be stored.
+    pub host: (HostKey, HostState),
+    /// What the answer did to that host.
+    pub reaction: Reaction,
+    /// The verdict to store, if it is the last word.
+    pub record: Option<(Origin, RobotsRecord)>,
+}
+
+/// A host as reports show it.
+#[derive(Debug, Clone)]
+pub struct HostView<'a> {
+    /// Its name.
+    pub key: &'a HostKey,
+    /// What is remembered of it.
+    pub state: &'a HostState,
+    /// Requests not settled.
+    pub waiting: u64,
+    /// Requests in flight.
+    pub in_flight: u32,
+    /// Why nothing may be asked of (a part of) it, in words.
+    pub shut: Option<String>,
 }

@@ -7,6 +7,7 @@
 //! Pure and clock-free: the same calls give the same leases. A [`Lease`] is the only way to a request, is settled exactly
 //! once and is never written to disk: what is out when the process dies is simply still in its queue.
 
+mod ceiling;
 mod gate;
 mod host;
 mod lane;
@@ -19,18 +20,21 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
+pub use ceiling::Rate;
 pub use gate::RobotsReply;
-pub use lease::{Drop, Errand, Lease, LoadRequest, RobotsLease, Settlement, Step};
+pub use lease::{Drop, HostView, Lease, LoadRequest, RobotsLease, RobotsSettlement, Settlement, Step};
 
-use crate::politeness::{Class, History, Host, HostState, Outcome, Policy, Reaction, Verdict};
+use crate::politeness::{Class, History, Host, HostState, Outcome, Policy, Verdict};
 use crate::request::Pending;
 use crate::response::{Failure, FailureClass};
 use crate::robots::{ProductToken, RobotsRecord};
 use crate::time::Timestamp;
 use crate::url::{HostKey, Origin};
 
+use ceiling::Ceiling;
 use gate::{Gate, Heard};
 use host::HostEntry;
+use lease::Errand;
 
 /// What holds for the crawl as a whole.
 #[derive(Debug, Clone)]
@@ -39,6 +43,8 @@ pub struct Settings {
     pub agent: ProductToken,
     /// Requests in flight over all hosts. Default 256.
     pub max_in_flight: usize,
+    /// Requests of the whole crawl, robots.txt included. Default: as many as the hosts allow.
+    pub max_rate: Option<Rate>,
     /// Pages of a round after which the run ends. Default: no limit.
     pub max_pages: Option<u64>,
     /// Pages of one host in a round; more stay in its queue. Default: no limit.
@@ -58,6 +64,7 @@ impl Settings {
         Self {
             agent,
             max_in_flight: 256,
+            max_rate: None,
             max_pages: None,
             max_pages_per_host: None,
             head: 64,
@@ -86,6 +93,7 @@ pub struct Frontier {
     pages_out: u64,
     dropped: Vec<Drop>,
     robots: HashMap<Origin, RobotsRecord>,
+    ceiling: Option<Ceiling>,
     rng: Rng,
 }
 
@@ -95,6 +103,7 @@ impl Frontier {
     pub fn new(settings: Settings, policies: Policies, round: u32, pages: u64) -> Self {
         Self {
             rng: Rng::with_seed(settings.seed),
+            ceiling: settings.max_rate.and_then(Ceiling::new),
             settings,
             policies,
             hosts: Vec::new(),
@@ -181,6 +190,9 @@ impl Frontier {
             }
             if at > now {
                 return self.wait_until(at, now);
+            }
+            if let Some(Err(until)) = self.ceiling.as_mut().map(|ceiling| ceiling.take(now)) {
+                return Step::WaitUntil(until);
             }
             self.timetable.remove(&(at, turn, host));
             self.hosts[host].slot = None;
@@ -301,7 +313,6 @@ impl Frontier {
             host: host_state,
             reaction,
             released,
-            robots: None,
         }
     }
 
@@ -442,34 +453,6 @@ impl Frontier {
             self.timetable.insert((at, self.turn, host));
         }
     }
-}
-
-/// What became of a request for robots.txt.
-#[derive(Debug)]
-pub struct RobotsSettlement {
-    /// Whose robots.txt it was.
-    pub origin: Origin,
-    /// The host that was asked, as it is to be stored.
-    pub host: (HostKey, HostState),
-    /// What the answer did to that host.
-    pub reaction: Reaction,
-    /// The verdict to store, if it is the last word.
-    pub record: Option<(Origin, RobotsRecord)>,
-}
-
-/// A host as reports show it.
-#[derive(Debug, Clone)]
-pub struct HostView<'a> {
-    /// Its name.
-    pub key: &'a HostKey,
-    /// What is remembered of it.
-    pub state: &'a HostState,
-    /// Requests not settled.
-    pub waiting: u64,
-    /// Requests in flight.
-    pub in_flight: u32,
-    /// Why nothing may be asked of (a part of) it, in words.
-    pub shut: Option<String>,
 }
 
 /// A failure of a page that robots.txt forbids.
