@@ -8,9 +8,8 @@ use super::plan::{MissingContact, Plan, Reader, Seed};
 use super::raw::CrawlerFile;
 use super::tables::{hosts, pace, pages, scope, seeds, wire};
 use crate::address::AddressPolicy;
-use crate::fetch::http::HttpOptions;
 use crate::request::Request;
-use crate::scope::{OutOfScope, Scope};
+use crate::scope::Scope;
 use crate::spider::declarative::Recipe;
 
 /// What the tables do not know.
@@ -29,7 +28,6 @@ pub(super) fn build(file: CrawlerFile, around: Surroundings, check: &mut Check<'
     scope::add_seed_hosts(&mut scope, &seeds, check);
     let (policy, max_in_flight) =
         pace::build(&file.politeness, &file.robots, &file.backoff, &file.retry, check);
-    wire::check_headers(&file.http.headers, &Path::of(&["http", "headers"]), check);
     let extract = pages::build_extract(file.extract, check);
     let follow = pages::build_follow(file.follow, check);
     pages::check_labels(&seeds, &extract, &follow, check);
@@ -45,12 +43,7 @@ pub(super) fn build(file: CrawlerFile, around: Surroundings, check: &mut Check<'
         limits: file.http.limits(check),
         overrides: hosts::build(file.hosts, check),
         allow: file.net.build(check),
-        http: HttpOptions {
-            user_agent: identity.user_agent.clone(),
-            proxy: file.http.proxy(check),
-            headers: file.http.headers,
-            ..HttpOptions::default()
-        },
+        http: file.http.options(&identity, check),
         reader: match file.spider {
             Some(spider) => Reader::Spider(spider),
             None => Reader::Recipe(Recipe {
@@ -58,6 +51,8 @@ pub(super) fn build(file: CrawlerFile, around: Surroundings, check: &mut Check<'
                 seeds: Vec::new(),
                 extract,
                 follow,
+                nofollow: file.robots.nofollow(),
+                agent: identity.token.clone(),
             }),
         },
         seeds: seeds.into_iter().map(|(_, seed)| seed).collect(),
@@ -90,7 +85,7 @@ fn first_host(seeds: &[(Path, Seed)]) -> String {
 /// Either the file reads the pages, or a spider in code does.
 fn check_reader(spider: Option<&str>, seeds: &[(Path, Seed)], check: &mut Check<'_>) {
     let Some(spider) = spider else {
-        if seeds.is_empty() {
+        if seeds.is_empty() && !check.is_misplaced("seeds") {
             check.missing(
                 &Path::of(&["seeds"]),
                 "no seeds: write seeds = [\"https://…\"] above the first table",
@@ -117,12 +112,13 @@ fn check_reader(spider: Option<&str>, seeds: &[(Path, Seed)], check: &mut Check<
 /// A crawl that leaves this machine says whose it is. The seeds of a spider in code are not known here; see [`Plan::adopt`].
 fn check_contact(contact: Option<&str>, seeds: &[(Path, Seed)], check: &mut Check<'_>) {
     let away = seeds.iter().find(|(_, seed)| !seed.is_local());
-    let (None, Some((_, seed))) = (contact, away) else {
+    let (None, Some((place, seed))) = (contact, away) else {
         return;
     };
     let host = seed.url().map_or("", |url| url.host()).to_owned();
-    check.missing(
+    check.missing_for(
         &Path::of(&["identity", "contact"]),
+        place,
         MissingContact { host }.to_string(),
     );
 }
@@ -131,19 +127,12 @@ fn check_contact(contact: Option<&str>, seeds: &[(Path, Seed)], check: &mut Chec
 fn check_seeds_in_scope(seeds: &[(Path, Seed)], scope: &Scope, check: &mut Check<'_>) {
     for (place, seed) in seeds {
         let Some(url) = seed.url() else { continue };
-        let Err(why) = scope.judge(&Request::get(url.clone())) else {
-            continue;
-        };
-        let reason = match why {
-            OutOfScope::Host => "its host is not in [scope] hosts".to_owned(),
-            OutOfScope::NotIncluded => "no pattern of [scope] include matches it".to_owned(),
-            OutOfScope::Excluded(pattern) => format!("[scope] exclude has {pattern:?}"),
-            OutOfScope::TooDeep => "it is deeper than max-depth".to_owned(),
-        };
-        check.wrong(
-            place,
-            format!("this seed is out of scope and would not be fetched: {reason}"),
-        );
+        if let Err(why) = scope.judge(&Request::get(url.clone())) {
+            check.wrong(
+                place,
+                format!("this seed is out of scope and would not be fetched: {why}"),
+            );
+        }
     }
 }
 

@@ -6,6 +6,9 @@ use super::path::Path;
 use super::problem::{Finding, Spot};
 use super::tree::{Node, Value};
 
+/// Further problems are not reported.
+const MOST_FINDINGS: usize = 500;
+
 /// The tree that the values came from, and what was found wrong so far.
 pub(super) struct Check<'a> {
     tree: &'a Node,
@@ -19,16 +22,37 @@ impl<'a> Check<'a> {
 
     /// Reports the value at `path`.
     pub(super) fn wrong(&mut self, path: &Path, message: impl Into<String>) {
-        self.findings
-            .push(Finding::at(Spot::Value(path.clone()), message));
+        self.report(Finding::at(Spot::Value(path.clone()), message));
+    }
+
+    fn report(&mut self, finding: Finding) {
+        if self.findings.len() < MOST_FINDINGS {
+            self.findings.push(finding);
+        }
     }
 
     /// Reports the value at `path` with a hint of what may have been meant.
     pub(super) fn wrong_with(&mut self, path: &Path, message: impl Into<String>, hint: Option<String>) {
-        self.wrong(path, message);
-        if let Some(last) = self.findings.last_mut() {
-            last.suggestion = hint;
+        self.report(Finding {
+            suggestion: hint,
+            ..Finding::at(Spot::Value(path.clone()), message)
+        });
+    }
+
+    /// Reports that nothing is at `key`, which the value at `near` calls for; unless something was, and has been reported.
+    pub(super) fn missing_for(&mut self, key: &Path, near: &Path, message: impl Into<String>) {
+        if !self.tree.nearest(key).is_spoilt() {
+            let (key, near) = (key.clone(), near.clone());
+            self.findings
+                .push(Finding::at(Spot::Absent { key, near }, message));
         }
+    }
+
+    /// Whether a key of this name was found where it does not belong.
+    pub(super) fn is_misplaced(&self, name: &str) -> bool {
+        self.findings
+            .iter()
+            .any(|finding| matches!(&finding.spot, Spot::Key(path) if path.last_key() == Some(name)))
     }
 
     /// Reports that nothing is at `path`, unless something was and has been reported.
@@ -47,7 +71,9 @@ impl<'a> Check<'a> {
 
     /// Takes the value, or reports why there is none.
     pub(super) fn taken<T, E: Display>(&mut self, path: &Path, result: Result<T, E>) -> Option<T> {
-        result.map_err(|error| self.wrong(path, error.to_string())).ok()
+        result
+            .map_err(|error| self.wrong(path, one_line(&error.to_string())))
+            .ok()
     }
 
     /// Reads every word of the list at `path`.
@@ -88,5 +114,16 @@ impl<'a> Check<'a> {
     /// Whether the value at `path` was written by the user rather than left at its default.
     pub(super) fn is_there(&self, path: &Path) -> bool {
         self.tree.find(path).is_some()
+    }
+}
+
+/// Regular expressions explain themselves over several lines, the last of which says what is wrong.
+fn one_line(message: &str) -> String {
+    match (message.lines().next(), message.lines().last()) {
+        (Some(first), Some(last)) if first != last => {
+            let first = first.trim_end_matches("regex parse error:").trim_end();
+            format!("{first} {}", last.trim_start_matches("error: "))
+        }
+        _ => message.to_owned(),
     }
 }

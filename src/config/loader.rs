@@ -19,7 +19,10 @@ use super::tree::{Node, Origin, Value};
 pub const DEFAULTS: &str = include_str!("defaults.toml");
 
 /// A crawler file is never longer than this.
-const MOST_BYTES: usize = 1 << 20;
+const MOST_BYTES: usize = 256 << 10;
+
+/// Of a file that is no TOML, so many errors are looked at.
+const MOST_ERRORS: usize = 200;
 
 /// Gathers the layers of a crawl's configuration and loads them.
 ///
@@ -183,6 +186,15 @@ impl Loader {
             return Err(failed(&sources, &tree, findings));
         }
         plan.effective = self.explain(&tree, &sources);
+        let chosen = |key: &str, value: String| Effective {
+            key: key.to_owned(),
+            value: Value::text(value).to_toml(),
+            origin: "default".to_owned(),
+        };
+        if tree.find(&Path::of(&["state-dir"])).is_none() {
+            plan.effective
+                .push(chosen("state-dir", plan.state_dir.display().to_string()));
+        }
         Ok(plan)
     }
 
@@ -205,7 +217,7 @@ impl Loader {
         };
         let text = text.map_err(|error| unreadable(format!("cannot read the crawler file: {error}")))?;
         if text.len() > MOST_BYTES {
-            return Err(unreadable("a crawler file has at most 1 MiB".to_owned()));
+            return Err(unreadable("a crawler file has at most 256 KiB".to_owned()));
         }
         sources.text = text;
         let stem = path.and_then(|path| Some(path.file_stem()?.to_string_lossy().into_owned()));
@@ -268,16 +280,21 @@ fn defaults() -> Node {
 /// The file's layer, and every place where it is no TOML.
 fn parse_file(text: &str) -> (Node, Vec<Finding>) {
     let (table, errors) = DeTable::parse_recoverable(text);
-    let findings = errors
-        .iter()
-        .map(|error| {
-            let span = error.span().unwrap_or(0..0);
-            Finding::at(
-                Spot::Bytes(span),
-                format!("this is not TOML: {}", error.message()),
-            )
-        })
-        .collect();
+    let line = |byte: usize| text[..text.floor_char_boundary(byte)].matches('\n').count();
+    let mut errors: Vec<_> = errors.iter().take(MOST_ERRORS).collect();
+    errors.sort_by_key(|error| error.span().map(|span| span.start));
+    let mut findings = Vec::new();
+    let mut last_line = None;
+    for error in errors {
+        let span = error.span().unwrap_or(0..0);
+        let here = Some(line(span.start));
+        // What else is found wrong on a line mostly follows from the first.
+        if last_line != here {
+            let message = format!("this is not TOML: {}", error.message());
+            findings.push(Finding::at(Spot::Bytes(span), message));
+        }
+        last_line = here;
+    }
     let span = table.span();
     (Node::of_table(table.into_inner(), span, &Origin::File), findings)
 }

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use crate::politeness::Policy;
-use crate::url::HostKey;
+use crate::url::{CanonicalUrl, HostKey};
 
 /// One `[hosts."name"]`.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -35,9 +35,9 @@ impl Pattern {
         match name.strip_prefix("*.") {
             Some(suffix) => Self::Below {
                 length: suffix.len(),
-                suffix: HostKey::of(suffix).as_str().to_owned(),
+                suffix: key(suffix).as_str().to_owned(),
             },
-            None => Self::Exact(HostKey::of(name)),
+            None => Self::Exact(key(name)),
         }
     }
 
@@ -50,6 +50,14 @@ impl Pattern {
                 .is_some_and(|front| front.is_empty() || front.ends_with('.')),
         }
     }
+}
+
+/// The key that URLs of this host have, whatever the notation: letters outside ASCII, IPv6 with or without brackets.
+fn key(name: &str) -> HostKey {
+    let in_brackets = |_| CanonicalUrl::parse(&format!("http://[{name}]/"));
+    CanonicalUrl::parse(&format!("http://{name}/"))
+        .or_else(in_brackets)
+        .map_or_else(|_| HostKey::of(name), |url| url.host_key())
 }
 
 impl Overrides {

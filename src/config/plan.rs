@@ -11,6 +11,7 @@ use super::overrides::Overrides;
 use crate::address::AddressPolicy;
 use crate::fetch::Limits;
 use crate::fetch::http::HttpOptions;
+use crate::host::is_loopback;
 use crate::politeness::Policy;
 use crate::request::Request;
 use crate::scope::{HostPattern, Scope};
@@ -111,7 +112,7 @@ impl Seed {
         }
     }
 
-    fn request(&self) -> Option<Request> {
+    pub(super) fn request(&self) -> Option<Request> {
         let request = Request::get(self.url()?.clone()).priority(self.priority);
         Some(match &self.label {
             Some(label) => request.label(label.as_str()),
@@ -310,7 +311,7 @@ fn addresses(url: &CanonicalUrl) -> Vec<IpAddr> {
     match url.as_url().host() {
         Some(url::Host::Ipv4(address)) => vec![address.into()],
         Some(url::Host::Ipv6(address)) => vec![address.into()],
-        Some(url::Host::Domain(name)) if is_localhost(name) => {
+        Some(url::Host::Domain(_)) if is_local(url) => {
             vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]
         }
         _ => Vec::new(),
@@ -318,11 +319,5 @@ fn addresses(url: &CanonicalUrl) -> Vec<IpAddr> {
 }
 
 fn is_local(url: &CanonicalUrl) -> bool {
-    let addresses = addresses(url);
-    !addresses.is_empty() && addresses.iter().all(IpAddr::is_loopback)
-}
-
-fn is_localhost(name: &str) -> bool {
-    let name = name.strip_suffix('.').unwrap_or(name);
-    name == "localhost" || name.ends_with(".localhost")
+    is_loopback(url.host())
 }

@@ -69,7 +69,10 @@ impl fmt::Display for Problem {
                 excerpt.print(f, self.line, hint)
             }
             None => {
-                writeln!(f, " --> {}", self.path)?;
+                match self.line {
+                    0 => writeln!(f, " --> {}", self.path)?,
+                    line => writeln!(f, " --> {}:{line}:{}", self.path, self.column)?,
+                }
                 if hint.is_empty() {
                     return Ok(());
                 }
@@ -104,6 +107,11 @@ impl Excerpt {
 pub(super) enum Spot {
     Key(Path),
     Value(Path),
+    /// What is missing, and what it is missing for.
+    Absent {
+        key: Path,
+        near: Path,
+    },
     /// Bytes of the file that never became a value.
     Bytes(Range<usize>),
     /// An assignment of the command line that never became a value.
@@ -212,6 +220,7 @@ impl Sources {
             Spot::Bytes(span) => return Origin::File(span.clone()),
             Spot::Given(index) => return Origin::Given(*index),
             Spot::Key(path) => (path, true),
+            Spot::Absent { near, .. } => (near, false),
             Spot::Value(path) => (path, tree.find(path).is_none()),
         };
         let node = tree.nearest(path);
@@ -225,12 +234,16 @@ impl Sources {
     fn problem(&self, tree: &Node, place: Origin, finding: Finding) -> Problem {
         let (key, message) = match &finding.spot {
             Spot::Key(path) | Spot::Value(path) => (path.to_string(), hushed(tree, path, finding.message)),
+            Spot::Absent { key, .. } => (key.to_string(), finding.message),
             Spot::Bytes(_) | Spot::Given(_) => (String::new(), finding.message),
         };
+        let top =
+            matches!(&finding.spot, Spot::Value(path) if tree.find(path).is_none() && path.0.len() == 1);
         let (path, (line, column), excerpt) = match place {
             Origin::Given(index) => (self.given[index].clone(), (0, 0), None),
             Origin::Default if self.text.is_empty() => (self.name.clone(), (0, 0), None),
             Origin::Default => (self.name.clone(), (1, 1), None),
+            Origin::File(_) if top => (self.name.clone(), (1, 1), None),
             Origin::File(span) => (
                 self.name.clone(),
                 self.position(span.start),
@@ -242,7 +255,7 @@ impl Sources {
             line,
             column,
             key,
-            message,
+            message: message.chars().map(printable).collect(),
             suggestion: finding.suggestion,
             excerpt,
         }

@@ -20,6 +20,9 @@ use super::tree::{Node, Origin, Value};
 /// After so many values that do not fit, the rest of the file is not looked at.
 const MOST_FAULTS: usize = 50;
 
+/// Further unknown keys are skipped without a word.
+const MOST_UNKNOWN: usize = 100;
+
 /// Structs that may be written as one value: the name of the struct, and the key that the value then stands for.
 const SHORT_FORMS: [(&str, &str); 2] = [("Seed", "url"), ("Field", "css")];
 
@@ -135,9 +138,10 @@ impl<'a> Reader<'a> {
     }
 
     fn note_unknown(&self, key: &str, known: &'static [&'static str]) {
-        self.unknown
-            .borrow_mut()
-            .push(Finding::unknown_key(&self.path.key(key), known));
+        let mut unknown = self.unknown.borrow_mut();
+        if unknown.len() < MOST_UNKNOWN {
+            unknown.push(Finding::unknown_key(&self.path.key(key), known));
+        }
     }
 }
 
@@ -267,16 +271,23 @@ impl<'de> de::Deserializer<'de> for Reader<'de> {
             let choice: StrDeserializer<'_, Fault> = choice.into_deserializer();
             return visitor.visit_enum(choice);
         }
-        let list: Vec<_> = variants.iter().map(|variant| format!("\"{variant}\"")).collect();
+        if let Value::Text { written: Some(_), .. } = &self.node.value {
+            return Err(self.expected(&quoted(variants)));
+        }
         Err(Fault {
             suggestion: closest(choice, variants).map(|variant| format!("did you mean \"{variant}\"?")),
-            ..Fault::new(format!("expected {}, found {choice:?}", list.join(" or "))).under(&self.path)
+            ..Fault::new(format!("expected {}, found {choice:?}", quoted(variants))).under(&self.path)
         })
     }
 
     serde::forward_to_deserialize_any! {
         i128 u128 f32 char bytes byte_buf unit unit_struct tuple tuple_struct identifier ignored_any
     }
+}
+
+fn quoted(variants: &[&str]) -> String {
+    let list: Vec<_> = variants.iter().map(|variant| format!("\"{variant}\"")).collect();
+    list.join(" or ")
 }
 
 struct Items<'a>(std::vec::IntoIter<Reader<'a>>);

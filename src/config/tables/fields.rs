@@ -11,8 +11,7 @@ use super::ordered::ordered;
 use super::seeds::or_text;
 use crate::config::check::Check;
 use crate::config::path::Path;
-use crate::extract::css::Css;
-use crate::spider::declarative::{FieldRule, Many, Presence, Take, WhiteSpace};
+use crate::spider::declarative::{FieldRule, FieldSelector, Many, Presence, Take, WhiteSpace};
 
 /// What becomes a field: a CSS selector alone, or a table with more about it. A selector may end in `::text` or
 /// `::attr(name)`; an empty one means the element of the scope itself. `attr`, `html`, `url` and `fields` exclude each other.
@@ -64,23 +63,17 @@ pub(in crate::config) fn build(
 
 impl FieldTable {
     fn build(self, name: String, place: &Path, check: &mut Check<'_>) -> Option<FieldRule> {
-        self.check(place, check);
         let css_at = if check.is_there(&place.key("css")) {
             place.key("css")
         } else {
             place.clone()
         };
-        let (css, suffix) = split_suffix(self.css.as_deref().unwrap_or_default());
-        if suffix.is_some() && (self.attr.is_some() || self.html == Some(true)) {
-            check.wrong(
-                &css_at,
-                "`::text` or `::attr()` already says what to take: remove it, or `attr` and `html`",
-            );
-        }
-        let selector = match css {
-            "" => None,
-            css => Some(check.taken(&css_at, Css::parse(css))?),
+        let selected = match self.css.as_deref().map(str::trim) {
+            None | Some("") => None,
+            Some(css) => Some(check.taken(&css_at, FieldSelector::parse(css))?),
         };
+        let (selector, suffix) = selected.map_or((None, None), |selected| (selected.css, selected.take));
+        self.check(suffix.is_some(), place, check);
         let regex = match &self.regex {
             Some(regex) => Some(check.taken(&place.key("regex"), compiled(regex))?),
             None => None,
@@ -119,24 +112,21 @@ impl FieldTable {
         }
     }
 
-    fn take(self, suffix: Option<String>, place: &Path, check: &mut Check<'_>) -> Take {
+    fn take(self, suffix: Option<Take>, place: &Path, check: &mut Check<'_>) -> Take {
         if !self.fields.is_empty() {
             return Take::Fields(build(self.fields, &place.key("fields"), check));
         }
-        match (
-            self.attr.or(suffix.filter(|name| !name.is_empty())),
-            self.html,
-            self.url,
-        ) {
+        match (self.attr, self.html, self.url) {
             (Some(name), ..) => Take::Attribute(name),
             (None, Some(true), _) => Take::Html,
             (None, _, Some(true)) => Take::Url,
-            _ => Take::Text,
+            _ => suffix.unwrap_or(Take::Text),
         }
     }
 
-    fn check(&self, place: &Path, check: &mut Check<'_>) {
+    fn check(&self, has_suffix: bool, place: &Path, check: &mut Check<'_>) {
         let takes = [
+            ("::text` or `::attr()", has_suffix),
             ("attr", self.attr.is_some()),
             ("html", self.html == Some(true)),
             ("url", self.url == Some(true)),
@@ -170,19 +160,6 @@ impl FieldTable {
     }
 }
 
-/// Cuts `::text` or `::attr(name)` off a selector; the name of the attribute, empty for the text.
-pub(super) fn split_suffix(css: &str) -> (&str, Option<String>) {
-    let css = css.trim();
-    if let Some(css) = css.strip_suffix("::text") {
-        return (css.trim_end(), Some(String::new()));
-    }
-    let attribute = css.strip_suffix(')').and_then(|css| css.rsplit_once("::attr("));
-    match attribute {
-        Some((css, name)) if !name.trim().is_empty() => (css.trim_end(), Some(name.trim().to_owned())),
-        _ => (css, None),
-    }
-}
-
 /// A regular expression, or what is wrong with it in one line.
 fn compiled(regex: &str) -> Result<Regex, String> {
     Regex::new(regex).map_err(|error| {
@@ -193,21 +170,4 @@ fn compiled(regex: &str) -> Result<Regex, String> {
             reason.trim_start_matches("error: ")
         )
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_selector_may_say_what_it_takes() {
-        let name = |text: &str| Some(text.to_owned());
-        assert_eq!(split_suffix("h1::text"), ("h1", name("")));
-        assert_eq!(
-            split_suffix("li.next > a ::attr( href )"),
-            ("li.next > a", name("href"))
-        );
-        assert_eq!(split_suffix("::attr(id)"), ("", name("id")));
-        assert_eq!(split_suffix("a:not(.b)"), ("a:not(.b)", None));
-    }
 }

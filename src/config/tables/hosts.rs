@@ -44,11 +44,20 @@ pub(in crate::config) fn build(tables: Vec<(String, HostTable)>, check: &mut Che
         let place = Path::of(&["hosts", &name]);
         if let Err(reason) = HostPattern::parse(&name) {
             check.wrong(&place, reason);
+        } else if has_port(&name) {
+            check.wrong(&place, "leave the port out: all ports of a host share one pace");
         }
         let over = table.build(&place, check);
         (name, over)
     });
     Overrides::new(list.collect())
+}
+
+fn has_port(name: &str) -> bool {
+    name.rsplit_once(':').is_some_and(|(front, port)| {
+        let inside_address = front.contains(':') && !front.ends_with(']');
+        !inside_address && port.bytes().all(|byte| byte.is_ascii_digit())
+    })
 }
 
 impl HostTable {

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use crate::config::check::Check;
 use crate::config::path::Path;
 use crate::config::plan::Identity;
+use crate::robots::ProductToken;
 
 /// Who the crawler says it is. The User-Agent is `name/version (+contact)`.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -27,15 +28,9 @@ impl IdentityTable {
     pub(in crate::config) fn build(self, check: &mut Check<'_>) -> Identity {
         let top = Path::of(&["identity"]);
         let name = self.name.unwrap_or_default();
-        let token = !name.is_empty()
-            && name
-                .bytes()
-                .all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'-' | b'_'));
-        check.must(
-            token || !check.is_there(&top.key("name")),
-            &top.key("name"),
-            "only the letters A to Z, `-` and `_` may stand here, because robots.txt files name crawlers so (RFC 9309 2.2.1)",
-        );
+        if check.is_there(&top.key("name")) {
+            check.taken(&top.key("name"), ProductToken::parse(&name));
+        }
         let version = self.version.unwrap_or_default();
         check.must(
             !version.is_empty()

@@ -6,7 +6,9 @@ use serde::Deserialize;
 use crate::config::check::Check;
 use crate::config::path::Path;
 use crate::config::units::Time;
-use crate::politeness::{Backoff, ForbiddenRobots, Policy, Retry};
+use crate::politeness::{Backoff, Policy, Retry};
+use crate::robots::ForbiddenPolicy;
+use crate::spider::declarative::Nofollow;
 
 /// How fast and how much at once. A site's own Crawl-delay can only lengthen the delay.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -28,7 +30,7 @@ pub(in crate::config) struct PolitenessTable {
     max_crawl_delay: Option<Time>,
 }
 
-/// What a robots.txt means that cannot be read as one.
+/// What robots.txt and its kin mean where the standards leave a choice.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 #[schemars(rename = "Robots")]
@@ -36,6 +38,30 @@ pub(in crate::config) struct RobotsTable {
     /// What a robots.txt answered with 401 or 403 means: "allow" (no restrictions, RFC 9309 2.3.1.3) or "deny"
     /// (nothing is fetched). Default "allow".
     forbidden: Option<Forbidden>,
+    /// Tries of an unreachable robots.txt in one run; then the host is left for a later run. Until it is read, nothing else
+    /// of the host is fetched. Default 3.
+    #[schemars(range(min = 1))]
+    tries: Option<u32>,
+    /// Links marked nofollow (`rel`, `<meta name=robots>`, X-Robots-Tag): "honour" does not follow them, "ignore" does.
+    /// Default "honour".
+    nofollow: Option<NofollowWord>,
+}
+
+impl RobotsTable {
+    pub(in crate::config) fn nofollow(&self) -> Nofollow {
+        match self.nofollow {
+            Some(NofollowWord::Ignore) => Nofollow::Ignore,
+            Some(NofollowWord::Honour) | None => Nofollow::Honour,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(rename = "Nofollow")]
+enum NofollowWord {
+    Honour,
+    Ignore,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
@@ -57,7 +83,8 @@ pub(in crate::config) struct BackoffTable {
     factor: Option<f64>,
     /// The longest of these waits. Default "15min".
     cap: Option<Time>,
-    /// A host that must wait longer than this is parked for the rest of the run and reported. Default "10min".
+    /// The longest wait that a run sits through with nothing else to do; hosts that must wait longer are then parked and
+    /// reported. Default "60s".
     patience: Option<Time>,
 }
 
@@ -89,13 +116,15 @@ pub(in crate::config) fn build(
         backoff: backoff.build(check),
         retry: retry.build(check),
         forbidden_robots: match robots.forbidden {
-            Some(Forbidden::Deny) => ForbiddenRobots::Deny,
-            Some(Forbidden::Allow) | None => ForbiddenRobots::Allow,
+            Some(Forbidden::Deny) => ForbiddenPolicy::Deny,
+            Some(Forbidden::Allow) | None => ForbiddenPolicy::Allow,
         },
+        robots_tries: robots.tries.unwrap_or(1),
     };
     let (top, in_flight) = (Path::of(&["politeness"]), politeness.max_in_flight.unwrap_or(1));
     must_be_a_share(policy.jitter, &top.key("jitter"), check);
     must_be_some(policy.max_concurrency, &top.key("max-concurrency"), check);
+    must_be_some(policy.robots_tries, &Path::of(&["robots", "tries"]), check);
     must_be_some(in_flight, &top.key("max-in-flight"), check);
     (policy, in_flight)
 }

@@ -13,7 +13,7 @@ use crate::config::plan::Seed;
 use crate::config::problem::closest;
 use crate::extract::css::Css;
 use crate::scope::UrlPattern;
-use crate::spider::declarative::{ExtractRule, FollowRule};
+use crate::spider::declarative::{ExtractRule, FieldSelector, FollowRule};
 
 /// What to take from which pages.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -101,15 +101,14 @@ fn patterns(words: Option<Vec<String>>, path: &Path, check: &mut Check<'_>) -> V
 }
 
 fn css(text: Option<&str>, path: &Path, check: &mut Check<'_>) -> Option<Css> {
-    let text = text?;
-    if let (_, Some(_)) = fields::split_suffix(text) {
+    let selected = check.taken(path, FieldSelector::parse(text?))?;
+    if selected.take.is_some() {
         check.wrong(
             path,
-            "a selector of elements: `::text` and `::attr()` only mean something in a field",
+            "write the selector alone: `::text` and `::attr()` only mean something in a field",
         );
-        return None;
     }
-    check.taken(path, Css::parse(text))
+    selected.css
 }
 
 /// Reports labels that are asked for and never given: such a rule would silently never apply.

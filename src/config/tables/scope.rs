@@ -6,7 +6,8 @@ use serde::Deserialize;
 use crate::config::check::Check;
 use crate::config::path::Path;
 use crate::config::plan::{Budget, Seed};
-use crate::scope::{HostPattern, Scope, UrlPattern};
+use crate::request::Request;
+use crate::scope::{HostPattern, Scope, UrlLimits, UrlPattern};
 
 /// What belongs to the crawl. Judged on every seed, link and redirect.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -29,6 +30,37 @@ pub(in crate::config) struct ScopeTable {
     /// Most pages of one host. Default 100,000.
     #[schemars(range(min = 1))]
     max_pages_per_host: Option<u64>,
+    traps: TrapTable,
+}
+
+/// Shapes of URLs that only endless pages have; such a URL does not belong.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+#[schemars(rename = "Traps")]
+struct TrapTable {
+    /// Most bytes of a URL. Default 2,083.
+    max_bytes: Option<u32>,
+    /// Most segments of a path. Default 20.
+    max_segments: Option<u32>,
+    /// How often one path segment may stand in a row. Default 2.
+    max_in_a_row: Option<u32>,
+    /// How often one path segment may stand in a path. Default 4.
+    max_in_all: Option<u32>,
+    /// Most parameters of a query. Default 12.
+    max_parameters: Option<u32>,
+}
+
+impl TrapTable {
+    fn build(&self) -> UrlLimits {
+        let count = |most: Option<u32>| most.unwrap_or_default() as usize;
+        UrlLimits {
+            bytes: count(self.max_bytes),
+            segments: count(self.max_segments),
+            in_a_row: count(self.max_in_a_row),
+            in_all: count(self.max_in_all),
+            parameters: count(self.max_parameters),
+        }
+    }
 }
 
 impl ScopeTable {
@@ -44,6 +76,7 @@ impl ScopeTable {
             include,
             exclude,
             max_depth: self.max_depth,
+            limits: self.traps.build(),
         };
         let budget = Budget {
             max_pages: self.max_pages,
@@ -68,11 +101,8 @@ pub(in crate::config) fn add_seed_hosts(scope: &mut Scope, seeds: &[(Path, Seed)
     if !scope.hosts.is_empty() || check.is_there(&Path::of(&["scope", "hosts"])) {
         return;
     }
-    for (place, seed) in seeds {
-        let Some(url) = seed.url() else { continue };
-        let host = check.taken(place, HostPattern::parse(url.host()));
-        scope
-            .hosts
-            .extend(host.filter(|host| !scope.hosts.contains(host)));
+    let requests: Vec<Request> = seeds.iter().filter_map(|(_, seed)| seed.request()).collect();
+    if !requests.is_empty() {
+        scope.hosts = Scope::of_seeds(&requests).hosts;
     }
 }

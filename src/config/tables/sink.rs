@@ -13,6 +13,9 @@ use crate::sink::csv::CsvOptions;
 use crate::sink::jsonl::JsonlOptions;
 use crate::spider::declarative::ExtractRule;
 
+/// The column that every item has.
+const KIND: &str = "kind";
+
 /// Where items go. Without a sink they are written to the standard output as JSON lines.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
@@ -40,7 +43,8 @@ struct JsonlTable {
 struct CsvTable {
     /// The file, relative to the current directory; its folder is made if need be.
     path: Option<PathBuf>,
-    /// The columns in order. Default: the fields of all `[[extract]]`, in their order.
+    /// The columns in order. Default: the fields of all `[[extract]]` in their order, else those of
+    /// the first item. "kind" is the item's kind.
     columns: Option<Vec<String>>,
 }
 
@@ -55,6 +59,14 @@ impl SinkTable {
         }
         if let Some(table) = self.csv {
             sinks.extend(table.build(extract, check).map(SinkPlan::Csv));
+        }
+        if let [SinkPlan::Jsonl(jsonl), SinkPlan::Csv(csv)] = &sinks[..]
+            && jsonl.path == csv.path
+        {
+            check.wrong(
+                &top.key("csv").key("path"),
+                "[sink.jsonl] writes to this file: give each its own",
+            );
         }
         if nothing_asked {
             let path = PathBuf::from("-");
@@ -80,12 +92,6 @@ impl CsvTable {
             }
             None => fields.iter().map(|name| (*name).to_owned()).collect(),
         };
-        if columns.is_empty() {
-            check.missing(
-                &top.key("columns"),
-                "write which fields are the columns, as in columns = [\"title\", \"price\"]",
-            );
-        }
         let path = needed(self.path, &top.key("path"), check)?;
         Some(CsvOptions { path, columns })
     }
@@ -95,7 +101,7 @@ impl CsvTable {
 fn check_columns(columns: &[String], fields: &[&str], check: &mut Check<'_>) {
     let places = check.items(&Path::of(&["sink", "csv", "columns"]));
     for (column, place) in columns.iter().zip(places) {
-        if !fields.is_empty() && !fields.contains(&column.as_str()) {
+        if column != KIND && !fields.is_empty() && !fields.contains(&column.as_str()) {
             let hint = closest(column, fields).map(|meant| format!("did you mean \"{meant}\"?"));
             check.wrong_with(&place, format!("no [[extract]] has a field {column:?}"), hint);
         }

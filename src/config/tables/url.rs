@@ -11,26 +11,38 @@ use crate::url::{Canon, CanonStep};
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 #[schemars(rename = "Url")]
 pub(in crate::config) struct UrlTable {
+    /// Name and password in a link are dropped, unless the page itself was asked with them. Default true.
+    userinfo: Option<bool>,
     /// Percent-encoded letters, digits and `-._~` are decoded, hex digits are upper-case (RFC 3986 6.2.2). Default true.
     percent_case: Option<bool>,
     /// A `?` with nothing behind it is dropped. Default true.
     empty_query: Option<bool>,
+    /// Session names such as `;jsessionid=` and `?phpsessid=` are dropped. Default false.
+    session_ids: Option<bool>,
     /// Tracking parameters such as `utm_source` are dropped. Default false.
     tracking_parameters: Option<bool>,
     /// Query parameters are sorted by name. Default false.
     sort_query: Option<bool>,
+    /// Runs of slashes in the path become one. Default false.
+    duplicate_slashes: Option<bool>,
     /// A slash at the end of the path is dropped. Default false: `/a` and `/a/` are often different pages.
     trailing_slash: Option<bool>,
+    /// A dot at the end of the host is dropped. Default false.
+    final_dot: Option<bool>,
 }
 
 impl UrlTable {
     pub(in crate::config) fn build(&self) -> Canon {
         let steps = [
+            (self.userinfo, CanonStep::Userinfo),
             (self.percent_case, CanonStep::PercentCase),
+            (self.session_ids, CanonStep::SessionIds),
             (self.empty_query, CanonStep::EmptyQuery),
             (self.tracking_parameters, CanonStep::TrackingParameters),
             (self.sort_query, CanonStep::SortQuery),
+            (self.duplicate_slashes, CanonStep::DuplicateSlashes),
             (self.trailing_slash, CanonStep::TrailingSlash),
+            (self.final_dot, CanonStep::FinalDot),
         ];
         Canon::of(
             steps

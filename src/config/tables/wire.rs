@@ -11,8 +11,10 @@ use serde::Deserialize;
 use super::ordered::ordered;
 use crate::config::check::Check;
 use crate::config::path::Path;
+use crate::config::plan::Identity;
 use crate::config::units::{Size, Time};
 use crate::fetch::Limits;
+use crate::fetch::http::HttpOptions;
 
 /// Bounds of one exchange, and what goes with every request.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -36,9 +38,18 @@ pub(in crate::config) struct HttpTable {
     /// `[hosts."name".headers]`.
     #[serde(deserialize_with = "ordered")]
     #[schemars(with = "BTreeMap<String, String>")]
-    pub(in crate::config) headers: Vec<(String, String)>,
+    headers: Vec<(String, String)>,
     /// A proxy for all requests: `http://user:password@host:port`. Default: none; the environment's is not used.
     proxy: Option<String>,
+    /// How long a connection without a request stays open. Default "15s".
+    keep_alive: Option<Time>,
+    /// Bytes per second that a body must bring on the average once 10 s have passed. Default 1,000.
+    least_speed: Option<u64>,
+    /// Most header fields of an answer. Default 256.
+    #[schemars(range(min = 1))]
+    max_header_fields: Option<u32>,
+    /// Most bytes of all header fields of an answer together. Default "64KiB".
+    max_header_bytes: Option<Size>,
 }
 
 /// Which addresses may be contacted.
@@ -85,7 +96,23 @@ impl HttpTable {
         limits
     }
 
-    pub(in crate::config) fn proxy(&self, check: &mut Check<'_>) -> Option<String> {
+    /// Everything but the addresses that may be contacted.
+    pub(in crate::config) fn options(self, identity: &Identity, check: &mut Check<'_>) -> HttpOptions {
+        check_headers(&self.headers, &Path::of(&["http", "headers"]), check);
+        let header_bytes = self.max_header_bytes.map_or(1, |size| size.0);
+        HttpOptions {
+            user_agent: identity.user_agent.clone(),
+            proxy: self.proxy(check),
+            keep_alive: self.keep_alive.unwrap_or_default().0,
+            least_speed: self.least_speed.unwrap_or_default(),
+            header_fields: self.max_header_fields.unwrap_or(1) as usize,
+            header_bytes: usize::try_from(header_bytes).unwrap_or(usize::MAX),
+            headers: self.headers,
+            ..HttpOptions::default()
+        }
+    }
+
+    fn proxy(&self, check: &mut Check<'_>) -> Option<String> {
         let text = self.proxy.as_ref()?;
         let usable = ::url::Url::parse(text)
             .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());

@@ -1,0 +1,312 @@
+//! Which layer wins, what is told of it, and the files that come with the crawler.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::super::{DEFAULTS, Plan, Reader, SinkPlan, Start};
+use super::{Loader, loader};
+use crate::fetch::Limits;
+use crate::fetch::http::HttpOptions;
+use crate::politeness::Policy;
+use crate::request::Request;
+use crate::scope::{Scope, UrlLimits};
+use crate::sink::csv::CsvOptions;
+use crate::sink::jsonl::JsonlOptions;
+use crate::spider::declarative::Take;
+use crate::url::{Canon, CanonicalUrl, HostKey};
+
+const DEMO: &str = "seeds = [\"demo:\"]\n";
+
+fn plan(text: &str) -> Plan {
+    loader(text).load().unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn url(text: &str) -> CanonicalUrl {
+    CanonicalUrl::parse(text).unwrap()
+}
+
+fn in_scope(scope: &Scope, text: &str) -> bool {
+    scope.judge(&Request::get(url(text))).is_ok()
+}
+
+fn origin_of(plan: &Plan, key: &str) -> (String, String) {
+    let entry = plan.explain().iter().find(|entry| entry.key == key);
+    entry
+        .map(|entry| (entry.value.clone(), entry.origin.clone()))
+        .unwrap()
+}
+
+#[test]
+fn the_defaults_file_says_what_the_rooms_have_as_their_defaults() {
+    let plan = plan(DEMO);
+    assert_eq!(plan.policy(&HostKey::of("a.example")), Policy::default());
+    assert_eq!(plan.limits, Limits::default());
+    assert_eq!(plan.canon, Canon::default());
+    assert_eq!(plan.scope.limits, UrlLimits::default());
+    let http = HttpOptions {
+        user_agent: format!("crawl/{}", env!("CARGO_PKG_VERSION")),
+        ..HttpOptions::default()
+    };
+    assert_eq!(format!("{:?}", plan.http), format!("{http:?}"));
+    assert_eq!(plan.max_in_flight, 256);
+    assert_eq!(plan.budget.max_pages, None);
+    assert_eq!(plan.max_pages_of(&HostKey::of("a.example")), Some(100_000));
+    assert_eq!(plan.sinks, [SinkPlan::Jsonl(JsonlOptions { path: "-".into() })]);
+    assert_eq!(plan.state_dir.to_str(), Some(".crawl/a"));
+    assert!(DEFAULTS.contains("delay = \"1s\""));
+}
+
+#[test]
+fn a_later_layer_wins_and_every_value_knows_its_own() {
+    let text = format!(
+        "{DEMO}state-dir = \"s\"\n[politeness]\ndelay = \"2s\"\njitter = 0\n[sink.csv]\npath = \"x\"\n"
+    );
+    let plan = loader(&text)
+        .set("politeness.delay=200ms")
+        .set("net.allow=127.0.10.0/24")
+        .set("hosts.\"a.example\".delay=3s")
+        .set("identity.version=1.10")
+        .flag("--limit", "scope.max-pages=10")
+        .state("dir")
+        .out("items.jsonl")
+        .load()
+        .unwrap();
+    let policy = plan.policy(&HostKey::of("b.example"));
+    assert_eq!((policy.delay, policy.jitter), (Duration::from_millis(200), 0.0));
+    assert_eq!(
+        plan.policy(&HostKey::of("a.example")).delay,
+        Duration::from_secs(3)
+    );
+    assert!(plan.http.addresses.permits("127.0.10.9".parse().unwrap()));
+    assert_eq!(plan.identity.user_agent, "crawl/1.10");
+    assert_eq!(plan.state_dir.to_str(), Some("dir"));
+    let path = "items.jsonl".into();
+    assert_eq!(plan.sinks, [SinkPlan::Jsonl(JsonlOptions { path })]);
+    for (key, value, origin) in [
+        ("politeness.delay", "\"200ms\"", "--set"),
+        ("politeness.jitter", "0", "a.toml:5"),
+        ("politeness.max-concurrency", "1", "default"),
+        ("scope.max-pages", "10", "--limit"),
+        ("hosts.\"a.example\".delay", "\"3s\"", "--set"),
+        ("sink.jsonl.path", "\"items.jsonl\"", "--out"),
+        ("state-dir", "\"dir\"", "--state"),
+    ] {
+        assert_eq!(
+            origin_of(&plan, key),
+            (value.to_owned(), origin.to_owned()),
+            "{key}"
+        );
+    }
+    assert!(!plan.effective_values().contains_key("sink.csv.path"));
+}
+
+#[test]
+fn one_seed_is_a_crawl() {
+    let plan = Loader::new()
+        .seed("http://localhost:8080/x")
+        .out("a.csv")
+        .load()
+        .unwrap();
+    assert!(in_scope(&plan.scope, "http://localhost:8080/y"));
+    assert!(!in_scope(&plan.scope, "http://a.example/"));
+    assert!(plan.http.addresses.permits("127.0.0.1".parse().unwrap()));
+    assert!(!plan.http.addresses.permits("127.0.0.2".parse().unwrap()));
+    assert_eq!(plan.name, "localhost");
+    let csv = CsvOptions {
+        path: "a.csv".into(),
+        columns: Vec::new(),
+    };
+    assert_eq!(plan.sinks, [SinkPlan::Csv(csv)]);
+    let Reader::Recipe(recipe) = &plan.reader else {
+        panic!("no recipe")
+    };
+    assert_eq!(recipe.seeds, plan.requests());
+    assert!(recipe.extract.is_empty() && recipe.follow.is_empty());
+    let error = Loader::new().seed("https://a.example/").load().unwrap_err();
+    assert_eq!(error.problems[0].key, "identity.contact");
+    assert_eq!(error.problems[0].path, "--seed https://a.example/");
+}
+
+#[test]
+fn seeds_of_the_command_line_take_the_place_of_those_in_the_file() {
+    let text = "seeds = [\"https://a.example/\"]\nidentity.contact = \"me@a.example\"";
+    let plan = loader(text)
+        .seed("https://b.example/")
+        .seed("https://c.example/")
+        .load()
+        .unwrap();
+    let hosts: Vec<_> = plan
+        .requests()
+        .iter()
+        .map(|request| request.url.host().to_owned())
+        .collect();
+    assert_eq!(hosts, ["b.example", "c.example"]);
+    assert!(!in_scope(&plan.scope, "https://a.example/"));
+    assert!(plan.identity.user_agent.ends_with(" (+me@a.example)"));
+}
+
+#[test]
+fn the_demo_site_joins_the_scope_when_its_address_is_known() {
+    let mut plan = plan(
+        "seeds = [\"demo:\", { url = \"demo:/authors/\", label = \"x\", priority = 3 }]\nscope.hosts = [\"a.example\"]",
+    );
+    assert!(plan.needs_demo());
+    assert_eq!(plan.seeds[1].start, Start::Demo("/authors/".to_owned()));
+    plan.place_demo(&url("http://127.0.0.1:4711/"));
+    assert!(!plan.needs_demo());
+    let requests = plan.requests();
+    assert_eq!(requests[1].url.as_str(), "http://127.0.0.1:4711/authors/");
+    assert_eq!(
+        (requests[1].label.as_deref(), requests[1].priority),
+        (Some("x"), 3)
+    );
+    assert!(in_scope(&plan.scope, "http://127.0.0.1:4711/z"));
+    assert!(in_scope(&plan.scope, "http://a.example/"));
+    assert!(plan.http.addresses.permits("127.0.0.1".parse().unwrap()));
+}
+
+#[test]
+fn a_spider_in_code_brings_its_own_seeds() {
+    let mut plan = plan("spider = \"quotes\"");
+    assert!(matches!(&plan.reader, Reader::Spider(name) if name == "quotes"));
+    let away = Request::get(url("https://a.example/"));
+    let error = plan.adopt(&[away]).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("no contact for the crawl of a.example")
+    );
+    plan.adopt(&[Request::get(url("http://127.0.0.7/"))]).unwrap();
+    assert!(in_scope(&plan.scope, "http://127.0.0.7/x"));
+    assert!(!in_scope(&plan.scope, "http://127.0.0.8/x"));
+    assert!(plan.http.addresses.permits("127.0.0.7".parse().unwrap()));
+}
+
+#[test]
+fn what_comes_from_the_environment_is_used_and_never_shown() {
+    let text = r#"
+        seeds = ["demo:"]
+        scope.max-pages = "${PAGES}"
+        robots.forbidden = "${WORD}"
+        [http]
+        proxy = "http://me:pw@127.0.0.1:1"
+        [http.headers]
+        x-plain = "see"
+        x-key = "k ${TOKEN}"
+        authorization = "Basic abc"
+        [hosts."a.example".headers]
+        cookie = "${NONE:-c}"
+    "#;
+    let plan = plan(text);
+    assert!(
+        plan.http
+            .headers
+            .contains(&("x-key".to_owned(), "k s3cret".to_owned()))
+    );
+    assert_eq!(plan.budget.max_pages, Some(12));
+    let cookie = ("cookie".to_owned(), "c".to_owned());
+    assert_eq!(plan.headers_for(&HostKey::of("a.example")), [cookie]);
+    assert_eq!(plan.headers_for(&HostKey::of("b.example")), []);
+    for (key, value) in [
+        ("http.headers.x-plain", "\"see\""),
+        ("http.headers.x-key", "\"k ${TOKEN}\""),
+        ("http.headers.authorization", "\"***\""),
+        ("http.proxy", "\"http://me:***@127.0.0.1:1/\""),
+        ("scope.max-pages", "\"${PAGES}\""),
+    ] {
+        assert_eq!(origin_of(&plan, key).0, value);
+    }
+    let shown = format!("{plan:?} {:?}", plan.explain());
+    for secret in ["s3cret", "Basic abc", "me:pw"] {
+        assert!(!shown.contains(secret), "{secret} in {shown}");
+    }
+}
+
+#[test]
+fn fields_keep_the_order_of_the_file_and_know_what_to_take() {
+    let text = format!(
+        "{DEMO}[[extract]]\n[extract.fields]\nz = \"h1::text\"\na = \"a::attr(href)\"\nm = {{ css = \"ul\", list = true, fields = {{ q = \"\", b = {{ html = true }} }} }}\n"
+    );
+    let plan = plan(&text);
+    let Reader::Recipe(recipe) = &plan.reader else {
+        panic!("no recipe")
+    };
+    let fields = &recipe.extract[0].fields;
+    let names: Vec<_> = fields.iter().map(|field| field.name.as_str()).collect();
+    assert_eq!(names, ["z", "a", "m"]);
+    assert!(matches!(fields[0].take, Take::Text));
+    assert!(matches!(&fields[1].take, Take::Attribute(name) if name == "href"));
+    let Take::Fields(inner) = &fields[2].take else {
+        panic!("no table")
+    };
+    assert!(inner[0].selector.is_none() && matches!(inner[1].take, Take::Html));
+}
+
+#[test]
+fn every_crawler_file_that_comes_along_is_right() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("crawlers");
+    let mut files = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|ending| ending == "toml") {
+            let plan = Loader::new().file(&path).load();
+            let plan = plan.unwrap_or_else(|error| panic!("{error}"));
+            assert_eq!(plan.name, path.file_stem().unwrap().to_str().unwrap());
+            files += 1;
+        }
+    }
+    assert!(files >= 4, "{files} files");
+}
+
+#[test]
+fn the_schema_in_the_docs_is_current() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/crawler.schema.json");
+    let current = serde_json::to_string_pretty(&crate::config::schema()).unwrap() + "\n";
+    let stored = std::fs::read_to_string(&path).unwrap_or_default();
+    if stored != current {
+        let fresh = std::env::temp_dir().join("crawler.schema.json");
+        std::fs::write(&fresh, current).unwrap();
+        panic!("docs/crawler.schema.json is old: copy {} there", fresh.display());
+    }
+}
+
+#[test]
+fn the_schema_knows_the_short_forms_and_refuses_unknown_keys() {
+    let schema = crate::config::schema();
+    assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
+    assert_eq!(schema["additionalProperties"], false);
+    assert_eq!(schema["$defs"]["Field"]["anyOf"][0]["type"], "string");
+    assert_eq!(schema["$defs"]["Politeness"]["additionalProperties"], false);
+    assert!(schema["$defs"]["Politeness"]["properties"]["delay"]["description"].is_string());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn no_text_makes_it_panic(text in "\\PC{0,80}", set in "\\PC{0,20}") {
+        let _ = loader(&text).set(set).load().map_err(|error| error.to_string());
+    }
+
+    #[test]
+    fn no_toml_makes_it_panic(lines in proptest::collection::vec(
+        ("(\\[\\[?)?(seeds|scope|hosts|politeness|extract|follow|fields|http|headers|sink|csv|path|delay|jitter|max-depth|url|\"a b\"|x)(\\.(fields|y|delay|columns|traps))?(\\]\\]?)?",
+         "( = (1|-1|1.5|nan|true|\"\"|\"x\"|\"/a\"|\"demo:\"|\"http://a.example/\"|\"\\$\\{T\\}\"|\\[\\]|\\[1, \"x\", \\{\\}\\]|\\{ css = \"a\" \\}|1979-05-27))?"), 0..9)) {
+        let text: String = lines.iter().map(|(key, value)| format!("{key}{value}\n")).collect();
+        let _ = loader(&text).load().map_err(|error| error.to_string());
+    }
+}
+
+#[test]
+fn deep_nesting_is_refused_and_not_followed() {
+    let opened = format!("seeds = {}", "[".repeat(50_000));
+    let dotted = format!("seeds{} = 1", ".a".repeat(50_000));
+    let fields = format!(
+        "seeds = [\"demo:\"]\n[[extract]]\nfields = {}",
+        "{ a = { fields = ".repeat(5_000)
+    );
+    for text in [opened, dotted, fields] {
+        assert!(loader(&text).load().is_err());
+    }
+}

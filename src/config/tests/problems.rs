@@ -1,0 +1,522 @@
+//! The exact words of every kind of problem.
+
+use insta::assert_snapshot;
+
+use super::loader;
+
+/// Everything that is said about a text.
+fn problems(text: &str) -> String {
+    loader(text).load().unwrap_err().to_string()
+}
+
+#[test]
+fn an_unknown_key_is_shown_with_what_may_have_been_meant() {
+    let text = r#"seeds = ["demo:"]
+
+[politeness]
+dely = "1s"
+"#;
+    assert_snapshot!(problems(text), @r#"
+    error: `politeness.dely`: no such key in `politeness`
+     --> a.toml:4:1
+      |
+    4 | dely = "1s"
+      | ^^^^ did you mean `delay`?
+
+    1 problem; nothing was started
+    "#);
+}
+
+#[test]
+fn a_table_that_does_not_exist_is_an_unknown_key_too() {
+    let text = r#"seeds = ["demo:"]
+[politenes]
+delay = 1
+"#;
+    assert_snapshot!(problems(text), @r#"
+    error: `politenes`: no such key at the top of the file
+     --> a.toml:2:2
+      |
+    2 | [politenes]
+      |  ^^^^^^^^^ did you mean `politeness`?
+
+    1 problem; nothing was started
+    "#);
+}
+
+#[test]
+fn a_key_that_is_like_no_other_gets_the_list_of_keys() {
+    let text = r#"seeds = ["demo:"]
+[retry]
+zzz = 1
+"#;
+    assert_snapshot!(problems(text), @r#"
+    error: `retry.zzz`: no such key in `retry`
+     --> a.toml:3:1
+      |
+    3 | zzz = 1
+      | ^^^ known keys: base, tries
+
+    1 problem; nothing was started
+    "#);
+}
+
+#[test]
+fn seeds_below_a_table_are_told_where_they_belong() {
+    let text = r#"[scope]
+max-depth = 3
+seeds = ["demo:"]
+"#;
+    assert_snapshot!(problems(text), @r#"
+    error: `scope.seeds`: no such key in `scope`
+     --> a.toml:3:1
+      |
+    3 | seeds = ["demo:"]
+      | ^^^^^ move `seeds` above the first [table]: keys below a table's name belong to that table
+
+    1 problem; nothing was started
+    "#);
+}
+
+#[test]
+fn all_problems_come_at_once_in_the_order_of_the_file() {
+    let text = r#"seeds = ["demo:"]
+[politeness]
+delay = "fast"
+jitter = 2
+max-concurrency = -1
+max-in-flight = "many"
+speed = 9
+[robots]
+forbidden = "dney"
+"#;
+    assert_snapshot!(problems(text), @r#"
+    error: `politeness.delay`: expected a time such as "200ms", "1.5s", "5min" or "1h" (a plain number is seconds)
+     --> a.toml:3:9
+      |
+    3 | delay = "fast"
+      |         ^^^^^^
+
+    error: `politeness.jitter`: expected a share of the delay from 0 to 1
+     --> a.toml:4:10
+      |
+    4 | jitter = 2
+      |          ^
+
+    error: `politeness.max-concurrency`: expected a whole number, 0 to 4294967295; found -1
+     --> a.toml:5:19
+      |
+    5 | max-concurrency = -1
+      |                   ^^
+
+    error: `politeness.max-in-flight`: expected a whole number, found a string
+     --> a.toml:6:17
+      |
+    6 | max-in-flight = "many"
+      |                 ^^^^^^
+
+    error: `politeness.speed`: no such key in `politeness`
+     --> a.toml:7:1
+      |
+    7 | speed = 9
+      | ^^^^^ known keys: delay, jitter, max-concurrency, max-crawl-delay, max-in-flight
+
+    error: `robots.forbidden`: expected "allow" or "deny", found "dney"
+     --> a.toml:9:13
+      |
+    9 | forbidden = "dney"
+      |             ^^^^^^ did you mean "deny"?
+
+    6 problems; nothing was started
+    "#);
+}
+
+#[test]
+fn what_is_no_toml_is_told_once_a_line() {
+    let text = r#"seeds = ["demo:"]
+scope = = 3
+[a
+[b]
+[b]
+"#;
+    assert_snapshot!(problems(text), @r#"
+    error: this is not TOML: extra `=`, expected nothing
+     --> a.toml:2:9
+      |
+    2 | scope = = 3
+      |         ^
+
+    error: this is not TOML: unclosed table, expected `]`
+     --> a.toml:3:3
+      |
+    3 | [a
+      |   ^
+
+    error: this is not TOML: duplicate key
+     --> a.toml:5:2
+      |
+    5 | [b]
+      |  ^
+
+    3 problems; nothing was started
+    "#);
+}
+
+#[test]
+fn a_crawl_beyond_this_machine_needs_a_contact() {
+    let text = r#"seeds = ["https://a.example/"]
+"#;
+    assert_snapshot!(problems(text), @r#"
+    error: `identity.contact`: no contact for the crawl of a.example: write contact = "https://…" or contact = "you@example.com" under [identity], so that the owner of a site can reach you
+     --> a.toml:1:10
+      |
+    1 | seeds = ["https://a.example/"]
+      |          ^^^^^^^^^^^^^^^^^^^^
+
+    1 problem; nothing was started
+    "#);
+}
+
+#[test]
+fn a_crawl_needs_seeds() {
+    let text = r#"[identity]
+name = "bot/2"
+contact = "me"
+"#;
+    assert_snapshot!(problems(text), @r#"
+    error: `seeds`: no seeds: write seeds = ["https://…"] above the first table
+     --> a.toml:1:1
+
+    error: `identity.name`: the crawler's name "bot/2" holds '/', but robots.txt can only address letters, `-` and `_`: leave out versions, digits and spaces, for example `examplebot`
+     --> a.toml:2:8
+      |
+    2 | name = "bot/2"
+      |        ^^^^^^^
+
+    error: `identity.contact`: expected a web address (https://…) or a mail address (you@example.com)
+     --> a.toml:3:11
+      |
+    3 | contact = "me"
+      |           ^^^^
+
+    3 problems; nothing was started
+    "#);
+}
+
+#[test]
+fn seeds_are_checked_one_by_one() {
+    let text = r#"seeds = ["demo:", "ftp://a.example/", { label = "x" }, 7, "demo:x"]
+"#;
+    assert_snapshot!(problems(text), @r#"
+    error: `seeds[1]`: `ftp:` URLs are never opened: use http or https
+     --> a.toml:1:19
+      |
+    1 | seeds = ["demo:", "ftp://a.example/", { label = "x" }, 7, "demo:x"]
+      |                   ^^^^^^^^^^^^^^^^^^
+
+    error: `seeds[2].url`: a seed needs a URL
+     --> a.toml:1:39
+      |
+    1 | seeds = ["demo:", "ftp://a.example/", { label = "x" }, 7, "demo:x"]
+      |                                       ^^^^^^^^^^^^^^^
+
+    error: `seeds[3]`: expected a string or a table, found a whole number
+     --> a.toml:1:56
+      |
+    1 | seeds = ["demo:", "ftp://a.example/", { label = "x" }, 7, "demo:x"]
+      |                                                        ^
+
+    error: `seeds[4]`: write `demo:` for the demo site's home page or `demo:/path` for another page of it
+     --> a.toml:1:59
+      |
+    1 | seeds = ["demo:", "ftp://a.example/", { label = "x" }, 7, "demo:x"]
+      |                                                           ^^^^^^^^
+
+    4 problems; nothing was started
+    "#);
+}
+
+#[test]
+fn a_seed_out_of_scope_is_a_problem() {
+    let text = r#"seeds = ["http://127.0.0.1/private/"]
+[scope]
+exclude = ["/private/"]
+include = ["re:("]
+hosts = ["http://a.example/"]
+"#;
+    assert_snapshot!(problems(text), @r#"
+    error: `seeds[0]`: this seed is out of scope and would not be fetched: `exclude` in [scope] has a pattern that matches it: /private/
+     --> a.toml:1:10
+      |
+    1 | seeds = ["http://127.0.0.1/private/"]
+      |          ^^^^^^^^^^^^^^^^^^^^^^^^^^^
+
+    error: `scope.include[0]`: `re:(` cannot be read as a pattern: unclosed group
+     --> a.toml:4:12
+      |
+    4 | include = ["re:("]
+      |            ^^^^^^
+
+    error: `scope.hosts[0]`: `http://a.example/` is a URL: write the host alone, as in `a.example`
+     --> a.toml:5:10
+      |
+    5 | hosts = ["http://a.example/"]
+      |          ^^^^^^^^^^^^^^^^^^^
+
+    3 problems; nothing was started
+    "#);
+}
+
+#[test]
+fn rules_for_pages_are_checked() {
+    let text = r#"seeds = ["demo:"]
+[[extract]]
+label = "bok"
+[extract.fields]
+title = "h1["
+price = { css = "p", atr = "x" }
+z = { regex = "(" }
+y = { attr = "href", html = true }
+[[extract]]
+[[follow]]
+label = "book"
+css = "a::attr(href)"
+"#;
+    assert_snapshot!(problems(text), @r#"
+    error: `extract[0].label`: no seed and no [[follow]] gives this label
+     --> a.toml:3:9
+      |
+    3 | label = "bok"
+      |         ^^^^^ did you mean "book"?
+
+    error: `extract[0].fields.title`: `h1[` is not a CSS selector: Unexpected EOL
+     --> a.toml:5:9
+      |
+    5 | title = "h1["
+      |         ^^^^^
+
+    error: `extract[0].fields.price.atr`: no such key in `extract[0].fields.price`
+     --> a.toml:6:22
+      |
+    6 | price = { css = "p", atr = "x" }
+      |                      ^^^ did you mean `attr`?
+
+    error: `extract[0].fields.z.regex`: not a regular expression: unclosed group
+     --> a.toml:7:15
+      |
+    7 | z = { regex = "(" }
+      |               ^^^
+
+    error: `extract[0].fields.y.html`: a field takes one thing: keep either `attr` or `html`
+     --> a.toml:8:29
+      |
+    8 | y = { attr = "href", html = true }
+      |                             ^^^^
+
+    error: `extract[1].fields`: an item needs fields: write [extract.fields] below it, with lines such as title = "h1"
+     --> a.toml:9:1
+      |
+    9 | [[extract]]
+      | ^^^^^^^^^^^
+
+    error: `follow[0].css`: write the selector alone: `::text` and `::attr()` only mean something in a field
+     --> a.toml:12:7
+       |
+    12 | css = "a::attr(href)"
+       |       ^^^^^^^^^^^^^^^
+
+    7 problems; nothing was started
+    "#);
+}
+
+#[test]
+fn a_spider_in_code_excludes_rules_in_the_file() {
+    let text = r#"seeds = ["demo:"]
+spider = "quotes"
+[[extract]]
+fields = { a = "b" }
+"#;
+    assert_snapshot!(problems(text), @r#"
+    error: `extract[0]`: the spider "quotes" reads the pages: remove either `spider` or [[extract]]
+     --> a.toml:3:1
+      |
+    3 | [[extract]]
+      | ^^^^^^^^^^^
+
+    1 problem; nothing was started
+    "#);
+}
+
+#[test]
+fn addresses_sizes_proxies_and_headers_are_checked() {
+    let text = r#"seeds = ["demo:"]
+[net]
+allow = ["10.0.0.0/8", "ten"]
+[http]
+max-body = "big"
+proxy = "nowhere"
+headers = { user-agent = "x", "a b" = "c" }
+[hosts."a.example:80"]
+delay = "1s"
+"#;
+    assert_snapshot!(problems(text), @r#"
+    error: `net.allow[1]`: expected a network such as "10.0.0.0/8" or an address such as "127.0.0.1"
+     --> a.toml:3:24
+      |
+    3 | allow = ["10.0.0.0/8", "ten"]
+      |                        ^^^^^
+
+    error: `http.max-body`: expected a size such as "10MiB" or "500kB" (a plain number is bytes)
+     --> a.toml:5:12
+      |
+    5 | max-body = "big"
+      |            ^^^^^
+
+    error: `http.proxy`: expected a proxy such as "http://proxy.example:3128"
+     --> a.toml:6:9
+      |
+    6 | proxy = "nowhere"
+      |         ^^^^^^^^^
+
+    error: `http.headers.user-agent`: remove it: the User-Agent is made of [identity] name, version and contact
+     --> a.toml:7:26
+      |
+    7 | headers = { user-agent = "x", "a b" = "c" }
+      |                          ^^^
+
+    error: `http.headers."a b"`: this is no name of a header field: use letters, digits and `-`
+     --> a.toml:7:39
+      |
+    7 | headers = { user-agent = "x", "a b" = "c" }
+      |                                       ^^^
+
+    error: `hosts."a.example:80"`: leave the port out: all ports of a host share one pace
+     --> a.toml:8:1
+      |
+    8 | [hosts."a.example:80"]
+      | ^^^^^^^^^^^^^^^^^^^^^^
+
+    6 problems; nothing was started
+    "#);
+}
+
+#[test]
+fn a_variable_that_is_not_set_is_named() {
+    let text = r#"seeds = ["demo:"]
+http.headers.x-key = "Bearer ${MISSING}"
+"#;
+    assert_snapshot!(problems(text), @r#"
+    error: `http.headers.x-key`: the environment variable MISSING is not set: set it, or write ${MISSING:-fallback}
+     --> a.toml:2:22
+      |
+    2 | http.headers.x-key = "Bearer ${MISSING}"
+      |                      ^^^^^^^^^^^^^^^^^^^
+
+    1 problem; nothing was started
+    "#);
+}
+
+#[test]
+fn sinks_are_checked_against_the_fields() {
+    let text = r#"seeds = ["demo:"]
+[[extract]]
+fields = { title = "h1" }
+[sink.csv]
+path = "x"
+columns = ["kind", "titel"]
+[sink.jsonl]
+"#;
+    assert_snapshot!(problems(text), @r#"
+    error: `sink.csv.columns[1]`: no [[extract]] has a field "titel"
+     --> a.toml:6:20
+      |
+    6 | columns = ["kind", "titel"]
+      |                    ^^^^^^^ did you mean "title"?
+
+    error: `sink.jsonl.path`: write the file that the items go to
+     --> a.toml:7:7
+      |
+    7 | [sink.jsonl]
+      |       ^^^^^
+
+    2 problems; nothing was started
+    "#);
+}
+
+#[test]
+fn credentials_for_every_host_are_refused() {
+    let text = r#"seeds = ["https://a.example/", "https://b.example/"]
+identity.contact = "me@a.example"
+http.headers.authorization = "x"
+"#;
+    assert_snapshot!(problems(text), @r#"
+    error: `http.headers.authorization`: this would be sent to every host of the crawl: put it under [hosts."name".headers]
+     --> a.toml:3:30
+      |
+    3 | http.headers.authorization = "x"
+      |                              ^^^
+
+    1 problem; nothing was started
+    "#);
+}
+
+#[test]
+fn an_assignment_is_shown_as_it_was_given() {
+    let given = ["politeness.dely=1", "x", "net.allow=[1", "scope.max-depth=two"];
+    let loader = given
+        .iter()
+        .fold(loader("seeds = [\"demo:\"]"), |loader, set| loader.set(*set));
+    assert_snapshot!(loader.load().unwrap_err(), @r#"
+    error: `politeness.dely`: no such key in `politeness`
+     --> --set politeness.dely=1
+      = did you mean `delay`?
+
+    error: write key=value, as in politeness.delay=200ms or hosts."a.example".delay=2s
+     --> --set x
+
+    error: the value is not TOML: unclosed array, expected `]`
+     --> --set net.allow=[1
+
+    error: `scope.max-depth`: expected a whole number, found a string
+     --> --set scope.max-depth=two
+
+    4 problems; nothing was started
+    "#);
+}
+
+#[test]
+fn a_file_that_is_not_there_is_told_by_its_name() {
+    let error = super::Loader::new().file("no/such/file.toml").load().unwrap_err();
+    assert_snapshot!(error, @r"
+    error: cannot read the crawler file: No such file or directory (os error 2)
+     --> no/such/file.toml
+
+    1 problem; nothing was started
+    ");
+}
+
+#[test]
+fn a_secret_never_stands_in_a_message() {
+    let text = "seeds = [\"demo:\", \"${TOKEN}\"]\nstate-dir = \"x\"\nhttp.proxy = \"${TOKEN}\"\nscope.max-depth = \"${TOKEN}\"\n\
+                robots.forbidden = \"${TOKEN}\"\nscope.hosts = [\"${TOKEN}/\"]\nsink.csv.path = \"x\"\nsink.csv.columns = \"${TOKEN}\"\n";
+    let error = loader(text).load().unwrap_err();
+    assert!(error.problems.len() >= 5, "{error}");
+    assert!(!format!("{error} {error:?}").contains("s3cret"), "{error}");
+}
+
+#[test]
+fn places_are_counted_in_characters_and_control_characters_are_not_printed() {
+    let error = loader("seeds = [\"demo:\"]\n[scope]\n\thosts = [\"ä\\u001b\", \"a b\"]")
+        .load()
+        .unwrap_err();
+    let problem = &error.problems[1];
+    assert_eq!((problem.line, problem.column), (3, 22), "{error}");
+    assert!(!error.to_string().contains('\u{1b}'), "{error}");
+}
+
+#[test]
+fn a_thousand_problems_end() {
+    let text: String = (0..5_000).map(|number| format!("k{number} = 1\n")).collect();
+    let shown = problems(&text);
+    assert!(shown.lines().count() < 1_000, "{}", shown.lines().count());
+}
