@@ -1,5 +1,7 @@
 //! One suite for every store: what a `Store` promises, in memory and on disk.
 
+#![expect(clippy::unwrap_used, reason = "what a test is built from may fail the test")]
+
 use std::path::Path;
 use std::time::Duration;
 
@@ -250,7 +252,7 @@ fn the_last_word_of_a_batch_counts() {
 
 fn waiting(seconds: u64) -> HostState {
     let mut state = HostState::default();
-    state.not_before = Timestamp::from_secs(seconds);
+    state.not_before.clone_from(&Timestamp::from_secs(seconds));
     state
 }
 

@@ -3,6 +3,8 @@
 //! The test starts itself again as a child (the two `child_…` tests, which do nothing without their variable), reads its
 //! acknowledgements from a pipe, kills it and looks at what it left.
 
+#![expect(clippy::unwrap_used, reason = "what a test is built from may fail the test")]
+
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -10,7 +12,7 @@ use std::process::{Command, Stdio};
 use crawl::request::Request;
 use crawl::sink::Position;
 use crawl::store::disk::{DiskOptions, DiskStore};
-use crawl::store::{Batch, RunRecord, Store};
+use crawl::store::{Batch, RunRecord, Store, StoreError};
 use crawl::url::{CanonicalUrl, Origin};
 
 const DIR: &str = "CRAWL_TEST_STATE";
@@ -155,6 +157,69 @@ fn a_kill_loses_nothing_that_was_acknowledged_and_halves_no_batch() {
     let committed = store.commit(batch).unwrap();
     assert_eq!(committed.fresh[0].request, get(before + 1, 0));
     assert_eq!((committed.fresh.len(), committed.known), (1, 3 * before));
+}
+
+#[test]
+fn child_fills_the_disk() {
+    let Some(dir) = std::env::var_os(DIR) else { return };
+    let mut store = open(Path::new(&dir));
+    for number in batches(&mut store) + 1.. {
+        let batch = || Batch {
+            links: (0..3).map(|page| get(number, page)).collect(),
+            sinks: vec![("out".into(), Position(number))],
+            ..Batch::default()
+        };
+        if let Err(error) = store.commit(batch()) {
+            assert!(matches!(error, StoreError::Io { .. }), "{error}");
+            // Once the database has failed, nothing more is taken.
+            assert!(store.commit(batch()).is_err());
+            return;
+        }
+        acknowledge(number);
+    }
+}
+
+/// A file size limit stands for the full disk; the shell makes it an error instead of a signal.
+#[cfg(unix)]
+#[test]
+fn a_full_disk_stops_the_crawl_and_loses_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(open(dir.path()));
+    let child = Command::new("sh")
+        .args(["-c", "trap '' XFSZ; ulimit -f 64; exec \"$0\" \"$@\""])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", "child_fills_the_disk", "--nocapture"])
+        .env(DIR, dir.path())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&child.stdout);
+    assert!(
+        child.status.success(),
+        "{said}{}",
+        String::from_utf8_lossy(&child.stderr)
+    );
+    let acknowledged = said.matches("ack ").count() as u64;
+    let mut store = open(dir.path());
+    let there = store.recover().unwrap().sinks[0].1.0;
+    assert!(
+        (acknowledged..=acknowledged + 1).contains(&there),
+        "{acknowledged}, {there}"
+    );
+    let all = Batch {
+        links: (1..=there)
+            .flat_map(|number| (0..3).map(move |page| get(number, page)))
+            .collect(),
+        ..Batch::default()
+    };
+    assert_eq!(store.commit(all).unwrap().known, 3 * there);
+    let waiting: u64 = store
+        .recover()
+        .unwrap()
+        .queues
+        .iter()
+        .map(|(_, count)| count)
+        .sum();
+    assert_eq!(waiting, 3 * there);
 }
 
 /// The pages of every round are the same.

@@ -79,17 +79,22 @@ impl DiskStore {
         let head = read_head(&frontier, &dir.frontier())?;
         let queues = read_queues(&frontier, head.keys(), &dir.frontier())?;
         let (seen, report) = SeenLog::open(&dir.seen_log(head.log), head.log_length)?;
+        let lost = dir.synced().saturating_sub(head.steps);
+        let lost = lost.max(report.ahead.saturating_sub(1));
         let mut store = Self {
             frontier,
             seen,
             head,
             queues,
-            warnings: warnings(&report),
+            warnings: warnings(&report, lost),
             broken: false,
             dir,
         };
         if report.needs_repair() {
             store.repair()?;
+        }
+        if lost > 0 {
+            store.dir.note_synced(head.steps)?;
         }
         store.sweep()?;
         Ok(store)
@@ -286,23 +291,21 @@ impl Store for DiskStore {
 
     fn sync(&mut self) -> Result<(), StoreError> {
         self.seen.sync()?;
-        self.frontier.sync()
+        self.frontier.sync()?;
+        self.dir.note_synced(self.head.steps)
     }
 }
 
-/// What the user should know of the log's state.
-fn warnings(report: &LogReport) -> Vec<String> {
-    let lost = report.missing + report.unreadable;
-    let log = (lost > 0).then(|| {
-        format!(
-            "{lost} bytes of the seen log are missing or unreadable: pages that were fetched may be fetched again"
-        )
-    });
-    let steps = (report.ahead > 1).then(|| {
-        let steps = report.ahead - 1;
-        format!("the last {steps} steps before a power cut were lost: their pages are fetched again")
-    });
-    log.into_iter().chain(steps).collect()
+/// What the user should know: bytes of the log and whole steps that are gone.
+fn warnings(report: &LogReport, steps: u64) -> Vec<String> {
+    let bytes = report.missing + report.unreadable;
+    let log = format!(
+        "{bytes} bytes of the seen log are missing or unreadable: pages that were fetched may be fetched again"
+    );
+    let lost =
+        format!("the state is {steps} steps older than it was: the pages of these steps are fetched again");
+    let log = (bytes > 0).then_some(log);
+    log.into_iter().chain((steps > 0).then_some(lost)).collect()
 }
 
 /// Makes the database beside its place and moves it there, so that it is never half there.

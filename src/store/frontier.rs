@@ -158,12 +158,14 @@ fn store_error(path: &Path, error: &fjall::Error) -> StoreError {
     }
 }
 
-/// Files that end too early, hold nonsense or are not there are damage; everything else is the file system's word.
+/// Files that end too early, hold nonsense, are not there or should not be there are damage; everything else is the file system's word.
 fn io_or_damage(path: PathBuf, error: &std::io::Error) -> StoreError {
-    use std::io::ErrorKind::{InvalidData, InvalidInput, NotFound, UnexpectedEof};
+    use std::io::ErrorKind::{AlreadyExists, InvalidData, InvalidInput, NotFound, UnexpectedEof};
     let reason = error.to_string();
     match error.kind() {
-        InvalidData | InvalidInput | NotFound | UnexpectedEof => StoreError::Damaged { path, reason },
+        AlreadyExists | InvalidData | InvalidInput | NotFound | UnexpectedEof => {
+            StoreError::Damaged { path, reason }
+        }
         _ => StoreError::Io { path, reason },
     }
 }

@@ -1,7 +1,7 @@
 //! The state directory: who holds it, and which format it has.
 //!
 //! `lock` is held by the operating system's file lock, which ends with its process however that ends; the process id in it
-//! is only for the message. `FORMAT` is written before anything else. Files that are not ours may lie beside ours and are
+//! is only for the message. `FORMAT` is written before anything else. `synced` tells a loss that nothing else would. Files that are not ours may lie beside ours and are
 //! left alone.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -18,7 +18,7 @@ const FORMAT_LINE: &str = "crawl state, format ";
 #[derive(Debug)]
 pub(super) struct StateDir {
     path: PathBuf,
-    _lock: File,
+    lock: File,
 }
 
 impl StateDir {
@@ -27,7 +27,7 @@ impl StateDir {
         fs::create_dir_all(path).map_err(|error| io_error(path, &error))?;
         let dir = Self {
             path: path.to_owned(),
-            _lock: lock(path)?,
+            lock: lock(path)?,
         };
         dir.check_format()?;
         Ok(dir)
@@ -44,7 +44,7 @@ impl StateDir {
 
     /// Where seen log number `number` is.
     pub(super) fn seen_log(&self, number: u32) -> PathBuf {
-        self.path.join(format!("seen-{number:04}.log"))
+        self.path.join(seen_log_name(number))
     }
 
     /// The numbers of all seen logs that are there.
@@ -56,6 +56,18 @@ impl StateDir {
             numbers.extend(name.to_str().and_then(seen_log_number));
         }
         Ok(numbers)
+    }
+
+    /// How many steps were safe at the last sync, as far as that is known.
+    pub(super) fn synced(&self) -> u64 {
+        let text = fs::read_to_string(self.path.join("synced")).unwrap_or_default();
+        text.trim().parse().unwrap_or_default()
+    }
+
+    /// Writes down how many steps are safe by now. It only serves to notice a loss, so it need not be safe itself.
+    pub(super) fn note_synced(&self, steps: u64) -> Result<(), StoreError> {
+        let path = self.path.join("synced");
+        fs::write(&path, format!("{steps}\n")).map_err(|error| io_error(&path, &error))
     }
 
     /// Makes new and removed files of the directory survive a power cut.
@@ -105,6 +117,14 @@ impl StateDir {
     }
 }
 
+/// Lets the directory go by name: a child process that is just being started may still hold a copy of the open file.
+impl Drop for StateDir {
+    fn drop(&mut self) {
+        // If this fails, closing the file does the same.
+        let _ = self.lock.unlock();
+    }
+}
+
 fn lock(dir: &Path) -> Result<File, StoreError> {
     let path = dir.join("lock");
     let mut file = OpenOptions::new()
@@ -140,8 +160,13 @@ fn in_use(dir: &Path, file: &mut File) -> StoreError {
     }
 }
 
+fn seen_log_name(number: u32) -> String {
+    format!("seen-{number:04}.log")
+}
+
 fn seen_log_number(name: &str) -> Option<u32> {
-    name.strip_prefix("seen-")?.strip_suffix(".log")?.parse().ok()
+    let number = name.strip_prefix("seen-")?.strip_suffix(".log")?.parse().ok()?;
+    (seen_log_name(number) == name).then_some(number)
 }
 
 /// An error of the file system at this path.

@@ -236,3 +236,90 @@ fn record_at(bytes: &[u8], place: u64) -> Option<&[u8]> {
     let fits = (1..=MAX_COUNT as u32).contains(&count);
     (fits && check(record, place) == head[4..]).then_some(record)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn open(path: &Path, recorded: u64) -> (SeenLog, LogReport) {
+        SeenLog::open(path, recorded).unwrap()
+    }
+
+    fn commit(log: &mut SeenLog, fingerprints: &[u64]) -> u64 {
+        let length = log.append(fingerprints).unwrap();
+        log.confirm(fingerprints, length);
+        length
+    }
+
+    #[test]
+    fn it_holds_what_was_confirmed() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log");
+        let (mut log, report) = open(&path, 0);
+        assert_eq!(report, LogReport::default());
+        let many: Vec<u64> = (0..10_000).collect();
+        commit(&mut log, &many);
+        let length = commit(&mut log, &[77_777]);
+        assert_eq!(length, 3 * 8 + 10_000 * 8 + 8 + 8);
+        let (log, report) = open(&path, length);
+        assert_eq!(report, LogReport::default());
+        assert!((0..10_000).all(|number| log.contains(number)) && log.contains(77_777));
+    }
+
+    #[test]
+    fn what_was_not_confirmed_is_written_over() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log");
+        let (mut log, _) = open(&path, 0);
+        log.append(&[1, 2, 3]).unwrap();
+        let length = commit(&mut log, &[4]);
+        let (log, report) = open(&path, length);
+        assert!(log.contains(4) && ![1, 2, 3].iter().any(|number| log.contains(*number)));
+        assert_eq!(report, LogReport::default());
+    }
+
+    #[test]
+    fn commits_behind_the_recorded_end_are_counted_and_dropped() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log");
+        let (mut log, _) = open(&path, 0);
+        let length = commit(&mut log, &[1]);
+        commit(&mut log, &(2..9_000).collect::<Vec<_>>());
+        commit(&mut log, &[9_000]);
+        let (log, report) = open(&path, length);
+        assert_eq!(report.ahead, 2);
+        assert!(log.contains(1) && !log.contains(2) && !log.contains(9_000));
+        assert_eq!(open(&path, length).1, LogReport::default());
+    }
+
+    #[test]
+    fn records_behind_bad_bytes_are_found_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log");
+        let (mut log, _) = open(&path, 0);
+        let lengths: Vec<u64> = (0..1_000)
+            .map(|number| commit(&mut log, &[number, !number]))
+            .collect();
+        let mut bytes = std::fs::read(&path).unwrap();
+        let (from, to) = (lengths[9] as usize, lengths[499] as usize);
+        bytes[from..to].fill(0);
+        std::fs::write(&path, bytes).unwrap();
+        let (log, report) = open(&path, lengths[999]);
+        assert_eq!(report.unreadable, lengths[499] - lengths[9]);
+        assert!(log.contains(9) && !log.contains(10) && !log.contains(499) && log.contains(500));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_full_disk_leaves_it_as_it_was() {
+        let file = OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let mut log = SeenLog {
+            path: PathBuf::from("/dev/full"),
+            file,
+            length: 0,
+            table: SeenTable::default(),
+        };
+        assert!(matches!(log.append(&[1]), Err(StoreError::Io { .. })));
+        assert!(!log.contains(1) && log.length() == 0);
+    }
+}

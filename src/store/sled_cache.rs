@@ -264,3 +264,157 @@ fn refused(dir: &Path, reason: String) -> StoreError {
         reason,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::request::Request;
+    use crate::store::cache::{MemoryCache, NoCache};
+    use crate::time::Timestamp;
+    use crate::url::CanonicalUrl;
+
+    fn key(number: u64) -> Fingerprint {
+        Fingerprint::of(&number.to_be_bytes())
+    }
+
+    fn entry(number: u64) -> CacheEntry {
+        let url = CanonicalUrl::parse(&format!("http://a.example/{number}")).unwrap();
+        CacheEntry {
+            etag: Some(format!("\"{number}\"")),
+            last_modified: None,
+            digest: number,
+            checked: Timestamp::from_secs(number),
+            rules: 7,
+            links: vec![Request::get(url)],
+            items: vec![(Some("book".into()), r#"{"title":"x"}"#.into())],
+        }
+    }
+
+    fn open(dir: &Path) -> SledCache {
+        SledCache::open(dir, CacheOptions::default()).unwrap()
+    }
+
+    fn keeps_and_forgets(cache: &dyn ValidatorCache) {
+        assert_eq!(cache.get(key(1)), None);
+        cache.put(key(1), &entry(1));
+        cache.put(key(2), &entry(2));
+        cache.put(key(2), &entry(3));
+        assert_eq!(cache.get(key(1)), Some(entry(1)));
+        assert_eq!(cache.get(key(2)), Some(entry(3)));
+        cache.remove(key(1));
+        assert_eq!(cache.get(key(1)), None);
+        cache.clear();
+        assert_eq!(cache.get(key(2)), None);
+    }
+
+    #[test]
+    fn it_keeps_what_it_is_given_and_forgets_what_it_is_told_to() {
+        let dir = tempfile::tempdir().unwrap();
+        keeps_and_forgets(&open(&dir.path().join("cache")));
+        keeps_and_forgets(&MemoryCache::default());
+        NoCache.put(key(1), &entry(1));
+        assert_eq!(NoCache.get(key(1)), None);
+    }
+
+    #[test]
+    fn entries_are_there_after_opening_again() {
+        let dir = tempfile::tempdir().unwrap();
+        open(dir.path()).put(key(1), &entry(1));
+        let cache = open(dir.path());
+        assert_eq!(cache.get(key(1)), Some(entry(1)));
+        assert_eq!(cache.count.load(Ordering::Relaxed), 1);
+    }
+
+    #[test]
+    fn an_entry_that_does_not_read_back_is_absent() {
+        let dir = tempfile::tempdir().unwrap();
+        let cache = open(dir.path());
+        let sound = seal_entry(&entry(1)).unwrap();
+        for at in 0..sound.len() {
+            let mut bytes = sound.clone();
+            bytes[at] ^= 1;
+            cache.write(key(1), bytes);
+            assert_eq!(cache.get(key(1)), None);
+        }
+        cache.write(key(1), sound[..5].to_vec());
+        assert_eq!(cache.get(key(1)), None);
+    }
+
+    #[test]
+    fn a_folder_that_does_not_open_is_put_aside() {
+        let root = tempfile::tempdir().unwrap();
+        let dir = root.path().join("cache");
+        for number in 1..=5_u32 {
+            open(&dir).put(key(1), &entry(1));
+            fs::remove_file(dir.join("db")).unwrap();
+            fs::create_dir(dir.join("db")).unwrap();
+            assert_eq!(open(&dir).get(key(1)), None);
+            let aside = root.path().join(format!("cache.damaged-{number}"));
+            assert_eq!(aside.exists(), number <= KEPT_ASIDE);
+        }
+    }
+
+    #[test]
+    fn harmed_files_cost_entries_and_nothing_else() {
+        let root = tempfile::tempdir().unwrap();
+        let mut rng = fastrand::Rng::with_seed(1);
+        for round in 0..20 {
+            let dir = root.path().join(format!("cache{round}"));
+            let cache = open(&dir);
+            (0..200).for_each(|number| cache.put(key(number), &entry(number)));
+            drop(cache);
+            let mut bytes = fs::read(dir.join("db")).unwrap();
+            for _ in 0..50 {
+                let at = rng.usize(..bytes.len());
+                bytes[at] ^= 1 << rng.u8(..8);
+            }
+            bytes.truncate(rng.usize(bytes.len() / 2..));
+            fs::write(dir.join("db"), bytes).unwrap();
+            let cache = open(&dir);
+            for number in 0..200 {
+                assert!(cache.get(key(number)).is_none_or(|found| found == entry(number)));
+            }
+            cache.put(key(1), &entry(1));
+            assert_eq!(cache.get(key(1)), Some(entry(1)));
+        }
+    }
+
+    #[test]
+    fn a_cache_that_another_holds_is_not_put_aside() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = open(dir.path());
+        assert!(matches!(
+            SledCache::open(dir.path(), CacheOptions::default()).map(drop),
+            Err(StoreError::Io { .. })
+        ));
+        drop(first);
+    }
+
+    #[test]
+    fn a_large_entry_is_not_kept_and_takes_the_old_one_with_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let cache = open(dir.path());
+        cache.put(key(1), &entry(1));
+        let mut large = entry(1);
+        large.items = vec![(None, "x".repeat(300 << 10))];
+        cache.put(key(1), &large);
+        assert_eq!(cache.get(key(1)), None);
+    }
+
+    #[test]
+    fn when_it_is_full_old_entries_go() {
+        let dir = tempfile::tempdir().unwrap();
+        let options = CacheOptions {
+            max_entries: 500,
+            ..CacheOptions::default()
+        };
+        let cache = SledCache::open(dir.path(), options).unwrap();
+        (0..1_500).for_each(|number| cache.put(key(number), &entry(number)));
+        let kept: Vec<_> = (0..1_500)
+            .filter(|number| cache.get(key(*number)).is_some())
+            .collect();
+        assert_eq!(kept.len(), 500);
+        let young = kept.iter().filter(|number| **number >= 750).count();
+        assert!(young > 450, "{young} of 500 are from the younger half");
+    }
+}

@@ -15,6 +15,8 @@ use crate::url::Origin;
 /// The counters, written with every batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Head {
+    /// Steps written so far, over all rounds.
+    pub(super) steps: u64,
     /// Which keys belong to this round.
     pub(super) generation: u32,
     /// Generations before this one are swept up.
@@ -34,6 +36,7 @@ pub(super) struct Head {
 impl Head {
     /// The counters of a state without anything.
     pub(super) const FIRST: Self = Self {
+        steps: 0,
         generation: 1,
         swept: 1,
         log: 1,
@@ -161,6 +164,7 @@ impl Step {
     /// Adds the counters: the last thing before writing, when the length of the log is known.
     pub(super) fn seal(&mut self, log_length: u64) -> Result<(), CodecError> {
         self.head.log_length = log_length;
+        self.head.steps += 1;
         let head = self.head;
         self.put(keys::HEAD.to_vec(), &head)
     }
