@@ -199,6 +199,7 @@ fn a_retry_keeps_its_place() {
         let again = Pending {
             key: fresh[0].key,
             tries: 1,
+            refusals: 2,
             request: fresh[0].request.clone().not_before(Timestamp::from_secs(60)),
         };
         let batch = Batch {
@@ -486,6 +487,7 @@ fn batch_of(act: &Act, model: &mut MemoryStore) -> Batch {
             let pending = Pending {
                 key,
                 tries: *tries,
+                refusals: *tries / 2,
                 request,
             };
             batch.done.push((of.clone(), key));

@@ -45,6 +45,9 @@ pub(super) fn begin(
     now: Timestamp,
 ) -> Result<Beginning, CrawlError> {
     let mut recovered = store.recover()?;
+    for warning in &recovered.warnings {
+        tracing::warn!(warning, "the state was mended");
+    }
     let last = recovered.run.take();
     let going_on = matches!(&last, Some(run) if run.completed.is_none()) && start != Start::Fresh;
     if start == Start::Resume && !going_on {

@@ -88,17 +88,18 @@ impl HostEntry {
         agent: &ProductToken,
         now: Timestamp,
     ) -> usize {
+        let remembered = record.is_some();
         let gate = match record {
             Some(record) => Gate::restore(origin, record, &self.policy, agent, now),
             None => Gate::new(origin),
         };
-        self.lanes.push(OriginLane {
-            origin: origin.clone(),
-            gate,
-            queue: Lane::new(),
-        });
+        self.lanes.push(OriginLane { origin: origin.clone(), gate, queue: Lane::new() });
         let lane = self.lanes.len() - 1;
         self.hear_wish(lane, now);
+        if remembered {
+            // The run before may have asked something just before it died: its delay is kept in full.
+            self.machine.rest(now);
+        }
         lane
     }
 

@@ -108,6 +108,13 @@ impl Host {
         self.wish = self.wish.max(delay);
     }
 
+    /// Keeps the site's own delay once more, counted from `now`, if the host was asked before.
+    pub fn rest(&mut self, now: Timestamp) {
+        if self.state.requests > 0 {
+            self.state.not_before = self.state.not_before.max(now + self.wish);
+        }
+    }
+
     /// When the next request may go out; `None` if an answer must come first.
     #[must_use]
     pub fn eligible_at(&self, policy: &Policy) -> Option<Timestamp> {
@@ -423,6 +430,14 @@ mod tests {
             Host::restore(state, at(9000)).eligible_at(&policy()),
             Some(at(9000))
         );
+    }
+
+    #[test]
+    fn a_restart_keeps_the_wish_of_the_site_too() {
+        let mut host = Host::restore(HostState { requests: 1, ..HostState::default() }, at(1000));
+        host.wish(Duration::from_secs(7));
+        host.rest(at(500));
+        assert_eq!(host.eligible_at(&policy()), Some(at(7500)));
     }
 
     #[test]

@@ -163,13 +163,13 @@ mod tests {
 
     use super::*;
     use crate::politeness::HostState;
-    use crate::request::{Dedup, RequestKind};
+    use crate::request::Dedup;
     use crate::store::{FailedRecord, RunRecord};
     use crate::time::Timestamp;
 
     fn there_and_back(pending: &Pending) -> Vec<u8> {
         let origin = pending.request.origin();
-        let bytes = encode_pending(&pending, origin.as_str()).unwrap();
+        let bytes = encode_pending(pending, origin.as_str()).unwrap();
         let read = decode_pending(pending.key, &bytes, origin.as_str()).unwrap();
         assert_eq!(&read, pending);
         bytes
@@ -179,6 +179,7 @@ mod tests {
         Pending {
             key: QueueKey::new(request.priority, 7),
             tries: 0,
+            refusals: 0,
             request,
         }
     }
@@ -192,7 +193,7 @@ mod tests {
             label in prop::option::of("\\PC{0,9}"),
             text in prop::option::of("\\PC{0,9}"),
             (priority, depth, hops, spider) in (any::<i8>(), any::<u32>(), any::<u8>(), any::<u16>()),
-            (not_before, sitemap, never) in (any::<Option<u64>>(), any::<bool>(), any::<bool>()),
+            (not_before, never) in (any::<Option<u64>>(), any::<bool>()),
         ) -> Request {
             let user = user.map(|user| format!("{user}:pw@")).unwrap_or_default();
             let url = CanonicalUrl::parse(&format!("https://{user}a.example:8443/{path}")).unwrap();
@@ -203,7 +204,6 @@ mod tests {
             request.hops = hops;
             request.spider = spider;
             request.not_before = not_before.map(Timestamp::from_millis);
-            if sitemap { request.kind = RequestKind::Sitemap; }
             if never { request.dedup = Dedup::Never; }
             match text {
                 Some(text) => request.priority(priority).with_data(&text).unwrap(),
@@ -214,9 +214,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_request_comes_back_as_it_was(request in requests(), tries in any::<u8>(), seq in any::<u64>()) {
+        fn every_request_comes_back_as_it_was(request in requests(), (tries, refusals) in any::<(u8, u8)>(), seq in any::<u64>()) {
             let key = QueueKey::new(request.priority, seq);
-            there_and_back(&Pending { key, tries, request });
+            there_and_back(&Pending { key, tries, refusals, request });
         }
 
         #[test]
@@ -245,7 +245,7 @@ mod tests {
         request.depth = 2;
         assert_eq!(
             there_and_back(&pending(request)).len(),
-            "/books/42?page=3".len() + 5
+            "/books/42?page=3".len() + 6
         );
     }
 
