@@ -22,18 +22,21 @@ async fn the_demo_crawl_brings_every_book_once_with_all_its_fields() {
     let Reader::Recipe(recipe) = plan.reader.clone() else {
         panic!("the file has rules of its own")
     };
-    let (items, values) = (Collect::default(), plan.effective_values());
+    let (items, values, whole) = (Collect::default(), plan.effective_values(), plan.clone());
     let crawl = Crawl::builder()
         .spider(Declarative::new(recipe))
         .scope(plan.scope.clone())
         .http(plan.http.clone())
         .plan(values)
+        .settings(move |settings| whole.tune(settings))
         .policies(move |host| plan.policy(host))
         .sink(items.clone());
     let report = crawl.build().unwrap().run().await.unwrap();
     assert_eq!((report.end, report.exit_code()), (End::Complete, 0));
     assert_eq!(site.breaches(), 0);
-    let items = items.items();
+    // Everything is walked but the style sheet, the sitemap and what robots.txt closes.
+    assert_eq!(report.totals.pages as usize, demo::pages());
+    let items = items.items().clone();
     let upcs: BTreeSet<_> = items
         .iter()
         .map(|item| item.fields["upc"].as_str().unwrap())

@@ -26,8 +26,7 @@ pub(super) fn build(file: CrawlerFile, around: Surroundings, check: &mut Check<'
     let (mut scope, budget) = file.scope.build(check);
     let hosts_follow_seeds = !check.is_there(&Path::of(&["scope", "hosts"]));
     scope::add_seed_hosts(&mut scope, &seeds, check);
-    let (policy, max_in_flight) =
-        pace::build(&file.politeness, &file.robots, &file.backoff, &file.retry, check);
+    let pace = pace::build(&file.politeness, &file.robots, &file.backoff, &file.retry, check);
     let extract = pages::build_extract(file.extract, check);
     let follow = pages::build_follow(file.follow, check);
     pages::check_labels(&seeds, &extract, &follow, check);
@@ -60,9 +59,10 @@ pub(super) fn build(file: CrawlerFile, around: Surroundings, check: &mut Check<'
         identity,
         scope,
         budget,
-        max_in_flight,
+        max_in_flight: pace.max_in_flight,
+        max_rate: pace.max_rate,
         canon,
-        policy,
+        policy: pace.policy,
         hosts_follow_seeds,
         effective: Vec::new(),
     };

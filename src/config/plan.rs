@@ -11,6 +11,7 @@ use super::overrides::Overrides;
 use crate::address::AddressPolicy;
 use crate::fetch::Limits;
 use crate::fetch::http::HttpOptions;
+use crate::frontier::{Rate, Settings};
 use crate::host::is_loopback;
 use crate::politeness::Policy;
 use crate::request::Request;
@@ -37,6 +38,8 @@ pub struct Plan {
     pub budget: Budget,
     /// Requests in flight at once over all hosts.
     pub max_in_flight: u32,
+    /// Requests of the whole crawl; `None`: as many as the hosts allow.
+    pub max_rate: Option<Rate>,
     /// Bounds of one exchange.
     pub limits: Limits,
     /// What the fetcher is built with: User-Agent, headers of every request, proxy, addresses.
@@ -179,6 +182,15 @@ impl Plan {
     #[must_use]
     pub fn policy(&self, host: &HostKey) -> Policy {
         self.overrides.policy(&self.policy, host)
+    }
+
+    /// Puts what holds for the crawl as a whole where the engine looks for it.
+    pub fn tune(&self, settings: &mut Settings) {
+        settings.max_in_flight = self.max_in_flight as usize;
+        settings.max_rate = self.max_rate;
+        settings.max_pages = self.budget.max_pages;
+        settings.max_pages_per_host = self.budget.max_pages_per_host;
+        settings.patience = self.policy.backoff.patience;
     }
 
     /// Most pages of `host` in one round; `None`: no limit.

@@ -1,11 +1,14 @@
 //! `[politeness]`, `[robots]`, `[backoff]`, `[retry]`: how fast, how often, and when not at all.
 
+use std::time::Duration;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::config::check::Check;
 use crate::config::path::Path;
 use crate::config::units::Time;
+use crate::frontier::Rate;
 use crate::politeness::{Backoff, Policy, Retry};
 use crate::robots::ForbiddenPolicy;
 use crate::spider::declarative::Nofollow;
@@ -26,6 +29,8 @@ pub(in crate::config) struct PolitenessTable {
     /// Requests in flight at once over all hosts. Default 256.
     #[schemars(range(min = 1))]
     max_in_flight: Option<u32>,
+    /// Requests of the whole crawl, robots.txt included: "10/s", "100/min" or "1000/h". Default: as many as the hosts allow.
+    max_rate: Option<String>,
     /// A host whose Crawl-delay is longer than this is parked and reported, never visited faster. Default "300s".
     max_crawl_delay: Option<Time>,
 }
@@ -100,14 +105,22 @@ pub(in crate::config) struct RetryTable {
     base: Option<Time>,
 }
 
-/// The policy of hosts without a table of their own, and how much may be in flight over all hosts.
+/// What holds for all hosts.
+pub(in crate::config) struct Pace {
+    /// The policy of hosts without a table of their own.
+    pub(in crate::config) policy: Policy,
+    pub(in crate::config) max_in_flight: u32,
+    pub(in crate::config) max_rate: Option<Rate>,
+}
+
+/// The four tables together.
 pub(in crate::config) fn build(
     politeness: &PolitenessTable,
     robots: &RobotsTable,
     backoff: &BackoffTable,
     retry: &RetryTable,
     check: &mut Check<'_>,
-) -> (Policy, u32) {
+) -> Pace {
     let policy = Policy {
         delay: politeness.delay.unwrap_or_default().0,
         jitter: politeness.jitter.unwrap_or_default(),
@@ -126,7 +139,30 @@ pub(in crate::config) fn build(
     must_be_some(policy.max_concurrency, &top.key("max-concurrency"), check);
     must_be_some(policy.robots_tries, &Path::of(&["robots", "tries"]), check);
     must_be_some(in_flight, &top.key("max-in-flight"), check);
-    (policy, in_flight)
+    let max_rate = politeness.max_rate.as_deref();
+    Pace {
+        policy,
+        max_in_flight: in_flight,
+        max_rate: max_rate.and_then(|text| check.taken(&top.key("max-rate"), rate(text))),
+    }
+}
+
+/// Reads `10/s`.
+fn rate(text: &str) -> Result<Rate, String> {
+    let parts = text.split_once('/').and_then(|(count, unit)| {
+        let per = match unit.trim() {
+            "s" => 1,
+            "min" => 60,
+            "h" => 3_600,
+            _ => return None,
+        };
+        let requests = count.trim().parse().ok()?;
+        let per = Duration::from_secs(per);
+        Some(Rate { requests, per })
+    });
+    parts.ok_or_else(|| {
+        "expected a number of requests in a time: \"10/s\", \"100/min\" or \"1000/h\"".to_owned()
+    })
 }
 
 pub(super) fn must_be_a_share(jitter: f64, path: &Path, check: &mut Check<'_>) {

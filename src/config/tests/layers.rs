@@ -8,8 +8,10 @@ use super::super::{DEFAULTS, Plan, Reader, SinkPlan, Start};
 use super::{Loader, loader};
 use crate::fetch::Limits;
 use crate::fetch::http::HttpOptions;
+use crate::frontier::Settings;
 use crate::politeness::Policy;
 use crate::request::Request;
+use crate::robots::ProductToken;
 use crate::scope::{Scope, UrlLimits};
 use crate::sink::csv::CsvOptions;
 use crate::sink::jsonl::JsonlOptions;
@@ -49,8 +51,13 @@ fn the_defaults_file_says_what_the_rooms_have_as_their_defaults() {
         ..HttpOptions::default()
     };
     assert_eq!(format!("{:?}", plan.http), format!("{http:?}"));
-    assert_eq!(plan.max_in_flight, 256);
-    assert_eq!(plan.budget.max_pages, None);
+    let mut tuned = Settings::new(ProductToken::parse("crawl").unwrap());
+    let expected = Settings {
+        max_pages_per_host: Some(100_000),
+        ..tuned.clone()
+    };
+    plan.tune(&mut tuned);
+    assert_eq!(format!("{tuned:?}"), format!("{expected:?}"));
     assert_eq!(plan.max_pages_of(&HostKey::of("a.example")), Some(100_000));
     assert_eq!(plan.sinks, [SinkPlan::Jsonl(JsonlOptions { path: "-".into() })]);
     assert_eq!(plan.state_dir.to_str(), Some(".crawl/a"));
@@ -67,6 +74,7 @@ fn a_later_layer_wins_and_every_value_knows_its_own() {
         .set("net.allow=127.0.10.0/24")
         .set("hosts.\"a.example\".delay=3s")
         .set("identity.version=1.10")
+        .set("politeness.max-rate=30/min")
         .flag("--limit", "scope.max-pages=10")
         .state("dir")
         .out("items.jsonl")
@@ -80,6 +88,7 @@ fn a_later_layer_wins_and_every_value_knows_its_own() {
     );
     assert!(plan.http.addresses.permits("127.0.10.9".parse().unwrap()));
     assert_eq!(plan.identity.user_agent, "crawl/1.10");
+    assert_eq!(plan.max_rate.unwrap().requests.get(), 30);
     assert_eq!(plan.state_dir.to_str(), Some("dir"));
     let path = "items.jsonl".into();
     assert_eq!(plan.sinks, [SinkPlan::Jsonl(JsonlOptions { path })]);
