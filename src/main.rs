@@ -1,3 +1,5 @@
-//! The command `crawl`.
+//! The command `crawl`; see [`crawl::cli`].
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    crawl::cli::main(crawl::cli::Registry::builtin())
+}

@@ -1,0 +1,274 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use super::exit;
+use crate::config::Loader;
+
+const EXAMPLES: &str = "\
+Examples:
+  crawl run --seed https://example.com/ --set identity.contact=you@example.com --limit 20
+                                      print URL, status and title of 20 pages
+  crawl run crawlers/site.toml        run a crawler file; run it again to ask only for what has changed
+  crawl check crawlers/site.toml      say what it would do, and everything that is wrong with it
+  crawl try crawlers/site.toml demo:  fetch one page and show what the rules take from it
+  crawl new mycrawler                 begin a crawler of your own, in Rust";
+
+const RUN_EXAMPLES: &str = "\
+Examples:
+  crawl run crawlers/site.toml
+  crawl run crawlers/site.toml --limit 50 --out sample.csv
+  crawl run crawlers/site.toml --set politeness.delay=2s --set 'scope.exclude=[\"/private/\"]'
+  crawl run --seed https://example.com/ --set identity.contact=you@example.com | head
+
+An interrupted crawl goes on where it was. A complete one begins its next round: what has not changed is not sent again.
+Ctrl-C ends it in order, a second Ctrl-C at once; both times nothing is lost.";
+
+/// A polite web crawler: it reads robots.txt, keeps its pace, waits when it is told to, and goes on where it was.
+#[derive(Debug, Parser)]
+#[command(name = "crawl", version, max_term_width = 100, after_help = EXAMPLES, after_long_help = long_help())]
+pub(super) struct Cli {
+    #[command(flatten)]
+    pub(super) voice: Voice,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+fn long_help() -> String {
+    format!("{EXAMPLES}\n\n{}", exit::table())
+}
+
+/// How much is said on the standard error, and in which form.
+#[derive(Debug, Clone, Copy, Args)]
+#[command(next_help_heading = "Messages")]
+pub(super) struct Voice {
+    /// Say more: every request (-v), every detail (-vv)
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(super) verbose: u8,
+    /// Say nothing but errors and the summary
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(super) quiet: bool,
+    /// Form of the log
+    #[arg(long, global = true, value_name = "FORM", default_value = "text")]
+    pub(super) log: LogForm,
+}
+
+/// The form of log lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum LogForm {
+    /// For people
+    Text,
+    /// One JSON object on each line
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Run a crawl, or go on with it
+    #[command(after_help = RUN_EXAMPLES)]
+    Run(RunArgs),
+    /// Go on with an interrupted crawl; an error if there is nothing to go on with
+    Resume(ResumeArgs),
+    /// Check crawler files and say what they would do, without asking any host
+    Check(CheckArgs),
+    /// Fetch one page politely and show what the rules take from it, without writing anything
+    Try(TryArgs),
+    /// Show how far a crawl is, from its state directory
+    Status(StatusArgs),
+    /// Ask a robots.txt file what it allows
+    #[command(subcommand)]
+    Robots(RobotsCommand),
+    /// Begin a crawler of your own: a Rust project with a spider, a crawler file and a test
+    New(NewArgs),
+    /// Show every value in force, and where it comes from
+    Config(ConfigArgs),
+    /// Print the JSON Schema of crawler files, for editors
+    Schema,
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Answer questions as JSON lines, one thin wrapper of a library function each
+    #[command(hide = true)]
+    Probe {
+        /// Which question
+        op: ProbeOp,
+    },
+}
+
+/// A crawler file and what is laid over it.
+#[derive(Debug, Args)]
+pub(super) struct Layers {
+    /// Start at this URL instead of the seeds of FILE; may be repeated
+    #[arg(long = "seed", value_name = "URL")]
+    pub(super) seeds: Vec<String>,
+    /// Keep the crawl's state in this directory
+    #[arg(long, value_name = "DIR")]
+    pub(super) state: Option<PathBuf>,
+    /// Write items to this file: CSV if it ends in .csv, else JSON lines; `-` is the standard output
+    #[arg(long, value_name = "FILE")]
+    pub(super) out: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) sets: Sets,
+    /// Stop after this many pages (scope.max-pages)
+    #[arg(long, value_name = "N")]
+    pub(super) limit: Option<u64>,
+}
+
+/// Assignments over a crawler file.
+#[derive(Debug, Args)]
+pub(super) struct Sets {
+    /// Set a key of the crawler file, as in politeness.delay=2s; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub(super) sets: Vec<String>,
+}
+
+impl Sets {
+    /// The file, if there is one, and the assignments.
+    pub(super) fn over(&self, file: Option<&PathBuf>) -> Loader {
+        let loader = file.map_or_else(Loader::new, |file| Loader::new().file(file));
+        self.sets.iter().fold(loader, Loader::set)
+    }
+}
+
+impl Layers {
+    /// Everything as layers, the flags uppermost.
+    pub(super) fn over(&self, file: Option<&PathBuf>) -> Loader {
+        let mut loader = self.seeds.iter().fold(self.sets.over(file), Loader::seed);
+        if let Some(state) = &self.state {
+            loader = loader.state(state);
+        }
+        if let Some(out) = &self.out {
+            loader = loader.out(out);
+        }
+        if let Some(limit) = self.limit {
+            loader = loader.flag("--limit", format!("scope.max-pages={limit}"));
+        }
+        loader
+    }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RunArgs {
+    /// The crawler file; without it, --seed says where to start
+    #[arg(required_unless_present = "seeds")]
+    pub(super) file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) layers: Layers,
+    /// Forget what was crawled and begin anew; waits that hosts have asked for are kept
+    #[arg(long)]
+    pub(super) fresh: bool,
+    /// Write the report of the run to this file as JSON
+    #[arg(long, value_name = "FILE")]
+    pub(super) report: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ResumeArgs {
+    /// The crawler file; without it, the --seed of the run
+    #[arg(required_unless_present = "seeds")]
+    pub(super) file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) layers: Layers,
+    /// Write the report of the run to this file as JSON
+    #[arg(long, value_name = "FILE")]
+    pub(super) report: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CheckArgs {
+    /// Crawler files
+    #[arg(required = true)]
+    pub(super) files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(super) sets: Sets,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct TryArgs {
+    /// The crawler file, then the URL; a URL alone is tried with the defaults
+    #[arg(required = true, num_args = 1..=2, value_names = ["FILE", "URL"])]
+    pub(super) file_and_url: Vec<String>,
+    /// Treat the page as one that was reached with this label
+    #[arg(long)]
+    pub(super) label: Option<String>,
+    #[command(flatten)]
+    pub(super) sets: Sets,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct StatusArgs {
+    /// The crawler file; without it, --state says where to look
+    #[arg(required_unless_present = "state")]
+    pub(super) file: Option<PathBuf>,
+    /// The state directory, if it is not the one of FILE
+    #[arg(long, value_name = "DIR")]
+    pub(super) state: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) sets: Sets,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum RobotsCommand {
+    /// Say for each URL whether AGENT may fetch it, and which line decides. Exit code 0: all allowed, 1: any disallowed
+    Check {
+        /// A robots.txt file; `-` is the standard input
+        file: PathBuf,
+        /// The crawler's name, as in `mybot`
+        agent: String,
+        /// URLs, or paths of the site
+        #[arg(required = true)]
+        urls: Vec<String>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct NewArgs {
+    /// The project's name and directory
+    pub(super) name: String,
+    /// Use the crate `crawl` in this directory instead of the published one
+    #[arg(long, value_name = "DIR")]
+    pub(super) path: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ConfigArgs {
+    /// The crawler file; without it, the defaults
+    pub(super) file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) layers: Layers,
+    /// Show where each value comes from
+    #[arg(long)]
+    pub(super) origin: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// Which library function [`Command::Probe`] asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum ProbeOp {
+    Robots,
+    Url,
+    Canon,
+    Host,
+    Page,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

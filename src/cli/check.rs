@@ -1,0 +1,132 @@
+//! `crawl check`: what a crawler file would do, without asking any host.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::time::Duration;
+
+use super::Registry;
+use super::args::CheckArgs;
+use super::exit::{Exit, Failure};
+use super::render::{duration, print, safe, tell};
+use super::{setup, tell_failure};
+use crate::config::{Plan, Reader, Seed, SinkPlan, Start};
+use crate::url::HostKey;
+
+/// Pages that the estimate is for.
+const SAMPLE: u32 = 1_000;
+
+/// Checks every file; one that is wrong does not keep the others from being checked.
+pub(super) fn check(args: &CheckArgs, registry: &Registry) -> Result<Exit, Failure> {
+    let mut worst = Exit::COMPLETE;
+    for file in &args.files {
+        let checked = args.sets.over(Some(file)).load().map_err(Failure::from).and_then(|mut plan| {
+            setup::spider(&mut plan, registry)?;
+            Ok(plan)
+        });
+        match checked {
+            Ok(plan) => print(&describe(file, &plan))?,
+            Err(failure) => {
+                tell_failure(&failure);
+                tell("");
+                worst = Exit::USAGE;
+            }
+        }
+    }
+    Ok(worst)
+}
+
+fn describe(file: &Path, plan: &Plan) -> String {
+    let mut text = format!("{}: ok\n", safe(&file.display().to_string()));
+    let mut row = |name: &str, value: &str| {
+        writeln!(text, "  {name:<9} {}", safe(value)).expect("a String takes everything");
+    };
+    row("identity", &plan.identity.user_agent);
+    row("reads", &reader(plan));
+    for seed in &plan.seeds {
+        row("seed", &seed_line(seed));
+    }
+    row("scope", &scope(plan));
+    let (pace, estimate) = pace(plan);
+    row("pace", &pace);
+    row("takes", &estimate);
+    for sink in &plan.sinks {
+        row("items to", &sink_line(sink));
+    }
+    row("state in", &plan.state_dir.display().to_string());
+    text
+}
+
+fn reader(plan: &Plan) -> String {
+    match &plan.reader {
+        Reader::Spider(name) => format!("by the spider `{name}`"),
+        Reader::Recipe(recipe) => {
+            let extract = match recipe.extract.len() {
+                0 => "url, status and title of each page".to_owned(),
+                rules => format!("by {rules} [[extract]]"),
+            };
+            let follow = match recipe.follow.len() {
+                0 => "every link".to_owned(),
+                rules => format!("links by {rules} [[follow]]"),
+            };
+            format!("{extract}, {follow}")
+        }
+    }
+}
+
+fn seed_line(seed: &Seed) -> String {
+    let place = match &seed.start {
+        Start::Url(url) => url.to_string(),
+        Start::Demo(path) => format!("demo:{path} (the built-in demo site)"),
+    };
+    match &seed.label {
+        Some(label) => format!("{place} as {label:?}"),
+        None => place,
+    }
+}
+
+fn scope(plan: &Plan) -> String {
+    let scope = &plan.scope;
+    let hosts: Vec<_> = scope.hosts.iter().map(ToString::to_string).collect();
+    let mut parts = vec![match (hosts.is_empty(), plan.needs_demo()) {
+        (true, true) => "the demo site".to_owned(),
+        (true, false) => "every host".to_owned(),
+        (false, _) => hosts.join(", "),
+    }];
+    let patterns = [("only", scope.include.len()), ("without", scope.exclude.len())];
+    let patterns = patterns.into_iter().filter(|(_, count)| *count > 0);
+    parts.extend(patterns.map(|(word, count)| format!("{word} what {count} pattern(s) match")));
+    parts.extend(scope.max_depth.map(|depth| format!("{depth} links deep")));
+    parts.extend(plan.budget.max_pages.map(|pages| format!("{pages} pages in all")));
+    parts.join("; ")
+}
+
+/// The pace of a host without a table of its own, and how long its pages take at least.
+fn pace(plan: &Plan) -> (String, String) {
+    let policy = plan.policy(&HostKey::of(""));
+    let pace = format!(
+        "{} between requests to a host and up to {:.0} % more, {} at a time, {} in all",
+        duration(policy.delay),
+        policy.jitter * 100.0,
+        policy.max_concurrency,
+        plan.max_in_flight
+    );
+    let mean = policy.delay.mul_f64(1.0 + policy.jitter / 2.0);
+    let pages = plan.budget.max_pages.and_then(|pages| u32::try_from(pages).ok()).unwrap_or(SAMPLE).min(SAMPLE);
+    let least: Duration = mean.saturating_mul(pages) / policy.max_concurrency.max(1);
+    let estimate = format!(
+        "{} at least for {pages} pages of one host; longer if its robots.txt asks for more",
+        duration(least)
+    );
+    (pace, estimate)
+}
+
+fn sink_line(sink: &SinkPlan) -> String {
+    let (path, form) = match sink {
+        SinkPlan::Jsonl(options) => (&options.path, "JSON lines"),
+        SinkPlan::Csv(options) => (&options.path, "CSV"),
+    };
+    match path.to_str() {
+        Some("-") => format!("the standard output ({form})"),
+        _ => format!("{} ({form})", path.display()),
+    }
+}

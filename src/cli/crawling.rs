@@ -1,0 +1,165 @@
+//! `crawl run` and `crawl resume`.
+
+use std::convert::Infallible;
+use std::path::Path;
+use std::sync::Arc;
+
+use indicatif::MultiProgress;
+use serde::Serialize;
+use tokio::runtime::Runtime;
+
+use super::Registry;
+use super::args::{ResumeArgs, RunArgs, Voice};
+use super::demo_site::Demo;
+use super::exit::{Exit, Failure};
+use super::render::tell;
+use super::{log, progress, setup, signals, summary};
+use crate::clock::Clock;
+use crate::config::{Loader, Plan};
+use crate::engine::{Crawl, CrawlError, Progress, Report, Start};
+use crate::fetch::Fetcher;
+use crate::store::cache::{SledCache, ValidatorCache};
+use crate::store::disk::DiskStore;
+
+/// What is run, and how.
+struct Job<'a> {
+    loader: Loader,
+    start: Start,
+    report: Option<&'a Path>,
+    voice: Voice,
+}
+
+/// A run that came to its end.
+struct Ended {
+    report: Report,
+    /// Counts of this run alone.
+    last: Progress,
+}
+
+pub(super) fn run(args: &RunArgs, voice: Voice, registry: &Registry) -> Result<Exit, Failure> {
+    let job = Job {
+        loader: args.layers.over(args.file.as_ref()),
+        start: if args.fresh { Start::Fresh } else { Start::Continue },
+        report: args.report.as_deref(),
+        voice,
+    };
+    job.run(registry)
+}
+
+pub(super) fn resume(args: &ResumeArgs, voice: Voice, registry: &Registry) -> Result<Exit, Failure> {
+    let job = Job {
+        loader: args.layers.over(args.file.as_ref()),
+        start: Start::Resume,
+        report: args.report.as_deref(),
+        voice,
+    };
+    job.run(registry)
+}
+
+/// The machinery that a crawl runs on.
+pub(super) fn runtime() -> Result<Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|source| Failure::System { what: "threads", source })
+}
+
+impl Job<'_> {
+    fn run(self, registry: &Registry) -> Result<Exit, Failure> {
+        let screen = progress::screen();
+        log::start(self.voice, &screen);
+        let (start, voice, report_file) = (self.start, self.voice, self.report);
+        let mut plan = self.loader.load()?;
+        registry.of(&plan)?;
+        let runtime = runtime()?;
+        let ended = runtime.block_on(crawl(&mut plan, start, Stage { voice, screen }, registry));
+        // A page that is still being parsed after an interruption is not waited for.
+        runtime.shutdown_background();
+        let ended = ended?;
+        let exit = Exit(ended.report.exit_code());
+        tell(&summary::text(&plan, &ended.report, &ended.last, exit));
+        if let Some(file) = report_file {
+            write_report(file, &plan, &ended.report, exit)?;
+        }
+        Ok(exit)
+    }
+}
+
+/// Where the run is seen.
+struct Stage {
+    voice: Voice,
+    screen: MultiProgress,
+}
+
+async fn crawl(plan: &mut Plan, start: Start, stage: Stage, registry: &Registry) -> Result<Ended, Failure> {
+    let store = DiskStore::open(&plan.state_dir, Default::default())?;
+    let cache: Arc<dyn ValidatorCache> =
+        Arc::new(SledCache::open(&plan.state_dir.join("cache"), Default::default())?);
+    let (demo, start) = open_demo(plan, start).await?;
+    let spider = setup::spider(plan, registry)?;
+    let clock = Clock::start();
+    let mut builder = setup::describe(plan, spider, &clock)?.store(store).cache(cache).start(start);
+    for sink in setup::sinks(plan)? {
+        builder = builder.boxed_sink(sink);
+    }
+    let crawl = builder.build_with(setup::fetcher(plan, &clock)?)?;
+    let ended = watch(crawl, stage, clock).await;
+    if let Some(demo) = demo {
+        demo.close().await;
+    }
+    ended
+}
+
+/// Runs a crawl under the eyes of the user, who may stop it.
+async fn watch<F: Fetcher>(crawl: Crawl<F>, stage: Stage, clock: Clock) -> Result<Ended, Failure> {
+    let last = crawl.progress();
+    let signals = signals::listen(crawl.stop_handle())?;
+    let bar = progress::show(&stage.screen, stage.voice, last.clone(), clock);
+    let report: Result<Report, CrawlError> = tokio::select! {
+        report = crawl.run() => report,
+        never = signals => { let never: Infallible = never; match never {} },
+    };
+    if let Some(bar) = bar {
+        bar.finish_and_clear();
+    }
+    let last = last.borrow().clone();
+    Ok(Ended { report: report?, last })
+}
+
+/// Opens the demo site if a seed is there, and says where it is and how the run begins.
+async fn open_demo(plan: &mut Plan, start: Start) -> Result<(Option<Demo>, Start), Failure> {
+    if !plan.needs_demo() {
+        return Ok((None, start));
+    }
+    let demo = Demo::open_for(&plan.state_dir).await?;
+    let home = demo.home();
+    plan.place_demo(&home);
+    tracing::info!(url = %home, "the demo site is open while this crawl runs");
+    let Some(address) = demo.taken else {
+        return Ok((Some(demo), start));
+    };
+    if start == Start::Resume {
+        return Err(Failure::Usage(format!(
+            "the demo site was at {address}, which another program has now: wait for it, or begin anew with `crawl run --fresh`"
+        )));
+    }
+    tracing::warn!(%address, "another program has the demo site's last address: beginning anew at another one");
+    Ok((Some(demo), Start::Fresh))
+}
+
+/// What `--report` writes.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Written<'a> {
+    name: &'a str,
+    exit_code: u8,
+    meaning: &'static str,
+    #[serde(flatten)]
+    report: &'a Report,
+}
+
+fn write_report(file: &Path, plan: &Plan, report: &Report, exit: Exit) -> Result<(), Failure> {
+    let written = Written { name: &plan.name, exit_code: exit.0, meaning: exit.meaning(), report };
+    let text = serde_json::to_string_pretty(&written).map_err(std::io::Error::from);
+    text.and_then(|text| std::fs::write(file, text + "\n")).map_err(Failure::file(file))
+}

@@ -1,0 +1,75 @@
+//! The demo site beside a crawl: opened before it, closed after it, and on the same address in every run of one state.
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use super::exit::Failure;
+use crate::demo::DemoSite;
+use crate::url::CanonicalUrl;
+
+/// Where a state directory remembers the address.
+const FILE: &str = "demo-address";
+
+/// An open demo site.
+pub(super) struct Demo {
+    site: DemoSite,
+    /// The address that the state knows, if another program has it by now.
+    pub(super) taken: Option<SocketAddr>,
+}
+
+impl Demo {
+    /// Opens the site where the state in `dir` knows it, or else on a free port.
+    pub(super) async fn open_for(dir: &Path) -> Result<Self, Failure> {
+        let file = dir.join(FILE);
+        let known = std::fs::read_to_string(&file).ok();
+        let known: Option<SocketAddr> = known.and_then(|text| text.trim().parse().ok());
+        // The file could name any address: only this machine's own are listened on.
+        let known = known.filter(|address| address.ip().is_loopback());
+        let again = match known {
+            Some(address) => DemoSite::start_on(address).await.ok(),
+            None => None,
+        };
+        let demo = match again {
+            Some(site) => Self { site, taken: None },
+            None => Self { taken: known, ..Self::open().await? },
+        };
+        std::fs::write(&file, format!("{}\n", demo.site.addr())).map_err(Failure::file(file))?;
+        Ok(demo)
+    }
+
+    /// Opens the site on a free port.
+    pub(super) async fn open() -> Result<Self, Failure> {
+        let site = DemoSite::start().await;
+        let site = site.map_err(|source| Failure::System { what: "a port for the demo site", source })?;
+        Ok(Self { site, taken: None })
+    }
+
+    /// Its home page.
+    pub(super) fn home(&self) -> CanonicalUrl {
+        CanonicalUrl::parse(&self.site.url()).expect("the demo site has an http address")
+    }
+
+    /// Closes it.
+    pub(super) async fn close(self) {
+        self.site.stop().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_state_finds_its_demo_site_where_it_was() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = Demo::open_for(dir.path()).await.unwrap();
+        let home = first.home();
+        first.close().await;
+        let again = Demo::open_for(dir.path()).await.unwrap();
+        assert_eq!((again.home(), again.taken), (home, None));
+
+        let elsewhere = Demo::open_for(dir.path()).await.unwrap();
+        assert_eq!(elsewhere.taken, Some(again.site.addr()));
+        assert_ne!(elsewhere.home(), again.home());
+    }
+}

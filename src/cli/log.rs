@@ -1,0 +1,127 @@
+//! Log lines on the standard error.
+//!
+//! One event is one line, whatever a server puts into it: [`safe`] escapes what a terminal would obey. Colours are left out, so
+//! that every escape sequence in a log would be a foreign one. Lines and the progress line take turns.
+
+use std::io::{self, Write};
+
+use indicatif::MultiProgress;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
+
+use super::args::{LogForm, Voice};
+use super::render::safe;
+
+/// Starts the log of this process; `bars` is what it takes turns with. A log that is there already stays.
+pub(super) fn start(voice: Voice, bars: &MultiProgress) {
+    let lines = Lines { bars: bars.clone() };
+    let log = tracing_subscriber::fmt().with_env_filter(filter(voice)).with_ansi(false).with_writer(lines);
+    let started = match voice.log {
+        LogForm::Text => log.with_target(voice.verbose > 1).try_init(),
+        LogForm::Json => log.json().flatten_event(true).try_init(),
+    };
+    // A program of its own that has a log already keeps it.
+    drop(started);
+}
+
+/// Flags first, then `RUST_LOG`, then warnings and what the engine has to say of hosts.
+fn filter(voice: Voice) -> EnvFilter {
+    let wanted = match (voice.quiet, voice.verbose, std::env::var("RUST_LOG")) {
+        (true, ..) => "error".to_owned(),
+        (_, 1, _) => "warn,crawl=debug".to_owned(),
+        (_, 2.., _) => "debug,crawl=trace".to_owned(),
+        (_, 0, Ok(wanted)) if !wanted.trim().is_empty() => wanted,
+        _ => "warn,crawl=info".to_owned(),
+    };
+    EnvFilter::builder().parse_lossy(wanted)
+}
+
+/// Where log lines go.
+#[derive(Clone)]
+struct Lines {
+    bars: MultiProgress,
+}
+
+impl<'a> MakeWriter<'a> for Lines {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+impl Write for Lines {
+    /// Takes one event with its line end, as the formatter hands it over.
+    fn write(&mut self, event: &[u8]) -> io::Result<usize> {
+        let line = clean(event);
+        // A closed standard error is no reason to stop.
+        self.bars.suspend(|| drop(io::stderr().lock().write_all(line.as_bytes())));
+        Ok(event.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn clean(event: &[u8]) -> String {
+    let text = String::from_utf8_lossy(event);
+    format!("{}\n", safe(text.strip_suffix('\n').unwrap_or(&text)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    /// Takes lines as [`Lines`] would print them.
+    #[derive(Clone, Default)]
+    struct Kept(Arc<Mutex<String>>);
+
+    impl Write for Kept {
+        fn write(&mut self, event: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().push_str(&clean(event));
+            Ok(event.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// What stands in the log of a field that a hostile server chose.
+    fn logged(form: LogForm) -> String {
+        let kept = Kept::default();
+        let writer = kept.clone();
+        let log = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone());
+        let event = || {
+            let evil = "a\x1b]0;x\x07\x1b[2J\u{202e}\u{9b}1m\r\nERROR forged\0";
+            tracing::warn!(url = %evil, reason = evil, "page {evil}");
+        };
+        match form {
+            LogForm::Text => tracing::subscriber::with_default(log.finish(), event),
+            LogForm::Json => tracing::subscriber::with_default(log.json().finish(), event),
+        }
+        let text = kept.0.lock().unwrap().clone();
+        text
+    }
+
+    #[test]
+    fn a_server_cannot_write_into_the_log_but_text() {
+        for form in [LogForm::Text, LogForm::Json] {
+            let log = logged(form);
+            assert_eq!(log.matches('\n').count(), 1, "{log:?}");
+            assert!(!log.trim_end().chars().any(char::is_control), "{log:?}");
+            assert!(!log.contains('\u{202e}'), "{log:?}");
+        }
+        assert!(serde_json::from_str::<serde_json::Value>(&logged(LogForm::Json)).is_ok());
+    }
+
+    #[test]
+    fn flags_come_before_the_environment() {
+        let voice = |verbose, quiet| Voice { verbose, quiet, log: LogForm::Text };
+        assert_eq!(filter(voice(0, true)).to_string(), "error");
+        assert!(filter(voice(1, false)).to_string().contains("crawl=debug"));
+    }
+}

@@ -1,0 +1,90 @@
+//! The command `crawl`: crawler files run, resumed, checked and tried from a terminal.
+//!
+//! [`main`] is the whole of a binary; give it a [`Registry`] with your own spiders and they have every command too. Items and
+//! answers go to the standard output; everything else (log, progress, summary, errors) to the standard error. Nothing here
+//! decides about politeness: a command builds a plan into a [`Crawl`](crate::engine::Crawl) and shows what comes of it.
+
+mod args;
+mod base64;
+mod check;
+mod crawling;
+mod demo_site;
+mod exit;
+mod log;
+mod new;
+mod probe;
+mod progress;
+mod registry;
+mod render;
+mod robots;
+mod setup;
+mod settings;
+mod signals;
+mod status;
+mod summary;
+mod try_page;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+
+use args::{Cli, Command, RobotsCommand};
+use exit::{Exit, Failure};
+pub use registry::Registry;
+
+/// Runs the command line of this process and says with which code it ends.
+#[must_use]
+pub fn main(registry: Registry) -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(answer) => {
+            // Help and version are answers; whether somebody still reads them does not matter.
+            let _ = answer.print();
+            return ExitCode::from(if answer.use_stderr() { Exit::USAGE.0 } else { Exit::COMPLETE.0 });
+        }
+    };
+    let exit = obey(cli, &registry).unwrap_or_else(|failure| {
+        if !failure.is_closed_output() {
+            tell_failure(&failure);
+        }
+        let closed = failure.is_closed_output();
+        if closed { Exit::INTERRUPTED } else { failure.exit() }
+    });
+    ExitCode::from(exit.0)
+}
+
+fn obey(cli: Cli, registry: &Registry) -> Result<Exit, Failure> {
+    let voice = cli.voice;
+    match cli.command {
+        Command::Run(args) => crawling::run(&args, voice, registry),
+        Command::Resume(args) => crawling::resume(&args, voice, registry),
+        Command::Check(args) => check::check(&args, registry),
+        Command::Try(args) => try_page::try_page(&args, voice, registry),
+        Command::Status(args) => status::status(&args, voice),
+        Command::Robots(RobotsCommand::Check { file, agent, urls }) => robots::check(&file, &agent, &urls),
+        Command::New(args) => new::new(&args),
+        Command::Config(args) => settings::config(&args),
+        Command::Schema => settings::schema(),
+        Command::Completions { shell } => completions(shell),
+        Command::Probe { op } => probe::probe(op),
+    }
+}
+
+fn completions(shell: clap_complete::Shell) -> Result<Exit, Failure> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "crawl", &mut script);
+    render::print(&String::from_utf8_lossy(&script))?;
+    Ok(Exit::COMPLETE)
+}
+
+/// Crawler-file problems are laid out by their own room; everything else is one sentence.
+fn tell_failure(failure: &Failure) {
+    match failure {
+        Failure::Config(problems) => render::tell(&problems.to_string()),
+        failure => {
+            let text = failure.to_string();
+            let lines: Vec<_> = text.lines().map(render::safe).collect();
+            render::tell(&format!("error: {}", lines.join("\n")));
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! The live line on a terminal. A pipe gets none.
+
+use std::fmt::Write as _;
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use tokio::sync::watch;
+
+use super::args::{LogForm, Voice};
+use super::render::{counted, duration};
+use crate::clock::Clock;
+use crate::engine::Progress;
+use crate::time::Timestamp;
+
+/// How often the line is drawn anew.
+const EVERY: Duration = Duration::from_millis(250);
+
+/// Waits shorter than this are the usual pace and not worth a word.
+const WORTH_SAYING: Duration = Duration::from_millis(1_500);
+
+/// The screen that log and progress share.
+pub(super) fn screen() -> MultiProgress {
+    MultiProgress::with_draw_target(ProgressDrawTarget::stderr())
+}
+
+/// Begins the live line, if somebody sits there to see it. It ends with [`ProgressBar::finish_and_clear`].
+pub(super) fn show(
+    screen: &MultiProgress,
+    voice: Voice,
+    progress: watch::Receiver<Progress>,
+    clock: Clock,
+) -> Option<ProgressBar> {
+    if voice.quiet || voice.log == LogForm::Json || !std::io::stderr().is_terminal() {
+        return None;
+    }
+    let started = clock.now();
+    let line = move |_: &ProgressState, out: &mut dyn std::fmt::Write| {
+        let text = describe(&progress.borrow(), started, clock.now());
+        out.write_str(&text).expect("the line is a String");
+    };
+    let style = ProgressStyle::with_template("{spinner} {crawl}").expect("the template is a constant");
+    let bar = screen.add(ProgressBar::new_spinner().with_style(style.with_key("crawl", line)));
+    bar.enable_steady_tick(EVERY);
+    Some(bar)
+}
+
+fn describe(progress: &Progress, started: Timestamp, now: Timestamp) -> String {
+    let run = &progress.run;
+    let seconds = now.since(started).as_secs_f64().max(0.001);
+    let mut text = format!(
+        "{} {:.1}/s | {} | {} in flight",
+        counted(run.pages, "page"),
+        run.pages as f64 / seconds,
+        counted(run.items, "item"),
+        progress.in_flight,
+    );
+    let lost = run.failed + run.parse_errors;
+    if lost > 0 {
+        write!(text, " | {lost} lost").expect("a String takes everything");
+    }
+    if progress.hosts_waiting > 0 {
+        write!(text, " | {} waiting", counted(progress.hosts_waiting as u64, "host")).expect("a String takes everything");
+    }
+    let idle = progress.next_wake.filter(|_| progress.in_flight == 0).map(|wake| wake.since(now));
+    if let Some(wait) = idle.filter(|wait| *wait >= WORTH_SAYING) {
+        write!(text, " | next request in {}", duration(wait)).expect("a String takes everything");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Totals;
+
+    #[test]
+    fn the_line_tells_pace_and_what_is_waited_for() {
+        let progress = Progress {
+            run: Totals { pages: 30, items: 1, failed: 2, ..Totals::default() },
+            hosts_waiting: 1,
+            next_wake: Some(Timestamp::from_secs(70)),
+            ..Progress::default()
+        };
+        let text = describe(&progress, Timestamp::ZERO, Timestamp::from_secs(10));
+        assert_eq!(text, "30 pages 3.0/s | 1 item | 0 in flight | 2 lost | 1 host waiting | next request in 1 min");
+    }
+}

@@ -1,0 +1,206 @@
+//! From a plan to a crawl that is ready to run.
+
+use std::sync::Arc;
+
+use crate::clock::Clock;
+use crate::config::{Plan, Reader, SinkPlan};
+use crate::engine::{Builder, Crawl};
+use crate::extract::ExtractError;
+use crate::fetch::http::HttpFetcher;
+use crate::fetch::{FetchError, Fetcher, Outgoing};
+use crate::item::Harvest;
+use crate::page::Page;
+use crate::request::Request;
+use crate::response::{Failure as PageFailure, Response};
+use crate::robots::ProductToken;
+use crate::sink::csv::CsvSink;
+use crate::sink::jsonl::JsonlSink;
+use crate::sink::{Sink, SinkError};
+use crate::spider::Spider;
+use crate::url::{Fingerprint, HostKey};
+
+use super::Registry;
+use super::exit::Failure;
+
+/// Keys whose values decide what a page gives.
+const READING: [&str; 4] = ["extract", "follow", "url", "spider"];
+
+/// The spider of a plan. The seeds of the plan come before the spider's own; if there are none, the plan adopts these.
+pub(super) fn spider(plan: &mut Plan, registry: &Registry) -> Result<Arc<dyn Spider>, Failure> {
+    let spider = registry.of(plan)?;
+    if matches!(plan.reader, Reader::Recipe(_)) {
+        return Ok(spider);
+    }
+    if plan.seeds.is_empty() {
+        plan.adopt(&spider.seeds())?;
+        return Ok(spider);
+    }
+    let seeds = plan.requests();
+    Ok(Arc::new(Seeded { spider, seeds }))
+}
+
+/// Describes the crawl of a plan; where it keeps its state and where items go is left to the caller.
+pub(super) fn describe(
+    plan: &Plan,
+    spider: Arc<dyn Spider>,
+    clock: &Clock,
+) -> Result<Builder<HttpFetcher>, Failure> {
+    let agent = ProductToken::parse(&plan.identity.token)?;
+    let (budget, max_in_flight) = (plan.budget, plan.max_in_flight as usize);
+    let patience = plan.policy(&HostKey::of("")).backoff.patience;
+    let seed = clock.now().as_millis();
+    let mut builder = Crawl::builder();
+    if let Some(contact) = &plan.identity.contact {
+        builder = builder.identity(&plan.identity.token, contact);
+    }
+    let policies = plan.clone();
+    Ok(builder
+        .shared_spider(spider)
+        .scope(plan.scope.clone())
+        .canon(plan.canon.clone())
+        .limits(plan.limits)
+        .policies(move |host| policies.policy(host))
+        .settings(move |settings| {
+            settings.agent = agent;
+            settings.max_in_flight = max_in_flight;
+            settings.max_pages = budget.max_pages;
+            settings.max_pages_per_host = budget.max_pages_per_host;
+            settings.patience = patience;
+            settings.seed = seed;
+        })
+        .rules_digest(rules_digest(plan))
+        .plan(plan.effective_values())
+        .clock(clock.clone()))
+}
+
+/// The fetcher of a plan.
+pub(super) fn fetcher(plan: &Plan, clock: &Clock) -> Result<HostHeaders<HttpFetcher>, Failure> {
+    let fetcher = HttpFetcher::new(plan.http.clone(), clock.clone())?;
+    let plan = plan.clone();
+    Ok(HostHeaders { fetcher, plan })
+}
+
+/// Opens everything that items go to.
+pub(super) fn sinks(plan: &Plan) -> Result<Vec<Box<dyn Sink>>, SinkError> {
+    plan.sinks.iter().map(open_sink).collect()
+}
+
+fn open_sink(plan: &SinkPlan) -> Result<Box<dyn Sink>, SinkError> {
+    Ok(match plan {
+        SinkPlan::Jsonl(options) => Box::new(JsonlSink::open(options)?),
+        SinkPlan::Csv(options) => Box::new(CsvSink::open(options)?),
+    })
+}
+
+/// Changes with everything that decides what a page gives: the rules, this program's version, and for a spider in code the
+/// program itself.
+fn rules_digest(plan: &Plan) -> u64 {
+    let mut digest = Fingerprint::hasher();
+    digest.update(env!("CARGO_PKG_VERSION").as_bytes());
+    for entry in plan.explain() {
+        let table = entry.key.split(['.', '[']).next().unwrap_or_default();
+        if READING.contains(&table) {
+            // The zero keeps keys and values apart.
+            for part in [&entry.key, &entry.value] {
+                digest.update(part.as_bytes());
+                digest.update(&[0]);
+            }
+        }
+    }
+    if matches!(plan.reader, Reader::Spider(_)) {
+        digest.update(this_program().as_bytes());
+    }
+    Fingerprint::from_hasher(&digest).get()
+}
+
+/// Length and date of the program: whoever changes a spider's code builds it anew.
+fn this_program() -> String {
+    let file = std::env::current_exe().and_then(std::fs::metadata);
+    file.map_or_else(|_| String::new(), |file| format!("{} {:?}", file.len(), file.modified().ok()))
+}
+
+/// A spider that starts elsewhere.
+struct Seeded {
+    spider: Arc<dyn Spider>,
+    seeds: Vec<Request>,
+}
+
+impl Spider for Seeded {
+    fn name(&self) -> &str {
+        self.spider.name()
+    }
+
+    fn seeds(&self) -> Vec<Request> {
+        self.seeds.clone()
+    }
+
+    fn parse(&self, page: &Page, harvest: &mut Harvest) -> Result<(), ExtractError> {
+        self.spider.parse(page, harvest)
+    }
+
+    fn failed(&self, request: &Request, failure: &PageFailure, harvest: &mut Harvest) {
+        self.spider.failed(request, failure, harvest);
+    }
+}
+
+/// Adds the header fields that the crawler file has for single hosts. A request's own fields come first.
+pub(super) struct HostHeaders<F> {
+    fetcher: F,
+    plan: Plan,
+}
+
+impl<F: Fetcher> Fetcher for HostHeaders<F> {
+    async fn fetch(&self, mut outgoing: Outgoing) -> Result<Response, FetchError> {
+        let mut headers = self.plan.headers_for(&outgoing.request.host());
+        let own = &outgoing.request.headers;
+        headers.retain(|(name, _)| !own.iter().any(|(own, _)| own.eq_ignore_ascii_case(name)));
+        // What the engine adds (validators) stands behind and so has the last word.
+        headers.append(&mut outgoing.headers);
+        outgoing.headers = headers;
+        self.fetcher.fetch(outgoing).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Loader;
+
+    fn plan(text: &str) -> Plan {
+        Loader::new().text("a.toml", format!("seeds = [\"demo:\"]\n{text}")).load().unwrap()
+    }
+
+    #[test]
+    fn the_digest_changes_with_the_rules_and_with_nothing_else() {
+        let rules = |css: &str| format!("[[extract]]\nfields = {{ title = \"{css}\" }}\n");
+        let digest = rules_digest(&plan(&rules("h1")));
+        assert_eq!(digest, rules_digest(&plan(&format!("[politeness]\ndelay = \"3s\"\n{}", rules("h1")))));
+        assert_ne!(digest, rules_digest(&plan(&rules("h2"))));
+        assert_ne!(rules_digest(&plan("")), rules_digest(&plan("[url]\nsort-query = true\n")));
+    }
+
+    /// Gives back the header fields that it was asked with.
+    struct Mirror;
+
+    impl Fetcher for Mirror {
+        async fn fetch(&self, outgoing: Outgoing) -> Result<Response, FetchError> {
+            let all = outgoing.request.headers.iter().chain(&outgoing.headers);
+            let lines: Vec<_> = all.map(|(name, value)| format!("{name}: {value}")).collect();
+            Ok(Response::of(outgoing.request.url, http::StatusCode::OK, lines.join("\n")))
+        }
+    }
+
+    #[tokio::test]
+    async fn header_fields_of_a_host_go_to_this_host_alone() {
+        let plan = plan("[hosts.\"a.example\"]\nheaders = { x-key = \"k\", x-own = \"file\" }\n");
+        let fetcher = HostHeaders { fetcher: Mirror, plan };
+        let ask = async |url: &str| {
+            let url = crate::url::CanonicalUrl::parse(url).unwrap();
+            let outgoing = Outgoing::new(Request::get(url).header("X-Own", "request"));
+            let body = fetcher.fetch(outgoing).await.unwrap().body;
+            String::from_utf8(body.to_vec()).unwrap()
+        };
+        assert_eq!(ask("https://a.example/").await, "X-Own: request\nx-key: k");
+        assert_eq!(ask("https://b.example/").await, "X-Own: request");
+    }
+}

@@ -1,0 +1,242 @@
+//! The end of a run, for people: what it came to, which hosts are in the way, where the output is, and what the exit code says.
+
+use std::fmt::Write as _;
+
+use super::exit::Exit;
+use super::render::{bytes, counted, duration, safe};
+use crate::config::{Plan, SinkPlan};
+use crate::engine::{End, HostReport, Progress, Report, Totals};
+
+/// Hosts that are listed.
+const MOST_HOSTS: usize = 20;
+
+/// The whole summary.
+pub(super) fn text(plan: &Plan, report: &Report, last: &Progress, exit: Exit) -> String {
+    let mut text = headline(plan, report, last);
+    for (name, value) in rows(&report.totals) {
+        line(&mut text, name, &value);
+    }
+    for host in troubled(report).take(MOST_HOSTS) {
+        line(&mut text, "host", &host_line(host));
+    }
+    let more = troubled(report).skip(MOST_HOSTS).count();
+    if more > 0 {
+        line(&mut text, "", &format!("and {} more", counted(more as u64, "host")));
+    }
+    for file in files(plan) {
+        line(&mut text, "output", &file);
+    }
+    if exit != Exit::COMPLETE {
+        let remedy = remedy(report, exit);
+        write!(text, "\nexit code {}: {}; {remedy}", exit.0, exit.meaning()).expect("a String takes everything");
+    }
+    text
+}
+
+fn line(text: &mut String, name: &str, value: &str) {
+    write!(text, "\n  {name:<13} {value}").expect("a String takes everything");
+}
+
+fn headline(plan: &Plan, report: &Report, last: &Progress) -> String {
+    let end = match report.end {
+        End::Complete => "complete",
+        End::Limit => "stopped at its limit",
+        End::Parked { .. } => "parked",
+        End::Interrupted => "interrupted",
+    };
+    let seconds = report.took.as_secs_f64().max(0.001);
+    format!(
+        "{}: {end} in {}, round {}, {:.1} pages/s",
+        safe(&plan.name),
+        duration(report.took),
+        report.round,
+        last.run.pages as f64 / seconds
+    )
+}
+
+/// The rows of the table. Pages, items and requests are always told, everything else if there is any.
+fn rows(totals: &Totals) -> Vec<(&'static str, String)> {
+    let always = [
+        ("pages", of_which(totals.pages, totals.unchanged, "unchanged")),
+        ("items", totals.items.to_string()),
+        ("requests", of_which(totals.requests, totals.robots, "for robots.txt")),
+        ("received", bytes(totals.bytes)),
+    ];
+    let counts = [
+        ("redirects", totals.redirects),
+        ("dead ends", totals.dead_ends),
+        ("not found", totals.gone),
+        ("disallowed", totals.disallowed),
+        ("forbidden", totals.forbidden),
+        ("failed", totals.failed),
+        ("unreadable", totals.parse_errors),
+        ("problems", totals.problems),
+        ("items refused", totals.items_refused),
+        ("retries", totals.retries),
+        ("throttled", totals.throttled),
+        ("out of scope", totals.out_of_scope),
+    ];
+    let some = counts.into_iter().filter(|(_, count)| *count > 0);
+    always.into_iter().chain(some.map(|(name, count)| (name, count.to_string()))).collect()
+}
+
+fn of_which(count: u64, part: u64, what: &str) -> String {
+    match part {
+        0 => count.to_string(),
+        part => format!("{count}, {part} {what}"),
+    }
+}
+
+/// Hosts that still have something to ask, or have cost us a wait.
+fn troubled(report: &Report) -> impl Iterator<Item = &HostReport> {
+    report.hosts.iter().filter(|host| host.waiting > 0 || host.shut.is_some() || host.throttled > 0)
+}
+
+/// `a.example: 12 pages waiting, not before 2026-11-22T00:50:12.000Z (429)`.
+fn host_line(host: &HostReport) -> String {
+    let mut text = safe(&host.host).into_owned();
+    let mut add = |part: &str| {
+        let separator = if text.len() == host.host.len() { ": " } else { ", " };
+        text.push_str(separator);
+        text.push_str(part);
+    };
+    if host.waiting > 0 {
+        add(&format!("{} left", counted(host.waiting, "page")));
+    }
+    if let Some(shut) = &host.shut {
+        add(&format!("shut ({}): nothing is asked of it in this run", safe(shut)));
+    }
+    if host.strikes > 0 {
+        add(&format!("asked for a pause until {}", host.not_before));
+    }
+    if host.throttled > 0 {
+        let waited = std::time::Duration::from_secs(host.throttled_s);
+        add(&format!("pushed back {}, which cost {}", times(host.throttled), duration(waited)));
+    }
+    if let Some(status) = host.last_status.filter(|_| host.waiting > 0) {
+        add(&format!("last status {status}"));
+    }
+    text
+}
+
+fn times(count: u64) -> String {
+    match count {
+        1 => "once".to_owned(),
+        count => format!("{count} times"),
+    }
+}
+
+/// Where items went; the standard output is no news.
+fn files(plan: &Plan) -> Vec<String> {
+    let paths = plan.sinks.iter().map(|sink| match sink {
+        SinkPlan::Jsonl(options) => &options.path,
+        SinkPlan::Csv(options) => &options.path,
+    });
+    paths
+        .filter(|path| path.as_os_str() != "-")
+        .map(|path| safe(&path.display().to_string()).into_owned())
+        .collect()
+}
+
+fn remedy(report: &Report, exit: Exit) -> String {
+    match report.end {
+        End::Limit => "raise --limit (scope.max-pages) to go on".to_owned(),
+        End::Parked { until } => format!("run it again after {until}"),
+        End::Interrupted => format!("go on with: {}", resume_command(std::env::args())),
+        End::Complete => exit.remedy().to_owned(),
+    }
+}
+
+/// The command line of this run as one that resumes it.
+fn resume_command(words: impl Iterator<Item = String>) -> String {
+    let mut command = vec!["crawl".to_owned()];
+    for word in words.skip(1).filter(|word| word != "--fresh") {
+        command.push(if word == "run" { "resume".to_owned() } else { quoted(&word) });
+    }
+    command.join(" ")
+}
+
+/// A word as a shell reads it.
+fn quoted(word: &str) -> String {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./:=@%+,".contains(letter);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", safe(&word.replace('\'', "'\\''")))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::config::Loader;
+    use crate::time::Timestamp;
+
+    fn host(name: &str) -> HostReport {
+        HostReport {
+            host: name.to_owned(),
+            requests: 3,
+            pages: 2,
+            throttled: 0,
+            throttled_s: 0,
+            waiting: 0,
+            not_before: Timestamp::from_secs(60),
+            strikes: 0,
+            last_status: None,
+            shut: None,
+        }
+    }
+
+    fn report(end: End, hosts: Vec<HostReport>) -> Report {
+        let totals = Totals { pages: 2, items: 5, requests: 3, robots: 1, bytes: 4_100, gone: 1, ..Totals::default() };
+        let (round, started, took) = (1, Timestamp::ZERO, Duration::from_secs(2));
+        Report { end, round, started, took, totals, hosts }
+    }
+
+    fn summary(report: &Report) -> String {
+        let plan = Loader::new().text("shop.toml", "seeds = [\"demo:\"]\n[sink.csv]\npath = \"a.csv\"").load().unwrap();
+        text(&plan, report, &Progress::default(), Exit(report.exit_code()))
+    }
+
+    #[test]
+    fn a_complete_run_has_counts_and_output_and_no_word_about_its_exit_code() {
+        let text = summary(&report(End::Complete, vec![host("a.example")]));
+        let lines: Vec<_> = text.lines().map(str::trim).collect();
+        assert_eq!(
+            lines,
+            [
+                "shop: complete in 2.0 s, round 1, 0.0 pages/s",
+                "pages         2",
+                "items         5",
+                "requests      3, 1 for robots.txt",
+                "received      4.1 kB",
+                "not found     1",
+                "output        a.csv"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_host_in_the_way_is_told_with_its_reason() {
+        let waits = HostReport { waiting: 4, strikes: 1, throttled: 1, throttled_s: 9, last_status: Some(429), ..host("a.example") };
+        let shut = HostReport { waiting: 1, shut: Some("robots.txt \x1b[1m".to_owned()), ..host("b.example") };
+        let end = End::Parked { until: Timestamp::from_secs(60) };
+        let text = summary(&report(end, vec![waits, shut]));
+        let wanted = [
+            "a.example: 4 pages left, asked for a pause until 1970-01-01T00:01:00.000Z, pushed back once, which cost 9.0 s, last status 429",
+            "b.example: 1 page left, shut (robots.txt \\u001b[1m): nothing is asked of it in this run",
+            "exit code 6: parked: all that is left must wait longer than patience; run it again after 1970-01-01T00:01:00.000Z",
+        ];
+        for line in wanted {
+            assert!(text.contains(line), "{line:?} is not in {text}");
+        }
+    }
+
+    #[test]
+    fn an_interrupted_run_says_how_to_go_on() {
+        let words = ["/bin/crawl", "run", "a.toml", "--fresh", "--set", "net.allow=[\"10.0.0.0/8\"]"];
+        let command = resume_command(words.into_iter().map(str::to_owned));
+        assert_eq!(command, "crawl resume a.toml --set 'net.allow=[\"10.0.0.0/8\"]'");
+    }
+}

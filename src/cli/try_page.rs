@@ -1,0 +1,158 @@
+//! `crawl try`: one page, fetched politely, and what the rules take from it.
+//!
+//! The page goes the same road as in a run: scope, robots.txt, pace, limits and the guard of addresses. Waits that the crawl's
+//! state knows are kept. Nothing is written: state and cache are in memory, items are shown.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde_json::{Value, json};
+
+use super::args::{TryArgs, Voice};
+use super::demo_site::Demo;
+use super::exit::{Exit, Failure};
+use super::render::print_json;
+use super::{Registry, crawling, log, progress, setup};
+use crate::clock::Clock;
+use crate::config::Plan;
+use crate::engine::{Builder, Report, Start};
+use crate::extract::ExtractError;
+use crate::fetch::http::HttpFetcher;
+use crate::item::Harvest;
+use crate::page::Page;
+use crate::request::Request;
+use crate::response::Failure as PageFailure;
+use crate::scope::Scope;
+use crate::spider::Spider;
+use crate::store::disk::DiskStore;
+use crate::store::memory::MemoryStore;
+use crate::store::{Batch, Store};
+
+pub(super) fn try_page(args: &TryArgs, voice: Voice, registry: &Registry) -> Result<Exit, Failure> {
+    log::start(voice, &progress::screen());
+    let (file, url) = match args.file_and_url.as_slice() {
+        [file, url] => (Some(file.into()), url),
+        [url, ..] => (None, url),
+        [] => return Err(Failure::Usage("which URL? write `crawl try URL` or `crawl try FILE URL`".to_owned())),
+    };
+    let mut plan = args.sets.over(file.as_ref()).seed(url).load()?;
+    let runtime = crawling::runtime()?;
+    let seen = runtime.block_on(fetch(&mut plan, args.label.as_deref(), registry));
+    runtime.shutdown_background();
+    let (report, seen) = seen?;
+    let exit = Exit(report.exit_code());
+    print_json(&shown(seen, &report, exit))?;
+    Ok(exit)
+}
+
+async fn fetch(plan: &mut Plan, label: Option<&str>, registry: &Registry) -> Result<(Report, Vec<Value>), Failure> {
+    let demo = if plan.needs_demo() { Some(Demo::open().await?) } else { None };
+    if let Some(demo) = &demo {
+        plan.place_demo(&demo.home());
+    }
+    let inner = setup::spider(plan, registry)?;
+    let seeds = inner.seeds().into_iter().take(1);
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let spider = OnePage {
+        seeds: seeds.map(|seed| label.map_or(seed.clone(), |label| seed.label(label))).collect(),
+        inner,
+        scope: plan.scope.clone(),
+        seen: Arc::clone(&seen),
+    };
+    let clock = Clock::start();
+    let builder = setup::describe(plan, Arc::new(spider), &clock)?;
+    let builder = keep_waits(builder, &plan.state_dir)?.start(Start::Fresh);
+    let report = builder.build_with(setup::fetcher(plan, &clock)?)?.run().await;
+    if let Some(demo) = demo {
+        demo.close().await;
+    }
+    let seen = std::mem::take(&mut *seen.lock().unwrap_or_else(PoisonError::into_inner));
+    Ok((report.map_err(Failure::from)?, seen))
+}
+
+/// Takes over what the crawl's state knows of hosts: their waits hold here too.
+fn keep_waits(builder: Builder<HttpFetcher>, dir: &Path) -> Result<Builder<HttpFetcher>, Failure> {
+    let mut store = MemoryStore::default();
+    if dir.join("FORMAT").exists() {
+        let known = DiskStore::open(dir, Default::default())?.recover()?;
+        store.commit(Batch { hosts: known.hosts, ..Batch::default() })?;
+    }
+    Ok(builder.store(store))
+}
+
+/// What came of the page: the last thing seen, and where it was redirected before.
+fn shown(mut seen: Vec<Value>, report: &Report, exit: Exit) -> Value {
+    let mut answer = seen.pop().unwrap_or_else(|| {
+        let host = report.hosts.iter().find_map(|host| host.shut.clone());
+        json!({ "failure": { "class": exit.meaning(), "reason": host } })
+    });
+    answer["redirects"] = json!(report.totals.redirects);
+    answer["requests"] = json!(report.totals.requests);
+    answer["exit-code"] = json!(exit.0);
+    answer
+}
+
+/// A spider that looks at one page and follows nothing but redirects.
+struct OnePage {
+    inner: Arc<dyn Spider>,
+    seeds: Vec<Request>,
+    scope: Scope,
+    seen: Arc<Mutex<Vec<Value>>>,
+}
+
+impl OnePage {
+    fn note(&self, seen: Value) {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).push(seen);
+    }
+
+    fn link(&self, mut request: Request) -> Value {
+        // One link behind a seed.
+        request.depth = 1;
+        let verdict = self.scope.judge(&request).map_err(|why| why.to_string());
+        json!({ "url": request.url.to_string(), "label": request.label, "out-of-scope": verdict.err() })
+    }
+}
+
+impl Spider for OnePage {
+    fn name(&self) -> &str {
+        self.inner.name()
+    }
+
+    fn seeds(&self) -> Vec<Request> {
+        self.seeds.clone()
+    }
+
+    fn parse(&self, page: &Page, harvest: &mut Harvest) -> Result<(), ExtractError> {
+        let mut own = Harvest::new();
+        let parsed = self.inner.parse(page, &mut own);
+        let (items, links, problems) = own.into_parts(page.url());
+        let items: Vec<_> = items.into_iter().map(|item| json!({ "kind": item.kind, "fields": item.fields })).collect();
+        let links: Vec<_> = links.into_iter().map(|link| self.link(link)).collect();
+        for problem in &problems {
+            harvest.problem(problem);
+        }
+        self.note(json!({
+            "url": page.url().to_string(),
+            "status": page.status().as_u16(),
+            "content-type": page.header("content-type"),
+            "bytes": page.response().body.len(),
+            "label": page.request().label,
+            "items": items,
+            "links": links,
+            "problems": problems,
+            "error": parsed.as_ref().err().map(ToString::to_string),
+        }));
+        parsed
+    }
+
+    fn failed(&self, request: &Request, failure: &PageFailure, _harvest: &mut Harvest) {
+        if failure.class == crate::response::FailureClass::Parse {
+            return;
+        }
+        self.note(json!({
+            "url": request.url.to_string(),
+            "status": failure.status,
+            "failure": { "class": failure.class.as_str(), "reason": failure.reason },
+        }));
+    }
+}
