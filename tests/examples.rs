@@ -5,8 +5,14 @@ use std::process::Command;
 
 /// Runs an example; its standard output.
 fn run(name: &str) -> String {
+    run_with(name, &[])
+}
+
+fn run_with(name: &str, arguments: &[&str]) -> String {
     let binary = examples().join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
     let output = Command::new(&binary)
+        .args(arguments)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
         .unwrap_or_else(|error| panic!("{}: {error}", binary.display()));
     let (out, err) = (
@@ -20,7 +26,10 @@ fn run(name: &str) -> String {
 /// Cargo builds examples beside the binary before it runs integration tests.
 fn examples() -> PathBuf {
     let binary = PathBuf::from(env!("CARGO_BIN_EXE_crawl"));
-    binary.parent().expect("a binary lies in a directory").join("examples")
+    binary
+        .parent()
+        .expect("a binary lies in a directory")
+        .join("examples")
 }
 
 #[test]
@@ -56,13 +65,26 @@ fn a_crawl_is_stopped_and_gone_on_with_inside_of_a_program() {
 }
 
 #[test]
+fn a_binary_of_ones_own_runs_a_crawler_file_that_names_its_spider() {
+    let state = tempfile::tempdir().unwrap();
+    let state = state.path().display().to_string();
+    let file = "examples/own_binary.toml";
+    let out = run_with("own_binary", &["run", file, "--state", &state, "-q"]);
+    assert_eq!(out.lines().count(), 4, "{out}");
+    assert!(out.starts_with("{\"pence\":3905,"), "{out}");
+}
+
+#[test]
 fn every_example_is_run_here_and_short() {
     let here = include_str!("examples.rs");
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/examples");
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
+        if path.extension().is_none_or(|ending| ending != "rs") {
+            continue;
+        }
         let name = path.file_stem().unwrap().to_string_lossy().into_owned();
-        assert!(here.contains(&format!("run(\"{name}\"")), "{name} is not run");
+        assert!(here.contains(&format!("(\"{name}\"")), "{name} is not run");
         let lines = std::fs::read_to_string(&path).unwrap().lines().count();
         assert!(lines < 90, "{name} has {lines} lines");
     }
