@@ -186,6 +186,7 @@ pub mod scope;
 pub mod sink;
 pub mod spider;
 pub mod store;
+pub mod testing;
 pub mod time;
 pub mod url;
 

@@ -71,7 +71,7 @@ const OUTER: [(&str, &[&str]); 15] = [
     ("clap", &["cli"]),
     ("clap_complete", &["cli"]),
     ("indicatif", &["cli"]),
-    ("toml", &["config", "cli"]),
+    ("toml", &["config", "cli", "testing"]),
     ("schemars", &["config", "cli"]),
     ("texting_robots", &["robots"]),
     ("governor", &["politeness", "frontier"]),

@@ -181,7 +181,11 @@ impl Plan {
     /// The rules of pace for `host`.
     #[must_use]
     pub fn policy(&self, host: &HostKey) -> Policy {
-        self.overrides.policy(&self.policy, host)
+        let max_pages = self.overrides.max_pages(host).or(self.budget.max_pages_per_host);
+        Policy {
+            max_pages,
+            ..self.overrides.policy(&self.policy, host)
+        }
     }
 
     /// Puts what holds for the crawl as a whole where the engine looks for it.
@@ -189,14 +193,7 @@ impl Plan {
         settings.max_in_flight = self.max_in_flight as usize;
         settings.max_rate = self.max_rate;
         settings.max_pages = self.budget.max_pages;
-        settings.max_pages_per_host = self.budget.max_pages_per_host;
         settings.patience = self.policy.backoff.patience;
-    }
-
-    /// Most pages of `host` in one round; `None`: no limit.
-    #[must_use]
-    pub fn max_pages_of(&self, host: &HostKey) -> Option<u64> {
-        self.overrides.max_pages(host).or(self.budget.max_pages_per_host)
     }
 
     /// Header fields of requests to `host`, on top of those of [`Plan::http`]. They may hold credentials: no other host may

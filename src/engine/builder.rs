@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use tokio::sync::{broadcast, watch};
 
-use super::{Crawl, Execution, Progress, Start, StopHandle};
+use super::{Crawl, Execution, HostHeaders, Progress, Start, StopHandle};
 use crate::clock::Clock;
 use crate::fetch::http::{HttpFetcher, HttpOptions, OptionsError};
 use crate::fetch::{Fetcher, Limits};
@@ -38,6 +38,7 @@ pub struct Builder<F> {
     scope: Option<Scope>,
     canon: Canon,
     limits: Limits,
+    host_headers: HostHeaders,
     policy: Policy,
     policies: Option<Policies>,
     tune: Vec<Box<dyn FnOnce(&mut Settings)>>,
@@ -84,6 +85,7 @@ impl Builder<HttpFetcher> {
             scope: None,
             canon: Canon::default(),
             limits: Limits::default(),
+            host_headers: Box::new(|_| Vec::new()),
             policy: Policy::default(),
             policies: None,
             tune: Vec::new(),
@@ -195,6 +197,16 @@ impl<F: Fetcher> Builder<F> {
         self
     }
 
+    /// Header fields for single hosts, on top of those of [`Builder::http`]. They may hold credentials: no other host sees
+    /// them, also not after a redirect.
+    pub fn host_headers(
+        mut self,
+        headers: impl Fn(&HostKey) -> Vec<(String, String)> + Send + Sync + 'static,
+    ) -> Self {
+        self.host_headers = Box::new(headers);
+        self
+    }
+
     /// Headers, proxy and allowed addresses of the real fetcher. Its User-Agent is made from the identity if left empty.
     pub fn http(mut self, options: HttpOptions) -> Self {
         self.http = options;
@@ -289,6 +301,7 @@ impl<F: Fetcher> Builder<F> {
             spiders: self.spiders,
             canon: self.canon,
             limits: self.limits,
+            host_headers: self.host_headers,
             settings,
             policies: self.policies.unwrap_or_else(|| Box::new(move |_| policy.clone())),
             store,

@@ -81,17 +81,23 @@ impl<F: Fetcher> Crawl<F> {
     /// [`CrawlError`] if state or output cannot be read or written. What a server does is never an error.
     pub async fn run(mut self) -> Result<Report, CrawlError> {
         let started = self.clock.now();
-        let Beginning { recovered, run } =
-            start::begin(&mut *self.store, &mut self.sinks, self.start, self.plan, started)?;
+        let Beginning {
+            recovered,
+            run,
+            is_first,
+        } = start::begin(&mut *self.store, &mut self.sinks, self.start, self.plan, started)?;
         if self.start == super::Start::Fresh {
             self.cache.clear();
         }
         let pages = run.totals.get("pages").copied().unwrap_or(0);
         let mut frontier = Frontier::new(self.settings, self.policies, run.round, pages);
+        if !is_first {
+            frontier.resume(started);
+        }
         recovered
             .hosts
             .into_iter()
-            .for_each(|(key, state)| frontier.restore_host(started, key, state));
+            .for_each(|(key, state)| frontier.restore_host(started, &key, state));
         recovered
             .robots
             .into_iter()
@@ -114,6 +120,7 @@ impl<F: Fetcher> Crawl<F> {
             scope: self.scope,
             canon: self.canon,
             limits: self.limits,
+            host_headers: self.host_headers,
             cache: self.cache,
             rules: self.rules,
             clock: self.clock.clone(),

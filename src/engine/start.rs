@@ -34,6 +34,8 @@ pub struct PlanChange {
 pub(super) struct Beginning {
     pub(super) recovered: Recovered,
     pub(super) run: RunRecord,
+    /// Whether there never was a run in this state.
+    pub(super) is_first: bool,
 }
 
 /// Reads the state and brings store and sinks to where the run begins.
@@ -49,6 +51,7 @@ pub(super) fn begin(
         tracing::warn!(warning, "the state was mended");
     }
     let last = recovered.run.take();
+    let is_first = last.is_none();
     let going_on = matches!(&last, Some(run) if run.completed.is_none()) && start != Start::Fresh;
     if start == Start::Resume && !going_on {
         let reason = if last.is_some() {
@@ -82,7 +85,11 @@ pub(super) fn begin(
         let committed = recovered.sinks.iter().find(|(name, _)| name == sink.name());
         sink.rewind(committed.map_or(Position::default(), |(_, position)| *position))?;
     }
-    Ok(Beginning { recovered, run })
+    Ok(Beginning {
+        recovered,
+        run,
+        is_first,
+    })
 }
 
 /// Says what has changed since the state was written, and what that means.

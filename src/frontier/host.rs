@@ -88,18 +88,17 @@ impl HostEntry {
         agent: &ProductToken,
         now: Timestamp,
     ) -> usize {
-        let remembered = record.is_some();
         let gate = match record {
             Some(record) => Gate::restore(origin, record, &self.policy, agent, now),
             None => Gate::new(origin),
         };
-        self.lanes.push(OriginLane { origin: origin.clone(), gate, queue: Lane::new() });
+        self.lanes.push(OriginLane {
+            origin: origin.clone(),
+            gate,
+            queue: Lane::new(),
+        });
         let lane = self.lanes.len() - 1;
         self.hear_wish(lane, now);
-        if remembered {
-            // The run before may have asked something just before it died: its delay is kept in full.
-            self.machine.rest(now);
-        }
         lane
     }
 
@@ -112,12 +111,12 @@ impl HostEntry {
     }
 
     /// When the host may be asked next; `None` if nothing may be, or an answer must come first.
-    pub(super) fn ready_at(&self, now: Timestamp, round: u32, budget: Option<u64>) -> Option<Timestamp> {
+    pub(super) fn ready_at(&self, now: Timestamp, round: u32) -> Option<Timestamp> {
         let eligible = self.machine.eligible_at(&self.policy)?;
         if !self.errands.is_empty() {
             return Some(eligible);
         }
-        let pages_left = self.pages_left(round, budget);
+        let pages_left = self.pages_left(round);
         let lanes = self
             .lanes
             .iter()
@@ -125,8 +124,16 @@ impl HostEntry {
         lanes.min().map(|at| at.max(eligible))
     }
 
-    fn pages_left(&self, round: u32, budget: Option<u64>) -> bool {
-        budget.is_none_or(|most| self.machine.state().pages_in(round) + self.pages_out < most)
+    /// Whether its place in the timetable is owed to its pace, not to a refusal or to a moment that a request waits for.
+    pub(super) fn waits_for_pace(&self) -> bool {
+        let at = self.slot.map(|(at, _)| at);
+        at == Some(self.machine.state().not_before) && self.machine.is_paced()
+    }
+
+    fn pages_left(&self, round: u32) -> bool {
+        self.policy
+            .max_pages
+            .is_none_or(|most| self.machine.state().pages_in(round) + self.pages_out < most)
     }
 
     /// The next thing to ask of this host. Requests that robots.txt forbids are moved to `dropped` on the way.
@@ -134,13 +141,12 @@ impl HostEntry {
         &mut self,
         now: Timestamp,
         round: u32,
-        budget: Option<u64>,
         dropped: &mut Vec<Drop>,
     ) -> Option<Errand> {
         if let Some((owner, ask)) = self.errands.pop_front() {
             return Some(Errand::Robots { owner, ask });
         }
-        let pages_left = self.pages_left(round, budget);
+        let pages_left = self.pages_left(round);
         for step in 0..self.lanes.len() {
             let at = (self.turn + step) % self.lanes.len();
             if self.lanes[at]

@@ -47,8 +47,6 @@ pub struct Settings {
     pub max_rate: Option<Rate>,
     /// Pages of a round after which the run ends. Default: no limit.
     pub max_pages: Option<u64>,
-    /// Pages of one host in a round; more stay in its queue. Default: no limit.
-    pub max_pages_per_host: Option<u64>,
     /// Requests of an origin that are kept in memory. Default 64.
     pub head: usize,
     /// Longest wait that a run sits through with nothing else to do. Default 60 s.
@@ -66,7 +64,6 @@ impl Settings {
             max_in_flight: 256,
             max_rate: None,
             max_pages: None,
-            max_pages_per_host: None,
             head: 64,
             patience: Policy::default().backoff.patience,
             seed: 0,
@@ -89,6 +86,7 @@ pub struct Frontier {
     loading: usize,
     in_flight: usize,
     round: u32,
+    resumed_at: Option<Timestamp>,
     pages: u64,
     pages_out: u64,
     dropped: Vec<Drop>,
@@ -114,6 +112,7 @@ impl Frontier {
             loading: 0,
             in_flight: 0,
             round,
+            resumed_at: None,
             pages,
             pages_out: 0,
             dropped: Vec::new(),
@@ -121,16 +120,17 @@ impl Frontier {
         }
     }
 
-    /// A host as the last run left it. It is not asked before its delay has passed once more: a restart may not undercut it.
-    pub fn restore_host(&mut self, now: Timestamp, key: HostKey, state: HostState) {
-        let policy = (self.policies)(&key);
-        let earliest = if state.requests > 0 {
-            now + policy.delay
-        } else {
-            Timestamp::ZERO
-        };
-        let host = self.host_of(&key);
-        self.hosts[host].machine = Host::restore(state, earliest);
+    /// Goes on where an earlier run ended. What that run had in flight when it ended is not known, so no host is asked before
+    /// its delay has passed once more: a restart may not undercut it. Called before anything is restored.
+    pub fn resume(&mut self, now: Timestamp) {
+        self.resumed_at = Some(now);
+    }
+
+    /// A host as the last run left it.
+    pub fn restore_host(&mut self, now: Timestamp, key: &HostKey, state: HostState) {
+        let host = self.host_of(key);
+        let entry = &mut self.hosts[host];
+        entry.machine = Host::resume(state, now, &entry.policy);
     }
 
     /// A robots.txt verdict of an earlier run.
@@ -206,10 +206,16 @@ impl Frontier {
 
     fn wait_until(&self, at: Timestamp, now: Timestamp) -> Step {
         let idle = self.in_flight + self.loading == 0;
-        if idle && at.since(now) > self.settings.patience {
+        if idle && at.since(now) > self.settings.patience && !self.somebody_is_paced() {
             return Step::OnlyParkedLeft { until: at };
         }
         Step::WaitUntil(at)
+    }
+
+    /// Whether a host waits for nothing but its delay.
+    fn somebody_is_paced(&self) -> bool {
+        let mut waiting = self.timetable.iter().map(|(_, _, host)| &self.hosts[*host]);
+        waiting.any(HostEntry::waits_for_pace)
     }
 
     fn page_limit_is_reached(&self) -> bool {
@@ -234,9 +240,8 @@ impl Frontier {
 
     /// Makes a due host's next request a lease, or finds that there is none after all.
     fn lease(&mut self, now: Timestamp, host: usize) -> Option<Step> {
-        let budget = self.settings.max_pages_per_host;
         let entry = &mut self.hosts[host];
-        let errand = entry.next_errand(now, self.round, budget, &mut self.dropped)?;
+        let errand = entry.next_errand(now, self.round, &mut self.dropped)?;
         entry.machine.begin(now, &entry.policy, &mut self.rng);
         self.in_flight += 1;
         Some(match errand {
@@ -333,7 +338,6 @@ impl Frontier {
         self.in_flight -= 1;
         let asked = &mut self.hosts[host];
         let reaction = asked.machine.finish(outcome, &asked.policy, &mut self.rng);
-        let state = (asked.key.clone(), asked.machine.state().clone());
         let not_before = asked.machine.state().not_before;
         let roll = self.rng.f64();
         let entry = &mut self.hosts[owner];
@@ -351,9 +355,10 @@ impl Frontier {
         self.forward_hop(owner, lane, now);
         self.touch(host, now);
         self.touch(owner, now);
+        let asked = &self.hosts[host];
         RobotsSettlement {
             origin: origin.clone(),
-            host: state,
+            host: (asked.key.clone(), asked.machine.state().clone()),
             reaction,
             record: record.map(|r| (origin, r)),
         }
@@ -415,8 +420,11 @@ impl Frontier {
         }
         let host = self.hosts.len();
         self.index.insert(key.clone(), host);
-        self.hosts
-            .push(HostEntry::new(host, key.clone(), (self.policies)(key)));
+        let mut entry = HostEntry::new(host, key.clone(), (self.policies)(key));
+        if let Some(moment) = self.resumed_at {
+            entry.machine = Host::resume(HostState::default(), moment, &entry.policy);
+        }
+        self.hosts.push(entry);
         host
     }
 
@@ -433,14 +441,13 @@ impl Frontier {
 
     /// Puts a host where it now belongs in the timetable.
     fn touch(&mut self, host: usize, now: Timestamp) {
-        let budget = self.settings.max_pages_per_host;
         let entry = &mut self.hosts[host];
         for (lane, queue) in entry.lanes.iter_mut().enumerate() {
             if queue.runs_low(now) {
                 self.loads.push((host, lane));
             }
         }
-        let at = entry.ready_at(now, self.round, budget);
+        let at = entry.ready_at(now, self.round);
         if let Some(old) = entry.slot
             && Some(old.0) != at
         {

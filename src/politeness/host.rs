@@ -60,6 +60,10 @@ pub struct Host {
     in_flight: u32,
     wish: Duration,
     last_strike: Timestamp,
+    /// The end of the last answer; the start of the run for a host that an earlier run may have asked.
+    last_end: Timestamp,
+    /// Until when it waits for its pace alone.
+    paced: Timestamp,
 }
 
 /// What an outcome did to the host.
@@ -81,12 +85,16 @@ pub enum Reaction {
 }
 
 impl Host {
-    /// A host as it was left. Nothing goes out earlier than `earliest`, so that a restart cannot undercut the delay.
+    /// A host as an earlier run left it. When that run asked it last is not known, so the delay counts from now: a restart
+    /// cannot undercut it.
     #[must_use]
-    pub fn restore(mut state: HostState, earliest: Timestamp) -> Self {
-        state.not_before = state.not_before.max(earliest);
+    pub fn resume(mut state: HostState, now: Timestamp, policy: &Policy) -> Self {
+        let paced = now + policy.delay;
+        state.not_before = state.not_before.max(paced);
         Self {
             state,
+            last_end: now,
+            paced,
             ..Self::default()
         }
     }
@@ -103,16 +111,22 @@ impl Host {
         self.in_flight
     }
 
-    /// The site's own wish for a delay (Crawl-delay, Request-rate); it only raises ours.
+    /// The site's own wish for a delay (Crawl-delay, Request-rate); it only raises ours. It holds from the answer on that
+    /// told it.
     pub fn wish(&mut self, delay: Duration) {
         self.wish = self.wish.max(delay);
+        self.pace(self.last_end + self.wish);
     }
 
-    /// Keeps the site's own delay once more, counted from `now`, if the host was asked before.
-    pub fn rest(&mut self, now: Timestamp) {
-        if self.state.requests > 0 {
-            self.state.not_before = self.state.not_before.max(now + self.wish);
-        }
+    /// Whether it waits for its pace alone. A run sits through that, however long it is: it is no refusal.
+    #[must_use]
+    pub fn is_paced(&self) -> bool {
+        self.state.not_before <= self.paced
+    }
+
+    fn pace(&mut self, next: Timestamp) {
+        self.paced = self.paced.max(next);
+        self.state.not_before = self.state.not_before.max(next);
     }
 
     /// When the next request may go out; `None` if an answer must come first.
@@ -134,7 +148,7 @@ impl Host {
         self.in_flight += 1;
         self.state.requests += 1;
         let next = now + self.spacing(policy, rng);
-        self.state.not_before = self.state.not_before.max(next);
+        self.pace(next);
     }
 
     /// A request that was begun did not go out after all, or its answer tells nothing about the host.
@@ -146,10 +160,11 @@ impl Host {
     pub fn finish(&mut self, outcome: &Outcome, policy: &Policy, rng: &mut Rng) -> Reaction {
         self.in_flight = self.in_flight.saturating_sub(1);
         self.state.last_status = outcome.status.or(self.state.last_status);
+        self.last_end = self.last_end.max(outcome.ended);
         if self.limit(policy) == 1 {
             // One at a time counts the delay from the end of the answer: a slow server gets rest in proportion.
             let next = outcome.ended + self.spacing(policy, rng);
-            self.state.not_before = self.state.not_before.max(next);
+            self.pace(next);
         }
         let reaction = self.react(outcome, policy, rng);
         self.honour(outcome);
@@ -238,6 +253,8 @@ impl Default for Host {
             in_flight: 0,
             wish: Duration::ZERO,
             last_strike: Timestamp::ZERO,
+            last_end: Timestamp::ZERO,
+            paced: Timestamp::ZERO,
         }
     }
 }
@@ -347,6 +364,34 @@ mod tests {
     }
 
     #[test]
+    fn the_wish_of_the_site_holds_from_the_answer_that_told_it() {
+        let mut host = Host::default();
+        host.begin(at(0), &polite(), &mut rng());
+        host.finish(&outcome(Class::Fetched, 0, 500), &polite(), &mut rng());
+        host.wish(Duration::from_secs(7));
+        assert_eq!(host.eligible_at(&polite()), Some(at(7_500)));
+    }
+
+    #[test]
+    fn after_a_restart_delay_and_wish_count_from_its_moment() {
+        let mut host = Host::resume(HostState::default(), at(5_000), &polite());
+        assert_eq!(host.eligible_at(&polite()), Some(at(6_000)));
+        host.wish(Duration::from_secs(7));
+        assert_eq!(host.eligible_at(&polite()), Some(at(12_000)));
+    }
+
+    #[test]
+    fn a_delay_is_pace_and_a_refusal_is_not() {
+        let mut host = Host::default();
+        host.begin(at(0), &polite(), &mut rng());
+        host.finish(&outcome(Class::Fetched, 0, 0), &polite(), &mut rng());
+        assert!(host.is_paced());
+        host.begin(at(1_000), &polite(), &mut rng());
+        host.finish(&throttled(Some(60), 1_000, 1_000), &polite(), &mut rng());
+        assert!(!host.is_paced());
+    }
+
+    #[test]
     fn a_retry_after_is_never_shortened() {
         let mut host = Host::default();
         host.begin(at(0), &polite(), &mut rng());
@@ -422,22 +467,10 @@ mod tests {
             not_before: at(5000),
             ..HostState::default()
         };
-        assert_eq!(
-            Host::restore(state.clone(), at(1000)).eligible_at(&policy()),
-            Some(at(5000))
-        );
-        assert_eq!(
-            Host::restore(state, at(9000)).eligible_at(&policy()),
-            Some(at(9000))
-        );
-    }
-
-    #[test]
-    fn a_restart_keeps_the_wish_of_the_site_too() {
-        let mut host = Host::restore(HostState { requests: 1, ..HostState::default() }, at(1000));
-        host.wish(Duration::from_secs(7));
-        host.rest(at(500));
-        assert_eq!(host.eligible_at(&policy()), Some(at(7500)));
+        for (now, expected) in [(1_000, 5_000), (9_000, 10_000)] {
+            let host = Host::resume(state.clone(), at(now), &policy());
+            assert_eq!(host.eligible_at(&policy()), Some(at(expected)));
+        }
     }
 
     #[test]

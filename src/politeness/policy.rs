@@ -13,6 +13,8 @@ pub struct Policy {
     pub jitter: f64,
     /// Requests in flight to the host. Default 1.
     pub max_concurrency: u32,
+    /// Pages of the host in one round; more stay in its queue. Default 100,000.
+    pub max_pages: Option<u64>,
     /// A Crawl-delay above this parks the host instead of being shortened. Default 300 s.
     pub max_crawl_delay: Duration,
     /// Waits after push-back.
@@ -31,6 +33,7 @@ impl Default for Policy {
             delay: Duration::from_secs(1),
             jitter: 0.5,
             max_concurrency: 1,
+            max_pages: Some(100_000),
             max_crawl_delay: Duration::from_secs(300),
             backoff: Backoff::default(),
             retry: Retry::default(),

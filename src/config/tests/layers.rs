@@ -52,13 +52,9 @@ fn the_defaults_file_says_what_the_rooms_have_as_their_defaults() {
     };
     assert_eq!(format!("{:?}", plan.http), format!("{http:?}"));
     let mut tuned = Settings::new(ProductToken::parse("crawl").unwrap());
-    let expected = Settings {
-        max_pages_per_host: Some(100_000),
-        ..tuned.clone()
-    };
+    let expected = tuned.clone();
     plan.tune(&mut tuned);
     assert_eq!(format!("{tuned:?}"), format!("{expected:?}"));
-    assert_eq!(plan.max_pages_of(&HostKey::of("a.example")), Some(100_000));
     assert_eq!(plan.sinks, [SinkPlan::Jsonl(JsonlOptions { path: "-".into() })]);
     assert_eq!(plan.state_dir.to_str(), Some(".crawl/a"));
     assert!(DEFAULTS.contains("delay = \"1s\""));

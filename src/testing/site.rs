@@ -1,0 +1,242 @@
+//! What a simulated site is: its pages, and how it answers when it does not simply answer.
+//!
+//! Plain data, read from a scenario file or written in Rust. All times are seconds; moments are seconds since the web began.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use crate::response::FailureKind;
+
+/// One site, or many that are alike.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Site {
+    /// Scheme, host and port: `http://a.example`. With `{}` in it, `count` sites are made, numbered from 1.
+    pub origin: String,
+    /// How many sites, if the origin has `{}` in it.
+    #[serde(default)]
+    pub count: u32,
+    /// Pages `/1`, `/2` … beside `/`.
+    #[serde(default)]
+    pub pages: u32,
+    /// Which of them links to which.
+    #[serde(default)]
+    pub shape: Shape,
+    /// Further links by page; the pages named here exist. A link may have `priority=N` or `wait=SECONDS` behind it.
+    #[serde(default)]
+    pub links: BTreeMap<String, Vec<String>>,
+    /// How pages are written.
+    #[serde(default)]
+    pub format: Format,
+    /// From the arrival of a request to the end of its answer. Default 0.05.
+    #[serde(default)]
+    pub latency: Latency,
+    /// Its robots.txt; answered 404 if absent.
+    #[serde(default)]
+    pub robots: Option<String>,
+    /// What it does instead of answering with a page; the first rule that applies counts.
+    #[serde(default, rename = "rule")]
+    pub rules: Vec<Rule>,
+    /// How many requests it bears.
+    #[serde(default)]
+    pub limit: Option<SiteLimit>,
+    /// For the judge: seconds between two requests that its robots.txt asks for.
+    #[serde(default)]
+    pub wish: f64,
+    /// For the judge: beginnings of paths that its robots.txt forbids.
+    #[serde(default)]
+    pub never: Vec<String>,
+}
+
+impl Site {
+    /// A site with the page `/` alone.
+    #[must_use]
+    pub fn at(origin: impl Into<String>) -> Self {
+        Self {
+            origin: origin.into(),
+            ..Self::default()
+        }
+    }
+
+    /// The origins that this stands for.
+    pub(super) fn origins(&self) -> Vec<String> {
+        if !self.origin.contains("{}") {
+            return vec![self.origin.clone()];
+        }
+        (1..=self.count)
+            .map(|number| self.origin.replace("{}", &number.to_string()))
+            .collect()
+    }
+
+    /// The lines of a page; `None` if there is no such page.
+    pub(super) fn lines(&self, path: &str) -> Option<Vec<String>> {
+        let number = match path {
+            "/" => Some(0),
+            _ => path[1..]
+                .parse::<u32>()
+                .ok()
+                .filter(|n| (1..=self.pages).contains(n)),
+        };
+        let further = self.links.get(path);
+        if number.is_none() && further.is_none() {
+            return None;
+        }
+        let mut lines: Vec<String> = match (self.shape, number) {
+            (Shape::Star, Some(0)) => (1..=self.pages).map(|n| format!("/{n}")).collect(),
+            (Shape::Chain, Some(n)) if n < self.pages => vec![format!("/{}", n + 1)],
+            _ => Vec::new(),
+        };
+        lines.extend(further.into_iter().flatten().cloned());
+        Some(lines)
+    }
+}
+
+/// Which generated page links to which.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Shape {
+    /// `/` links to all others.
+    #[default]
+    Star,
+    /// Each links to the next.
+    Chain,
+}
+
+/// How pages are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Format {
+    /// `text/plain`, a link on each line.
+    #[default]
+    Text,
+    /// `text/html` with anchors.
+    Html,
+}
+
+/// How long an answer takes, in seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(untagged)]
+pub enum Latency {
+    /// Always the same.
+    Fixed(f64),
+    /// Log-normal, drawn from the web's seed.
+    LogNormal {
+        /// The median.
+        median: f64,
+        /// Standard deviation of the logarithm.
+        sigma: f64,
+    },
+}
+
+impl Default for Latency {
+    fn default() -> Self {
+        Self::Fixed(0.05)
+    }
+}
+
+/// An answer out of the ordinary.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Rule {
+    /// Path and query; with `*` at its end the beginning of one. Absent: every path but `/robots.txt`.
+    #[serde(default)]
+    pub path: Option<String>,
+    /// Requests that the rule lets pass before it applies.
+    #[serde(default)]
+    pub after: u32,
+    /// How often it applies; always if absent.
+    #[serde(default)]
+    pub times: Option<u32>,
+    /// Seconds since the web began from which it applies.
+    #[serde(default)]
+    pub from: f64,
+    /// Seconds since the web began from which it does not apply any more.
+    #[serde(default)]
+    pub until: Option<f64>,
+    /// The status. Absent: the answer is what it would be without the rule, only late.
+    #[serde(default)]
+    pub status: Option<u16>,
+    /// No answer, but this failure.
+    #[serde(default)]
+    pub fail: Option<FailureKind>,
+    /// The Location field.
+    #[serde(default)]
+    pub location: Option<String>,
+    /// The body.
+    #[serde(default)]
+    pub body: String,
+    /// How long it takes; the site's latency if absent.
+    #[serde(default)]
+    pub latency: Option<f64>,
+    /// `Retry-After` in seconds.
+    #[serde(default)]
+    pub retry_after: Option<u64>,
+    /// `Retry-After` as a date so many seconds ahead.
+    #[serde(default)]
+    pub retry_after_date: Option<u64>,
+    /// Further header fields.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+}
+
+impl Rule {
+    pub(super) fn matches(&self, path: &str) -> bool {
+        match self.path.as_deref().map(|text| (text, text.strip_suffix('*'))) {
+            None => path != "/robots.txt",
+            Some((_, Some(beginning))) => path.starts_with(beginning),
+            Some((whole, None)) => path == whole,
+        }
+    }
+
+    pub(super) fn holds_at(&self, seconds: f64) -> bool {
+        seconds >= self.from && self.until.is_none_or(|until| seconds < until)
+    }
+}
+
+/// How many requests a site bears before it refuses.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct SiteLimit {
+    /// How it counts.
+    #[serde(default)]
+    pub window: Window,
+    /// Requests in `seconds`.
+    pub requests: u32,
+    /// Length of the window, or time in which an empty bucket fills.
+    pub seconds: f64,
+    /// What it says when refusing.
+    #[serde(default)]
+    pub told: Told,
+    /// The status of a refusal. Default 429.
+    #[serde(default = "too_many")]
+    pub status: u16,
+}
+
+fn too_many() -> u16 {
+    429
+}
+
+/// How a site counts requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Window {
+    /// A bucket of `requests` tokens that fills evenly.
+    #[default]
+    Bucket,
+    /// `requests` in each window; the first request opens it.
+    Fixed,
+}
+
+/// Whether a refusal says how long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Told {
+    /// `Retry-After` in seconds.
+    #[default]
+    Seconds,
+    /// `Retry-After` as a date.
+    Date,
+    /// No word.
+    Nothing,
+}

@@ -1,0 +1,143 @@
+//! The scenarios of `tests/scenarios/`: each file is a simulated web, a crawl and what is expected of it.
+//!
+//! `cargo test --test scenarios NAME -- --nocapture` prints the access log of one that fails.
+
+use std::path::{Path, PathBuf};
+
+use crawl::testing::{Scenario, ScenarioRun};
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios")
+}
+
+/// Runs a scenario on paused time.
+fn run(name: &str) -> ScenarioRun {
+    let text = std::fs::read_to_string(folder().join(format!("{name}.toml"))).unwrap();
+    let scenario = Scenario::parse(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .unwrap();
+    let run = runtime.block_on(scenario.run());
+    run.unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+fn check(name: &str) {
+    let run = run(name);
+    if !run.faults.is_empty() {
+        let log = run.transcript.to_text();
+        let log: String = log.lines().take(400).map(|line| format!("{line}\n")).collect();
+        let shown: Vec<_> = run.faults.iter().take(30).cloned().collect();
+        panic!("{name}\n{log}\n{:?}\n\n{}\n", run.report, shown.join("\n"));
+    }
+}
+
+/// One test per file.
+macro_rules! scenarios {
+    ($($test:ident => $file:literal,)*) => {
+        $(
+            #[test]
+            fn $test() {
+                check($file);
+            }
+        )*
+
+        const FILES: &[&str] = &[$($file),*];
+    };
+}
+
+scenarios! {
+    n403_held_then_dropped => "403-held-then-dropped",
+    n429_without_word => "429-without-word",
+    n503_with_retry_after => "503-with-retry-after",
+    all_forbidden => "all-forbidden",
+    burst_is_one_strike => "burst-is-one-strike",
+    crawl_delay => "crawl-delay",
+    crawl_delay_below_ours => "crawl-delay-below-ours",
+    crawl_delay_longer_than_patience => "crawl-delay-longer-than-patience",
+    crawl_delay_too_long => "crawl-delay-too-long",
+    dead_for_a_while => "dead-for-a-while",
+    dead_host_does_not_delay_others => "dead-host-does-not-delay-others",
+    fair_among_hosts => "fair-among-hosts",
+    jitter_only_lengthens => "jitter-only-lengthens",
+    kill_anywhere => "kill-anywhere",
+    kill_during_retry_after => "kill-during-retry-after",
+    kill_while_asking_robots => "kill-while-asking-robots",
+    kill_with_a_small_head => "kill-with-a-small-head",
+    kill_with_crawl_delay => "kill-with-crawl-delay",
+    max_depth => "max-depth",
+    max_pages => "max-pages",
+    max_pages_per_host => "max-pages-per-host",
+    not_before => "not-before",
+    not_found => "not-found",
+    page_refused_alone => "page-refused-alone",
+    page_refused_alone_small_head => "page-refused-alone-small-head",
+    parked_beyond_patience => "parked-beyond-patience",
+    parked_but_others_work_on => "parked-but-others-work-on",
+    polite_delay => "polite-delay",
+    priority_then_fifo => "priority-then-fifo",
+    priority_with_a_small_head => "priority-with-a-small-head",
+    probe_after_wait => "probe-after-wait",
+    redirect_chain => "redirect-chain",
+    redirect_loop => "redirect-loop",
+    redirect_to_other_host => "redirect-to-other-host",
+    refused_for_hours => "refused-for-hours",
+    retry_after_date => "retry-after-date",
+    retry_after_on_other_answers => "retry-after-on-other-answers",
+    retry_after_seconds => "retry-after-seconds",
+    robots_404 => "robots-404",
+    robots_429_then_rules => "robots-429-then-rules",
+    robots_503 => "robots-503",
+    robots_503_then_well => "robots-503-then-well",
+    robots_disallow => "robots-disallow",
+    robots_disallow_all => "robots-disallow-all",
+    robots_expires => "robots-expires",
+    robots_redirect_5_hops => "robots-redirect-5-hops",
+    robots_redirect_loop => "robots-redirect-loop",
+    robots_timeout => "robots-timeout",
+    server_errors_retried_then_failed => "server-errors-retried-then-failed",
+    slow_answers => "slow-answers",
+    token_bucket => "token-bucket",
+    two_origins_one_host => "two-origins-one-host",
+    two_spiders_one_host => "two-spiders-one-host",
+    unknown_name => "unknown-name",
+    visit_time => "visit-time",
+    visit_time_ends => "visit-time-ends",
+    window_with_dates => "window-with-dates",
+}
+
+#[test]
+fn every_file_is_a_test() {
+    let files = std::fs::read_dir(folder()).unwrap();
+    let mut found: Vec<String> = files
+        .map(|file| {
+            file.unwrap()
+                .path()
+                .file_stem()
+                .unwrap()
+                .to_str()
+                .unwrap()
+                .to_owned()
+        })
+        .collect();
+    found.sort();
+    assert_eq!(found, FILES);
+    println!("{} scenarios", FILES.len());
+}
+
+#[test]
+fn every_scenario_is_the_same_when_it_is_run_again() {
+    for name in [
+        "kill-anywhere",
+        "token-bucket",
+        "burst-is-one-strike",
+        "jitter-only-lengthens",
+    ] {
+        assert_eq!(
+            run(name).transcript.digest(),
+            run(name).transcript.digest(),
+            "{name}"
+        );
+    }
+}

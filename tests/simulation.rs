@@ -1,0 +1,151 @@
+//! Large crawls on simulated time: as fast as they must be, the same every time, and no slower than politeness demands.
+
+use std::time::{Duration, Instant};
+
+use crawl::clock::Clock;
+use crawl::engine::{Crawl, End, Execution, Report};
+use crawl::politeness::Policy;
+use crawl::scope::Scope;
+use crawl::testing::{FollowAll, Latency, SimWeb, Site, Transcript, Yardstick};
+use crawl::time::Timestamp;
+
+struct World {
+    hosts: u32,
+    pages: u32,
+    delay: u64,
+    jitter: f64,
+    latency: Latency,
+    seed: u64,
+}
+
+struct Outcome {
+    report: Report,
+    transcript: Transcript,
+    wall: Duration,
+}
+
+impl World {
+    fn run(&self) -> Outcome {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .unwrap();
+        let began = wall_clock();
+        let (report, transcript) = runtime.block_on(self.crawl());
+        Outcome {
+            report,
+            transcript,
+            wall: began.elapsed(),
+        }
+    }
+
+    async fn crawl(&self) -> (Report, Transcript) {
+        let clock = Clock::starting_at(Timestamp::from_secs(1_790_000_000));
+        let site = Site {
+            count: self.hosts,
+            pages: self.pages - 1,
+            latency: self.latency,
+            ..Site::at("http://h{}.example")
+        };
+        let web = SimWeb::new([site], clock.clone(), self.seed);
+        let policy = Policy {
+            delay: Duration::from_secs(self.delay),
+            jitter: self.jitter,
+            ..Policy::default()
+        };
+        let seed = self.seed;
+        let seeds = (1..=self.hosts).map(|host| format!("http://h{host}.example/"));
+        let crawl = Crawl::builder()
+            .identity("simbot", "tests@example.com")
+            .spider(FollowAll::new("all", seeds))
+            .scope(Scope::default())
+            .policy(policy)
+            .settings(move |settings| settings.seed = seed)
+            .clock(clock)
+            .execution(Execution::Inline)
+            .build_with(web.clone())
+            .unwrap();
+        let report = crawl.run().await.unwrap();
+        (report, web.transcript())
+    }
+
+    fn yardstick(&self) -> Yardstick {
+        Yardstick {
+            delay: Duration::from_secs(self.delay),
+            ..Yardstick::default()
+        }
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how long a simulation takes is measured in real time"
+)]
+fn wall_clock() -> Instant {
+    Instant::now()
+}
+
+#[test]
+fn an_hour_over_ten_thousand_hosts_takes_seconds() {
+    let world = World {
+        hosts: 10_000,
+        pages: 60,
+        delay: 60,
+        jitter: 0.0,
+        latency: Latency::Fixed(0.2),
+        seed: 1,
+    };
+    let outcome = world.run();
+    let pages = outcome.report.totals.pages;
+    println!(
+        "{pages} pages, {:.2} h of simulated time in {:.1} s: {:.1} us a page",
+        outcome.report.took.as_secs_f64() / 3600.0,
+        outcome.wall.as_secs_f64(),
+        outcome.wall.as_secs_f64() * 1e6 / pages as f64
+    );
+    assert_eq!(outcome.report.end, End::Complete);
+    assert_eq!(pages, 600_000);
+    assert!(outcome.report.took >= Duration::from_hours(1));
+    assert!(outcome.report.took <= Duration::from_secs(3_700));
+    outcome.transcript.assert_polite(&world.yardstick());
+}
+
+#[test]
+fn the_same_seed_gives_the_same_transcript_and_another_seed_another() {
+    let world = |seed| World {
+        hosts: 300,
+        pages: 20,
+        delay: 1,
+        jitter: 0.5,
+        latency: Latency::LogNormal {
+            median: 0.2,
+            sigma: 0.7,
+        },
+        seed,
+    };
+    let digest = |seed| world(seed).run().transcript.digest();
+    let first = digest(1);
+    assert_eq!(first, digest(1));
+    assert_ne!(first, digest(2));
+}
+
+#[test]
+fn a_thousand_hosts_take_no_longer_than_politeness_demands() {
+    let world = World {
+        hosts: 1_000,
+        pages: 20,
+        delay: 1,
+        jitter: 0.0,
+        latency: Latency::Fixed(0.1),
+        seed: 1,
+    };
+    let outcome = world.run();
+    outcome.transcript.assert_polite(&world.yardstick());
+    // robots.txt and 20 pages: 21 answers and the delays between them.
+    let ideal = 21.0 * 0.1 + 20.0;
+    let took = outcome.report.took.as_secs_f64();
+    println!("{took:.2} s, ideal {ideal:.2} s");
+    assert_eq!(outcome.report.totals.pages, 20_000);
+    assert!(took <= ideal * 1.05, "{took} s, ideal {ideal} s");
+}
