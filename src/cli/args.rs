@@ -9,24 +9,26 @@ use crate::config::Loader;
 
 const EXAMPLES: &str = "\
 Examples:
-  crawl run --seed https://example.com/ --set identity.contact=you@example.com --limit 20
-                                      print URL, status and title of 20 pages
-  crawl run crawlers/site.toml        run a crawler file; run it again to ask only for what has changed
-  crawl check crawlers/site.toml      say what it would do, and everything that is wrong with it
-  crawl try crawlers/site.toml demo:  fetch one page and show what the rules take from it
-  crawl new mycrawler                 begin a crawler of your own, in Rust";
+  crawl run crawlers/site.toml      run a crawler file; again: ask only for what has changed
+  crawl run --seed https://example.com/ --set identity.contact=me@example.com --limit 9
+                                    print URL, status and title of nine pages
+  crawl check crawlers/site.toml    what it would do, and everything that is wrong with it
+  crawl try crawlers/site.toml demo:
+                                    one page, and what the rules take from it
+  crawl new mycrawler               a crawler of your own, in Rust";
 
 const RUN_EXAMPLES: &str = "\
 Examples:
   crawl run crawlers/site.toml
   crawl run crawlers/site.toml --limit 50 --out sample.csv
   crawl run crawlers/site.toml --set politeness.delay=2s --set 'scope.exclude=[\"/private/\"]'
-  crawl run --seed https://example.com/ --set identity.contact=you@example.com | head
+  crawl run --seed https://example.com/ --set identity.contact=me@example.com | head
 
-An interrupted crawl goes on where it was. A complete one begins its next round: what has not changed is not sent again.
+An interrupted crawl goes on where it was. A complete one begins its next round: what has not
+changed is not sent again.
 Ctrl-C ends it in order, a second Ctrl-C at once; both times nothing is lost.";
 
-/// A polite web crawler: it reads robots.txt, keeps its pace, waits when it is told to, and goes on where it was.
+/// A polite web crawler: keeps to robots.txt, waits when told to, goes on where it was
 #[derive(Debug, Parser)]
 #[command(name = "crawl", version, max_term_width = 100, after_help = EXAMPLES, after_long_help = long_help())]
 pub(super) struct Cli {
@@ -50,17 +52,21 @@ pub(super) struct Voice {
     /// Say nothing but errors and the summary
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub(super) quiet: bool,
-    /// Form of the log
-    #[arg(long, global = true, value_name = "FORM", default_value = "text")]
+    /// Form of log lines: text, or json with one object on each line
+    #[arg(
+        long,
+        global = true,
+        value_name = "FORM",
+        default_value = "text",
+        hide_possible_values = true
+    )]
     pub(super) log: LogForm,
 }
 
 /// The form of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum LogForm {
-    /// For people
     Text,
-    /// One JSON object on each line
     Json,
 }
 
@@ -73,14 +79,14 @@ pub(super) enum Command {
     Resume(ResumeArgs),
     /// Check crawler files and say what they would do, without asking any host
     Check(CheckArgs),
-    /// Fetch one page politely and show what the rules take from it, without writing anything
+    /// Fetch one page politely and show what the rules take from it
     Try(TryArgs),
     /// Show how far a crawl is, from its state directory
     Status(StatusArgs),
     /// Ask a robots.txt file what it allows
     #[command(subcommand)]
     Robots(RobotsCommand),
-    /// Begin a crawler of your own: a Rust project with a spider, a crawler file and a test
+    /// Begin a crawler of your own, in Rust
     New(NewArgs),
     /// Show every value in force, and where it comes from
     Config(ConfigArgs),

@@ -22,11 +22,17 @@ pub(super) fn new(args: &NewArgs) -> Result<Exit, Failure> {
     check_name(&args.name)?;
     let dir = Path::new(&args.name);
     if dir.exists() {
-        return Err(Failure::Usage(format!("`{}` is there already: choose another name", args.name)));
+        return Err(Failure::Usage(format!(
+            "`{}` is there already: choose another name",
+            args.name
+        )));
     }
     let dependency = dependency(args.path.as_deref())?;
     for (path, text) in FILES {
-        write(&dir.join(filled(path, args, &dependency)), &filled(text, args, &dependency))?;
+        write(
+            &dir.join(filled(path, args, &dependency)),
+            &filled(text, args, &dependency),
+        )?;
     }
     tell(&format!(
         "made {name}/; next:\n  cd {name}\n  cargo test                                  reads a stored page, without network\n  cargo run -- run crawlers/{name}.toml",
@@ -37,8 +43,11 @@ pub(super) fn new(args: &NewArgs) -> Result<Exit, Failure> {
 
 /// What cargo accepts as a package's name, and no path.
 fn check_name(name: &str) -> Result<(), Failure> {
-    let good = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || matches!(letter, '-' | '_');
-    let fits = name.chars().all(good) && name.starts_with(|first: char| first.is_ascii_lowercase()) && name.len() <= 64;
+    let good =
+        |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || matches!(letter, '-' | '_');
+    let fits = name.chars().all(good)
+        && name.starts_with(|first: char| first.is_ascii_lowercase())
+        && name.len() <= 64;
     // These name the crate itself, the standard library, and the test harness.
     let taken = ["crawl", "std", "core", "alloc", "test", "proc_macro"].contains(&name);
     if fits && !taken {
@@ -68,7 +77,10 @@ fn filled(text: &str, args: &NewArgs, dependency: &str) -> String {
 /// `my-shop` as `MyShop`.
 fn type_name(name: &str) -> String {
     let capital = |part: &str| part[..1].to_ascii_uppercase() + &part[1..];
-    name.split(['-', '_']).filter(|part| !part.is_empty()).map(capital).collect()
+    name.split(['-', '_'])
+        .filter(|part| !part.is_empty())
+        .map(capital)
+        .collect()
 }
 
 fn write(path: &Path, text: &str) -> Result<(), Failure> {
@@ -83,8 +95,16 @@ mod tests {
 
     #[test]
     fn a_name_is_one_that_cargo_accepts() {
-        assert!(["shop", "my-shop2", "a_b"].iter().all(|name| check_name(name).is_ok()));
-        assert!(["", "../x", "Shop", "2shop", "crawl", "a b"].iter().all(|name| check_name(name).is_err()));
+        assert!(
+            ["shop", "my-shop2", "a_b"]
+                .iter()
+                .all(|name| check_name(name).is_ok())
+        );
+        assert!(
+            ["", "../x", "Shop", "2shop", "crawl", "a b"]
+                .iter()
+                .all(|name| check_name(name).is_err())
+        );
     }
 
     #[test]

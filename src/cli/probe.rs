@@ -34,7 +34,8 @@ pub(super) fn probe(op: ProbeOp) -> Result<Exit, Failure> {
 
 fn answer_all(op: ProbeOp, input: &mut impl BufRead, out: &mut impl Write) -> io::Result<()> {
     while let Some(line) = next_line(input)? {
-        let asked = line.and_then(|line| serde_json::from_slice(&line).map_err(|error| format!("not JSON: {error}")));
+        let asked =
+            line.and_then(|line| serde_json::from_slice(&line).map_err(|error| format!("not JSON: {error}")));
         let answer = asked
             .and_then(|question: Value| answer(op, &question))
             .unwrap_or_else(|error| json!({ "error": error }));
@@ -124,10 +125,15 @@ fn headers(asked: Option<&Value>) -> Result<HeaderMap, String> {
     };
     for (name, values) in fields {
         let field = HeaderName::try_from(name).map_err(|_| format!("{name:?} is no header name"))?;
-        let values = values.as_array().map_or(std::slice::from_ref(values), Vec::as_slice);
+        let values = values
+            .as_array()
+            .map_or(std::slice::from_ref(values), Vec::as_slice);
         for value in values {
             let value = value.as_str().and_then(|value| HeaderValue::from_str(value).ok());
-            headers.append(&field, value.ok_or_else(|| format!("header {name:?} has no such value"))?);
+            headers.append(
+                &field,
+                value.ok_or_else(|| format!("header {name:?} has no such value"))?,
+            );
         }
     }
     Ok(headers)
@@ -174,7 +180,9 @@ mod tests {
         let mut out = Vec::new();
         answer_all(op, &mut lines.as_bytes(), &mut out).unwrap();
         let answers = out.split(|octet| *octet == b'\n').filter(|line| !line.is_empty());
-        answers.map(|line| serde_json::from_slice(line).unwrap()).collect()
+        answers
+            .map(|line| serde_json::from_slice(line).unwrap())
+            .collect()
     }
 
     #[test]
@@ -194,7 +202,14 @@ mod tests {
             r#"{"robots": {"b64": "VXNlci1hZ2VudDogKgpEaXNhbGxvdzogLw=="}, "agent": "a", "url": "http://a.example/robots.txt"}"#,
         ];
         let answers = ask(ProbeOp::Robots, &lines.join("\n"));
-        assert_eq!([&answers[0]["allowed"], &answers[1]["allowed"], &answers[2]["allowed"]], [false, false, true]);
+        assert_eq!(
+            [
+                &answers[0]["allowed"],
+                &answers[1]["allowed"],
+                &answers[2]["allowed"]
+            ],
+            [false, false, true]
+        );
         assert_eq!(answers[0]["crawl_delay"], 2.5);
         assert_eq!(answers[0]["matched_rule"]["line"], 2);
         assert_eq!(answers[1]["crawl_delay"], Value::Null);

@@ -60,9 +60,17 @@ fn describe(progress: &Progress, started: Timestamp, now: Timestamp) -> String {
         write!(text, " | {lost} lost").expect("a String takes everything");
     }
     if progress.hosts_waiting > 0 {
-        write!(text, " | {} waiting", counted(progress.hosts_waiting as u64, "host")).expect("a String takes everything");
+        write!(
+            text,
+            " | {} waiting",
+            counted(progress.hosts_waiting as u64, "host")
+        )
+        .expect("a String takes everything");
     }
-    let idle = progress.next_wake.filter(|_| progress.in_flight == 0).map(|wake| wake.since(now));
+    let idle = progress
+        .next_wake
+        .filter(|_| progress.in_flight == 0)
+        .map(|wake| wake.since(now));
     if let Some(wait) = idle.filter(|wait| *wait >= WORTH_SAYING) {
         write!(text, " | next request in {}", duration(wait)).expect("a String takes everything");
     }
@@ -77,12 +85,20 @@ mod tests {
     #[test]
     fn the_line_tells_pace_and_what_is_waited_for() {
         let progress = Progress {
-            run: Totals { pages: 30, items: 1, failed: 2, ..Totals::default() },
+            run: Totals {
+                pages: 30,
+                items: 1,
+                failed: 2,
+                ..Totals::default()
+            },
             hosts_waiting: 1,
             next_wake: Some(Timestamp::from_secs(70)),
             ..Progress::default()
         };
         let text = describe(&progress, Timestamp::ZERO, Timestamp::from_secs(10));
-        assert_eq!(text, "30 pages 3.0/s | 1 item | 0 in flight | 2 lost | 1 host waiting | next request in 1 min");
+        assert_eq!(
+            text,
+            "30 pages 3.0/s | 1 item | 0 in flight | 2 lost | 1 host waiting | next request in 1 min"
+        );
     }
 }

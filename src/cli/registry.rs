@@ -37,14 +37,17 @@ impl Registry {
     /// What `crawl` itself knows: crawler files that say all about pages themselves, with `[[extract]]` and `[[follow]]`.
     #[must_use]
     pub fn builtin() -> Self {
-        Self { spiders: BTreeMap::new() }
+        Self {
+            spiders: BTreeMap::new(),
+        }
     }
 
     /// Adds a spider under a name, or puts it in the place of the one that had it. `make` is called when a crawler file that
     /// names it is used.
     #[must_use]
     pub fn spider<S: Spider>(mut self, name: impl Into<String>, make: impl Fn() -> S + 'static) -> Self {
-        self.spiders.insert(name.into(), Box::new(move || Arc::new(make())));
+        self.spiders
+            .insert(name.into(), Box::new(move || Arc::new(make())));
         self
     }
 

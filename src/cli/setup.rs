@@ -17,7 +17,7 @@ use crate::sink::csv::CsvSink;
 use crate::sink::jsonl::JsonlSink;
 use crate::sink::{Sink, SinkError};
 use crate::spider::Spider;
-use crate::url::{Fingerprint, HostKey};
+use crate::url::Fingerprint;
 
 use super::Registry;
 use super::exit::Failure;
@@ -46,14 +46,12 @@ pub(super) fn describe(
     clock: &Clock,
 ) -> Result<Builder<HttpFetcher>, Failure> {
     let agent = ProductToken::parse(&plan.identity.token)?;
-    let (budget, max_in_flight) = (plan.budget, plan.max_in_flight as usize);
-    let patience = plan.policy(&HostKey::of("")).backoff.patience;
     let seed = clock.now().as_millis();
     let mut builder = Crawl::builder();
     if let Some(contact) = &plan.identity.contact {
         builder = builder.identity(&plan.identity.token, contact);
     }
-    let policies = plan.clone();
+    let (policies, whole) = (plan.clone(), plan.clone());
     Ok(builder
         .shared_spider(spider)
         .scope(plan.scope.clone())
@@ -61,11 +59,8 @@ pub(super) fn describe(
         .limits(plan.limits)
         .policies(move |host| policies.policy(host))
         .settings(move |settings| {
+            whole.tune(settings);
             settings.agent = agent;
-            settings.max_in_flight = max_in_flight;
-            settings.max_pages = budget.max_pages;
-            settings.max_pages_per_host = budget.max_pages_per_host;
-            settings.patience = patience;
             settings.seed = seed;
         })
         .rules_digest(rules_digest(plan))
@@ -116,7 +111,10 @@ fn rules_digest(plan: &Plan) -> u64 {
 /// Length and date of the program: whoever changes a spider's code builds it anew.
 fn this_program() -> String {
     let file = std::env::current_exe().and_then(std::fs::metadata);
-    file.map_or_else(|_| String::new(), |file| format!("{} {:?}", file.len(), file.modified().ok()))
+    file.map_or_else(
+        |_| String::new(),
+        |file| format!("{} {:?}", file.len(), file.modified().ok()),
+    )
 }
 
 /// A spider that starts elsewhere.
@@ -167,16 +165,25 @@ mod tests {
     use crate::config::Loader;
 
     fn plan(text: &str) -> Plan {
-        Loader::new().text("a.toml", format!("seeds = [\"demo:\"]\n{text}")).load().unwrap()
+        Loader::new()
+            .text("a.toml", format!("seeds = [\"demo:\"]\n{text}"))
+            .load()
+            .unwrap()
     }
 
     #[test]
     fn the_digest_changes_with_the_rules_and_with_nothing_else() {
         let rules = |css: &str| format!("[[extract]]\nfields = {{ title = \"{css}\" }}\n");
         let digest = rules_digest(&plan(&rules("h1")));
-        assert_eq!(digest, rules_digest(&plan(&format!("[politeness]\ndelay = \"3s\"\n{}", rules("h1")))));
+        assert_eq!(
+            digest,
+            rules_digest(&plan(&format!("[politeness]\ndelay = \"3s\"\n{}", rules("h1"))))
+        );
         assert_ne!(digest, rules_digest(&plan(&rules("h2"))));
-        assert_ne!(rules_digest(&plan("")), rules_digest(&plan("[url]\nsort-query = true\n")));
+        assert_ne!(
+            rules_digest(&plan("")),
+            rules_digest(&plan("[url]\nsort-query = true\n"))
+        );
     }
 
     /// Gives back the header fields that it was asked with.
@@ -186,14 +193,21 @@ mod tests {
         async fn fetch(&self, outgoing: Outgoing) -> Result<Response, FetchError> {
             let all = outgoing.request.headers.iter().chain(&outgoing.headers);
             let lines: Vec<_> = all.map(|(name, value)| format!("{name}: {value}")).collect();
-            Ok(Response::of(outgoing.request.url, http::StatusCode::OK, lines.join("\n")))
+            Ok(Response::of(
+                outgoing.request.url,
+                http::StatusCode::OK,
+                lines.join("\n"),
+            ))
         }
     }
 
     #[tokio::test]
     async fn header_fields_of_a_host_go_to_this_host_alone() {
         let plan = plan("[hosts.\"a.example\"]\nheaders = { x-key = \"k\", x-own = \"file\" }\n");
-        let fetcher = HostHeaders { fetcher: Mirror, plan };
+        let fetcher = HostHeaders {
+            fetcher: Mirror,
+            plan,
+        };
         let ask = async |url: &str| {
             let url = crate::url::CanonicalUrl::parse(url).unwrap();
             let outgoing = Outgoing::new(Request::get(url).header("X-Own", "request"));

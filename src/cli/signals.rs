@@ -10,11 +10,16 @@ use crate::engine::StopHandle;
 
 /// Listens from now on. The future that comes back never ends by itself; it stops `crawl` at the first signal.
 pub(super) fn listen(crawl: StopHandle) -> Result<impl Future<Output = Infallible>, Failure> {
-    let mut signals = Signals::new().map_err(|source| Failure::System { what: "to listen for signals", source })?;
+    let mut signals = Signals::new().map_err(|source| Failure::System {
+        what: "to listen for signals",
+        source,
+    })?;
     Ok(async move {
         signals.next().await;
         crawl.stop();
-        tell("stopping: waiting for requests in flight, 8 s at most (once more: end at once; nothing is lost)");
+        tell(
+            "stopping: waiting for requests in flight, 8 s at most (once more: end at once; nothing is lost)",
+        );
         signals.next().await;
         std::process::exit(i32::from(Exit::INTERRUPTED.0));
     })

@@ -25,7 +25,10 @@ pub(super) fn status(args: &StatusArgs, voice: Voice) -> Result<Exit, Failure> {
     log::start(voice, &progress::screen());
     let dir = state_dir(args)?;
     if !dir.join("FORMAT").exists() {
-        return Err(Failure::Usage(format!("there is no state in `{}`: begin with `crawl run`", dir.display())));
+        return Err(Failure::Usage(format!(
+            "there is no state in `{}`: begin with `crawl run`",
+            dir.display()
+        )));
     }
     let status = read(&dir)?;
     if args.json {
@@ -119,7 +122,9 @@ impl Status {
             .map(|(key, state)| HostStatus::of(key.as_str(), state, waiting.remove(key.as_str()), now))
             .collect();
         // Hosts that were found and never asked have a queue and no state.
-        let unasked = waiting.into_iter().map(|(host, count)| HostStatus::of(&host, &HostState::default(), Some(count), now));
+        let unasked = waiting
+            .into_iter()
+            .map(|(host, count)| HostStatus::of(&host, &HostState::default(), Some(count), now));
         hosts.extend(unasked);
         Self {
             state_dir: dir.to_owned(),
@@ -130,7 +135,11 @@ impl Status {
             waiting: known.queues.iter().map(|(_, count)| count).sum(),
             totals: run.totals,
             hosts,
-            robots: known.robots.iter().map(|(origin, record)| RobotsStatus::of(origin, record)).collect(),
+            robots: known
+                .robots
+                .iter()
+                .map(|(origin, record)| RobotsStatus::of(origin, record))
+                .collect(),
             failed: failed.iter().map(FailedStatus::of).collect(),
             warnings: known.warnings,
         }
@@ -143,16 +152,33 @@ impl Status {
         };
         row("state", &self.state_dir.display().to_string());
         let started = self.started.as_deref().unwrap_or("-");
-        row("round", &format!("{}, begun {started}, {}", self.round, self.phase));
+        row(
+            "round",
+            &format!("{}, begun {started}, {}", self.round, self.phase),
+        );
         row("waiting", &counted(self.waiting, "request"));
-        let totals: Vec<_> = self.totals.iter().map(|(name, count)| format!("{name} {count}")).collect();
+        let totals: Vec<_> = self
+            .totals
+            .iter()
+            .map(|(name, count)| format!("{name} {count}"))
+            .collect();
         row("totals", &totals.join(", "));
-        self.hosts.iter().take(MOST_LINES).for_each(|host| row("host", &host.text()));
-        for robots in self.robots.iter().filter_map(|robots| Some((&robots.origin, robots.reason.as_ref()?))) {
+        self.hosts
+            .iter()
+            .take(MOST_LINES)
+            .for_each(|host| row("host", &host.text()));
+        for robots in self
+            .robots
+            .iter()
+            .filter_map(|robots| Some((&robots.origin, robots.reason.as_ref()?)))
+        {
             row("robots", &format!("{} is out of reach: {}", robots.0, robots.1));
         }
         for failed in self.failed.iter().take(MOST_LINES) {
-            row("failed", &format!("{} ({}: {})", failed.url, failed.class, failed.reason));
+            row(
+                "failed",
+                &format!("{} ({}: {})", failed.url, failed.class, failed.reason),
+            );
         }
         let more = self.hosts.len().saturating_sub(MOST_LINES) + self.failed.len().saturating_sub(MOST_LINES);
         if more > 0 {
@@ -192,7 +218,13 @@ impl HostStatus {
     }
 
     fn text(&self) -> String {
-        let mut text = format!("{}: {}, {} waiting, {}", self.host, self.phase, self.waiting, counted(self.requests, "request"));
+        let mut text = format!(
+            "{}: {}, {} waiting, {}",
+            self.host,
+            self.phase,
+            self.waiting,
+            counted(self.requests, "request")
+        );
         if let Some(until) = &self.not_before {
             let wait = duration(std::time::Duration::from_secs_f64(self.wait_s));
             write!(text, ", not asked before {until} (in {wait})").expect("a String takes everything");
@@ -210,9 +242,16 @@ impl RobotsStatus {
             RobotsAnswer::Text(_) => ("rules", record.expires_at, None),
             RobotsAnswer::AllowAll => ("allows all", record.expires_at, None),
             RobotsAnswer::DenyAll => ("allows nothing", record.expires_at, None),
-            RobotsAnswer::Unreachable { retry_at, reason, .. } => ("unreachable", *retry_at, Some(reason.clone())),
+            RobotsAnswer::Unreachable { retry_at, reason, .. } => {
+                ("unreachable", *retry_at, Some(reason.clone()))
+            }
         };
-        Self { origin: origin.to_string(), says, until: until.to_string(), reason }
+        Self {
+            origin: origin.to_string(),
+            says,
+            until: until.to_string(),
+            reason,
+        }
     }
 }
 

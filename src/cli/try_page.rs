@@ -33,7 +33,11 @@ pub(super) fn try_page(args: &TryArgs, voice: Voice, registry: &Registry) -> Res
     let (file, url) = match args.file_and_url.as_slice() {
         [file, url] => (Some(file.into()), url),
         [url, ..] => (None, url),
-        [] => return Err(Failure::Usage("which URL? write `crawl try URL` or `crawl try FILE URL`".to_owned())),
+        [] => {
+            return Err(Failure::Usage(
+                "which URL? write `crawl try URL` or `crawl try FILE URL`".to_owned(),
+            ));
+        }
     };
     let mut plan = args.sets.over(file.as_ref()).seed(url).load()?;
     let runtime = crawling::runtime()?;
@@ -45,8 +49,16 @@ pub(super) fn try_page(args: &TryArgs, voice: Voice, registry: &Registry) -> Res
     Ok(exit)
 }
 
-async fn fetch(plan: &mut Plan, label: Option<&str>, registry: &Registry) -> Result<(Report, Vec<Value>), Failure> {
-    let demo = if plan.needs_demo() { Some(Demo::open().await?) } else { None };
+async fn fetch(
+    plan: &mut Plan,
+    label: Option<&str>,
+    registry: &Registry,
+) -> Result<(Report, Vec<Value>), Failure> {
+    let demo = if plan.needs_demo() {
+        Some(Demo::open().await?)
+    } else {
+        None
+    };
     if let Some(demo) = &demo {
         plan.place_demo(&demo.home());
     }
@@ -54,7 +66,9 @@ async fn fetch(plan: &mut Plan, label: Option<&str>, registry: &Registry) -> Res
     let seeds = inner.seeds().into_iter().take(1);
     let seen = Arc::new(Mutex::new(Vec::new()));
     let spider = OnePage {
-        seeds: seeds.map(|seed| label.map_or(seed.clone(), |label| seed.label(label))).collect(),
+        seeds: seeds
+            .map(|seed| label.map_or(seed.clone(), |label| seed.label(label)))
+            .collect(),
         inner,
         scope: plan.scope.clone(),
         seen: Arc::clone(&seen),
@@ -75,7 +89,10 @@ fn keep_waits(builder: Builder<HttpFetcher>, dir: &Path) -> Result<Builder<HttpF
     let mut store = MemoryStore::default();
     if dir.join("FORMAT").exists() {
         let known = DiskStore::open(dir, Default::default())?.recover()?;
-        store.commit(Batch { hosts: known.hosts, ..Batch::default() })?;
+        store.commit(Batch {
+            hosts: known.hosts,
+            ..Batch::default()
+        })?;
     }
     Ok(builder.store(store))
 }
@@ -102,7 +119,10 @@ struct OnePage {
 
 impl OnePage {
     fn note(&self, seen: Value) {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner).push(seen);
+        self.seen
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(seen);
     }
 
     fn link(&self, mut request: Request) -> Value {
@@ -126,7 +146,10 @@ impl Spider for OnePage {
         let mut own = Harvest::new();
         let parsed = self.inner.parse(page, &mut own);
         let (items, links, problems) = own.into_parts(page.url());
-        let items: Vec<_> = items.into_iter().map(|item| json!({ "kind": item.kind, "fields": item.fields })).collect();
+        let items: Vec<_> = items
+            .into_iter()
+            .map(|item| json!({ "kind": item.kind, "fields": item.fields }))
+            .collect();
         let links: Vec<_> = links.into_iter().map(|link| self.link(link)).collect();
         for problem in &problems {
             harvest.problem(problem);

@@ -31,6 +31,11 @@ impl StopHandle {
     }
 
     pub(super) fn subscribe(&self) -> watch::Receiver<Stop> {
-        self.0.subscribe()
+        let mut stop = self.0.subscribe();
+        if self.is_stopping() {
+            // What was asked before the crawl began counts as well.
+            stop.mark_changed();
+        }
+        stop
     }
 }

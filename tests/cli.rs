@@ -1,0 +1,500 @@
+//! The command `crawl` as a user meets it: what it prints, where, and with which exit code it ends.
+
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+use crawl::demo::DemoSite;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+const SITE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/crawlers/site.toml");
+
+/// Makes the demo site quick: its own Crawl-delay of 50 ms stays.
+const QUICK: [&str; 6] = [
+    "--set",
+    "politeness.delay=5ms",
+    "--set",
+    "politeness.jitter=0",
+    "--set",
+    "backoff.base=100ms",
+];
+
+/// The demo shop's home page and what it links to.
+const SMALL: [&str; 6] = ["run", "--seed", "demo:", "--set", "scope.max-depth=1", "--state"];
+
+/// A place for one test, and the command in it.
+struct Desk(TempDir);
+
+impl Desk {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        fs::write(self.path().join(name), text).unwrap();
+    }
+
+    fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.path().join(name)).unwrap()
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_crawl"));
+        command
+            .args(args)
+            .current_dir(self.path())
+            .env_remove("RUST_LOG")
+            .stdin(Stdio::null());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    fn run(&self, args: &[&str]) -> Ran {
+        Ran::of(self.command(args).output().unwrap())
+    }
+
+    fn start(&self, args: &[&str]) -> Child {
+        self.command(args).spawn().unwrap()
+    }
+
+    /// Runs with these lines as the standard input.
+    fn ask(&self, args: &[&str], lines: &str) -> Ran {
+        let mut child = self.command(args).stdin(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
+        Ran::of(child.wait_with_output().unwrap())
+    }
+}
+
+/// How a command ended.
+#[derive(Debug)]
+struct Ran {
+    code: Option<i32>,
+    out: String,
+    err: String,
+}
+
+impl Ran {
+    fn of(output: Output) -> Self {
+        Self {
+            code: output.status.code(),
+            out: String::from_utf8(output.stdout).unwrap(),
+            err: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    fn ends_with(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "{}\n{}", self.out, self.err);
+        self
+    }
+
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.out).unwrap()
+    }
+}
+
+fn with<'a>(first: &[&'a str], more: &[&'a str]) -> Vec<&'a str> {
+    first.iter().chain(more).copied().collect()
+}
+
+fn same(name: &str, text: &str) {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path("cli");
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| insta::assert_snapshot!(name, text));
+}
+
+fn signal(child: &Child, name: &str) {
+    let sent = Command::new("kill")
+        .args([name, &child.id().to_string()])
+        .status()
+        .unwrap();
+    assert!(sent.success());
+}
+
+/// Waits for the log line that holds `word`, and gives the rest of the log back to be read.
+fn wait_for_log(child: &mut Child, word: &str) -> BufReader<impl Read + use<>> {
+    let mut log = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    while !line.contains(word) {
+        line.clear();
+        assert!(
+            log.read_line(&mut line).unwrap() > 0,
+            "the log ended without {word:?}"
+        );
+    }
+    log
+}
+
+#[test]
+fn help_reads_well() {
+    let desk = Desk::new();
+    same("help", &desk.run(&["--help"]).ends_with(0).out);
+    same("help-run", &desk.run(&["run", "--help"]).ends_with(0).out);
+    assert!(desk.run(&["--version"]).ends_with(0).out.starts_with("crawl "));
+    desk.run(&["run"]).ends_with(2);
+    desk.run(&["fly"]).ends_with(2);
+}
+
+#[test]
+fn check_says_what_a_file_would_do() {
+    let ran = Desk::new().run(&["check", SITE]).ends_with(0);
+    same("check-site", &ran.out.replace(SITE, "crawlers/site.toml"));
+}
+
+#[test]
+fn check_tells_every_problem_of_every_file() {
+    let desk = Desk::new();
+    desk.write(
+        "bad.toml",
+        "seeds = [\"demo:\"]\n\n[politeness]\ndely = \"1s\"\njitter = 7\n",
+    );
+    desk.write("spider.toml", "spider = \"quotes\"\n");
+    let ran = desk.run(&["check", "bad.toml", SITE, "spider.toml"]).ends_with(2);
+    same("check-problems", &ran.err);
+    assert!(ran.out.contains(": ok"));
+    desk.run(&["run", "bad.toml"]).ends_with(2);
+    assert!(!desk.path().join(".crawl").exists());
+}
+
+#[test]
+fn config_tells_where_every_value_comes_from() {
+    let desk = Desk::new();
+    desk.write("a.toml", "seeds = [\"demo:\"]\n[politeness]\ndelay = \"2s\"\n");
+    let args = [
+        "config",
+        "a.toml",
+        "--origin",
+        "--set",
+        "politeness.jitter=0.1",
+        "--limit",
+        "7",
+        "--json",
+    ];
+    let ran = desk.run(&args).ends_with(0).json();
+    assert_eq!(
+        ran["politeness.delay"],
+        json!({ "value": "\"2s\"", "origin": "a.toml:3" })
+    );
+    assert_eq!(ran["politeness.jitter"]["origin"], "--set");
+    assert_eq!(
+        ran["scope.max-pages"],
+        json!({ "value": "7", "origin": "--limit" })
+    );
+    assert_eq!(ran["retry.tries"]["origin"], "default");
+    let text = desk.run(&["config", "a.toml", "--origin"]).ends_with(0).out;
+    let line = text
+        .lines()
+        .find(|line| line.starts_with("politeness.delay"))
+        .unwrap();
+    assert!(line.ends_with("# a.toml:3"), "{line}");
+}
+
+#[test]
+fn schema_is_that_of_the_library() {
+    assert_eq!(
+        Desk::new().run(&["schema"]).ends_with(0).json(),
+        crawl::config::schema()
+    );
+}
+
+#[test]
+fn completions_know_the_commands() {
+    for shell in ["bash", "zsh", "fish"] {
+        assert!(
+            Desk::new()
+                .run(&["completions", shell])
+                .ends_with(0)
+                .out
+                .contains("resume")
+        );
+    }
+}
+
+#[test]
+fn robots_check_tells_the_line_that_decides() {
+    let desk = Desk::new();
+    desk.write("robots.txt", "User-agent: *\nDisallow: /private/\n");
+    let both = desk
+        .run(&[
+            "robots",
+            "check",
+            "robots.txt",
+            "mybot",
+            "https://a.example/",
+            "/private/x",
+        ])
+        .ends_with(1);
+    assert_eq!(
+        both.out,
+        "allowed\thttps://a.example/\tno rule matches\n\
+         disallowed\t/private/x\tDisallow: /private/ (robots.txt line 2)\n"
+    );
+    desk.run(&["robots", "check", "robots.txt", "mybot", "/a"])
+        .ends_with(0);
+    desk.run(&["robots", "check", "absent.txt", "mybot", "/a"])
+        .ends_with(2);
+    desk.run(&["robots", "check", "robots.txt", "mybot", "nowhere"])
+        .ends_with(2);
+}
+
+#[test]
+fn probe_answers_every_line_in_order_and_never_ends_on_a_bad_one() {
+    let lines = "{\"input\": \"b\", \"base\": \"http://a.example/\"}\nbad\n{}\n{\"input\": \"//[\"}\n";
+    let ran = Desk::new().ask(&["probe", "url"], lines).ends_with(0);
+    let answers: Vec<Value> = ran
+        .out
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(answers.len(), 4);
+    assert_eq!(answers[0], json!({ "href": "http://a.example/b" }));
+    assert!(answers[1]["error"].is_string() && answers[2]["error"].is_string());
+    assert_eq!(answers[3], json!({ "failure": true }));
+    Desk::new().ask(&["probe", "nothing"], "").ends_with(2);
+}
+
+#[test]
+fn new_makes_a_project_that_can_be_read() {
+    let desk = Desk::new();
+    desk.run(&["new", "my-shop", "--path", env!("CARGO_MANIFEST_DIR")])
+        .ends_with(0);
+    let manifest = desk.read("my-shop/Cargo.toml");
+    assert!(
+        manifest.contains("name = \"my-shop\"") && manifest.contains("crawl = { path = "),
+        "{manifest}"
+    );
+    assert!(
+        desk.read("my-shop/src/main.rs")
+            .contains("spider(\"my-shop\", || MyShop)")
+    );
+    desk.run(&["config", "my-shop/crawlers/my-shop.toml"])
+        .ends_with(0);
+    let sources =
+        ["src/main.rs", "src/lib.rs", "tests/pages.rs"].map(|file| desk.path().join("my-shop").join(file));
+    match Command::new("rustfmt")
+        .args(["--check", "--edition", "2024"])
+        .args(sources)
+        .output()
+    {
+        Ok(checked) => assert!(checked.status.success(), "{checked:?}"),
+        Err(_) => eprintln!("skipped: there is no rustfmt"),
+    }
+    desk.run(&["new", "my-shop"]).ends_with(2);
+    desk.run(&["new", "../elsewhere"]).ends_with(2);
+}
+
+#[test]
+fn a_crawler_file_runs_and_its_second_run_asks_only_for_what_has_changed() {
+    let desk = Desk::new();
+    let run = with(
+        &[
+            "run",
+            SITE,
+            "--state",
+            "state",
+            "--out",
+            "out.jsonl",
+            "--report",
+            "report.json",
+        ],
+        &QUICK,
+    );
+    desk.run(&run).ends_with(0);
+    let first = desk.read("out.jsonl");
+    assert_eq!(first.lines().count(), 240);
+
+    let second = desk.run(&run).ends_with(0);
+    let report: Value = serde_json::from_str(&desk.read("report.json")).unwrap();
+    assert_eq!([&report["round"], &report["exit-code"]], [2, 0]);
+    let totals = &report["totals"];
+    assert_eq!(totals["items"], 240);
+    // Three pages change while they are served: the home page and two others show what happened last.
+    assert!(
+        totals["unchanged"].as_u64().unwrap() + 3 >= totals["pages"].as_u64().unwrap(),
+        "{totals}"
+    );
+    let sorted = |text: &str| {
+        let mut lines: Vec<_> = text.lines().map(str::to_owned).collect();
+        lines.sort();
+        lines
+    };
+    assert_eq!(sorted(&first), sorted(&desk.read("out.jsonl")));
+    assert!(
+        second.out.is_empty() && second.err.contains("site: complete in"),
+        "{second:?}"
+    );
+
+    let status = desk
+        .run(&["status", SITE, "--state", "state", "--json"])
+        .ends_with(0)
+        .json();
+    assert_eq!(
+        [&status["phase"], &status["hosts"][0]["phase"]],
+        ["complete", "open"]
+    );
+    desk.run(&["resume", SITE, "--state", "state"]).ends_with(2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_seed_alone_gives_url_status_and_title_on_the_standard_output() {
+    let site = DemoSite::start().await.unwrap();
+    let desk = Desk::new();
+    let url = site.url();
+    let ran = desk
+        .run(&with(&["run", "--seed", &url, "--limit", "5"], &QUICK))
+        .ends_with(3);
+    let items: Vec<Value> = ran
+        .out
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(items.len(), 5);
+    assert_eq!(
+        items[0],
+        json!({ "url": url, "status": 200, "title": "Paper Heron Books" })
+    );
+    assert!(
+        ran.err.contains("exit code 3") && ran.err.contains("raise --limit"),
+        "{}",
+        ran.err
+    );
+    site.stop().await;
+}
+
+#[test]
+fn try_shows_one_page_and_writes_nothing() {
+    let desk = Desk::new();
+    let args = with(
+        &["try", SITE, "demo:/new-arrivals/", "--label", "book"],
+        &QUICK[..4],
+    );
+    let page = desk.run(&args).ends_with(0).json();
+    assert_eq!(
+        [&page["status"], &page["requests"], &page["exit-code"]],
+        [200, 2, 0]
+    );
+    assert_eq!(page["label"], "book");
+    let shut = desk
+        .run(&with(&["try", "demo:/basket/"], &QUICK[..4]))
+        .ends_with(4)
+        .json();
+    assert_eq!(shut["failure"]["class"], "robots");
+    assert_eq!(fs::read_dir(desk.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn there_must_be_something_to_resume_and_a_state_to_look_at() {
+    let desk = Desk::new();
+    let ran = desk.run(&["resume", SITE, "--state", "state"]).ends_with(2);
+    assert!(ran.err.contains("nothing to resume"), "{}", ran.err);
+    desk.run(&["status", "--state", "state"]).ends_with(2);
+    assert!(!desk.path().join("state").exists());
+}
+
+#[test]
+fn two_runs_do_not_share_a_state() {
+    let desk = Desk::new();
+    let run = with(&SMALL, &["state"]);
+    let mut first = desk.start(&run);
+    let mut log = wait_for_log(&mut first, "demo site");
+    let second = desk.run(&run).ends_with(8);
+    let pid = format!("process {}", first.id());
+    assert!(second.err.contains(&pid), "{}", second.err);
+    assert!(
+        desk.run(&["status", "--state", "state"])
+            .ends_with(8)
+            .err
+            .contains(&pid)
+    );
+    signal(&first, "-TERM");
+    assert_eq!(first.wait().unwrap().code(), Some(130));
+    log.read_to_string(&mut String::new()).unwrap();
+}
+
+#[test]
+fn an_interrupted_run_says_so_and_goes_on_without_loss() {
+    let desk = Desk::new();
+    let more = with(&["state", "--out", "out.jsonl"], &QUICK);
+    let mut child = desk.start(&with(&with(&SMALL, &more), &["-v"]));
+    let mut log = wait_for_log(&mut child, "answer");
+    signal(&child, "-INT");
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let mut rest = String::new();
+    log.read_to_string(&mut rest).unwrap();
+    assert!(rest.contains("go on with: crawl resume --seed demo:"), "{rest}");
+
+    let mut resume = with(&SMALL, &more);
+    resume[0] = "resume";
+    let ran = desk.run(&resume);
+    let urls: Vec<_> = desk.read("out.jsonl").lines().map(str::to_owned).collect();
+    let mut once = urls.clone();
+    once.sort();
+    once.dedup();
+    assert_eq!(once.len(), urls.len());
+    assert!(urls.len() > 20, "{}", ran.err);
+    assert!(ran.err.contains("complete in"), "{}", ran.err);
+}
+
+#[test]
+fn a_reader_that_goes_away_ends_the_run_quietly() {
+    let desk = Desk::new();
+    let mut child = desk.start(&with(&with(&SMALL, &["state", "-q"]), &QUICK));
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap())
+        .read_line(&mut line)
+        .unwrap();
+    assert!(line.starts_with("{\"url\""));
+    let ran = Ran::of(child.wait_with_output().unwrap()).ends_with(130);
+    assert_eq!(ran.err, "");
+}
+
+/// Answers every connection with the same bytes, until the process ends.
+fn serve(answer: &'static [u8]) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut request = [0; 4096];
+            let length = stream.read(&mut request).unwrap_or(0);
+            let robots = request[..length].starts_with(b"GET /robots.txt");
+            let answer = if robots {
+                b"HTTP/1.1 404 No\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+            } else {
+                answer
+            };
+            // The crawler may have gone already.
+            let _ = stream.write_all(answer);
+        }
+    });
+    url
+}
+
+#[test]
+fn nothing_that_a_server_says_reaches_the_terminal_as_a_command() {
+    const EVIL: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: text/html; charset=utf-8\r\nconnection: close\r\n\r\n\
+        <title>\x1b[2Jx\x07\xe2\x80\xaey\x00\xc2\x9b1m</title><a href=\"/\x1b]0;evil\x07\">\x1b</a><a href='http://[\x1b[2J'>b</a>";
+    let desk = Desk::new();
+    let url = serve(EVIL);
+    let ran = desk.run(&with(&["run", "--seed", &url, "--limit", "2", "-vv"], &QUICK));
+    let tried = desk.run(&with(&["try", &url, "-vv"], &QUICK[..4]));
+    let status = desk.run(&["status", "--state", ".crawl/127.0.0.1"]);
+    for text in [&ran.out, &ran.err, &tried.out, &tried.err, &status.out] {
+        let bad: Vec<_> = text
+            .chars()
+            .filter(|letter| letter.is_control() && *letter != '\n')
+            .collect();
+        assert!(bad.is_empty(), "{bad:?} in {text}");
+    }
+    assert!(ran.out.contains("title"), "{ran:?}");
+}
