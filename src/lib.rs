@@ -105,11 +105,11 @@
 //! | floor | rooms | what for |
 //! |---|---|---|
 //! | 0 | [`time`] [`url`] [`request`] [`response`] [`item`] | plain data: moments, normal forms, what goes out, what came back, what was found |
-//! | 1 | [`headers`] [`robots`] [`scope`] [`address`] [`host`] | rules of the web as pure functions |
+//! | 1 | [`headers`] [`robots`] [`scope`] [`address`] [`host`] [`redirect`] | rules of the web as pure functions |
 //! | 2 | [`politeness`] | the machine of one host: an outcome goes in, the earliest next time comes out |
 //! | 3 | [`frontier`] | all hosts and their queues: which request goes out next |
-//! | 4 | [`fetch`] [`page`] [`extract`] [`spider`] [`sink`] [`store`] [`clock`] [`redirect`] [`demo`] | the doors: network, markup, your code, output, disk, time |
-//! | 5 | [`engine`] | the one loop that ties them together |
+//! | 4 | [`fetch`] [`page`] [`extract`] [`spider`] [`sink`] [`store`] [`clock`] [`demo`] | the doors: network, markup, your code, output, disk, time |
+//! | 5 | [`engine`] [`testing`] | the one loop that ties them together; a simulated web with a referee |
 //! | 6 | [`config`] | crawler files |
 //! | 7 | [`cli`] | the command |
 //!
@@ -202,7 +202,9 @@ pub mod prelude {
     pub use crate::url::CanonicalUrl;
 }
 
-/// The code of the README, compiled and run by `cargo test --doc`.
+/// The code of the README and of `docs/`, compiled and run by `cargo test --doc`.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
-pub struct Readme;
+#[doc = include_str!("../docs/embedding.md")]
+#[doc = include_str!("../docs/migrating.md")]
+pub struct Pages;
