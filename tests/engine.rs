@@ -19,7 +19,7 @@ impl Spider for Links {
     }
 
     fn seeds(&self) -> Vec<Request> {
-        vec![Request::get(CanonicalUrl::parse(&self.0).unwrap())]
+        vec![Request::get(CanonicalUrl::parse(&self.0).expect("the seed is a URL"))]
     }
 
     fn parse(&self, page: &Page, harvest: &mut Harvest) -> Result<(), ExtractError> {

@@ -4,23 +4,26 @@
 
 use std::path::{Path, PathBuf};
 
-use crawl::testing::{Scenario, ScenarioRun};
+use crawl::testing::{Scenario, ScenarioError, ScenarioRun};
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios")
 }
 
-/// Runs a scenario on paused time.
 fn run(name: &str) -> ScenarioRun {
     let text = std::fs::read_to_string(folder().join(format!("{name}.toml"))).unwrap();
     let scenario = Scenario::parse(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
+    simulate(&scenario).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+/// Runs a scenario on paused time.
+fn simulate(scenario: &Scenario) -> Result<ScenarioRun, ScenarioError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
         .build()
         .unwrap();
-    let run = runtime.block_on(scenario.run());
-    run.unwrap_or_else(|error| panic!("{name}: {error}"))
+    runtime.block_on(scenario.run())
 }
 
 fn check(name: &str) {
@@ -138,6 +141,27 @@ fn every_scenario_is_the_same_when_it_is_run_again() {
             run(name).transcript.digest(),
             run(name).transcript.digest(),
             "{name}"
+        );
+    }
+}
+
+#[test]
+fn killed_at_random_moments_it_loses_nothing_and_undercuts_nothing() {
+    let text = std::fs::read_to_string(folder().join("kill-anywhere.toml")).unwrap();
+    let mut scenario = Scenario::parse(&text).unwrap();
+    let mut rng = fastrand::Rng::with_seed(11);
+    for seed in 0..150 {
+        let kills = rng.usize(1..12);
+        scenario.crawl.seed = seed;
+        scenario.crawl.head = rng.usize(1..5);
+        scenario.crawl.kill_at = (0..kills).map(|_| rng.f64() * 60.0).collect();
+        scenario.crawl.kill_at.sort_by(f64::total_cmp);
+        let run = simulate(&scenario).unwrap();
+        assert!(
+            run.faults.is_empty(),
+            "{:?}\n{}",
+            scenario.crawl,
+            run.faults.join("\n")
         );
     }
 }

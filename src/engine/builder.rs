@@ -27,6 +27,12 @@ use crate::url::{Canon, HostKey};
 /// Events that a slow listener may lag behind.
 const EVENTS: usize = 1_024;
 
+/// A change to the settings that is made when the crawl is put together.
+type Tune = Box<dyn FnOnce(&mut Settings)>;
+
+/// What outlives a run.
+type State = (Box<dyn Store>, Arc<dyn ValidatorCache>);
+
 /// A crawl in the making. What is not said has the default that the commented defaults of a crawler file give.
 #[must_use]
 pub struct Builder<F> {
@@ -41,7 +47,7 @@ pub struct Builder<F> {
     host_headers: HostHeaders,
     policy: Policy,
     policies: Option<Policies>,
-    tune: Vec<Box<dyn FnOnce(&mut Settings)>>,
+    tune: Vec<Tune>,
     store: Option<Box<dyn Store>>,
     state_dir: Option<PathBuf>,
     sinks: Vec<Box<dyn Sink>>,
@@ -318,7 +324,7 @@ impl<F: Fetcher> Builder<F> {
         })
     }
 
-    fn open_state(&mut self) -> Result<(Box<dyn Store>, Arc<dyn ValidatorCache>), StoreError> {
+    fn open_state(&mut self) -> Result<State, StoreError> {
         let store: Box<dyn Store> = match (self.store.take(), &self.state_dir) {
             (Some(store), _) => store,
             (None, Some(dir)) => Box::new(DiskStore::open(dir, Default::default())?),

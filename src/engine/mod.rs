@@ -76,7 +76,6 @@ pub struct Crawl<F> {
 
 impl Crawl<HttpFetcher> {
     /// Begins to describe a crawl.
-    #[must_use]
     pub fn builder() -> Builder<HttpFetcher> {
         Builder::new()
     }

@@ -81,31 +81,14 @@ impl<F: Fetcher> Crawl<F> {
     /// [`CrawlError`] if state or output cannot be read or written. What a server does is never an error.
     pub async fn run(mut self) -> Result<Report, CrawlError> {
         let started = self.clock.now();
-        let Beginning {
-            recovered,
-            run,
-            is_first,
-        } = start::begin(&mut *self.store, &mut self.sinks, self.start, self.plan, started)?;
+        let Beginning { past, run } =
+            start::begin(&mut *self.store, &mut self.sinks, self.start, self.plan, started)?;
         if self.start == super::Start::Fresh {
             self.cache.clear();
         }
         let pages = run.totals.get("pages").copied().unwrap_or(0);
         let mut frontier = Frontier::new(self.settings, self.policies, run.round, pages);
-        if !is_first {
-            frontier.resume(started);
-        }
-        recovered
-            .hosts
-            .into_iter()
-            .for_each(|(key, state)| frontier.restore_host(started, &key, state));
-        recovered
-            .robots
-            .into_iter()
-            .for_each(|(origin, record)| frontier.restore_robots(origin, record));
-        recovered
-            .queues
-            .iter()
-            .for_each(|(origin, count)| frontier.restore_queue(started, origin, *count));
+        past.restore(&mut frontier, started);
         let round = run.round;
         let writer = Writer::new(
             self.store,

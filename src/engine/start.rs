@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::CrawlError;
+use crate::frontier::Frontier;
 use crate::sink::{Position, Sink};
 use crate::store::{Recovered, RunRecord, Store};
 use crate::time::Timestamp;
@@ -32,10 +33,33 @@ pub struct PlanChange {
 
 /// Where a run begins.
 pub(super) struct Beginning {
-    pub(super) recovered: Recovered,
+    pub(super) past: Past,
     pub(super) run: RunRecord,
+}
+
+/// What earlier runs have left.
+pub(super) struct Past {
+    recovered: Recovered,
     /// Whether there never was a run in this state.
-    pub(super) is_first: bool,
+    is_empty: bool,
+}
+
+impl Past {
+    /// Brings a new frontier to where the last run was.
+    pub(super) fn restore(self, frontier: &mut Frontier, now: Timestamp) {
+        if !self.is_empty {
+            frontier.resume(now);
+        }
+        for (key, state) in self.recovered.hosts {
+            frontier.restore_host(now, &key, state);
+        }
+        for (origin, record) in self.recovered.robots {
+            frontier.restore_robots(origin, record);
+        }
+        for (origin, count) in &self.recovered.queues {
+            frontier.restore_queue(now, origin, *count);
+        }
+    }
 }
 
 /// Reads the state and brings store and sinks to where the run begins.
@@ -51,7 +75,7 @@ pub(super) fn begin(
         tracing::warn!(warning, "the state was mended");
     }
     let last = recovered.run.take();
-    let is_first = last.is_none();
+    let is_empty = last.is_none();
     let going_on = matches!(&last, Some(run) if run.completed.is_none()) && start != Start::Fresh;
     if start == Start::Resume && !going_on {
         let reason = if last.is_some() {
@@ -85,11 +109,8 @@ pub(super) fn begin(
         let committed = recovered.sinks.iter().find(|(name, _)| name == sink.name());
         sink.rewind(committed.map_or(Position::default(), |(_, position)| *position))?;
     }
-    Ok(Beginning {
-        recovered,
-        run,
-        is_first,
-    })
+    let past = Past { recovered, is_empty };
+    Ok(Beginning { past, run })
 }
 
 /// Says what has changed since the state was written, and what that means.

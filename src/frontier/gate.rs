@@ -20,7 +20,7 @@ const GIVE_UP_AFTER: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub(super) enum Gate {
     /// robots.txt is to be asked, not before `at`.
-    Ask { ask: Ask, at: Timestamp },
+    Ask { ask: Box<Ask>, at: Timestamp },
     /// It is being asked.
     Asking,
     /// It has a verdict, until this moment.
@@ -102,7 +102,7 @@ impl Gate {
     /// Shut until robots.txt was asked.
     pub(super) fn new(origin: &Origin) -> Self {
         Self::Ask {
-            ask: Ask::first(origin),
+            ask: Box::new(Ask::first(origin)),
             at: Timestamp::ZERO,
         }
     }
@@ -117,7 +117,7 @@ impl Gate {
     ) -> Self {
         if let RobotsAnswer::Unreachable { retry_at, .. } = record.answer {
             return Self::Ask {
-                ask: Ask::first(origin),
+                ask: Box::new(Ask::first(origin)),
                 at: retry_at,
             };
         }
@@ -125,7 +125,7 @@ impl Gate {
             return Self::ruled(&record.answer, record.expires_at, policy, agent);
         }
         Self::Ask {
-            ask: Ask::again(origin, record),
+            ask: Box::new(Ask::again(origin, record)),
             at: Timestamp::ZERO,
         }
     }
@@ -184,7 +184,7 @@ impl Gate {
             Access::Redirect => self.redirect(ask, heard),
             Access::Wait => {
                 *self = Self::Ask {
-                    ask,
+                    ask: Box::new(ask),
                     at: heard.not_before,
                 };
                 None
@@ -222,7 +222,7 @@ impl Gate {
             Ok(url) if ask.hops < robots::MAX_REDIRECTS && url != ask.url => {
                 (ask.url, ask.hops) = (url, ask.hops + 1);
                 *self = Self::Ask {
-                    ask,
+                    ask: Box::new(ask),
                     at: Timestamp::ZERO,
                 };
                 None
@@ -249,7 +249,10 @@ impl Gate {
                 since: Some(since),
                 ..ask.restart()
             };
-            Self::Ask { ask, at: retry_at }
+            Self::Ask {
+                ask: Box::new(ask),
+                at: retry_at,
+            }
         };
         let answer = RobotsAnswer::Unreachable {
             tries,

@@ -4,12 +4,11 @@ use std::collections::VecDeque;
 
 use super::gate::{Ask, Gate};
 use super::lane::Lane;
-use super::lease::{Drop, Errand};
-use super::{HostView, forbidden_by};
+use super::lease::{Drop, Errand, HostView};
 use crate::politeness::{Host, Policy};
 use crate::request::Pending;
 use crate::response::{Failure, FailureClass};
-use crate::robots::{ProductToken, RobotsRecord, RobotsVerdict, VisitTime};
+use crate::robots::{ProductToken, RobotsRecord, RobotsRules, RobotsVerdict, VisitTime};
 use crate::time::Timestamp;
 use crate::url::{HostKey, Origin};
 
@@ -105,7 +104,7 @@ impl HostEntry {
     /// Takes over the delay that a fresh robots.txt asks for.
     pub(super) fn hear_wish(&mut self, lane: usize, now: Timestamp) {
         let rules = self.lanes[lane].gate.rules(now);
-        if let Some(wish) = rules.and_then(|rules| rules.min_delay()) {
+        if let Some(wish) = rules.and_then(RobotsRules::min_delay) {
             self.machine.wish(wish);
         }
     }
@@ -167,7 +166,7 @@ impl HostEntry {
         let lane = &mut self.lanes[at];
         lane.gate.expire(&lane.origin, now);
         if let Gate::Ask { ask, .. } = &lane.gate {
-            let ask = ask.clone();
+            let ask = Ask::clone(ask);
             lane.gate = Gate::Asking;
             return Some(Errand::Robots {
                 owner: (self.id, at),
@@ -242,5 +241,14 @@ fn opens_at(window: VisitTime, now: Timestamp) -> Timestamp {
         now
     } else {
         Timestamp::from_millis((minute + closed) * MINUTE)
+    }
+}
+
+/// A failure of a page that robots.txt forbids.
+fn forbidden_by(rule: String) -> Failure {
+    Failure {
+        class: FailureClass::Robots,
+        status: None,
+        reason: rule,
     }
 }

@@ -1,37 +1,41 @@
 //! One origin's queue: a small head in memory, the rest in the store.
 //!
 //! The invariant that everything rests on: **every waiting request whose key is not behind the cursor is in memory** (in the
-//! head, among the delayed, or aside because it is out or held); what lies behind the cursor is only in the store and is
-//! loaded when the head runs low. Memory is a cache of the front of the queue; losing it loses nothing.
+//! head, among the delayed, or aside because it is out or held), but for delayed ones that were left out, which is
+//! remembered. What lies behind the cursor is only in the store and is loaded when the head runs low; what was left out is
+//! found by reading the queue from its start again. Memory is a cache of the queue; losing it loses nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::request::{Pending, QueueKey};
 use crate::time::Timestamp;
 
-/// Delayed requests kept in memory; more stay in the store and are read again later.
-const MAX_DELAYED: usize = 4_096;
+/// Delayed requests kept in memory for each place in the head; more are left in the store and read again later.
+const DELAYED_PER_PLACE: usize = 64;
 
 /// The queue of one origin.
 #[derive(Debug)]
 pub(super) struct Lane {
     head: BTreeMap<QueueKey, Pending>,
     delayed: BTreeMap<(Timestamp, QueueKey), Pending>,
+    /// Known and not in the head: delayed, out or held. A load must not bring them a second time.
     aside: BTreeSet<QueueKey>,
+    /// No longer aside, but the load under way may still have seen them.
+    parting: Vec<QueueKey>,
     cursor: Option<QueueKey>,
     rest: Rest,
+    /// Delayed requests were left out: the queue is to be read again from its start when the others are through.
+    left_out: bool,
     waiting: u64,
 }
 
-/// What is known about the part of the queue that is not in memory.
+/// What is known about the part of the queue behind the cursor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Rest {
-    /// Nothing: memory holds the whole queue.
+    /// There is none.
     None,
-    /// Something lies behind the cursor.
+    /// Something lies there.
     Behind,
-    /// Delayed requests were left out; the queue is to be read again from its start when the others are through.
-    Skipped,
     /// A load is under way.
     Loading,
 }
@@ -47,8 +51,10 @@ impl Lane {
             head: BTreeMap::new(),
             delayed: BTreeMap::new(),
             aside: BTreeSet::new(),
+            parting: Vec::new(),
             cursor: None,
             rest: Rest::None,
+            left_out: false,
             waiting: 0,
         }
     }
@@ -69,17 +75,18 @@ impl Lane {
 
     /// Whether anything could be asked, now or later, once robots.txt allows it.
     pub(super) fn has_work(&self) -> bool {
-        !self.head.is_empty() || !self.delayed.is_empty() || self.rest != Rest::None
+        !self.head.is_empty() || !self.delayed.is_empty() || self.rest != Rest::None || self.left_out
     }
 
-    /// A request has entered the store's queue.
+    /// A request has entered the store's queue. The head has `room`.
     pub(super) fn admit(&mut self, pending: Pending, room: usize) {
         self.waiting += 1;
+        let in_front = self.cursor.is_some_and(|cursor| pending.key < cursor);
         match self.rest {
-            Rest::None if self.head.len() < room => self.insert(pending),
+            Rest::None if self.head.len() < room => self.insert(pending, room),
+            _ if in_front => self.insert(pending, room),
             Rest::None => self.rest = Rest::Behind,
-            _ if self.cursor.is_some_and(|cursor| pending.key < cursor) => self.insert(pending),
-            _ => {}
+            Rest::Behind | Rest::Loading => {}
         }
         self.shrink(room * 2);
     }
@@ -96,27 +103,34 @@ impl Lane {
         }
     }
 
-    fn insert(&mut self, pending: Pending) {
+    fn insert(&mut self, pending: Pending, room: usize) {
         self.cursor = self.cursor.max(Some(pending.key));
         if self.aside.contains(&pending.key) {
             return;
         }
         match pending.request.not_before {
-            Some(moment) => self.delay(pending, moment),
+            Some(moment) => self.delay(pending, moment, room),
             None => drop(self.head.insert(pending.key, pending)),
         }
     }
 
-    fn delay(&mut self, pending: Pending, until: Timestamp) {
+    fn delay(&mut self, pending: Pending, until: Timestamp, room: usize) {
         self.aside.insert(pending.key);
         self.delayed.insert((until, pending.key), pending);
-        if self.delayed.len() > MAX_DELAYED
+        if self.delayed.len() > room * DELAYED_PER_PLACE
             && let Some(((_, key), _)) = self.delayed.pop_last()
         {
+            self.forget(key);
+            self.left_out = true;
+        }
+    }
+
+    /// A request is not aside any more. A load that is under way may have read it as it was.
+    fn forget(&mut self, key: QueueKey) {
+        if self.rest == Rest::Loading {
+            self.parting.push(key);
+        } else {
             self.aside.remove(&key);
-            if self.rest == Rest::None {
-                self.rest = Rest::Skipped;
-            }
         }
     }
 
@@ -124,8 +138,8 @@ impl Lane {
     pub(super) fn needs_load(&self) -> bool {
         let more = match self.rest {
             Rest::Behind => true,
-            Rest::Skipped => self.delayed.is_empty(),
-            Rest::None | Rest::Loading => false,
+            Rest::None => self.left_out && self.delayed.is_empty(),
+            Rest::Loading => false,
         };
         more && self.head.is_empty()
     }
@@ -135,24 +149,22 @@ impl Lane {
         if !self.needs_load() {
             return None;
         }
-        let from = if self.rest == Rest::Skipped {
-            None
-        } else {
-            self.cursor
-        };
+        if self.rest == Rest::None {
+            (self.left_out, self.cursor) = (false, None);
+        }
         self.rest = Rest::Loading;
-        Some(LoadFrom(from))
+        Some(LoadFrom(self.cursor))
     }
 
-    /// What the store held behind the cursor; `asked` is how much was asked for.
-    pub(super) fn load(&mut self, requests: Vec<Pending>, asked: usize) {
-        self.rest = if requests.len() < asked {
-            Rest::None
-        } else {
-            Rest::Behind
-        };
+    /// What the store held behind the cursor; `room` is how much was asked for.
+    pub(super) fn load(&mut self, requests: Vec<Pending>, room: usize) {
+        let is_last = requests.len() < room;
         for pending in requests {
-            self.insert(pending);
+            self.insert(pending, room);
+        }
+        self.rest = if is_last { Rest::None } else { Rest::Behind };
+        for key in std::mem::take(&mut self.parting) {
+            self.aside.remove(&key);
         }
     }
 
@@ -181,13 +193,13 @@ impl Lane {
 
     /// A request that was taken has left the queue for good.
     pub(super) fn settle(&mut self, key: QueueKey) {
-        self.aside.remove(&key);
+        self.forget(key);
         self.waiting = self.waiting.saturating_sub(1);
     }
 
     /// A request that was taken comes back, not to be asked before `until`.
-    pub(super) fn put_back(&mut self, pending: Pending, until: Timestamp) {
-        self.delay(pending, until);
+    pub(super) fn put_back(&mut self, pending: Pending, until: Timestamp, room: usize) {
+        self.delay(pending, until, room);
     }
 }
 
@@ -281,7 +293,7 @@ mod tests {
         assert_eq!(lane.wants_load(), Some(LoadFrom(None)));
         lane.load(vec![pending(0, 1)], 2);
         let out = lane.take(Timestamp::ZERO).unwrap();
-        lane.put_back(out, Timestamp::from_secs(5));
+        lane.put_back(out, Timestamp::from_secs(5), 10);
         assert_eq!(lane.ready_at(), Some(Timestamp::from_secs(5)));
         assert!(lane.take(Timestamp::ZERO).is_none());
         assert_eq!(lane.take(Timestamp::from_secs(5)).unwrap().key.seq, 1);
@@ -294,11 +306,61 @@ mod tests {
         lane.admit(pending(0, 2), 10);
         let mut refused = lane.take(Timestamp::ZERO).unwrap();
         refused.refusals = 1;
-        lane.put_back(refused, Timestamp::ZERO);
+        lane.put_back(refused, Timestamp::ZERO, 10);
         let mut again = lane.take(Timestamp::ZERO).unwrap();
         assert_eq!(again.key.seq, 1, "once may be bad luck");
         again.refusals = 2;
-        lane.put_back(again, Timestamp::ZERO);
+        lane.put_back(again, Timestamp::ZERO, 10);
         assert_eq!(lane.take(Timestamp::ZERO).unwrap().key.seq, 2);
+    }
+
+    #[test]
+    fn an_urgent_request_that_finds_the_head_full_is_not_lost() {
+        let mut lane = Lane::new();
+        for seq in 0..2 {
+            lane.admit(pending(0, seq), 2);
+        }
+        lane.admit(pending(9, 9), 2);
+        let order: Vec<_> = std::iter::from_fn(|| taken(&mut lane)).collect();
+        assert_eq!(order, [9, 0, 1]);
+        assert!(!lane.has_work());
+    }
+
+    #[test]
+    fn what_is_settled_while_a_load_is_under_way_does_not_come_back_with_it() {
+        let mut lane = Lane::new();
+        lane.admit(pending(0, 5), 1);
+        let out = lane.take(Timestamp::ZERO).unwrap();
+        for seq in 6..9 {
+            lane.admit(pending(1, seq), 1);
+        }
+        while taken(&mut lane).is_some() {}
+        assert!(lane.wants_load().is_some());
+        lane.settle(out.key);
+        lane.load(vec![out], 10);
+        assert_eq!(taken(&mut lane), None);
+    }
+
+    #[test]
+    fn delayed_requests_that_do_not_fit_are_read_again_from_the_start() {
+        let mut lane = Lane::new();
+        let later = |seq| {
+            let mut later = pending(0, seq);
+            later.request.not_before = Some(Timestamp::from_secs(seq));
+            later
+        };
+        for seq in 1..=66 {
+            lane.admit(later(seq), 1);
+        }
+        let now = Timestamp::from_secs(100);
+        let first: Vec<_> = std::iter::from_fn(|| lane.take(now)).collect();
+        assert_eq!(first.len(), 64);
+        for pending in &first {
+            lane.settle(pending.key);
+        }
+        assert!(lane.has_work());
+        assert_eq!(lane.wants_load(), Some(LoadFrom(None)));
+        lane.load(vec![later(65), later(66)], 10);
+        assert_eq!(std::iter::from_fn(|| lane.take(now)).count(), 2);
     }
 }

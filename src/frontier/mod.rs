@@ -12,64 +12,29 @@ mod gate;
 mod host;
 mod lane;
 mod lease;
+mod settings;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeSet, HashMap};
-use std::time::Duration;
 
 use fastrand::Rng;
 
 pub use ceiling::Rate;
 pub use gate::RobotsReply;
 pub use lease::{Drop, HostView, Lease, LoadRequest, RobotsLease, RobotsSettlement, Settlement, Step};
+pub use settings::Settings;
 
 use crate::politeness::{Class, History, Host, HostState, Outcome, Policy, Verdict};
 use crate::request::Pending;
-use crate::response::{Failure, FailureClass};
-use crate::robots::{ProductToken, RobotsRecord};
+use crate::robots::RobotsRecord;
 use crate::time::Timestamp;
 use crate::url::{HostKey, Origin};
 
 use ceiling::Ceiling;
-use gate::{Gate, Heard};
+use gate::{Ask, Gate, Heard};
 use host::HostEntry;
 use lease::Errand;
-
-/// What holds for the crawl as a whole.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// The name that robots.txt knows us by.
-    pub agent: ProductToken,
-    /// Requests in flight over all hosts. Default 256.
-    pub max_in_flight: usize,
-    /// Requests of the whole crawl, robots.txt included. Default: as many as the hosts allow.
-    pub max_rate: Option<Rate>,
-    /// Pages of a round after which the run ends. Default: no limit.
-    pub max_pages: Option<u64>,
-    /// Requests of an origin that are kept in memory. Default 64.
-    pub head: usize,
-    /// Longest wait that a run sits through with nothing else to do. Default 60 s.
-    pub patience: Duration,
-    /// Seed of all random draws. The same seed and the same answers give the same crawl.
-    pub seed: u64,
-}
-
-impl Settings {
-    /// The defaults for a crawler of this name.
-    #[must_use]
-    pub fn new(agent: ProductToken) -> Self {
-        Self {
-            agent,
-            max_in_flight: 256,
-            max_rate: None,
-            max_pages: None,
-            head: 64,
-            patience: Policy::default().backoff.patience,
-            seed: 0,
-        }
-    }
-}
 
 /// Gives the policy of a host.
 pub type Policies = Box<dyn Fn(&HostKey) -> Policy + Send + Sync>;
@@ -98,7 +63,8 @@ pub struct Frontier {
 impl Frontier {
     /// An empty frontier for this round of the crawl, `pages` of which are fetched already.
     #[must_use]
-    pub fn new(settings: Settings, policies: Policies, round: u32, pages: u64) -> Self {
+    pub fn new(mut settings: Settings, policies: Policies, round: u32, pages: u64) -> Self {
+        settings.head = settings.head.max(1);
         Self {
             rng: Rng::with_seed(settings.seed),
             ceiling: settings.max_rate.and_then(Ceiling::new),
@@ -157,6 +123,7 @@ impl Frontier {
     }
 
     /// What the store answered to [`Step::Load`].
+    #[expect(clippy::needless_pass_by_value, reason = "a load is answered once")]
     pub fn load(&mut self, now: Timestamp, load: LoadRequest, requests: Vec<Pending>) {
         self.loading -= 1;
         self.hosts[load.host].lanes[load.lane]
@@ -299,7 +266,8 @@ impl Frontier {
                 }
                 *moment = (*moment).max(entry.machine.state().not_before);
                 pending.request.not_before = Some(*moment);
-                entry.lanes[lane].queue.put_back(pending.clone(), *moment);
+                let room = self.settings.head;
+                entry.lanes[lane].queue.put_back(pending.clone(), *moment, room);
             }
             Verdict::Held => entry.held.push((lane, pending.clone())),
             Verdict::Done | Verdict::Dropped(_) => entry.lanes[lane].queue.settle(pending.key),
@@ -374,7 +342,7 @@ impl Frontier {
         if target == entry.key {
             return;
         }
-        let ask = ask.clone();
+        let ask = Ask::clone(ask);
         entry.lanes[lane].gate = Gate::Asking;
         let host = self.host_of(&target);
         self.hosts[host].errands.push_back(((owner, lane), ask));
@@ -459,14 +427,5 @@ impl Frontier {
             entry.slot = Some((at, self.turn));
             self.timetable.insert((at, self.turn, host));
         }
-    }
-}
-
-/// A failure of a page that robots.txt forbids.
-fn forbidden_by(rule: String) -> Failure {
-    Failure {
-        class: FailureClass::Robots,
-        status: None,
-        reason: rule,
     }
 }

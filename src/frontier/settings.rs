@@ -1,0 +1,42 @@
+//! The numbers that hold over all hosts.
+
+use std::time::Duration;
+
+use super::ceiling::Rate;
+use crate::politeness::Policy;
+use crate::robots::ProductToken;
+
+/// What holds for the crawl as a whole.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The name that robots.txt knows us by.
+    pub agent: ProductToken,
+    /// Requests in flight over all hosts. Default 256.
+    pub max_in_flight: usize,
+    /// Requests of the whole crawl, robots.txt included. Default: as many as the hosts allow.
+    pub max_rate: Option<Rate>,
+    /// Pages of a round after which the run ends. Default: no limit.
+    pub max_pages: Option<u64>,
+    /// Requests of an origin that are kept in memory, 1 at least. Default 64.
+    pub head: usize,
+    /// Longest wait that a run sits through with nothing else to do. Default 60 s.
+    pub patience: Duration,
+    /// Seed of all random draws. The same seed and the same answers give the same crawl.
+    pub seed: u64,
+}
+
+impl Settings {
+    /// The defaults for a crawler of this name.
+    #[must_use]
+    pub fn new(agent: ProductToken) -> Self {
+        Self {
+            agent,
+            max_in_flight: 256,
+            max_rate: None,
+            max_pages: None,
+            head: 64,
+            patience: Policy::default().backoff.patience,
+            seed: 0,
+        }
+    }
+}
