@@ -498,3 +498,65 @@ fn nothing_that_a_server_says_reaches_the_terminal_as_a_command() {
     }
     assert!(ran.out.contains("title"), "{ran:?}");
 }
+
+#[test]
+fn a_second_signal_ends_the_run_at_once() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    // Takes every connection and never answers.
+    std::thread::spawn(move || listener.incoming().collect::<Vec<_>>());
+    let desk = Desk::new();
+    let mut child = desk.start(&["run", "--seed", &url, "-vv"]);
+    let mut log = wait_for_log(&mut child, "connected to");
+    signal(&child, "-INT");
+    let mut line = String::new();
+    while !line.contains("stopping") {
+        line.clear();
+        assert!(log.read_line(&mut line).unwrap() > 0);
+    }
+    signal(&child, "-INT");
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let mut rest = String::new();
+    log.read_to_string(&mut rest).unwrap();
+    assert!(!rest.contains("interrupted in"), "it was waited for: {rest}");
+}
+
+#[test]
+fn a_log_in_json_is_json_to_its_last_line() {
+    let desk = Desk::new();
+    let set = [
+        "--set",
+        "hosts.\"127.0.0.1\".max-pages=3",
+        "--log",
+        "json",
+        "--out",
+        "o.csv",
+    ];
+    let ran = desk
+        .run(&with(&with(&SMALL, &["state"]), &with(&QUICK, &set)))
+        .ends_with(3);
+    let events: Vec<Value> = ran
+        .err
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let last = events.last().unwrap();
+    assert_eq!(
+        [&last["message"], &last["exit_code"]],
+        [&json!("the run has ended"), &json!(3)]
+    );
+    assert_eq!(desk.read("o.csv").lines().count(), 4);
+    let wrong = desk.run(&["run", "absent.toml", "--log", "json"]).ends_with(2);
+    let event: Value = serde_json::from_str(&wrong.err).unwrap();
+    assert_eq!(event["exit_code"], 2);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_output_that_cannot_be_written_ends_the_run_with_its_name() {
+    let desk = Desk::new();
+    let ran = desk
+        .run(&with(&with(&SMALL, &["state", "--out", "/dev/full"]), &QUICK))
+        .ends_with(1);
+    assert!(ran.err.contains("/dev/full"), "{}", ran.err);
+}

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::Registry;
-use super::args::CheckArgs;
+use super::args::{CheckArgs, LogForm};
 use super::exit::{Exit, Failure};
 use super::render::{duration, print, safe, tell};
 use super::{setup, tell_failure};
@@ -31,7 +31,7 @@ pub(super) fn check(args: &CheckArgs, registry: &Registry) -> Result<Exit, Failu
         match checked {
             Ok(plan) => print(&describe(file, &plan))?,
             Err(failure) => {
-                tell_failure(&failure);
+                tell_failure(&failure, LogForm::Text);
                 tell("");
                 worst = Exit::USAGE;
             }
@@ -97,9 +97,12 @@ fn scope(plan: &Plan) -> String {
         (true, false) => "every host".to_owned(),
         (false, _) => hosts.join(", "),
     }];
-    let patterns = [("only", scope.include.len()), ("without", scope.exclude.len())];
-    let patterns = patterns.into_iter().filter(|(_, count)| *count > 0);
-    parts.extend(patterns.map(|(word, count)| format!("{word} what {count} pattern(s) match")));
+    for (word, patterns) in [("only", &scope.include), ("not", &scope.exclude)] {
+        let patterns: Vec<_> = patterns.iter().map(ToString::to_string).collect();
+        if !patterns.is_empty() {
+            parts.push(format!("{word} {}", patterns.join(" ")));
+        }
+    }
     parts.extend(scope.max_depth.map(|depth| format!("{depth} links deep")));
     parts.extend(plan.budget.max_pages.map(|pages| format!("{pages} pages in all")));
     parts.join("; ")

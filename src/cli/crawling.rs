@@ -4,16 +4,14 @@ use std::convert::Infallible;
 use std::path::Path;
 use std::sync::Arc;
 
-use indicatif::MultiProgress;
 use serde::Serialize;
 use tokio::runtime::Runtime;
 
-use super::Registry;
-use super::args::{ResumeArgs, RunArgs, Voice};
+use super::args::{LogForm, ResumeArgs, RunArgs};
 use super::demo_site::Demo;
 use super::exit::{Exit, Failure};
 use super::render::tell;
-use super::{log, progress, setup, signals, summary};
+use super::{Registry, Stage, progress, setup, signals, summary};
 use crate::clock::Clock;
 use crate::config::{Loader, Plan};
 use crate::engine::{Crawl, CrawlError, Progress, Report, Start};
@@ -26,7 +24,7 @@ struct Job<'a> {
     loader: Loader,
     start: Start,
     report: Option<&'a Path>,
-    voice: Voice,
+    stage: &'a Stage,
 }
 
 /// A run that came to its end.
@@ -36,22 +34,22 @@ struct Ended {
     last: Progress,
 }
 
-pub(super) fn run(args: &RunArgs, voice: Voice, registry: &Registry) -> Result<Exit, Failure> {
+pub(super) fn run(args: &RunArgs, stage: &Stage, registry: &Registry) -> Result<Exit, Failure> {
     let job = Job {
         loader: args.layers.over(args.file.as_ref()),
         start: if args.fresh { Start::Fresh } else { Start::Continue },
         report: args.report.as_deref(),
-        voice,
+        stage,
     };
     job.run(registry)
 }
 
-pub(super) fn resume(args: &ResumeArgs, voice: Voice, registry: &Registry) -> Result<Exit, Failure> {
+pub(super) fn resume(args: &ResumeArgs, stage: &Stage, registry: &Registry) -> Result<Exit, Failure> {
     let job = Job {
         loader: args.layers.over(args.file.as_ref()),
         start: Start::Resume,
         report: args.report.as_deref(),
-        voice,
+        stage,
     };
     job.run(registry)
 }
@@ -69,9 +67,7 @@ pub(super) fn runtime() -> Result<Runtime, Failure> {
 
 impl Job<'_> {
     fn run(self, registry: &Registry) -> Result<Exit, Failure> {
-        let screen = progress::screen();
-        log::start(self.voice, &screen);
-        let (start, voice, report_file) = (self.start, self.voice, self.report);
+        let (start, stage) = (self.start, self.stage);
         let mut plan = self.loader.load()?;
         registry.of(&plan)?;
         if start == Start::Resume && !plan.state_dir.join("FORMAT").exists() {
@@ -79,26 +75,23 @@ impl Job<'_> {
             return Err(CrawlError::NothingToResume { reason }.into());
         }
         let runtime = runtime()?;
-        let ended = runtime.block_on(crawl(&mut plan, start, Stage { voice, screen }, registry));
+        let ended = runtime.block_on(crawl(&mut plan, start, stage, registry));
         // A page that is still being parsed after an interruption is not waited for.
         runtime.shutdown_background();
         let ended = ended?;
         let exit = Exit(ended.report.exit_code());
-        tell(&summary::text(&plan, &ended.report, &ended.last, exit));
-        if let Some(file) = report_file {
+        match stage.voice.log {
+            LogForm::Text => tell(&summary::text(&plan, &ended.report, &ended.last, exit)),
+            LogForm::Json => summary::event(&plan, &ended.report, exit),
+        }
+        if let Some(file) = self.report {
             write_report(file, &plan, &ended.report, exit)?;
         }
         Ok(exit)
     }
 }
 
-/// Where the run is seen.
-struct Stage {
-    voice: Voice,
-    screen: MultiProgress,
-}
-
-async fn crawl(plan: &mut Plan, start: Start, stage: Stage, registry: &Registry) -> Result<Ended, Failure> {
+async fn crawl(plan: &mut Plan, start: Start, stage: &Stage, registry: &Registry) -> Result<Ended, Failure> {
     let store = DiskStore::open(&plan.state_dir, Default::default())?;
     let cache: Arc<dyn ValidatorCache> = Arc::new(SledCache::open(
         &plan.state_dir.join("cache"),
@@ -123,7 +116,7 @@ async fn crawl(plan: &mut Plan, start: Start, stage: Stage, registry: &Registry)
 }
 
 /// Runs a crawl under the eyes of the user, who may stop it.
-async fn watch<F: Fetcher>(crawl: Crawl<F>, stage: Stage, clock: Clock) -> Result<Ended, Failure> {
+async fn watch<F: Fetcher>(crawl: Crawl<F>, stage: &Stage, clock: Clock) -> Result<Ended, Failure> {
     let last = crawl.progress();
     let signals = signals::listen(crawl.stop_handle())?;
     let bar = progress::show(&stage.screen, stage.voice, last.clone(), clock);

@@ -27,8 +27,9 @@ mod try_page;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
+use indicatif::MultiProgress;
 
-use args::{Cli, Command, RobotsCommand};
+use args::{Cli, Command, LogForm, RobotsCommand, Voice};
 use exit::{Exit, Failure};
 pub use registry::Registry;
 
@@ -51,24 +52,36 @@ pub fn main(registry: Registry) -> ExitCode {
             });
         }
     };
-    let exit = obey(cli, &registry).unwrap_or_else(|failure| {
-        if !failure.is_closed_output() {
-            tell_failure(&failure);
+    let stage = Stage {
+        voice: cli.voice,
+        screen: progress::screen(),
+    };
+    log::start(stage.voice, &stage.screen);
+    let exit = obey(cli.command, &stage, &registry).unwrap_or_else(|failure| {
+        if failure.is_closed_output() {
+            // Whoever read our output had enough: that is no reason to complain.
+            return Exit::INTERRUPTED;
         }
-        let closed = failure.is_closed_output();
-        if closed { Exit::INTERRUPTED } else { failure.exit() }
+        tell_failure(&failure, stage.voice.log);
+        failure.exit()
     });
     ExitCode::from(exit.0)
 }
 
-fn obey(cli: Cli, registry: &Registry) -> Result<Exit, Failure> {
-    let voice = cli.voice;
-    match cli.command {
-        Command::Run(args) => crawling::run(&args, voice, registry),
-        Command::Resume(args) => crawling::resume(&args, voice, registry),
+/// Where a command is seen, and how much of it.
+struct Stage {
+    voice: Voice,
+    /// What log and progress share.
+    screen: MultiProgress,
+}
+
+fn obey(command: Command, stage: &Stage, registry: &Registry) -> Result<Exit, Failure> {
+    match command {
+        Command::Run(args) => crawling::run(&args, stage, registry),
+        Command::Resume(args) => crawling::resume(&args, stage, registry),
         Command::Check(args) => check::check(&args, registry),
-        Command::Try(args) => try_page::try_page(&args, voice, registry),
-        Command::Status(args) => status::status(&args, voice),
+        Command::Try(args) => try_page::try_page(&args, registry),
+        Command::Status(args) => status::status(&args),
         Command::Robots(RobotsCommand::Check { file, agent, urls }) => robots::check(&file, &agent, &urls),
         Command::New(args) => new::new(&args),
         Command::Config(args) => settings::config(&args),
@@ -86,11 +99,14 @@ fn completions(shell: clap_complete::Shell) -> Result<Exit, Failure> {
 }
 
 /// Crawler-file problems are laid out by their own room; everything else is one sentence.
-fn tell_failure(failure: &Failure) {
-    match failure {
-        Failure::Config(problems) => render::tell(&problems.to_string()),
-        failure => {
-            let text = failure.to_string();
+fn tell_failure(failure: &Failure, form: LogForm) {
+    let text = failure.to_string();
+    match (form, failure) {
+        (LogForm::Json, failure) => {
+            tracing::error!(exit_code = failure.exit().0, reason = text, "the command failed")
+        }
+        (LogForm::Text, Failure::Config(_)) => render::tell(&text),
+        (LogForm::Text, _) => {
             let lines: Vec<_> = text.lines().map(render::safe).collect();
             render::tell(&format!("error: {}", lines.join("\n")));
         }

@@ -10,10 +10,11 @@ use std::io::{self, Write as _};
 use std::time::Duration;
 
 use super::exit::Failure;
+use crate::sink::is_obeyed_by_terminals;
 
 /// `text` on one line, with everything escaped that a terminal would obey.
 pub(super) fn safe(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(is_obeyed) {
+    if !text.chars().any(is_obeyed_by_terminals) {
         return Cow::Borrowed(text);
     }
     let mut shown = String::with_capacity(text.len() + 16);
@@ -22,19 +23,13 @@ pub(super) fn safe(text: &str) -> Cow<'_, str> {
             '\n' => shown.push_str("\\n"),
             '\r' => shown.push_str("\\r"),
             '\t' => shown.push_str("\\t"),
-            letter if is_obeyed(letter) => {
+            letter if is_obeyed_by_terminals(letter) => {
                 write!(shown, "\\u{:04x}", u32::from(letter)).expect("a String takes everything");
             }
             letter => shown.push(letter),
         }
     }
     Cow::Owned(shown)
-}
-
-/// Control characters, and the marks of Unicode that reorder or break a line.
-fn is_obeyed(letter: char) -> bool {
-    letter.is_control()
-        || matches!(letter, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Says something to the user. A closed standard error is no reason to stop.

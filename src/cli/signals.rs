@@ -5,7 +5,6 @@ use std::future::Future;
 use std::io;
 
 use super::exit::{Exit, Failure};
-use super::render::tell;
 use crate::engine::StopHandle;
 
 /// Listens from now on. The future that comes back never ends by itself; it stops `crawl` at the first signal.
@@ -17,8 +16,8 @@ pub(super) fn listen(crawl: StopHandle) -> Result<impl Future<Output = Infallibl
     Ok(async move {
         signals.next().await;
         crawl.stop();
-        tell(
-            "stopping: waiting for requests in flight, 8 s at most (once more: end at once; nothing is lost)",
+        tracing::warn!(
+            "stopping: requests in flight are waited for, 8 s at most; once more ends at once, and nothing is lost"
         );
         signals.next().await;
         std::process::exit(i32::from(Exit::INTERRUPTED.0));

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::args::{StatusArgs, Voice};
+use super::args::StatusArgs;
+use super::crawling;
 use super::exit::{Exit, Failure};
 use super::render::{counted, duration, print, print_json, safe};
-use super::{crawling, log, progress};
 use crate::clock::Clock;
 use crate::politeness::{HostState, Phase};
 use crate::robots::{RobotsAnswer, RobotsRecord};
@@ -21,8 +21,7 @@ use crate::url::Origin;
 /// Hosts and failed URLs that the text lists; JSON lists all.
 const MOST_LINES: usize = 20;
 
-pub(super) fn status(args: &StatusArgs, voice: Voice) -> Result<Exit, Failure> {
-    log::start(voice, &progress::screen());
+pub(super) fn status(args: &StatusArgs) -> Result<Exit, Failure> {
     let dir = state_dir(args)?;
     if !dir.join("FORMAT").exists() {
         return Err(Failure::Usage(format!(

@@ -38,6 +38,20 @@ pub(super) fn text(plan: &Plan, report: &Report, last: &Progress, exit: Exit) ->
     text
 }
 
+/// The same as one event of a log that a program reads. Counts that are zero are left out.
+pub(super) fn event(plan: &Plan, report: &Report, exit: Exit) {
+    let totals = serde_json::json!(report.totals.to_map()).to_string();
+    tracing::info!(
+        crawl = plan.name,
+        exit_code = exit.0,
+        meaning = exit.meaning(),
+        round = report.round,
+        seconds = report.took.as_secs_f64(),
+        totals,
+        "the run has ended"
+    );
+}
+
 fn line(text: &mut String, name: &str, value: &str) {
     write!(text, "\n  {name:<13} {value}").expect("a String takes everything");
 }

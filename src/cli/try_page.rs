@@ -8,11 +8,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Value, json};
 
-use super::args::{TryArgs, Voice};
+use super::args::TryArgs;
 use super::demo_site::Demo;
 use super::exit::{Exit, Failure};
 use super::render::print_json;
-use super::{Registry, crawling, log, progress, setup};
+use super::{Registry, crawling, setup};
 use crate::clock::Clock;
 use crate::config::Plan;
 use crate::engine::{Builder, Report, Start};
@@ -28,8 +28,7 @@ use crate::store::disk::DiskStore;
 use crate::store::memory::MemoryStore;
 use crate::store::{Batch, Store};
 
-pub(super) fn try_page(args: &TryArgs, voice: Voice, registry: &Registry) -> Result<Exit, Failure> {
-    log::start(voice, &progress::screen());
+pub(super) fn try_page(args: &TryArgs, registry: &Registry) -> Result<Exit, Failure> {
     let (file, url) = match args.file_and_url.as_slice() {
         [file, url] => (Some(file.into()), url),
         [url, ..] => (None, url),

@@ -4,12 +4,13 @@
 //! written, and it is cut back by bytes, so that it is never read into memory. Standard output (`-`) and other streams cannot be
 //! cut back: after a crash lines that were already printed may be printed again.
 
+use std::io::{self, Write};
 use std::path::PathBuf;
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::line_file::LineFile;
-use super::{Position, Sink, SinkError, shown_kind};
+use super::{Position, Sink, SinkError, is_obeyed_by_terminals, shown_kind};
 use crate::item::Item;
 
 /// `[sink.jsonl]`.
@@ -44,7 +45,9 @@ impl Sink for JsonlSink {
     }
 
     fn write(&mut self, item: &Item) -> Result<(), SinkError> {
-        let mut line = serde_json::to_vec(&Line(item)).map_err(|error| SinkError::Item {
+        let mut line = Vec::with_capacity(256);
+        let written = Line(item).serialize(&mut serde_json::Serializer::with_formatter(&mut line, Shown));
+        written.map_err(|error| SinkError::Item {
             sink: self.name.clone(),
             url: item.url.to_string(),
             reason: error.to_string(),
@@ -59,6 +62,23 @@ impl Sink for JsonlSink {
 
     fn rewind(&mut self, to: Position) -> Result<(), SinkError> {
         self.file.rewind(to)
+    }
+}
+
+/// Compact JSON that can be shown: what a terminal would obey stands there as an escape, which means the same.
+struct Shown;
+
+impl serde_json::ser::Formatter for Shown {
+    fn write_string_fragment<W: Write + ?Sized>(&mut self, out: &mut W, fragment: &str) -> io::Result<()> {
+        let mut rest = fragment;
+        while let Some((at, letter)) = rest
+            .char_indices()
+            .find(|(_, letter)| is_obeyed_by_terminals(*letter))
+        {
+            write!(out, "{}\\u{:04x}", &rest[..at], u32::from(letter))?;
+            rest = &rest[at + letter.len_utf8()..];
+        }
+        out.write_all(rest.as_bytes())
     }
 }
 

@@ -117,6 +117,13 @@ pub enum SinkError {
     },
 }
 
+/// Whether a terminal would obey this character instead of showing it: control characters, and the marks of Unicode that
+/// reorder or break a line. What is printed from the web has them escaped.
+pub(crate) fn is_obeyed_by_terminals(letter: char) -> bool {
+    letter.is_control()
+        || matches!(letter, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 /// The kind to show beside an item's fields: a field `kind` of its own comes first.
 fn shown_kind(item: &Item) -> Option<&str> {
     item.kind.as_deref().filter(|_| !item.fields.contains_key("kind"))
