@@ -1,5 +1,6 @@
 //! What the README and `docs/` say is true: their commands run, their files load, their tables are those of the code, and every
 //! test and file that they name is there. Their Rust code is compiled by `cargo test --doc`.
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
