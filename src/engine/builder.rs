@@ -1,6 +1,7 @@
 //! Describing a crawl, piece by piece.
 
 use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -12,6 +13,7 @@ use crate::fetch::http::{HttpFetcher, HttpOptions, OptionsError};
 use crate::fetch::{Fetcher, Limits};
 use crate::frontier::{Policies, Settings};
 use crate::politeness::Policy;
+use crate::request::Request;
 use crate::robots::{ProductToken, ProductTokenError};
 use crate::scope::Scope;
 use crate::sink::Sink;
@@ -105,7 +107,8 @@ impl Builder<HttpFetcher> {
         }
     }
 
-    /// Puts the crawl together with the real HTTP fetcher.
+    /// Puts the crawl together with the real HTTP fetcher. An address that a seed is written with may be contacted, as may this
+    /// machine if a seed says `localhost`: who writes it means it.
     ///
     /// # Errors
     /// [`BuildError`] names what is missing.
@@ -114,11 +117,25 @@ impl Builder<HttpFetcher> {
         if self.http.user_agent.is_empty() {
             self.http.user_agent = user_agent(&self.name, self.contact.as_deref());
         }
+        let seeds: Vec<_> = self.spiders.iter().flat_map(|spider| spider.seeds()).collect();
+        self.http.addresses = std::mem::take(&mut self.http.addresses).and(seeds.iter().flat_map(addresses));
         let fetcher = match self.fetcher.take() {
             Some(fetcher) => fetcher,
             None => HttpFetcher::new(self.http.clone(), clock)?,
         };
         self.put_together(fetcher)
+    }
+}
+
+/// The addresses that a seed names itself.
+fn addresses(seed: &Request) -> Vec<IpAddr> {
+    match seed.url.as_url().host() {
+        Some(url::Host::Ipv4(address)) => vec![address.into()],
+        Some(url::Host::Ipv6(address)) => vec![address.into()],
+        _ if crate::host::is_loopback(seed.url.host()) => {
+            vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]
+        }
+        _ => Vec::new(),
     }
 }
 
