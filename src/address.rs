@@ -35,6 +35,13 @@ impl AddressPolicy {
         Self { allow }
     }
 
+    /// Opens these addresses too.
+    #[must_use]
+    pub fn and(mut self, addresses: impl IntoIterator<Item = IpAddr>) -> Self {
+        self.allow.extend(addresses.into_iter().map(IpNet::from));
+        self
+    }
+
     /// Whether a request may go to `address`.
     #[must_use]
     pub fn permits(&self, address: IpAddr) -> bool {

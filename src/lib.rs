@@ -1,4 +1,169 @@
-//! A polite web crawler.
+//! A polite web crawler: a [`Spider`](spider::Spider) trait for programmers, a TOML file for everyone else.
+//!
+//! A crawl starts at some URLs, fetches pages, takes *items* (records) and *links* from them, and goes on until nothing is left.
+//! What is hard about it is not fetching but behaving: reading robots.txt and keeping to it, one request at a time with a pause
+//! between, waiting when a server says so, and still losing no page and doubling no item when the machine goes down in the
+//! middle. That is this crate's part. What a page means is yours.
+//!
+//! # The first spider
+//!
+//! It runs as it stands here: [`DemoSite`](demo::DemoSite) is a bookshop that the crate serves itself, on this machine.
+//!
+//! ```
+//! use crawl::demo::DemoSite;
+//! use crawl::prelude::*;
+//! use crawl::sink::memory::Collect;
+//!
+//! struct Authors { start: CanonicalUrl }
+//!
+//! impl Spider for Authors {
+//!     fn name(&self) -> &str {
+//!         "authors"
+//!     }
+//!     fn seeds(&self) -> Vec<Request> {
+//!         vec![Request::get(self.start.clone())]
+//!     }
+//!     fn parse(&self, page: &Page, harvest: &mut Harvest) -> Result<(), ExtractError> {
+//!         if page.request().label.as_deref() == Some("author") {
+//!             harvest.item(&serde_json::json!({ "name": page.text_of("h1")?, "about": page.text_of(".biography")? }))?;
+//!         }
+//!         for href in page.select("a.author-link")?.attrs("href") {
+//!             harvest.follow(page.follow(href)?.label("author"));
+//!         }
+//!         Ok(())
+//!     }
+//! }
+//!
+//! #[tokio::main]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let site = DemoSite::start().await?;
+//!     let start = CanonicalUrl::parse(&format!("{}authors/", site.url()))?;
+//!     let policy = Policy { delay: std::time::Duration::from_millis(50), ..Policy::default() }; // our own machine
+//!     let authors = Collect::default();
+//!     let crawl = Crawl::builder().spider(Authors { start }).policy(policy).sink(authors.clone()).build()?;
+//!     let report = crawl.run().await?;
+//!     assert_eq!((report.exit_code(), report.totals.pages, authors.items().len()), (0, 11, 10));
+//!     Ok(())
+//! }
+//! ```
+//!
+//! From here on:
+//!
+//! - [`Request`](request::Request) carries a label (which kind of page the answer is), typed data that survives a restart, a
+//!   priority, a method and a body.
+//! - [`Page`](page::Page) answers in few words: [`text_of`](page::Page::text_of), [`select`](page::Page::select),
+//!   [`links`](page::Page::links), [`json`](page::Page::json). An [`Extractor`](extract::Extractor) is a piece of `parse` that
+//!   several spiders share.
+//! - [`Builder`](engine::Builder) has everything that can be set: identity, scope, pace, state directory, sinks.
+//!   `.identity("mybot", "https://example.com/mybot")` is required as soon as a seed is not on this machine.
+//! - `examples/` has a spider, an extractor, a sink and a fetcher of one's own, a crawl inside of another program, and a
+//!   command-line program of one's own. Each is a page long and runs against the demo site.
+//!
+//! # A crawler file
+//!
+//! The same without Rust, for the command `crawl run authors.toml`. [`config`] reads it; every key has a default, an unknown
+//! key is an error that says what may have been meant.
+//!
+//! ```
+//! let file = r#"
+//!     seeds = ["demo:/authors/"]         # or "https://…", and then [identity] contact = "…" too
+//!
+//!     [[follow]]                         # which links are walked, and what the pages behind them are
+//!     css = ".author-list"
+//!     label = "author"
+//!
+//!     [[extract]]                        # what is taken from which pages
+//!     label = "author"
+//!     fields = { name = { css = "h1", required = true }, about = ".biography" }
+//!
+//!     [sink.jsonl]                       # where it goes
+//!     path = "authors.jsonl"
+//! "#;
+//! let plan = crawl::config::Loader::new().text("authors.toml", file).load().unwrap();
+//! assert_eq!(plan.policy(&crawl::url::HostKey::of("example.com")).delay.as_secs(), 1);
+//! ```
+//!
+//! # What is promised to the servers
+//!
+//! Whatever a spider, a fetcher or a crawler file says, these hold, because only [`frontier`] hands out requests:
+//!
+//! - **robots.txt first.** No page of an origin before its robots.txt has a verdict. 4xx: no rules. 5xx, a timeout or a broken
+//!   connection: nothing is fetched. 429: wait, then ask again. (RFC 9309 2.3.1)
+//! - **One at a time, with rest between.** One connection to a host, one second from the *end* of an answer to the next request,
+//!   up to half of that again at random. A longer `Crawl-delay` or `Request-rate` wins. (With `max-concurrency` above 1 the delay
+//!   counts from request to request, and a `Crawl-delay` or a push-back puts the host back to one at a time.)
+//! - **A pause is a pause of the host.** After 429 or 503 nothing goes out to the host: no other page, no robots.txt, no hop of
+//!   a redirect. A `Retry-After` is waited out in full, also over a restart; afterwards one request probes.
+//! - **Nothing evades.** One User-Agent with name, version and contact. No rotation of addresses, no imitation of browsers.
+//!
+//! # Architecture: rooms and floors
+//!
+//! Each module is a room on a floor and uses rooms of lower floors only; `tests/architecture.rs` reads the sources and holds it
+//! so. Floors 0 to 3 are pure: no runtime, no disk, no log, and time comes in as a parameter. So the rules of politeness are
+//! functions that a test can call.
+//!
+//! | floor | rooms | what for |
+//! |---|---|---|
+//! | 0 | [`time`] [`url`] [`request`] [`response`] [`item`] | plain data: moments, normal forms, what goes out, what came back, what was found |
+//! | 1 | [`headers`] [`robots`] [`scope`] [`address`] [`host`] [`redirect`] | rules of the web as pure functions |
+//! | 2 | [`politeness`] | the machine of one host: an outcome goes in, the earliest next time comes out |
+//! | 3 | [`frontier`] | all hosts and their queues: which request goes out next |
+//! | 4 | [`fetch`] [`page`] [`extract`] [`spider`] [`sink`] [`store`] [`clock`] [`demo`] | the doors: network, markup, your code, output, disk, time |
+//! | 5 | [`engine`] [`testing`] | the one loop that ties them together; a simulated web with a referee |
+//! | 6 | [`config`] | crawler files |
+//! | 7 | [`cli`] | the command |
+//!
+//! ## The life of a URL
+//!
+//! One straight line; each arrow is one call:
+//!
+//! ```text
+//! seed / link -> CanonicalUrl -> Scope::judge -> Store::commit (seen before?) -> Frontier::admit
+//!   -> Frontier::next -> Step::Fetch(Lease)                 robots.txt, pace and limits are decided here
+//!   -> worker: validators -> Fetcher::fetch -> Outcome::of -> Page::new -> Spider::parse -> Harvest
+//!   -> Frontier::settle(lease, outcome) -> Settlement       what becomes of the URL, and when the host is next
+//!   -> Sink::write -> Store::commit(Batch) -> Frontier::admit(what is new)
+//! ```
+//!
+//! The only way back is `admit`. A redirect is a *link* that the outcome found, and enters by the front door: scope, robots.txt
+//! and pace of its new host. A retry is a *verdict* of `settle`; its URL never left its queue on disk. There is no middleware:
+//! whatever could skip politeness does not exist. To observe, listen to [`Event`](engine::Event)s; to change requests, wrap a
+//! [`Fetcher`](fetch::Fetcher); to change items, wrap a [`Sink`](sink::Sink). The order is the nesting, seen at compile time.
+//!
+//! Parsing, storage and sinks are sync. Pages are parsed off the async threads, one page a thread, and a panic fails one page.
+//! Store and sinks belong to one writer thread behind a bounded channel; the full channel is the back-pressure. One task owns the
+//! frontier, so there are no locks around it.
+//!
+//! ## Invariants
+//!
+//! 1. Every request that leaves goes through one lease of one host: pages, robots.txt, hops of redirects, probes.
+//! 2. No request before the host's `not_before`; a `Retry-After` is never shortened, also not by a restart.
+//! 3. No page before its origin's robots.txt has a verdict; a robots.txt that cannot be had closes the origin.
+//! 4. One lease, one request on the wire: the HTTP client's own redirects and retries are off.
+//! 5. The batch of a settled page is atomic: items (through their sinks' positions), links, host state, and the page itself. What
+//!    is not in it did not happen. So a crash may fetch a page again; it never loses a URL, never doubles an item, never shortens
+//!    a wait.
+//! 6. Memory is bounded by configuration, never by the site.
+//! 7. A run that lost pages does not exit with 0.
+//!
+//! ## What differs from the first design, and why
+//!
+//! - **Host and origin are two units.** A *host* (its name, over all schemes and ports) is the unit of pace: a wait must cover the
+//!   whole machine. An *origin* (scheme, host, port) is the unit of robots.txt and of the queue, because RFC 9309 gives each
+//!   authority its own file. So a host has lanes, each behind a gate, and the host machine has no phase "robots.txt": the gate
+//!   stands beside the phase.
+//! - **robots.txt is settled by a method of its own**, [`Frontier::settle_robots`](frontier::Frontier::settle_robots), with a lease
+//!   type of its own. A page's lease cannot be settled as robots.txt by mistake, nor the other way round.
+//! - **The log of fingerprints is written before the database batch**, and the batch records how long the log is. On opening, the
+//!   log is cut back to that length. So seen-set and queues agree exactly after kill -9. In the opposite order a URL could be in
+//!   a queue without being in the seen-set, and would be fetched twice.
+//! - **[`Store`](store::Store) has three more methods**: `begin_round` (a new round keeps hosts and robots.txt and forgets pages),
+//!   `failed` (what was given up), and `sync` (a batch survives kill -9 at once, and a power cut from the next sync on, about a
+//!   second later).
+//! - **Events live in the engine**, not on the ground floor: they speak of outcomes, which are two floors up.
+//! - **Entries of the validator cache hold links and items**, so that a 304 is as complete as a 200: its links are walked and
+//!   its items written again.
+
 pub mod address;
 pub mod cli;
 pub mod clock;
@@ -24,3 +189,22 @@ pub mod store;
 pub mod testing;
 pub mod time;
 pub mod url;
+
+/// What nearly every spider needs: `use crawl::prelude::*;`.
+pub mod prelude {
+    pub use crate::engine::Crawl;
+    pub use crate::extract::{ExtractError, Extractor};
+    pub use crate::item::{Harvest, Item};
+    pub use crate::page::Page;
+    pub use crate::politeness::Policy;
+    pub use crate::request::Request;
+    pub use crate::spider::Spider;
+    pub use crate::url::CanonicalUrl;
+}
+
+/// The code of the README and of `docs/`, compiled and run by `cargo test --doc`.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+#[doc = include_str!("../docs/embedding.md")]
+#[doc = include_str!("../docs/migrating.md")]
+pub struct Pages;

@@ -1,17 +1,19 @@
 //! Describing a crawl, piece by piece.
 
 use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::sync::{broadcast, watch};
 
-use super::{Crawl, Execution, Progress, Start, StopHandle};
+use super::{Crawl, Execution, HostHeaders, Progress, Start, StopHandle};
 use crate::clock::Clock;
 use crate::fetch::http::{HttpFetcher, HttpOptions, OptionsError};
 use crate::fetch::{Fetcher, Limits};
 use crate::frontier::{Policies, Settings};
 use crate::politeness::Policy;
+use crate::request::Request;
 use crate::robots::{ProductToken, ProductTokenError};
 use crate::scope::Scope;
 use crate::sink::Sink;
@@ -42,6 +44,7 @@ pub struct Builder<F> {
     scope: Option<Scope>,
     canon: Canon,
     limits: Limits,
+    host_headers: HostHeaders,
     policy: Policy,
     policies: Option<Policies>,
     tune: Vec<Tune>,
@@ -88,6 +91,7 @@ impl Builder<HttpFetcher> {
             scope: None,
             canon: Canon::default(),
             limits: Limits::default(),
+            host_headers: Box::new(|_| Vec::new()),
             policy: Policy::default(),
             policies: None,
             tune: Vec::new(),
@@ -103,7 +107,8 @@ impl Builder<HttpFetcher> {
         }
     }
 
-    /// Puts the crawl together with the real HTTP fetcher.
+    /// Puts the crawl together with the real HTTP fetcher. An address that a seed is written with may be contacted, as may this
+    /// machine if a seed says `localhost`: who writes it means it.
     ///
     /// # Errors
     /// [`BuildError`] names what is missing.
@@ -112,11 +117,25 @@ impl Builder<HttpFetcher> {
         if self.http.user_agent.is_empty() {
             self.http.user_agent = user_agent(&self.name, self.contact.as_deref());
         }
+        let seeds: Vec<_> = self.spiders.iter().flat_map(|spider| spider.seeds()).collect();
+        self.http.addresses = std::mem::take(&mut self.http.addresses).and(seeds.iter().flat_map(addresses));
         let fetcher = match self.fetcher.take() {
             Some(fetcher) => fetcher,
             None => HttpFetcher::new(self.http.clone(), clock)?,
         };
         self.put_together(fetcher)
+    }
+}
+
+/// The addresses that a seed names itself.
+fn addresses(seed: &Request) -> Vec<IpAddr> {
+    match seed.url.as_url().host() {
+        Some(url::Host::Ipv4(address)) => vec![address.into()],
+        Some(url::Host::Ipv6(address)) => vec![address.into()],
+        _ if crate::host::is_loopback(seed.url.host()) => {
+            vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]
+        }
+        _ => Vec::new(),
     }
 }
 
@@ -181,6 +200,16 @@ impl<F: Fetcher> Builder<F> {
     /// Bounds of one exchange.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// Header fields for single hosts, on top of those of [`Builder::http`]. They may hold credentials: no other host sees
+    /// them, also not after a redirect.
+    pub fn host_headers(
+        mut self,
+        headers: impl Fn(&HostKey) -> Vec<(String, String)> + Send + Sync + 'static,
+    ) -> Self {
+        self.host_headers = Box::new(headers);
         self
     }
 
@@ -278,6 +307,7 @@ impl<F: Fetcher> Builder<F> {
             spiders: self.spiders,
             canon: self.canon,
             limits: self.limits,
+            host_headers: self.host_headers,
             settings,
             policies: self.policies.unwrap_or_else(|| Box::new(move |_| policy.clone())),
             store,

@@ -34,7 +34,7 @@ pub use run::Progress;
 pub use start::{PlanChange, Start};
 pub use stop::StopHandle;
 pub use totals::Totals;
-pub use worker::Execution;
+pub use worker::{Execution, HostHeaders};
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -59,6 +59,7 @@ pub struct Crawl<F> {
     scope: Scope,
     canon: Canon,
     limits: Limits,
+    host_headers: HostHeaders,
     settings: Settings,
     policies: Policies,
     store: Box<dyn Store>,

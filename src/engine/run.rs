@@ -102,6 +102,7 @@ impl<F: Fetcher> Crawl<F> {
             scope: self.scope,
             canon: self.canon,
             limits: self.limits,
+            host_headers: self.host_headers,
             cache: self.cache,
             rules: self.rules,
             clock: self.clock.clone(),

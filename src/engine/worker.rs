@@ -20,7 +20,7 @@ use crate::scope::Scope;
 use crate::spider::Spider;
 use crate::store::cache::{CacheEntry, ValidatorCache};
 use crate::time::Timestamp;
-use crate::url::{Canon, Fingerprint};
+use crate::url::{Canon, Fingerprint, HostKey};
 
 /// robots.txt is read this far (RFC 9309 2.5 asks for 500 KiB at least).
 const ROBOTS_BYTES: u64 = 512 * 1024;
@@ -32,11 +32,15 @@ pub(super) struct Context<F> {
     pub(super) scope: Scope,
     pub(super) canon: Canon,
     pub(super) limits: Limits,
+    pub(super) host_headers: HostHeaders,
     pub(super) cache: Arc<dyn ValidatorCache>,
     pub(super) rules: u64,
     pub(super) clock: Clock,
     pub(super) execution: Execution,
 }
+
+/// Gives the header fields that only one host may see.
+pub type HostHeaders = Box<dyn Fn(&HostKey) -> Vec<(String, String)> + Send + Sync>;
 
 /// Where pages are parsed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,12 +84,14 @@ impl<F: Fetcher> Context<F> {
         let key = request.fingerprint();
         let known = self.known(key);
         let began = self.clock.now();
+        let headers = (self.host_headers)(&request.host());
         let mut outgoing = Outgoing {
+            headers,
             limits: self.limits,
             ..Outgoing::new(request.clone())
         };
         if let Some(entry) = &known {
-            outgoing.headers = conditions(entry);
+            outgoing.headers.extend(conditions(entry));
         }
         match self.fetcher.fetch(outgoing).await {
             Ok(response) => self.answered(request, response, known, key).await,
@@ -279,8 +285,10 @@ impl<F: Fetcher> Context<F> {
             body: ROBOTS_BYTES,
             ..self.limits
         };
+        let mut headers = (self.host_headers)(&request.host());
+        headers.extend(validators);
         let outgoing = Outgoing {
-            headers: validators,
+            headers,
             limits,
             ..Outgoing::new(request)
         };

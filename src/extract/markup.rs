@@ -2,7 +2,7 @@
 //!
 //! The tokenizer compares each attribute with all before it in the same tag, so a tag with 100,000 of them costs seconds.
 //! Where a tag begins and ends depends on what came before (comments, scripts, text areas) and only the tree builder
-//! knows that; so this scan runs ahead of the tokenizer by the tokenizer's own rules and asks the [`Gate`] after each tag
+//! knows that; so this scan runs ahead of the tokenizer by the tokenizer's own rules and asks the `Gate` after each tag
 //! that may switch to raw text. One pass, no backtracking.
 
 use html5ever::TokenizerResult;

@@ -122,6 +122,7 @@ pub(in crate::config) fn build(
     check: &mut Check<'_>,
 ) -> Pace {
     let policy = Policy {
+        max_pages: None,
         delay: politeness.delay.unwrap_or_default().0,
         jitter: politeness.jitter.unwrap_or_default(),
         max_concurrency: politeness.max_concurrency.unwrap_or(1),

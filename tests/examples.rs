@@ -1,0 +1,91 @@
+//! Every example is a program that ends well and says what it should.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+/// Runs an example; its standard output.
+fn run(name: &str) -> String {
+    run_with(name, &[])
+}
+
+fn run_with(name: &str, arguments: &[&str]) -> String {
+    let binary = examples().join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
+    let output = Command::new(&binary)
+        .args(arguments)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap_or_else(|error| panic!("{}: {error}", binary.display()));
+    let (out, err) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+    assert!(output.status.success(), "{name}: {}\n{out}\n{err}", output.status);
+    out.into_owned()
+}
+
+/// Cargo builds examples beside the binary before it runs integration tests.
+fn examples() -> PathBuf {
+    let binary = PathBuf::from(env!("CARGO_BIN_EXE_crawl"));
+    binary
+        .parent()
+        .expect("a binary lies in a directory")
+        .join("examples")
+}
+
+#[test]
+fn a_spider_takes_its_shelf_along_to_every_book() {
+    let out = run("custom_spider");
+    assert!(out.contains("\"shelf\":\"Poetry\""), "{out}");
+    assert!(out.ends_with("22 books on 25 pages\n"), "{out}");
+}
+
+#[test]
+fn extractors_are_put_together() {
+    assert!(run("custom_extractor").starts_with("11 pages, the last one: "));
+}
+
+#[test]
+fn a_sink_that_wraps_a_sink_changes_and_drops_items() {
+    let out = run("custom_sink");
+    assert!(out.contains("\"price\":593"), "{out}");
+    assert!(out.ends_with("2 of 12 books are cheap\n"), "{out}");
+}
+
+#[test]
+fn a_fetcher_that_wraps_a_fetcher_sees_every_answer() {
+    assert!(run("custom_fetcher").starts_with("5 pages, "));
+}
+
+#[test]
+fn a_crawl_is_stopped_and_gone_on_with_inside_of_a_program() {
+    let out = run("embedded");
+    assert!(out.contains("exit code 130"), "{out}");
+    // 27 pages and one robots.txt, in both runs together: nothing was asked twice.
+    assert!(out.ends_with("resumed: 27 pages in all, 28 requests\n"), "{out}");
+}
+
+#[test]
+fn a_binary_of_ones_own_runs_a_crawler_file_that_names_its_spider() {
+    let state = tempfile::tempdir().unwrap();
+    let state = state.path().display().to_string();
+    let file = "examples/own_binary.toml";
+    let out = run_with("own_binary", &["run", file, "--state", &state, "-q"]);
+    assert_eq!(out.lines().count(), 4, "{out}");
+    assert!(out.starts_with("{\"pence\":3905,"), "{out}");
+}
+
+#[test]
+fn every_example_is_run_here_and_short() {
+    let here = include_str!("examples.rs");
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/examples");
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|ending| ending != "rs") {
+            continue;
+        }
+        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+        assert!(here.contains(&format!("(\"{name}\"")), "{name} is not run");
+        let lines = std::fs::read_to_string(&path).unwrap().lines().count();
+        assert!(lines < 90, "{name} has {lines} lines");
+    }
+}
