@@ -107,7 +107,7 @@ async fn crawl(plan: &mut Plan, start: Start, stage: &Stage, registry: &Registry
     for sink in setup::sinks(plan)? {
         builder = builder.boxed_sink(sink);
     }
-    let crawl = builder.build_with(setup::fetcher(plan, &clock)?)?;
+    let crawl = builder.build()?;
     let ended = watch(crawl, stage, clock).await;
     if let Some(demo) = demo {
         demo.close().await;

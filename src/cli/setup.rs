@@ -7,11 +7,10 @@ use crate::config::{Plan, Reader, SinkPlan};
 use crate::engine::{Builder, Crawl};
 use crate::extract::ExtractError;
 use crate::fetch::http::HttpFetcher;
-use crate::fetch::{FetchError, Fetcher, Outgoing};
 use crate::item::Harvest;
 use crate::page::Page;
 use crate::request::Request;
-use crate::response::{Failure as PageFailure, Response};
+use crate::response::Failure as PageFailure;
 use crate::robots::ProductToken;
 use crate::sink::csv::CsvSink;
 use crate::sink::jsonl::JsonlSink;
@@ -51,13 +50,15 @@ pub(super) fn describe(
     if let Some(contact) = &plan.identity.contact {
         builder = builder.identity(&plan.identity.token, contact);
     }
-    let (policies, whole) = (plan.clone(), plan.clone());
+    let [policies, headers, whole] = [(); 3].map(|()| plan.clone());
     Ok(builder
         .shared_spider(spider)
         .scope(plan.scope.clone())
         .canon(plan.canon.clone())
         .limits(plan.limits)
         .policies(move |host| policies.policy(host))
+        .host_headers(move |host| headers.headers_for(host))
+        .http(plan.http.clone())
         .settings(move |settings| {
             whole.tune(settings);
             settings.agent = agent;
@@ -66,13 +67,6 @@ pub(super) fn describe(
         .rules_digest(rules_digest(plan))
         .plan(plan.effective_values())
         .clock(clock.clone()))
-}
-
-/// The fetcher of a plan.
-pub(super) fn fetcher(plan: &Plan, clock: &Clock) -> Result<HostHeaders<HttpFetcher>, Failure> {
-    let fetcher = HttpFetcher::new(plan.http.clone(), clock.clone())?;
-    let plan = plan.clone();
-    Ok(HostHeaders { fetcher, plan })
 }
 
 /// Opens everything that items go to.
@@ -141,24 +135,6 @@ impl Spider for Seeded {
     }
 }
 
-/// Adds the header fields that the crawler file has for single hosts. A request's own fields come first.
-pub(super) struct HostHeaders<F> {
-    fetcher: F,
-    plan: Plan,
-}
-
-impl<F: Fetcher> Fetcher for HostHeaders<F> {
-    async fn fetch(&self, mut outgoing: Outgoing) -> Result<Response, FetchError> {
-        let mut headers = self.plan.headers_for(&outgoing.request.host());
-        let own = &outgoing.request.headers;
-        headers.retain(|(name, _)| !own.iter().any(|(own, _)| own.eq_ignore_ascii_case(name)));
-        // What the engine adds (validators) stands behind and so has the last word.
-        headers.append(&mut outgoing.headers);
-        outgoing.headers = headers;
-        self.fetcher.fetch(outgoing).await
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -184,37 +160,5 @@ mod tests {
             rules_digest(&plan("")),
             rules_digest(&plan("[url]\nsort-query = true\n"))
         );
-    }
-
-    /// Gives back the header fields that it was asked with.
-    struct Mirror;
-
-    impl Fetcher for Mirror {
-        async fn fetch(&self, outgoing: Outgoing) -> Result<Response, FetchError> {
-            let all = outgoing.request.headers.iter().chain(&outgoing.headers);
-            let lines: Vec<_> = all.map(|(name, value)| format!("{name}: {value}")).collect();
-            Ok(Response::of(
-                outgoing.request.url,
-                http::StatusCode::OK,
-                lines.join("\n"),
-            ))
-        }
-    }
-
-    #[tokio::test]
-    async fn header_fields_of_a_host_go_to_this_host_alone() {
-        let plan = plan("[hosts.\"a.example\"]\nheaders = { x-key = \"k\", x-own = \"file\" }\n");
-        let fetcher = HostHeaders {
-            fetcher: Mirror,
-            plan,
-        };
-        let ask = async |url: &str| {
-            let url = crate::url::CanonicalUrl::parse(url).unwrap();
-            let outgoing = Outgoing::new(Request::get(url).header("X-Own", "request"));
-            let body = fetcher.fetch(outgoing).await.unwrap().body;
-            String::from_utf8(body.to_vec()).unwrap()
-        };
-        assert_eq!(ask("https://a.example/").await, "X-Own: request\nx-key: k");
-        assert_eq!(ask("https://b.example/").await, "X-Own: request");
     }
 }

@@ -75,7 +75,7 @@ async fn fetch(
     let clock = Clock::start();
     let builder = setup::describe(plan, Arc::new(spider), &clock)?;
     let builder = keep_waits(builder, &plan.state_dir)?.start(Start::Fresh);
-    let report = builder.build_with(setup::fetcher(plan, &clock)?)?.run().await;
+    let report = builder.build()?.run().await;
     if let Some(demo) = demo {
         demo.close().await;
     }

@@ -140,6 +140,7 @@ impl Writer {
                 self.run.completed = completed;
                 self.commit_batch(Batch::default())?;
                 self.store.sync()?;
+                self.cache.flush();
                 replies.push(Reply::Finished(self.run.clone()));
             }
             Job::Commit(_) => unreachable!("commits are grouped"),

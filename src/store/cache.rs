@@ -45,6 +45,9 @@ pub trait ValidatorCache: Send + Sync + 'static {
 
     /// Forgets everything (`--fresh`).
     fn clear(&self);
+
+    /// Writes down what is only in memory yet. Called at the end of a run; a cache in memory has nothing to do.
+    fn flush(&self) {}
 }
 
 /// Keeps nothing: every page is fetched in full.

@@ -176,15 +176,19 @@ impl ValidatorCache for SledCache {
             tracing::warn!(reason, "validator cache cannot be cleared");
         }
     }
+
+    fn flush(&self) {
+        self.write_count();
+        if let Err(reason) = guarded(|| self.database.flush()) {
+            tracing::warn!(reason, "validator cache cannot be written");
+        }
+    }
 }
 
 /// Writes down the count and what the last second left in memory.
 impl Drop for SledCache {
     fn drop(&mut self) {
-        self.write_count();
-        if let Err(reason) = guarded(|| self.database.flush()) {
-            tracing::warn!(reason, "validator cache cannot be written");
-        }
+        self.flush();
     }
 }
 

@@ -134,7 +134,6 @@ pub(in crate::config) fn build(
             Some(Forbidden::Allow) | None => ForbiddenPolicy::Allow,
         },
         robots_tries: robots.tries.unwrap_or(1),
-        max_pages: None,
     };
     let (top, in_flight) = (Path::of(&["politeness"]), politeness.max_in_flight.unwrap_or(1));
     must_be_a_share(policy.jitter, &top.key("jitter"), check);
