@@ -4,7 +4,7 @@
 //! Run it with `cargo run --example custom_extractor`. It crawls the built-in demo bookshop; nothing leaves this machine.
 
 use crawl::demo::DemoSite;
-use crawl::extract::css::Css;
+use crawl::page::css::Css;
 use crawl::prelude::*;
 use crawl::sink::memory::Collect;
 
@@ -23,10 +23,7 @@ impl Extractor for Follow {
 /// A function of this shape is an extractor too.
 fn meta_description(page: &Page, harvest: &mut Harvest) -> Result<(), ExtractError> {
     let description = page.attr_of("meta[name=description]", "content")?;
-    harvest.item_of(
-        "page",
-        &serde_json::json!({ "title": page.title(), "description": description }),
-    )?;
+    harvest.item_of("page", &serde_json::json!({ "title": page.title(), "description": description }))?;
     Ok(())
 }
 
@@ -46,9 +43,7 @@ impl Spider for Composed {
     }
 
     fn parse(&self, page: &Page, harvest: &mut Harvest) -> Result<(), ExtractError> {
-        self.extractors
-            .iter()
-            .try_for_each(|extractor| extractor.extract(page, harvest))
+        self.extractors.iter().try_for_each(|extractor| extractor.extract(page, harvest))
     }
 }
 
@@ -58,19 +53,12 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let seed = CanonicalUrl::parse(&format!("{}authors/", site.url()))?;
     let authors = Follow(Css::parse("a.author-link")?);
     let extractors: Vec<Box<dyn Extractor>> = vec![Box::new(authors), Box::new(meta_description)];
-    let policy = Policy {
-        delay: std::time::Duration::ZERO,
-        ..Default::default()
-    };
+    let policy = Policy { delay: std::time::Duration::ZERO, ..Default::default() };
     let pages = Collect::default();
     let crawl = Crawl::builder().spider(Composed { seed, extractors });
     crawl.policy(policy).sink(pages.clone()).build()?.run().await?;
     let pages = pages.items();
-    println!(
-        "{} pages, the last one: {}",
-        pages.len(),
-        pages[10].fields["description"]
-    );
+    println!("{} pages, the last one: {}", pages.len(), pages[10].fields["description"]);
     assert_eq!(pages.len(), 11, "the list of authors and ten authors");
     Ok(())
 }

@@ -58,17 +58,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let bytes = Arc::new(AtomicU64::new(0));
     let fetcher = Counted(HttpFetcher::new(options, Clock::start())?, Arc::clone(&bytes));
-    let policy = Policy {
-        delay: std::time::Duration::ZERO,
-        ..Default::default()
-    };
+    let policy = Policy { delay: std::time::Duration::ZERO, ..Default::default() };
     let crawl = Crawl::builder().spider(Menu(CanonicalUrl::parse(&site.url())?));
     let report = crawl.policy(policy).build_with(fetcher)?.run().await?;
-    println!(
-        "{} pages, {} bytes on the wire",
-        report.totals.pages,
-        bytes.load(Ordering::Relaxed)
-    );
+    println!("{} pages, {} bytes on the wire", report.totals.pages, bytes.load(Ordering::Relaxed));
     assert_eq!((report.totals.pages, report.totals.disallowed), (5, 1));
     // The basket is in the menu, and robots.txt closes it.
     assert!(site.log().iter().all(|asked| !asked.path.starts_with("/basket/")));

@@ -41,10 +41,7 @@ fn describe(seed: &CanonicalUrl, state: &Path, start: Start) -> Result<Crawl<Htt
 
 /// Our own machine needs no second between two pages.
 fn quick() -> Policy {
-    Policy {
-        delay: Duration::ZERO,
-        ..Policy::default()
-    }
+    Policy { delay: Duration::ZERO, ..Policy::default() }
 }
 
 #[tokio::main]
@@ -66,18 +63,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     println!("progress when it ended: {} pages", progress.borrow().run.pages);
     let first = running.await??;
-    println!(
-        "stopped: {} pages, exit code {}",
-        first.totals.pages,
-        first.exit_code()
-    );
+    println!("stopped: {} pages, exit code {}", first.totals.pages, first.exit_code());
     assert_eq!(first.end, End::Interrupted);
 
     let second = describe(&seed, &state, Start::Resume)?.run().await?;
-    println!(
-        "resumed: {} pages in all, {} requests",
-        second.totals.pages, second.totals.requests
-    );
+    println!("resumed: {} pages in all, {} requests", second.totals.pages, second.totals.requests);
     std::fs::remove_dir_all(&state)?;
     assert_eq!((second.exit_code(), second.totals.pages), (0, 27)); // 3 list pages, 24 books
     Ok(())

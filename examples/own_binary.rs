@@ -30,9 +30,7 @@ impl Spider for Dearest {
         for card in page.select(".book-card")?.iter() {
             let price = card.text_of(".price")?.unwrap_or_default();
             let digits: String = price.chars().filter(char::is_ascii_digit).collect();
-            let pence: u32 = digits
-                .parse()
-                .map_err(|_| ExtractError::new(format!("no price: {price}")))?;
+            let pence: u32 = digits.parse().map_err(|_| ExtractError::new(format!("no price: {price}")))?;
             dearest = dearest.max((pence, card.text_of(".book-link")?.unwrap_or_default()));
         }
         harvest.item(&serde_json::json!({ "pence": dearest.0, "title": dearest.1, "page": page.url() }))?;

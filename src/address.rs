@@ -85,11 +85,7 @@ impl AddressPolicy {
             return Err(refused(&name, "this machine", "RFC 6761 6.3"));
         }
         if is_below(name, PRIVATE_NAMES) && self.allow.is_empty() {
-            return Err(refused(
-                &name,
-                "a name of private networks",
-                "RFC 6762, RFC 8375, ICANN .internal",
-            ));
+            return Err(refused(&name, "a name of private networks", "RFC 6762, RFC 8375, ICANN .internal"));
         }
         Ok(())
     }
@@ -128,11 +124,7 @@ pub fn address_of<S: AsRef<str>>(host: &Host<S>) -> Option<IpAddr> {
 }
 
 fn refused(target: &dyn fmt::Display, reason: &'static str, source_of_rule: &'static str) -> Refused {
-    Refused {
-        target: target.to_string(),
-        reason,
-        source_of_rule,
-    }
+    Refused { target: target.to_string(), reason, source_of_rule }
 }
 
 /// Whether a network holds v4-mapped addresses only: `::/0` opens no v4 address.
@@ -156,25 +148,16 @@ fn carried_v4(address: IpAddr) -> Option<Ipv4Addr> {
     let IpAddr::V6(address) = address else { return None };
     let bytes = address.octets();
     let (_, at) = *CARRIERS.iter().find(|(network, _)| network.contains(&address))?;
-    Some(Ipv4Addr::new(
-        bytes[at],
-        bytes[at + 1],
-        bytes[at + 2],
-        bytes[at + 3],
-    ))
+    Some(Ipv4Addr::new(bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]))
 }
 
 fn find_v4(address: Ipv4Addr) -> Option<(&'static str, &'static str)> {
-    let row = RESERVED_V4
-        .iter()
-        .find(|(network, ..)| network.contains(&address));
+    let row = RESERVED_V4.iter().find(|(network, ..)| network.contains(&address));
     row.map(|&(_, reason, source)| (reason, source))
 }
 
 fn find_v6(address: Ipv6Addr) -> Option<(&'static str, &'static str)> {
-    let row = RESERVED_V6
-        .iter()
-        .find(|(network, ..)| network.contains(&address));
+    let row = RESERVED_V6.iter().find(|(network, ..)| network.contains(&address));
     match row {
         Some(&(_, reason, source)) => Some((reason, source)),
         None if GLOBAL_UNICAST.contains(&address) => None,
@@ -183,13 +166,8 @@ fn find_v6(address: Ipv6Addr) -> Option<(&'static str, &'static str)> {
 }
 
 /// Names that stand for the machine itself, and all below them.
-const LOOPBACK_NAMES: &[&str] = &[
-    "localhost",
-    "localhost.localdomain",
-    "localhost6",
-    "ip6-localhost",
-    "ip6-loopback",
-];
+const LOOPBACK_NAMES: &[&str] =
+    &["localhost", "localhost.localdomain", "localhost6", "ip6-localhost", "ip6-loopback"];
 
 /// Names that only mean something inside a private network, and all below them.
 const PRIVATE_NAMES: &[&str] = &["local", "internal", "home.arpa"];
@@ -214,16 +192,8 @@ const RESERVED_V4: [Row<Ipv4Net>; 17] = [
     (v4([10, 0, 0, 0], 8), "a private network", "RFC 1918"),
     (v4([100, 64, 0, 0], 10), "a carrier's shared network", "RFC 6598"),
     (v4([127, 0, 0, 0], 8), "this machine", "RFC 1122 3.2.1.3"),
-    (
-        v4([168, 63, 129, 16], 32),
-        "a cloud's own service",
-        "Azure platform address",
-    ),
-    (
-        v4([169, 254, 0, 0], 16),
-        "link-local, also cloud metadata",
-        "RFC 3927",
-    ),
+    (v4([168, 63, 129, 16], 32), "a cloud's own service", "Azure platform address"),
+    (v4([169, 254, 0, 0], 16), "link-local, also cloud metadata", "RFC 3927"),
     (v4([172, 16, 0, 0], 12), "a private network", "RFC 1918"),
     (v4([192, 0, 0, 0], 24), "protocol assignments", "RFC 6890 2.1"),
     (v4([192, 0, 2, 0], 24), "documentation", "RFC 5737"),
@@ -239,17 +209,9 @@ const RESERVED_V4: [Row<Ipv4Net>; 17] = [
 
 /// What is not in [`GLOBAL_UNICAST`] is refused without a row; rows outside it are here for their words.
 const RESERVED_V6: [Row<Ipv6Net>; 10] = [
-    (
-        v6([0x64, 0xff9b, 1, 0, 0, 0], 48),
-        "a local translator",
-        "RFC 8215",
-    ),
+    (v6([0x64, 0xff9b, 1, 0, 0, 0], 48), "a local translator", "RFC 8215"),
     (v6([0x100, 0, 0, 0, 0, 0], 64), "discard only", "RFC 6666"),
-    (
-        v6([0x2001, 0, 0, 0, 0, 0], 23),
-        "protocol assignments, Teredo",
-        "RFC 2928, RFC 4380",
-    ),
+    (v6([0x2001, 0, 0, 0, 0, 0], 23), "protocol assignments, Teredo", "RFC 2928, RFC 4380"),
     (v6([0x2001, 0xdb8, 0, 0, 0, 0], 32), "documentation", "RFC 3849"),
     (v6([0x3fff, 0, 0, 0, 0, 0], 20), "documentation", "RFC 9637"),
     (v6([0x5f00, 0, 0, 0, 0, 0], 16), "segment routing", "RFC 9602"),
@@ -366,12 +328,7 @@ mod tests {
     #[test]
     fn an_opened_network_opens_its_addresses_in_every_form() {
         let policy = open(&["127.0.10.0/24"]);
-        for address in [
-            "127.0.10.7",
-            "::ffff:127.0.10.7",
-            "64:ff9b::127.0.10.7",
-            "2002:7f00:a07::",
-        ] {
+        for address in ["127.0.10.7", "::ffff:127.0.10.7", "64:ff9b::127.0.10.7", "2002:7f00:a07::"] {
             assert!(permits(&policy, address), "{address}");
         }
         for address in ["127.66.6.6", "::ffff:127.66.6.6", "::1", "10.0.0.1"] {
@@ -395,9 +352,7 @@ mod tests {
 
     #[test]
     fn a_refusal_says_why_and_what_to_do() {
-        let refusal = AddressPolicy::default()
-            .judge("169.254.169.254".parse().unwrap())
-            .unwrap_err();
+        let refusal = AddressPolicy::default().judge("169.254.169.254".parse().unwrap()).unwrap_err();
         assert_eq!(
             refusal.to_string(),
             "169.254.169.254 is never contacted: link-local, also cloud metadata (RFC 3927); open its network with \

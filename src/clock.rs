@@ -24,10 +24,7 @@ pub struct Clock {
 impl Clock {
     /// A clock that shows the machine's time. A machine whose date lies before 1970 starts at the epoch.
     #[must_use]
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is the door to the machine's clock"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "this is the door to the machine's clock")]
     pub fn start() -> Self {
         let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         Self::showing(wall.unwrap_or_default())
@@ -39,15 +36,9 @@ impl Clock {
         Self::showing(Duration::from_millis(moment.as_millis()))
     }
 
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is the door to the machine's clock"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "this is the door to the machine's clock")]
     fn showing(wall: Duration) -> Self {
-        Self {
-            wall,
-            started: Instant::now(),
-        }
+        Self { wall, started: Instant::now() }
     }
 
     /// The last full millisecond: no moment is shown before it has come.
@@ -65,10 +56,7 @@ impl Clock {
     /// Waits until [`Clock::now`] shows `moment` or later; returns at once if it already does.
     ///
     /// [`Timestamp::MAX`] means "never": the future then does not end.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is the door to the machine's clock"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "this is the door to the machine's clock")]
     pub async fn sleep_until(&self, moment: Timestamp) {
         while self.now() < moment {
             match self.instant_of(moment) {
@@ -78,10 +66,7 @@ impl Clock {
         }
     }
 
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is the door to the machine's clock"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "this is the door to the machine's clock")]
     fn reading(&self) -> Duration {
         self.wall.saturating_add(Instant::now() - self.started)
     }

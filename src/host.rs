@@ -29,12 +29,7 @@ pub struct HostFacts {
 #[must_use]
 pub fn host_facts(host: &str) -> HostFacts {
     let Some(host) = parse_host(host) else {
-        return HostFacts {
-            ascii: None,
-            ip: None,
-            forbidden: true,
-            registrable_domain: None,
-        };
+        return HostFacts { ascii: None, ip: None, forbidden: true, registrable_domain: None };
     };
     let ascii = host.to_string();
     let ip = address_of(&host);
@@ -124,22 +119,12 @@ mod tests {
 
     #[test]
     fn names_of_the_machine_itself_and_of_private_networks_are_forbidden() {
-        for name in [
-            "localhost",
-            "LOCALHOST.",
-            "a.localhost",
-            "printer.local",
-            "vault.internal",
-            "nas.home.arpa",
-        ] {
+        for name in
+            ["localhost", "LOCALHOST.", "a.localhost", "printer.local", "vault.internal", "nas.home.arpa"]
+        {
             assert!(host_facts(name).forbidden, "{name}");
         }
-        for name in [
-            "a.example",
-            "localhost.example",
-            "notlocalhost",
-            "internal.example",
-        ] {
+        for name in ["a.example", "localhost.example", "notlocalhost", "internal.example"] {
             assert!(!host_facts(name).forbidden, "{name}");
         }
     }
@@ -161,16 +146,7 @@ mod tests {
 
     #[test]
     fn what_is_no_host_is_never_contacted() {
-        for text in [
-            "",
-            "a b",
-            "a/b",
-            "me@a.example",
-            "a.example:80",
-            "[::1",
-            "1.2.3.999",
-            "a%00b",
-        ] {
+        for text in ["", "a b", "a/b", "me@a.example", "a.example:80", "[::1", "1.2.3.999", "a%00b"] {
             let facts = host_facts(text);
             assert_eq!(facts.ascii, None, "{text}");
             assert!(facts.forbidden, "{text}");

@@ -89,15 +89,8 @@ impl Harvest {
     /// Takes the harvest apart: items of `url`, requests, problems.
     #[must_use]
     pub fn into_parts(self, url: &CanonicalUrl) -> (Vec<Item>, Vec<Request>, Vec<String>) {
-        let items = self
-            .items
-            .into_iter()
-            .map(|(kind, fields)| Item {
-                url: url.clone(),
-                kind,
-                fields,
-            })
-            .collect();
+        let items =
+            self.items.into_iter().map(|(kind, fields)| Item { url: url.clone(), kind, fields }).collect();
         (items, self.follow, self.problems)
     }
 }

@@ -39,10 +39,7 @@ pub fn follow(
     location: Option<&str>,
     canon: &Canon,
 ) -> Result<Request, RedirectStop> {
-    let location = location
-        .map(str::trim)
-        .filter(|text| !text.is_empty())
-        .ok_or(RedirectStop::NoLocation)?;
+    let location = location.map(str::trim).filter(|text| !text.is_empty()).ok_or(RedirectStop::NoLocation)?;
     if request.hops >= MAX_HOPS {
         return Err(RedirectStop::TooManyHops);
     }
@@ -72,13 +69,8 @@ fn becomes_get(method: &Method, status: u16) -> bool {
 }
 
 fn describes_body(name: &str) -> bool {
-    let names = [
-        "content-encoding",
-        "content-language",
-        "content-location",
-        "content-type",
-        "content-length",
-    ];
+    let names =
+        ["content-encoding", "content-language", "content-location", "content-type", "content-length"];
     names.iter().any(|known| name.eq_ignore_ascii_case(known))
 }
 
@@ -121,14 +113,8 @@ mod tests {
         let request = get("http://a.example/self");
         assert_eq!(to(&request, 302, "/self"), Err(RedirectStop::ToItself));
         assert_eq!(to(&request, 302, ""), Err(RedirectStop::NoLocation));
-        assert!(matches!(
-            to(&request, 302, "file:///etc/passwd"),
-            Err(RedirectStop::BadLocation(_))
-        ));
-        assert!(matches!(
-            to(&request, 302, "http://[::not"),
-            Err(RedirectStop::BadLocation(_))
-        ));
+        assert!(matches!(to(&request, 302, "file:///etc/passwd"), Err(RedirectStop::BadLocation(_))));
+        assert!(matches!(to(&request, 302, "http://[::not"), Err(RedirectStop::BadLocation(_))));
     }
 
     #[test]
@@ -159,16 +145,10 @@ mod tests {
 
     #[test]
     fn credentials_stay_at_their_origin() {
-        let request = get("https://a.example/")
-            .header("Authorization", "Bearer x")
-            .header("X-Page", "1");
+        let request = get("https://a.example/").header("Authorization", "Bearer x").header("X-Page", "1");
         let same = to(&request, 302, "/b").unwrap();
         assert_eq!(same.headers.len(), 2);
-        for other in [
-            "https://b.example/",
-            "http://a.example/",
-            "https://a.example:8443/",
-        ] {
+        for other in ["https://b.example/", "http://a.example/", "https://a.example:8443/"] {
             let next = to(&request, 302, other).unwrap();
             assert_eq!(next.headers, [("X-Page".to_owned(), "1".to_owned())], "{other}");
         }

@@ -75,11 +75,7 @@ impl Request {
     /// A POST of `body` to `url`.
     #[must_use]
     pub fn post(url: CanonicalUrl, body: impl Into<Bytes>) -> Self {
-        Self {
-            method: Method::POST,
-            body: Some(body.into()),
-            ..Self::get(url)
-        }
+        Self { method: Method::POST, body: Some(body.into()), ..Self::get(url) }
     }
 
     /// Routes the answer to the callback of this name.
@@ -182,10 +178,7 @@ impl QueueKey {
     /// The key of a request of this priority that came as number `seq`.
     #[must_use]
     pub fn new(priority: i8, seq: u64) -> Self {
-        Self {
-            band: (127 - i16::from(priority)) as u8,
-            seq,
-        }
+        Self { band: (127 - i16::from(priority)) as u8, seq }
     }
 }
 
@@ -233,31 +226,20 @@ mod tests {
         assert_ne!(post.fingerprint(), other.fingerprint());
         assert_eq!(
             post.fingerprint(),
-            Request::post(url("http://a.example/x"), "q=1")
-                .label("b")
-                .fingerprint()
+            Request::post(url("http://a.example/x"), "q=1").label("b").fingerprint()
         );
     }
 
     #[test]
     fn data_comes_back_as_the_type_it_was() {
-        let request = Request::get(url("http://a.example/"))
-            .with_data(&vec![1, 2, 3])
-            .unwrap();
+        let request = Request::get(url("http://a.example/")).with_data(&vec![1, 2, 3]).unwrap();
         assert_eq!(request.data::<Vec<u8>>().unwrap(), [1, 2, 3]);
-        assert_eq!(
-            Request::get(url("http://a.example/"))
-                .data::<Option<u8>>()
-                .unwrap(),
-            None
-        );
+        assert_eq!(Request::get(url("http://a.example/")).data::<Option<u8>>().unwrap(), None);
     }
 
     #[test]
     fn it_survives_the_codec() {
-        let request = Request::post(url("https://a.example/p?q=1"), "body")
-            .label("book")
-            .priority(-3);
+        let request = Request::post(url("https://a.example/p?q=1"), "body").label("book").priority(-3);
         let request = request.with_data(&("page", 7)).unwrap();
         let bytes = postcard::to_stdvec(&request).unwrap();
         assert_eq!(postcard::from_bytes::<Request>(&bytes).unwrap(), request);

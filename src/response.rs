@@ -113,10 +113,7 @@ impl FailureKind {
     /// Whether it says something about the host as a whole rather than about one page.
     #[must_use]
     pub const fn accuses_host(self) -> bool {
-        matches!(
-            self,
-            Self::Dns | Self::Connect | Self::ConnectTimeout | Self::Tls | Self::ResponseTimeout
-        )
+        matches!(self, Self::Dns | Self::Connect | Self::ConnectTimeout | Self::Tls | Self::ResponseTimeout)
     }
 }
 
@@ -190,10 +187,7 @@ impl FailureClass {
     /// Whether something that may exist was not got. A page that is not there or that we may not see is not lost.
     #[must_use]
     pub const fn is_loss(self) -> bool {
-        matches!(
-            self,
-            Self::ServerError | Self::Unreachable(_) | Self::Truncated | Self::Parse
-        )
+        matches!(self, Self::ServerError | Self::Unreachable(_) | Self::Truncated | Self::Parse)
     }
 }
 

@@ -76,10 +76,7 @@ impl fmt::Display for Timestamp {
         let (year, month, day) = civil_from_days(days);
         let (hour, minute) = (millis / 3_600_000, millis / 60_000 % 60);
         let (second, milli) = (millis / 1000 % 60, millis % 1000);
-        write!(
-            f,
-            "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z"
-        )
+        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z")
     }
 }
 
@@ -91,11 +88,7 @@ fn civil_from_days(days: u64) -> (u64, u64, u64) {
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let march_month = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * march_month + 2) / 5 + 1;
-    let month = if march_month < 10 {
-        march_month + 3
-    } else {
-        march_month - 9
-    };
+    let month = if march_month < 10 { march_month + 3 } else { march_month - 9 };
     (era * 400 + year_of_era + u64::from(month <= 2), month, day)
 }
 
@@ -105,14 +98,8 @@ mod tests {
 
     #[test]
     fn a_wait_is_rounded_up_to_the_next_millisecond() {
-        assert_eq!(
-            Timestamp::ZERO + Duration::from_micros(1_001),
-            Timestamp::from_millis(2)
-        );
-        assert_eq!(
-            Timestamp::ZERO + Duration::from_millis(7),
-            Timestamp::from_millis(7)
-        );
+        assert_eq!(Timestamp::ZERO + Duration::from_micros(1_001), Timestamp::from_millis(2));
+        assert_eq!(Timestamp::ZERO + Duration::from_millis(7), Timestamp::from_millis(7));
     }
 
     #[test]
@@ -125,9 +112,6 @@ mod tests {
     #[test]
     fn it_prints_as_rfc_3339() {
         assert_eq!(Timestamp::ZERO.to_string(), "1970-01-01T00:00:00.000Z");
-        assert_eq!(
-            Timestamp::from_millis(1_709_164_800_123).to_string(),
-            "2024-02-29T00:00:00.123Z"
-        );
+        assert_eq!(Timestamp::from_millis(1_709_164_800_123).to_string(), "2024-02-29T00:00:00.123Z");
     }
 }

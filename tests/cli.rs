@@ -15,14 +15,8 @@ use tempfile::TempDir;
 const SITE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/crawlers/site.toml");
 
 /// Makes the demo site quick: its own Crawl-delay of 50 ms stays.
-const QUICK: [&str; 6] = [
-    "--set",
-    "politeness.delay=5ms",
-    "--set",
-    "politeness.jitter=0",
-    "--set",
-    "backoff.base=100ms",
-];
+const QUICK: [&str; 6] =
+    ["--set", "politeness.delay=5ms", "--set", "politeness.jitter=0", "--set", "backoff.base=100ms"];
 
 /// The demo shop's home page and what it links to.
 const SMALL: [&str; 6] = ["run", "--seed", "demo:", "--set", "scope.max-depth=1", "--state"];
@@ -49,11 +43,7 @@ impl Desk {
 
     fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_crawl"));
-        command
-            .args(args)
-            .current_dir(self.path())
-            .env_remove("RUST_LOG")
-            .stdin(Stdio::null());
+        command.args(args).current_dir(self.path()).env_remove("RUST_LOG").stdin(Stdio::null());
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }
@@ -114,10 +104,7 @@ fn same(name: &str, text: &str) {
 }
 
 fn signal(child: &Child, name: &str) {
-    let sent = Command::new("kill")
-        .args([name, &child.id().to_string()])
-        .status()
-        .unwrap();
+    let sent = Command::new("kill").args([name, &child.id().to_string()]).status().unwrap();
     assert!(sent.success());
 }
 
@@ -127,10 +114,7 @@ fn wait_for_log(child: &mut Child, word: &str) -> BufReader<impl Read + use<>> {
     let mut line = String::new();
     while !line.contains(word) {
         line.clear();
-        assert!(
-            log.read_line(&mut line).unwrap() > 0,
-            "the log ended without {word:?}"
-        );
+        assert!(log.read_line(&mut line).unwrap() > 0, "the log ended without {word:?}");
     }
     log
 }
@@ -154,10 +138,7 @@ fn check_says_what_a_file_would_do() {
 #[test]
 fn check_tells_every_problem_of_every_file() {
     let desk = Desk::new();
-    desk.write(
-        "bad.toml",
-        "seeds = [\"demo:\"]\n\n[politeness]\ndely = \"1s\"\njitter = 7\n",
-    );
+    desk.write("bad.toml", "seeds = [\"demo:\"]\n\n[politeness]\ndely = \"1s\"\njitter = 7\n");
     desk.write("spider.toml", "spider = \"quotes\"\n");
     let ran = desk.run(&["check", "bad.toml", SITE, "spider.toml"]).ends_with(2);
     same("check-problems", &ran.err);
@@ -170,53 +151,26 @@ fn check_tells_every_problem_of_every_file() {
 fn config_tells_where_every_value_comes_from() {
     let desk = Desk::new();
     desk.write("a.toml", "seeds = [\"demo:\"]\n[politeness]\ndelay = \"2s\"\n");
-    let args = [
-        "config",
-        "a.toml",
-        "--origin",
-        "--set",
-        "politeness.jitter=0.1",
-        "--limit",
-        "7",
-        "--json",
-    ];
+    let args = ["config", "a.toml", "--origin", "--set", "politeness.jitter=0.1", "--limit", "7", "--json"];
     let ran = desk.run(&args).ends_with(0).json();
-    assert_eq!(
-        ran["politeness.delay"],
-        json!({ "value": "\"2s\"", "origin": "a.toml:3" })
-    );
+    assert_eq!(ran["politeness.delay"], json!({ "value": "\"2s\"", "origin": "a.toml:3" }));
     assert_eq!(ran["politeness.jitter"]["origin"], "--set");
-    assert_eq!(
-        ran["scope.max-pages"],
-        json!({ "value": "7", "origin": "--limit" })
-    );
+    assert_eq!(ran["scope.max-pages"], json!({ "value": "7", "origin": "--limit" }));
     assert_eq!(ran["retry.tries"]["origin"], "default");
     let text = desk.run(&["config", "a.toml", "--origin"]).ends_with(0).out;
-    let line = text
-        .lines()
-        .find(|line| line.starts_with("politeness.delay"))
-        .unwrap();
+    let line = text.lines().find(|line| line.starts_with("politeness.delay")).unwrap();
     assert!(line.ends_with("# a.toml:3"), "{line}");
 }
 
 #[test]
 fn schema_is_that_of_the_library() {
-    assert_eq!(
-        Desk::new().run(&["schema"]).ends_with(0).json(),
-        crawl::config::schema()
-    );
+    assert_eq!(Desk::new().run(&["schema"]).ends_with(0).json(), crawl::config::schema());
 }
 
 #[test]
 fn completions_know_the_commands() {
     for shell in ["bash", "zsh", "fish"] {
-        assert!(
-            Desk::new()
-                .run(&["completions", shell])
-                .ends_with(0)
-                .out
-                .contains("resume")
-        );
+        assert!(Desk::new().run(&["completions", shell]).ends_with(0).out.contains("resume"));
     }
 }
 
@@ -225,37 +179,23 @@ fn robots_check_tells_the_line_that_decides() {
     let desk = Desk::new();
     desk.write("robots.txt", "User-agent: *\nDisallow: /private/\n");
     let both = desk
-        .run(&[
-            "robots",
-            "check",
-            "robots.txt",
-            "mybot",
-            "https://a.example/",
-            "/private/x",
-        ])
+        .run(&["robots", "check", "robots.txt", "mybot", "https://a.example/", "/private/x"])
         .ends_with(1);
     assert_eq!(
         both.out,
         "allowed\thttps://a.example/\tno rule matches\n\
          disallowed\t/private/x\tDisallow: /private/ (robots.txt line 2)\n"
     );
-    desk.run(&["robots", "check", "robots.txt", "mybot", "/a"])
-        .ends_with(0);
-    desk.run(&["robots", "check", "absent.txt", "mybot", "/a"])
-        .ends_with(2);
-    desk.run(&["robots", "check", "robots.txt", "mybot", "nowhere"])
-        .ends_with(2);
+    desk.run(&["robots", "check", "robots.txt", "mybot", "/a"]).ends_with(0);
+    desk.run(&["robots", "check", "absent.txt", "mybot", "/a"]).ends_with(2);
+    desk.run(&["robots", "check", "robots.txt", "mybot", "nowhere"]).ends_with(2);
 }
 
 #[test]
 fn probe_answers_every_line_in_order_and_never_ends_on_a_bad_one() {
     let lines = "{\"input\": \"b\", \"base\": \"http://a.example/\"}\nbad\n{}\n{\"input\": \"//[\"}\n";
     let ran = Desk::new().ask(&["probe", "url"], lines).ends_with(0);
-    let answers: Vec<Value> = ran
-        .out
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
+    let answers: Vec<Value> = ran.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(answers.len(), 4);
     assert_eq!(answers[0], json!({ "href": "http://a.example/b" }));
     assert!(answers[1]["error"].is_string() && answers[2]["error"].is_string());
@@ -266,26 +206,14 @@ fn probe_answers_every_line_in_order_and_never_ends_on_a_bad_one() {
 #[test]
 fn new_makes_a_project_that_can_be_read() {
     let desk = Desk::new();
-    desk.run(&["new", "my-shop", "--path", env!("CARGO_MANIFEST_DIR")])
-        .ends_with(0);
+    desk.run(&["new", "my-shop", "--path", env!("CARGO_MANIFEST_DIR")]).ends_with(0);
     let manifest = desk.read("my-shop/Cargo.toml");
-    assert!(
-        manifest.contains("name = \"my-shop\"") && manifest.contains("crawl = { path = "),
-        "{manifest}"
-    );
-    assert!(
-        desk.read("my-shop/src/main.rs")
-            .contains("spider(\"my-shop\", || MyShop)")
-    );
-    desk.run(&["config", "my-shop/crawlers/my-shop.toml"])
-        .ends_with(0);
+    assert!(manifest.contains("name = \"my-shop\"") && manifest.contains("crawl = { path = "), "{manifest}");
+    assert!(desk.read("my-shop/src/main.rs").contains("spider(\"my-shop\", || MyShop)"));
+    desk.run(&["config", "my-shop/crawlers/my-shop.toml"]).ends_with(0);
     let sources =
         ["src/main.rs", "src/lib.rs", "tests/pages.rs"].map(|file| desk.path().join("my-shop").join(file));
-    match Command::new("rustfmt")
-        .args(["--check", "--edition", "2024"])
-        .args(sources)
-        .output()
-    {
+    match Command::new("rustfmt").args(["--check", "--edition", "2024"]).args(sources).output() {
         Ok(checked) => assert!(checked.status.success(), "{checked:?}"),
         Err(_) => eprintln!("skipped: there is no rustfmt"),
     }
@@ -296,19 +224,8 @@ fn new_makes_a_project_that_can_be_read() {
 #[test]
 fn a_crawler_file_runs_and_its_second_run_asks_only_for_what_has_changed() {
     let desk = Desk::new();
-    let run = with(
-        &[
-            "run",
-            SITE,
-            "--state",
-            "state",
-            "--out",
-            "out.jsonl",
-            "--report",
-            "report.json",
-        ],
-        &QUICK,
-    );
+    let run =
+        with(&["run", SITE, "--state", "state", "--out", "out.jsonl", "--report", "report.json"], &QUICK);
     desk.run(&run).ends_with(0);
     let first = desk.read("out.jsonl");
     assert_eq!(first.lines().count(), 240);
@@ -325,19 +242,10 @@ fn a_crawler_file_runs_and_its_second_run_asks_only_for_what_has_changed() {
         lines
     };
     assert_eq!(sorted(&first), sorted(&desk.read("out.jsonl")));
-    assert!(
-        second.out.is_empty() && second.err.contains("site: complete in"),
-        "{second:?}"
-    );
+    assert!(second.out.is_empty() && second.err.contains("site: complete in"), "{second:?}");
 
-    let status = desk
-        .run(&["status", SITE, "--state", "state", "--json"])
-        .ends_with(0)
-        .json();
-    assert_eq!(
-        [&status["phase"], &status["hosts"][0]["phase"]],
-        ["complete", "open"]
-    );
+    let status = desk.run(&["status", SITE, "--state", "state", "--json"]).ends_with(0).json();
+    assert_eq!([&status["phase"], &status["hosts"][0]["phase"]], ["complete", "open"]);
     desk.run(&["resume", SITE, "--state", "state"]).ends_with(2);
 }
 
@@ -346,44 +254,22 @@ async fn a_seed_alone_gives_url_status_and_title_on_the_standard_output() {
     let site = DemoSite::start().await.unwrap();
     let desk = Desk::new();
     let url = site.url();
-    let ran = desk
-        .run(&with(&["run", "--seed", &url, "--limit", "5"], &QUICK))
-        .ends_with(3);
-    let items: Vec<Value> = ran
-        .out
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
+    let ran = desk.run(&with(&["run", "--seed", &url, "--limit", "5"], &QUICK)).ends_with(3);
+    let items: Vec<Value> = ran.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(items.len(), 5);
-    assert_eq!(
-        items[0],
-        json!({ "url": url, "status": 200, "title": "Paper Heron Books" })
-    );
-    assert!(
-        ran.err.contains("exit code 3") && ran.err.contains("raise --limit"),
-        "{}",
-        ran.err
-    );
+    assert_eq!(items[0], json!({ "url": url, "status": 200, "title": "Paper Heron Books" }));
+    assert!(ran.err.contains("exit code 3") && ran.err.contains("raise --limit"), "{}", ran.err);
     site.stop().await;
 }
 
 #[test]
 fn try_shows_one_page_and_writes_nothing() {
     let desk = Desk::new();
-    let args = with(
-        &["try", SITE, "demo:/new-arrivals/", "--label", "book"],
-        &QUICK[..4],
-    );
+    let args = with(&["try", SITE, "demo:/new-arrivals/", "--label", "book"], &QUICK[..4]);
     let page = desk.run(&args).ends_with(0).json();
-    assert_eq!(
-        [&page["status"], &page["requests"], &page["exit-code"]],
-        [200, 2, 0]
-    );
+    assert_eq!([&page["status"], &page["requests"], &page["exit-code"]], [200, 2, 0]);
     assert_eq!(page["label"], "book");
-    let shut = desk
-        .run(&with(&["try", "demo:/basket/"], &QUICK[..4]))
-        .ends_with(4)
-        .json();
+    let shut = desk.run(&with(&["try", "demo:/basket/"], &QUICK[..4])).ends_with(4).json();
     assert_eq!(shut["failure"]["class"], "robots");
     assert_eq!(fs::read_dir(desk.path()).unwrap().count(), 0);
 }
@@ -406,12 +292,7 @@ fn two_runs_do_not_share_a_state() {
     let second = desk.run(&run).ends_with(8);
     let pid = format!("process {}", first.id());
     assert!(second.err.contains(&pid), "{}", second.err);
-    assert!(
-        desk.run(&["status", "--state", "state"])
-            .ends_with(8)
-            .err
-            .contains(&pid)
-    );
+    assert!(desk.run(&["status", "--state", "state"]).ends_with(8).err.contains(&pid));
     signal(&first, "-TERM");
     assert_eq!(first.wait().unwrap().code(), Some(130));
     log.read_to_string(&mut String::new()).unwrap();
@@ -446,9 +327,7 @@ fn a_reader_that_goes_away_ends_the_run_quietly() {
     let desk = Desk::new();
     let mut child = desk.start(&with(&with(&SMALL, &["state", "-q"]), &QUICK));
     let mut line = String::new();
-    BufReader::new(child.stdout.take().unwrap())
-        .read_line(&mut line)
-        .unwrap();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
     assert!(line.starts_with("{\"url\""));
     let ran = Ran::of(child.wait_with_output().unwrap()).ends_with(130);
     assert_eq!(ran.err, "");
@@ -486,10 +365,7 @@ fn nothing_that_a_server_says_reaches_the_terminal_as_a_command() {
     let tried = desk.run(&with(&["try", &url, "-vv"], &QUICK[..4]));
     let status = desk.run(&["status", "--state", ".crawl/127.0.0.1"]);
     for text in [&ran.out, &ran.err, &tried.out, &tried.err, &status.out] {
-        let bad: Vec<_> = text
-            .chars()
-            .filter(|letter| letter.is_control() && *letter != '\n')
-            .collect();
+        let bad: Vec<_> = text.chars().filter(|letter| letter.is_control() && *letter != '\n').collect();
         assert!(bad.is_empty(), "{bad:?} in {text}");
     }
     assert!(ran.out.contains("title"), "{ran:?}");
@@ -520,27 +396,11 @@ fn a_second_signal_ends_the_run_at_once() {
 #[test]
 fn a_log_in_json_is_json_to_its_last_line() {
     let desk = Desk::new();
-    let set = [
-        "--set",
-        "hosts.\"127.0.0.1\".max-pages=3",
-        "--log",
-        "json",
-        "--out",
-        "o.csv",
-    ];
-    let ran = desk
-        .run(&with(&with(&SMALL, &["state"]), &with(&QUICK, &set)))
-        .ends_with(3);
-    let events: Vec<Value> = ran
-        .err
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
+    let set = ["--set", "hosts.\"127.0.0.1\".max-pages=3", "--log", "json", "--out", "o.csv"];
+    let ran = desk.run(&with(&with(&SMALL, &["state"]), &with(&QUICK, &set))).ends_with(3);
+    let events: Vec<Value> = ran.err.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let last = events.last().unwrap();
-    assert_eq!(
-        [&last["message"], &last["exit_code"]],
-        [&json!("the run has ended"), &json!(3)]
-    );
+    assert_eq!([&last["message"], &last["exit_code"]], [&json!("the run has ended"), &json!(3)]);
     assert_eq!(desk.read("o.csv").lines().count(), 4);
     let wrong = desk.run(&["run", "absent.toml", "--log", "json"]).ends_with(2);
     let event: Value = serde_json::from_str(&wrong.err).unwrap();
@@ -551,8 +411,6 @@ fn a_log_in_json_is_json_to_its_last_line() {
 #[test]
 fn an_output_that_cannot_be_written_ends_the_run_with_its_name() {
     let desk = Desk::new();
-    let ran = desk
-        .run(&with(&with(&SMALL, &["state", "--out", "/dev/full"]), &QUICK))
-        .ends_with(1);
+    let ran = desk.run(&with(&with(&SMALL, &["state", "--out", "/dev/full"]), &QUICK)).ends_with(1);
     assert!(ran.err.contains("/dev/full"), "{}", ran.err);
 }

@@ -13,15 +13,9 @@ use crawl::url::CanonicalUrl;
 async fn the_demo_crawl_brings_every_book_once_with_all_its_fields() {
     let site = DemoSite::start().await.unwrap();
     let loader = Loader::new().file(concat!(env!("CARGO_MANIFEST_DIR"), "/crawlers/site.toml"));
-    let mut plan = loader
-        .set("politeness.delay=0")
-        .set("politeness.jitter=0")
-        .load()
-        .unwrap();
+    let mut plan = loader.set("politeness.delay=0").set("politeness.jitter=0").load().unwrap();
     plan.place_demo(&CanonicalUrl::parse(&site.url()).unwrap());
-    let Reader::Recipe(recipe) = plan.reader.clone() else {
-        panic!("the file has rules of its own")
-    };
+    let Reader::Recipe(recipe) = plan.reader.clone() else { panic!("the file has rules of its own") };
     let (items, values, whole) = (Collect::default(), plan.effective_values(), plan.clone());
     let crawl = Crawl::builder()
         .spider(Declarative::new(recipe))
@@ -37,32 +31,17 @@ async fn the_demo_crawl_brings_every_book_once_with_all_its_fields() {
     // Everything is walked but the style sheet, the sitemap and what robots.txt closes.
     assert_eq!(report.totals.pages as usize, demo::pages());
     let items = items.items().clone();
-    let upcs: BTreeSet<_> = items
-        .iter()
-        .map(|item| item.fields["upc"].as_str().unwrap())
-        .collect();
+    let upcs: BTreeSet<_> = items.iter().map(|item| item.fields["upc"].as_str().unwrap()).collect();
     assert_eq!((items.len(), upcs.len()), (demo::books(), demo::books()));
     for item in &items {
         assert_eq!(item.kind.as_deref(), Some("book"));
         let names: Vec<_> = item.fields.keys().map(String::as_str).collect();
         assert_eq!(
             names,
-            [
-                "title",
-                "author",
-                "price",
-                "stock",
-                "rating",
-                "upc",
-                "category",
-                "description",
-                "url"
-            ]
+            ["title", "author", "price", "stock", "rating", "upc", "category", "description", "url"]
         );
         assert!(
-            item.fields
-                .values()
-                .all(|value| value.as_str().is_some_and(|text| !text.is_empty())),
+            item.fields.values().all(|value| value.as_str().is_some_and(|text| !text.is_empty())),
             "{item:?}"
         );
         assert!(item.fields["price"].as_str().unwrap().parse::<f64>().unwrap() > 1.0);

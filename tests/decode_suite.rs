@@ -6,10 +6,7 @@ use bytes::Bytes;
 use crawl::fetch::decode::{Bounds, Decoded, decode};
 use crawl::response::Truncation;
 
-const BOUNDS: Bounds = Bounds {
-    body: 10 << 20,
-    ratio: 200,
-};
+const BOUNDS: Bounds = Bounds { body: 10 << 20, ratio: 200 };
 
 fn sample(name: &str) -> Option<Bytes> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/suites/compressed-scrapy");
@@ -43,15 +40,8 @@ async fn every_packing_of_the_page_gives_the_whole_page() {
         let Some(page) = decoded(encoding, name).await else {
             return;
         };
-        assert_eq!(
-            (page.truncated, page.body.len()),
-            (None, length),
-            "{name} as {encoding}"
-        );
-        assert!(
-            page.body.starts_with(b"<!DOCTYPE") && page.body.ends_with(b"</html>\n"),
-            "{name}"
-        );
+        assert_eq!((page.truncated, page.body.len()), (None, length), "{name} as {encoding}");
+        assert!(page.body.starts_with(b"<!DOCTYPE") && page.body.ends_with(b"</html>\n"), "{name}");
     }
 }
 
@@ -83,11 +73,7 @@ async fn what_is_nested_too_deep_is_left_as_it_came() {
 
 #[tokio::test]
 async fn broken_gzip_keeps_what_was_unpacked_and_is_marked() {
-    for name in [
-        "truncated-crc-error.gz",
-        "truncated-crc-error-short.gz",
-        "unexpected-eof.gz",
-    ] {
+    for name in ["truncated-crc-error.gz", "truncated-crc-error-short.gz", "unexpected-eof.gz"] {
         let Some(body) = decoded("gzip", name).await else {
             return;
         };

@@ -19,9 +19,7 @@ impl Spider for Links {
     }
 
     fn seeds(&self) -> Vec<Request> {
-        vec![Request::get(
-            CanonicalUrl::parse(&self.0).expect("the seed is a URL"),
-        )]
+        vec![Request::get(CanonicalUrl::parse(&self.0).expect("the seed is a URL"))]
     }
 
     fn parse(&self, page: &Page, harvest: &mut Harvest) -> Result<(), ExtractError> {
@@ -41,21 +39,13 @@ impl Spider for Links {
 async fn the_demo_site_is_crawled_whole_and_politely() {
     let site = DemoSite::start().await.unwrap();
     let items = Collect::default();
-    let policy = Policy {
-        delay: std::time::Duration::ZERO,
-        jitter: 0.0,
-        ..Policy::default()
-    };
+    let policy = Policy { delay: std::time::Duration::ZERO, jitter: 0.0, ..Policy::default() };
     let allow = vec!["127.0.0.1/32".parse().unwrap()];
     let http = crawl::fetch::http::HttpOptions {
         addresses: crawl::address::AddressPolicy::new(allow),
         ..Default::default()
     };
-    let crawl = Crawl::builder()
-        .spider(Links(site.url()))
-        .policy(policy)
-        .http(http)
-        .sink(items.clone());
+    let crawl = Crawl::builder().spider(Links(site.url())).policy(policy).http(http).sink(items.clone());
     let report = crawl.build().unwrap().run().await.unwrap();
     assert_eq!(report.end, End::Complete);
     assert_eq!(report.exit_code(), 0);
@@ -63,9 +53,5 @@ async fn the_demo_site_is_crawled_whole_and_politely() {
     // The style sheet and the sitemap are linked too.
     assert_eq!(report.totals.pages as usize, demo::pages() + 2);
     assert_eq!(report.totals.items, report.totals.pages);
-    assert!(
-        site.log()
-            .iter()
-            .all(|request| !request.path.starts_with("/basket/"))
-    );
+    assert!(site.log().iter().all(|request| !request.path.starts_with("/basket/")));
 }

@@ -15,10 +15,7 @@ fn run_with(name: &str, arguments: &[&str]) -> String {
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
         .unwrap_or_else(|error| panic!("{}: {error}", binary.display()));
-    let (out, err) = (
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr),
-    );
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{name}: {}\n{out}\n{err}", output.status);
     out.into_owned()
 }
@@ -26,10 +23,7 @@ fn run_with(name: &str, arguments: &[&str]) -> String {
 /// Cargo builds examples beside the binary before it runs integration tests.
 fn examples() -> PathBuf {
     let binary = PathBuf::from(env!("CARGO_BIN_EXE_crawl"));
-    binary
-        .parent()
-        .expect("a binary lies in a directory")
-        .join("examples")
+    binary.parent().expect("a binary lies in a directory").join("examples")
 }
 
 #[test]

@@ -38,9 +38,7 @@ struct Server {
 
 impl Server {
     async fn start(steps: Vec<Step>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0")
-            .await
-            .expect("loopback has free ports");
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has free ports");
         let server = Self {
             address: listener.local_addr().expect("it is bound"),
             requests: Arc::default(),
@@ -118,9 +116,7 @@ async fn read_request(stream: &mut TcpStream) -> Option<String> {
         head.push(stream.read_u8().await.ok()?);
     }
     let mut text = String::from_utf8(head).ok()?;
-    let length = text
-        .lines()
-        .find_map(|line| line.strip_prefix("content-length: "));
+    let length = text.lines().find_map(|line| line.strip_prefix("content-length: "));
     let mut body = vec![0; length.map_or(0, |length| length.parse().expect("hyper writes numbers"))];
     stream.read_exact(&mut body).await.ok()?;
     text.push_str(&String::from_utf8_lossy(&body));
@@ -146,14 +142,7 @@ fn fetcher() -> HttpFetcher {
 
 /// With time enough for a busy machine.
 fn patient(request: Request) -> Outgoing {
-    Outgoing {
-        limits: Limits {
-            body: 1 << 20,
-            ratio: 50,
-            ..Limits::default()
-        },
-        ..Outgoing::new(request)
-    }
+    Outgoing { limits: Limits { body: 1 << 20, ratio: 50, ..Limits::default() }, ..Outgoing::new(request) }
 }
 
 /// For servers that are too slow on purpose.
@@ -196,10 +185,7 @@ async fn two_requests_to_a_host_share_a_connection_and_one_user_agent() {
     let server = Server::saying(ok("Content-Length: 2\r\n", b"ok")).await;
     let fetcher = fetcher();
     for path in ["/a", "/b"] {
-        fetcher
-            .fetch(patient(Request::get(server.url(path))))
-            .await
-            .unwrap();
+        fetcher.fetch(patient(Request::get(server.url(path)))).await.unwrap();
     }
     assert_eq!(server.connections.load(Ordering::SeqCst), 1);
     let heard = server.heard();
@@ -207,10 +193,7 @@ async fn two_requests_to_a_host_share_a_connection_and_one_user_agent() {
     for request in heard {
         assert!(request.contains(&format!("user-agent: {AGENT}\r\n")), "{request}");
         assert!(request.contains("accept: text/html,"), "{request}");
-        assert!(
-            request.contains("accept-encoding: gzip, br, zstd, deflate\r\n"),
-            "{request}"
-        );
+        assert!(request.contains("accept-encoding: gzip, br, zstd, deflate\r\n"), "{request}");
         assert!(!request.contains("referer"), "{request}");
     }
 }
@@ -219,24 +202,15 @@ async fn two_requests_to_a_host_share_a_connection_and_one_user_agent() {
 async fn the_more_special_header_wins_and_method_and_body_are_sent() {
     let server = Server::saying(ok("Content-Length: 0\r\n", b"")).await;
     let mut request = Request::post(server.url("/form"), "q=1");
-    request.headers = vec![
-        ("X-One".into(), "request".into()),
-        ("X-Two".into(), "request".into()),
-    ];
+    request.headers = vec![("X-One".into(), "request".into()), ("X-Two".into(), "request".into())];
     let mut outgoing = patient(request);
     outgoing.headers = vec![("x-two".into(), "outgoing".into())];
     let common = |name: &str| (name.to_owned(), "crawl".to_owned());
-    let options = HttpOptions {
-        headers: vec![common("X-One"), common("X-Zero")],
-        ..options()
-    };
+    let options = HttpOptions { headers: vec![common("X-One"), common("X-Zero")], ..options() };
     let fetcher = HttpFetcher::new(options, Clock::start()).unwrap();
     fetcher.fetch(outgoing).await.unwrap();
     let heard = server.heard().remove(0);
-    assert!(
-        heard.starts_with("POST /form HTTP/1.1\r\n") && heard.ends_with("\r\n\r\nq=1"),
-        "{heard}"
-    );
+    assert!(heard.starts_with("POST /form HTTP/1.1\r\n") && heard.ends_with("\r\n\r\nq=1"), "{heard}");
     for line in ["x-zero: crawl", "x-one: request", "x-two: outgoing"] {
         assert_eq!(heard.matches(&line[..6]).count(), 1, "{heard}");
         assert!(heard.contains(line), "{heard}");
@@ -247,10 +221,7 @@ async fn the_more_special_header_wins_and_method_and_body_are_sent() {
 async fn a_redirect_is_handed_over_and_not_followed() {
     let server = Server::saying("HTTP/1.1 302 Found\r\nLocation: /next\r\nContent-Length: 0\r\n\r\n").await;
     let response = server.get().await.unwrap();
-    assert_eq!(
-        (response.status.as_u16(), response.header("location")),
-        (302, Some("/next"))
-    );
+    assert_eq!((response.status.as_u16(), response.header("location")), (302, Some("/next")));
     assert_eq!(server.heard().len(), 1);
 }
 
@@ -270,33 +241,23 @@ async fn answers_without_content_have_no_body_whatever_their_head_says() {
 async fn credentials_of_a_url_go_to_its_origin_as_a_field_and_into_no_error() {
     let server = Server::saying(ok("Content-Length: 0\r\n", b"")).await;
     let with_password = |address: SocketAddr| url(&format!("http://me:secret@{address}/"));
-    fetcher()
-        .fetch(patient(Request::get(with_password(server.address))))
-        .await
-        .unwrap();
+    fetcher().fetch(patient(Request::get(with_password(server.address)))).await.unwrap();
     let heard = server.heard().remove(0);
     assert!(heard.contains("authorization: Basic bWU6c2VjcmV0\r\n"), "{heard}");
     assert!(!heard.contains("secret"), "{heard}");
     let closed = closed_port().await;
-    let error = fetcher()
-        .fetch(patient(Request::get(with_password(closed))))
-        .await
-        .unwrap_err();
+    let error = fetcher().fetch(patient(Request::get(with_password(closed)))).await.unwrap_err();
     assert!(!format!("{error} {error:?}").contains("secret"), "{error:?}");
 }
 
 async fn closed_port() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0")
-        .await
-        .expect("loopback has free ports");
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has free ports");
     listener.local_addr().expect("it is bound")
 }
 
 /// Says this to everybody who connects and hangs up.
 async fn greeting(words: &'static [u8]) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0")
-        .await
-        .expect("loopback has free ports");
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has free ports");
     let address = listener.local_addr().expect("it is bound");
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
@@ -309,12 +270,9 @@ async fn greeting(words: &'static [u8]) -> SocketAddr {
 #[tokio::test]
 async fn a_request_that_cannot_be_written_never_leaves() {
     let server = Server::saying(ok("Content-Length: 0\r\n", b"")).await;
-    for (name, value) in [
-        ("X-A", "a\r\nX-B: b"),
-        ("a b", "c"),
-        ("Host", "other.example"),
-        ("User-Agent", "x"),
-    ] {
+    for (name, value) in
+        [("X-A", "a\r\nX-B: b"), ("a b", "c"), ("Host", "other.example"), ("User-Agent", "x")]
+    {
         let mut request = Request::get(server.url("/"));
         request.headers.push((name.into(), value.into()));
         let error = fetcher().fetch(patient(request)).await.unwrap_err();
@@ -330,31 +288,19 @@ async fn options_that_cannot_be_sent_are_refused_at_once() {
         change(&mut options);
         HttpFetcher::new(options, Clock::start()).err()
     };
-    assert!(matches!(
-        with(|o| o.user_agent.clear()),
-        Some(OptionsError::UserAgent)
-    ));
-    assert!(matches!(
-        with(|o| o.user_agent.push('\n')),
-        Some(OptionsError::UserAgent)
-    ));
+    assert!(matches!(with(|o| o.user_agent.clear()), Some(OptionsError::UserAgent)));
+    assert!(matches!(with(|o| o.user_agent.push('\n')), Some(OptionsError::UserAgent)));
     assert!(matches!(
         with(|o| o.headers.push(("Host".into(), "x".into()))),
         Some(OptionsError::Header { .. })
     ));
-    assert!(matches!(
-        with(|o| o.proxy = Some("http://".into())),
-        Some(OptionsError::Proxy)
-    ));
+    assert!(matches!(with(|o| o.proxy = Some("http://".into())), Some(OptionsError::Proxy)));
 }
 
 #[tokio::test]
 async fn private_addresses_are_refused_in_every_notation_before_a_connection_is_made() {
     let server = Server::saying(ok("Content-Length: 0\r\n", b"")).await;
-    let strict = HttpOptions {
-        addresses: AddressPolicy::default(),
-        ..options()
-    };
+    let strict = HttpOptions { addresses: AddressPolicy::default(), ..options() };
     let fetcher = HttpFetcher::new(strict, Clock::start()).unwrap();
     let hosts = [
         "127.0.0.1",
@@ -384,10 +330,7 @@ async fn a_name_that_leads_to_a_permitted_address_is_connected() {
     let target = url(&format!("http://localhost:{}/", server.address.port()));
     let mut outgoing = patient(Request::get(target));
     outgoing.limits.connect = Duration::from_secs(5);
-    assert_eq!(
-        fetcher().fetch(outgoing).await.unwrap().remote_addr,
-        Some(server.address)
-    );
+    assert_eq!(fetcher().fetch(outgoing).await.unwrap().remote_addr, Some(server.address));
 }
 
 #[tokio::test]
@@ -484,26 +427,16 @@ async fn no_head_in_time_ends_the_wait_whatever_the_server_does_meanwhile() {
 #[tokio::test]
 async fn a_body_that_breaks_off_is_kept_and_marked() {
     let head = ok("Content-Length: 100000\r\n", b"<p>half");
-    for steps in [
-        vec![Step::Send(head.clone()), Step::Close],
-        vec![Step::Send(head), Step::Hold],
-    ] {
+    for steps in [vec![Step::Send(head.clone()), Step::Close], vec![Step::Send(head), Step::Hold]] {
         let held = matches!(steps[1], Step::Hold);
         let response = Server::start(steps).await.get_in_haste().await.unwrap();
         assert_eq!(&response.body[..], b"<p>half");
-        let mark = if held {
-            Truncation::Time
-        } else {
-            Truncation::Disconnect
-        };
+        let mark = if held { Truncation::Time } else { Truncation::Disconnect };
         assert_eq!(response.truncated, Some(mark));
     }
     let chunks = ok("Transfer-Encoding: chunked\r\n", b"5\r\nhello\r\nZZZ\r\nnope\r\n");
     let response = Server::ending(chunks).await.get().await.unwrap();
-    assert_eq!(
-        (&response.body[..], response.truncated),
-        (&b"hello"[..], Some(Truncation::Disconnect))
-    );
+    assert_eq!((&response.body[..], response.truncated), (&b"hello"[..], Some(Truncation::Disconnect)));
 }
 
 #[tokio::test]
@@ -542,10 +475,7 @@ async fn a_body_without_end_is_cut_at_the_limit_and_its_connection_closed() {
     ])
     .await;
     let response = server.get().await.unwrap();
-    assert_eq!(
-        (response.body.len(), response.truncated),
-        (1 << 20, Some(Truncation::Length))
-    );
+    assert_eq!((response.body.len(), response.truncated), (1 << 20, Some(Truncation::Length)));
     assert!(response.wire_bytes < 4 << 20, "{}", response.wire_bytes);
 }
 
@@ -588,22 +518,10 @@ async fn a_proxy_gets_every_request_and_alone_gets_its_password() {
         ..options()
     };
     let fetcher = HttpFetcher::new(options, Clock::start()).unwrap();
-    fetcher
-        .fetch(patient(Request::get(url("http://a.example/page"))))
-        .await
-        .unwrap();
+    fetcher.fetch(patient(Request::get(url("http://a.example/page")))).await.unwrap();
     let heard = proxy.heard().remove(0);
-    assert!(
-        heard.starts_with("GET http://a.example/page HTTP/1.1\r\n"),
-        "{heard}"
-    );
-    assert!(
-        heard.contains("proxy-authorization: Basic bWU6c2VjcmV0\r\n"),
-        "{heard}"
-    );
-    let literal = fetcher
-        .fetch(patient(Request::get(url("http://127.0.0.1/"))))
-        .await
-        .unwrap_err();
+    assert!(heard.starts_with("GET http://a.example/page HTTP/1.1\r\n"), "{heard}");
+    assert!(heard.contains("proxy-authorization: Basic bWU6c2VjcmV0\r\n"), "{heard}");
+    let literal = fetcher.fetch(patient(Request::get(url("http://127.0.0.1/")))).await.unwrap_err();
     assert_eq!(literal.kind, FailureKind::Address);
 }

@@ -24,10 +24,7 @@ struct Page {
 impl Page {
     fn titled(title: &str) -> Self {
         let body = format!("<h1>{title}</h1>\n<p>Generated, and never read by anybody.</p>\n");
-        Self {
-            body,
-            ..Self::default()
-        }
+        Self { body, ..Self::default() }
     }
 
     /// A link as it is written, and where it leads.
@@ -74,12 +71,7 @@ fn tree(port: u16) -> BTreeMap<String, Page> {
         }
     }
     // Never reached: robots.txt closes what begins so, and nobody links to the attic.
-    for path in [
-        "/genindex.html",
-        "/genindex/a.html",
-        "/attic.html",
-        "/hidden.html",
-    ] {
+    for path in ["/genindex.html", "/genindex/a.html", "/attic.html", "/hidden.html"] {
         tree.insert(path.to_owned(), Page::titled("Not for you"));
     }
     tree
@@ -114,10 +106,7 @@ fn chapter_page(chapter: usize) -> Page {
     let mut page = Page::titled(&format!("Chapter {chapter}"));
     let here = format!("/guide/chapter-{chapter}");
     for section in 1..=SECTIONS {
-        page.link(
-            &format!("section-{section}.html"),
-            format!("{here}/section-{section}.html"),
-        );
+        page.link(&format!("section-{section}.html"), format!("{here}/section-{section}.html"));
     }
     page.link("draft.html", format!("{here}/draft.html"));
     page.link("../../about.html", "/about.html");
@@ -137,10 +126,7 @@ fn section_page(chapter: usize, section: usize) -> Page {
         page.link("section-1.html", "/guide/chapter-1/section-1.html");
     } else {
         page.link("./", format!("/guide/chapter-{chapter}/"));
-        page.link(
-            "section-1.html#top",
-            format!("/guide/chapter-{chapter}/section-1.html"),
-        );
+        page.link("section-1.html#top", format!("/guide/chapter-{chapter}/section-1.html"));
     }
     page.link("/reference/mod_1/index.html", "/reference/mod_1/index.html");
     page
@@ -153,10 +139,7 @@ fn module_page(module: usize) -> Page {
         page.link(&file, format!("/reference/mod_{module}/{file}"));
     }
     let next = module % MODULES + 1;
-    page.link(
-        &format!("../mod_{next}/index.html"),
-        format!("/reference/mod_{next}/index.html"),
-    );
+    page.link(&format!("../mod_{next}/index.html"), format!("/reference/mod_{next}/index.html"));
     page
 }
 
@@ -181,9 +164,9 @@ fn reachable(tree: &BTreeMap<String, Page>) -> BTreeSet<String> {
             Some(page) => page.links.clone(),
             // nginx sends who asks for a folder without its slash to the folder, which it answers with its index.
             None if tree.contains_key(&format!("{path}/")) => vec![format!("{path}/")],
-            None if path.ends_with('/') => tree
-                .get(&format!("{path}index.html"))
-                .map_or_else(Vec::new, |page| page.links.clone()),
+            None if path.ends_with('/') => {
+                tree.get(&format!("{path}index.html")).map_or_else(Vec::new, |page| page.links.clone())
+            }
             None => Vec::new(),
         };
         let new = links.into_iter().filter(|link| found.insert(link.clone()));
@@ -202,28 +185,13 @@ struct Nginx {
 impl Nginx {
     /// `None` if it is not installed.
     fn start() -> Option<Self> {
-        let places = [
-            "/usr/sbin/nginx",
-            "/usr/bin/nginx",
-            "/usr/local/sbin/nginx",
-            "/opt/homebrew/bin/nginx",
-        ];
-        let program = places
-            .into_iter()
-            .map(PathBuf::from)
-            .find(|place| place.exists())?;
+        let places =
+            ["/usr/sbin/nginx", "/usr/bin/nginx", "/usr/local/sbin/nginx", "/opt/homebrew/bin/nginx"];
+        let program = places.into_iter().map(PathBuf::from).find(|place| place.exists())?;
         let folder = TempDir::new().unwrap();
-        let port = TcpListener::bind(("127.0.0.1", 0))
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port();
+        let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
         fs::write(folder.path().join("nginx.conf"), conf(folder.path(), port)).unwrap();
-        let nginx = Self {
-            program,
-            folder,
-            port,
-        };
+        let nginx = Self { program, folder, port };
         nginx.lay_out();
         // It goes into the background once it listens.
         nginx.command(&[]);
@@ -236,11 +204,7 @@ impl Nginx {
         fs::write(root.join("robots.txt"), "User-agent: *\nDisallow: /genindex\n").unwrap();
         for (path, page) in tree(self.port) {
             let file = path.trim_start_matches('/');
-            let file = if path.ends_with('/') {
-                format!("{file}index.html")
-            } else {
-                file.to_owned()
-            };
+            let file = if path.ends_with('/') { format!("{file}index.html") } else { file.to_owned() };
             let file = root.join(file);
             fs::create_dir_all(file.parent().unwrap()).unwrap();
             fs::write(file, page.html()).unwrap();
@@ -250,18 +214,9 @@ impl Nginx {
     fn command(&self, more: &[&str]) {
         let mut command = Command::new(&self.program);
         let folder = self.folder.path();
-        command
-            .arg("-p")
-            .arg(folder)
-            .arg("-c")
-            .arg(folder.join("nginx.conf"))
-            .args(more);
+        command.arg("-p").arg(folder).arg("-c").arg(folder.join("nginx.conf")).args(more);
         let output = command.output().unwrap();
-        assert!(
-            output.status.success(),
-            "{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 
     /// What was asked, in order.
@@ -385,10 +340,6 @@ fn a_second_run_is_answered_with_304_and_its_output_is_whole() {
     // robots.txt is kept with the state; every page is asked once more, with its validators.
     let again = &log[asked..];
     assert_eq!(again.len(), asked - 1);
-    let changed: Vec<_> = again
-        .iter()
-        .filter(|asked| asked.status != 304)
-        .map(|asked| &asked.url)
-        .collect();
+    let changed: Vec<_> = again.iter().filter(|asked| asked.status != 304).map(|asked| &asked.url).collect();
     assert!(changed.is_empty(), "{changed:?}");
 }

@@ -4,10 +4,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crawl::extract::links::MAX_LINKS;
-use crawl::extract::markup::MAX_ATTRIBUTES;
-use crawl::extract::tree::{Limit, MAX_DEPTH, MAX_WEIGHT};
 use crawl::page::Page;
+use crawl::page::links::MAX_LINKS;
+use crawl::page::markup::MAX_ATTRIBUTES;
+use crawl::page::tree::{Limit, MAX_DEPTH, MAX_WEIGHT};
 use crawl::request::Request;
 use crawl::response::Response;
 use crawl::url::CanonicalUrl;
@@ -19,16 +19,11 @@ const LIMIT: Duration = Duration::from_secs(20);
 fn page(body: impl Into<bytes::Bytes>) -> Page {
     let url = CanonicalUrl::parse("http://a.example/").unwrap();
     let mut response = Response::of(url.clone(), StatusCode::OK, body);
-    response
-        .headers
-        .insert("content-type", "text/html; charset=utf-8".parse().unwrap());
+    response.headers.insert("content-type", "text/html; charset=utf-8".parse().unwrap());
     Page::new(Arc::new(Request::get(url)), response)
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "measures how long the parser takes on this machine"
-)]
+#[expect(clippy::disallowed_methods, reason = "measures how long the parser takes on this machine")]
 fn in_time<T>(what: &str, work: impl FnOnce() -> T) -> T {
     let started = Instant::now();
     let result = work();
@@ -57,11 +52,7 @@ fn deep_nesting_is_flattened_and_keeps_its_text_and_links() {
     let page = page(body);
     let links = in_time("100,000 divs", || page.links());
     assert_eq!(links.links[0].url.as_str(), "http://a.example/deep");
-    assert!(
-        (MAX_DEPTH - 10..MAX_DEPTH + 200).contains(&depth(&page)),
-        "{}",
-        depth(&page)
-    );
+    assert!((MAX_DEPTH - 10..MAX_DEPTH + 200).contains(&depth(&page)), "{}", depth(&page));
     assert_eq!(page.limits(), [Limit::Depth]);
     assert_eq!(page.text_of("#after").unwrap().as_deref(), Some("after"));
     assert!(page.text_of("body").unwrap().unwrap().contains("deep end"));
@@ -69,11 +60,7 @@ fn deep_nesting_is_flattened_and_keeps_its_text_and_links() {
 
 #[test]
 fn what_comes_after_a_deep_part_has_its_structure_again() {
-    let body = format!(
-        "{}{}<ul><li><b>x</b></ul>",
-        "<div>".repeat(5_000),
-        "</div>".repeat(5_000)
-    );
+    let body = format!("{}{}<ul><li><b>x</b></ul>", "<div>".repeat(5_000), "</div>".repeat(5_000));
     assert_eq!(page(body).text_of("ul > li > b").unwrap().as_deref(), Some("x"));
 }
 
@@ -126,10 +113,7 @@ fn tags_with_too_many_attributes_are_cut() {
     for (what, body) in [
         ("in markup", format!("<a href=/x{many}>x</a><a href=/y>")),
         ("in an end tag", format!("<a href=/x></a{many}><a href=/y>")),
-        (
-            "behind a comment with a quote",
-            format!("<a href=/x><!-- <a b=\" --><i {many}></i><a href=/y>"),
-        ),
+        ("behind a comment with a quote", format!("<a href=/x><!-- <a b=\" --><i {many}></i><a href=/y>")),
         (
             "in the title of a drawing",
             format!("<a href=/x><svg><title><a{many}></a></title></svg><a href=/y>"),
@@ -150,26 +134,13 @@ fn tags_with_too_many_attributes_are_cut() {
             "in CDATA of a drawing",
             format!("<a href=/x><svg><![CDATA[<a b=\"]]><b{many}></b></svg><a href=/y>"),
         ),
-        (
-            "in CDATA outside a drawing",
-            format!("<a href=/x><![CDATA[<a b=\"><b{many}></b><a href=/y>"),
-        ),
-        (
-            "on the root",
-            format!(
-                "<a href=/x>{}<a href=/y>",
-                numbered(200_000, |n| format!("<html a{n}>"))
-            ),
-        ),
+        ("in CDATA outside a drawing", format!("<a href=/x><![CDATA[<a b=\"><b{many}></b><a href=/y>")),
+        ("on the root", format!("<a href=/x>{}<a href=/y>", numbered(200_000, |n| format!("<html a{n}>")))),
     ] {
         let page = page(body);
         let links = in_time(what, || page.links());
         assert_eq!(links.links.len(), 2, "{what}: {:?}", links.links);
-        let elements = page
-            .html()
-            .tree
-            .nodes()
-            .filter_map(|node| node.value().as_element());
+        let elements = page.html().tree.nodes().filter_map(|node| node.value().as_element());
         let most = elements.map(|element| element.attrs().count()).max();
         assert!(most <= Some(MAX_ATTRIBUTES), "{what}: {most:?}");
     }
@@ -177,10 +148,7 @@ fn tags_with_too_many_attributes_are_cut() {
 
 #[test]
 fn a_value_of_twenty_megabytes_is_read() {
-    let page = page(format!(
-        "<a href=\"/{}\">x</a><a href=/y>y</a>",
-        "x".repeat(20_000_000)
-    ));
+    let page = page(format!("<a href=\"/{}\">x</a><a href=/y>y</a>", "x".repeat(20_000_000)));
     let links = in_time("a long value", || page.links());
     assert_eq!(links.links.len(), 1);
 }
@@ -225,13 +193,7 @@ fn unfinished_things_without_end_are_read() {
     ] {
         let page = page(what.repeat(1_000_000));
         in_time(what, || {
-            (
-                page.links(),
-                page.title(),
-                page.directives("crawl"),
-                page.meta_refresh(),
-                page.canonical(),
-            )
+            (page.links(), page.title(), page.directives("crawl"), page.meta_refresh(), page.canonical())
         });
     }
 }

@@ -10,9 +10,7 @@ use http::HeaderMap;
 use serde_json::Value;
 
 fn cases(path: &str) -> Option<Vec<Value>> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../shared/suites")
-        .join(path);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/suites").join(path);
     let Ok(text) = std::fs::read_to_string(&path) else {
         eprintln!("skipped: {} is not here", path.display());
         return None;
@@ -76,23 +74,12 @@ fn refreshes_are_read_as_browsers_read_them() {
     let here = url("http://a.example/dir/page");
     for case in &cases {
         let content = case["content"].as_str().unwrap();
-        let escaped = content
-            .replace('&', "&amp;")
-            .replace('"', "&quot;")
-            .replace('\r', "&#13;");
+        let escaped = content.replace('&', "&amp;").replace('"', "&quot;").replace('\r', "&#13;");
         let body = format!("<!doctype html><meta http-equiv=refresh content=\"{escaped}\">");
         let facts = describe(&here, HeaderMap::new(), body, "crawl");
         let found = facts.meta_refresh.as_ref();
-        assert_eq!(
-            found.map(|refresh| refresh.seconds),
-            case["seconds"].as_u64(),
-            "{content:?}"
-        );
-        assert_eq!(
-            found.map(|refresh| refresh.target.as_str()),
-            case["url"].as_str(),
-            "{content:?}"
-        );
+        assert_eq!(found.map(|refresh| refresh.seconds), case["seconds"].as_u64(), "{content:?}");
+        assert_eq!(found.map(|refresh| refresh.target.as_str()), case["url"].as_str(), "{content:?}");
         if let Some(target) = case["url"].as_str() {
             let meant = Canon::default().join(here.as_url(), target).unwrap();
             assert_eq!(found.unwrap().url.as_ref(), Some(&meant), "{content:?}");
@@ -103,16 +90,8 @@ fn refreshes_are_read_as_browsers_read_them() {
 
 /// Where we differ from Scrapy on purpose, by case and URL.
 const DEVIATIONS: [(usize, &str, &str); 2] = [
-    (
-        21,
-        "http://example.org/photo.jpg",
-        "pictures are filtered by what they are, not by name: see scope",
-    ),
-    (
-        44,
-        "ftp://www.external.com/",
-        "only http and https are ever opened",
-    ),
+    (21, "http://example.org/photo.jpg", "pictures are filtered by what they are, not by name: see scope"),
+    (44, "ftp://www.external.com/", "only http and https are ever opened"),
 ];
 
 #[test]
@@ -129,16 +108,10 @@ fn links_are_found_as_scrapy_finds_them() {
         let body = bytes(&case["body"], &case["body"]["b64"]);
         let mut headers = HeaderMap::new();
         let charset = case["encoding"].as_str().unwrap();
-        headers.insert(
-            "content-type",
-            format!("text/html; charset={charset}").parse().unwrap(),
-        );
+        headers.insert("content-type", format!("text/html; charset={charset}").parse().unwrap());
         let facts = describe(&url(case["url"].as_str().unwrap()), headers, body, "crawl");
-        let found: BTreeSet<_> = facts
-            .links
-            .iter()
-            .map(|link| (link.url.as_str().to_owned(), link.nofollow))
-            .collect();
+        let found: BTreeSet<_> =
+            facts.links.iter().map(|link| (link.url.as_str().to_owned(), link.nofollow)).collect();
         let meant = case["result"].as_array().unwrap().iter().map(|link| {
             let url = link["url"].as_str().unwrap();
             let plain = Canon::of([CanonStep::PercentCase]).parse(url);
@@ -147,9 +120,7 @@ fn links_are_found_as_scrapy_finds_them() {
         });
         let meant: BTreeSet<_> = meant.collect();
         for (url, nofollow) in found.symmetric_difference(&meant) {
-            let known = DEVIATIONS
-                .iter()
-                .any(|(case, address, _)| *case == index && address == url);
+            let known = DEVIATIONS.iter().any(|(case, address, _)| *case == index && address == url);
             assert!(known, "case {index}: {url} (nofollow {nofollow})");
         }
     }

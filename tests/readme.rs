@@ -21,9 +21,7 @@ fn read(path: &str) -> String {
 fn pages() -> Vec<(String, String)> {
     let entries = fs::read_dir(root().join("docs")).unwrap();
     let names = entries.map(|entry| format!("docs/{}", entry.unwrap().file_name().to_string_lossy()));
-    let names = names
-        .filter(|name| name.ends_with(".md"))
-        .chain(["README.md".to_owned()]);
+    let names = names.filter(|name| name.ends_with(".md")).chain(["README.md".to_owned()]);
     names.map(|name| (name.clone(), read(&name))).collect()
 }
 
@@ -31,9 +29,7 @@ fn pages() -> Vec<(String, String)> {
 fn blocks(text: &str, language: &str) -> Vec<String> {
     let open = format!("```{language}\n");
     let parts = text.split(&open).skip(1);
-    parts
-        .map(|part| part.split("```").next().unwrap_or_default().to_owned())
-        .collect()
+    parts.map(|part| part.split("```").next().unwrap_or_default().to_owned()).collect()
 }
 
 /// The cells of all table rows.
@@ -61,16 +57,8 @@ fn crawl(arguments: &[&str]) -> Output {
 fn the_first_command_leaves_as_many_books_as_the_readme_says() {
     let readme = read("README.md");
     let sh = blocks(&readme, "sh").concat();
-    let line = sh
-        .lines()
-        .find_map(|line| line.strip_prefix("cargo run --release -- "))
-        .unwrap();
-    let command: Vec<_> = line
-        .split('#')
-        .next()
-        .unwrap_or_default()
-        .split_whitespace()
-        .collect();
+    let line = sh.lines().find_map(|line| line.strip_prefix("cargo run --release -- ")).unwrap();
+    let command: Vec<_> = line.split('#').next().unwrap_or_default().split_whitespace().collect();
     assert_eq!(command, ["run", "crawlers/site.toml"]);
 
     let folder = tempfile::tempdir().unwrap();
@@ -85,22 +73,11 @@ fn the_first_command_leaves_as_many_books_as_the_readme_says() {
         "politeness.jitter=0",
     ]
     .map(str::to_owned);
-    let arguments: Vec<&str> = command
-        .into_iter()
-        .chain(elsewhere.iter().map(String::as_str))
-        .collect();
+    let arguments: Vec<&str> = command.into_iter().chain(elsewhere.iter().map(String::as_str)).collect();
     let output = crawl(&arguments);
-    assert_eq!(
-        output.status.code(),
-        Some(0),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     let books = fs::read_to_string(&out).unwrap().lines().count();
-    assert!(
-        readme.contains(&format!("leaves {books} books in `crawlers/out/books.jsonl`")),
-        "{books}"
-    );
+    assert!(readme.contains(&format!("leaves {books} books in `crawlers/out/books.jsonl`")), "{books}");
     assert!(read("crawlers/site.toml").contains("path = \"crawlers/out/books.jsonl\""));
 }
 
@@ -128,39 +105,22 @@ fn every_crawler_file_on_a_page_loads() {
 fn the_exit_codes_are_those_of_the_command() {
     let help = String::from_utf8(crawl(&["--help"]).stdout).unwrap();
     let told = help.split("Exit codes:\n").nth(1).unwrap();
-    let told: BTreeMap<&str, &str> = told
-        .lines()
-        .filter_map(|line| line.trim().split_once("  "))
-        .collect();
-    let table: Vec<_> = rows(&read("README.md"))
-        .into_iter()
-        .filter(|row| row[0].parse::<u8>().is_ok())
-        .collect();
+    let told: BTreeMap<&str, &str> = told.lines().filter_map(|line| line.trim().split_once("  ")).collect();
+    let table: Vec<_> =
+        rows(&read("README.md")).into_iter().filter(|row| row[0].parse::<u8>().is_ok()).collect();
     assert_eq!(table.len(), 9);
     for row in table {
-        assert_eq!(
-            told.get(row[0].as_str()),
-            Some(&row[1].as_str()),
-            "exit code {}",
-            row[0]
-        );
+        assert_eq!(told.get(row[0].as_str()), Some(&row[1].as_str()), "exit code {}", row[0]);
     }
 }
 
 #[test]
 fn every_default_of_a_crawler_file_is_the_one_in_force() {
-    let plan = Loader::new()
-        .text("page.toml", "seeds = [\"demo:\"]")
-        .load()
-        .unwrap();
+    let plan = Loader::new().text("page.toml", "seeds = [\"demo:\"]").load().unwrap();
     let mut told = BTreeMap::new();
     let page = read("docs/crawler-file.md");
     for part in page.split("\n## ").flat_map(|part| part.split("\n### ")) {
-        let table = part
-            .trim_start_matches("`[")
-            .split(']')
-            .next()
-            .unwrap_or_default();
+        let table = part.trim_start_matches("`[").split(']').next().unwrap_or_default();
         for row in rows(part).iter().filter(|row| row.len() > 1) {
             let (key, value) = (row[0].trim_matches('`'), row[1].trim_matches('`'));
             told.insert(format!("{table}.{key}"), value.to_owned());
@@ -171,9 +131,7 @@ fn every_default_of_a_crawler_file_is_the_one_in_force() {
     // These two depend on the program and on the file.
     let own = ["identity.version", "state-dir"];
     for entry in in_force.filter(|entry| !own.contains(&entry.key.as_str())) {
-        let value = told
-            .get(&entry.key)
-            .unwrap_or_else(|| panic!("`{}` is not told", entry.key));
+        let value = told.get(&entry.key).unwrap_or_else(|| panic!("`{}` is not told", entry.key));
         assert_eq!(value, &entry.value, "{}", entry.key);
     }
 }
@@ -185,12 +143,7 @@ fn every_key_of_a_crawler_file_is_told() {
     let tables = schema["$defs"].as_object().unwrap().values().chain([&schema]);
     let keys = tables.filter_map(|table| table["properties"].as_object());
     for key in keys.flat_map(|properties| properties.keys()) {
-        let told = [
-            format!("`{key}`"),
-            format!(".{key}`"),
-            format!("[{key}"),
-            format!(".{key}]"),
-        ];
+        let told = [format!("`{key}`"), format!(".{key}`"), format!("[{key}"), format!(".{key}]")];
         assert!(told.iter().any(|told| page.contains(told)), "`{key}` is not told");
     }
 }
@@ -220,9 +173,7 @@ fn every_file_that_is_named_is_there() {
         }
         let words = quoted(&text);
         let files = words.iter().filter(|word| {
-            ["tests/", "src/", "examples/", "crawlers/"]
-                .iter()
-                .any(|top| word.starts_with(top))
+            ["tests/", "src/", "examples/", "crawlers/"].iter().any(|top| word.starts_with(top))
         });
         for word in files.filter(|word| !word.starts_with("crawlers/out")) {
             let file = word.split("::").next().unwrap_or_default();
@@ -237,11 +188,7 @@ fn every_command_that_is_named_is_there() {
     for (_, text) in pages() {
         let lines = quoted(&text);
         let named = lines.iter().filter_map(|line| line.strip_prefix("crawl "));
-        commands.extend(
-            named
-                .filter_map(|line| line.split_whitespace().next())
-                .map(str::to_owned),
-        );
+        commands.extend(named.filter_map(|line| line.split_whitespace().next()).map(str::to_owned));
     }
     assert!(commands.len() > 4, "{commands:?}");
     for command in &commands {

@@ -126,16 +126,11 @@ fn a_configured_name_is_valid_when_google_says_so() {
 #[test]
 fn the_compared_part_of_a_url_is_google_s() {
     let Some(suite) = suite() else { return };
-    let whole = list(&suite, "path_of_url")
-        .iter()
-        .filter(|case| text(case, "url").starts_with("http"));
+    let whole = list(&suite, "path_of_url").iter().filter(|case| text(case, "url").starts_with("http"));
     let mut seen = 0;
     for case in whole {
         let body = format!("User-agent: *\nDisallow: {}$\n", text(case, "path"));
-        assert!(
-            !rules(body.as_bytes(), "FooBot").allows(&url(text(case, "url"))),
-            "{case}"
-        );
+        assert!(!rules(body.as_bytes(), "FooBot").allows(&url(text(case, "url"))), "{case}");
         seen += 1;
     }
     assert!(seen >= 5);
@@ -160,10 +155,7 @@ fn an_escaped_pattern_covers_what_the_pattern_covers() {
 #[test]
 fn lines_are_counted_as_google_counts_them() {
     let Some(suite) = suite() else { return };
-    for case in list(&suite, "line_stats")
-        .iter()
-        .filter(|case| case["sitemap"] == "")
-    {
+    for case in list(&suite, "line_stats").iter().filter(|case| case["sitemap"] == "") {
         let body = octets(&case["robots"]);
         let rules = ["foo", "bar"].map(|agent| rules(&body, agent));
         let found = rules.iter().flat_map(|rules| {
@@ -172,25 +164,14 @@ fn lines_are_counted_as_google_counts_them() {
         });
         let last = found.flatten().map(|rule| u64::from(rule.line)).max();
         let unknown = case["unknown_directives"] == 1;
-        assert_eq!(
-            last,
-            (!unknown).then(|| case["last_line"].as_u64().unwrap()),
-            "{case}"
-        );
+        assert_eq!(last, (!unknown).then(|| case["last_line"].as_u64().unwrap()), "{case}");
     }
 }
 
 #[test]
 fn sitemaps_are_found_where_google_finds_them() {
     let Some(suite) = suite() else { return };
-    for case in list(&suite, "line_stats")
-        .iter()
-        .filter(|case| case["sitemap"] != "")
-    {
-        assert_eq!(
-            rules(&octets(&case["robots"]), "foo").sitemaps(),
-            [text(case, "sitemap")],
-            "{case}"
-        );
+    for case in list(&suite, "line_stats").iter().filter(|case| case["sitemap"] != "") {
+        assert_eq!(rules(&octets(&case["robots"]), "foo").sitemaps(), [text(case, "sitemap")], "{case}");
     }
 }

@@ -113,17 +113,8 @@ scenarios! {
 #[test]
 fn every_file_is_a_test() {
     let files = std::fs::read_dir(folder()).unwrap();
-    let mut found: Vec<String> = files
-        .map(|file| {
-            file.unwrap()
-                .path()
-                .file_stem()
-                .unwrap()
-                .to_str()
-                .unwrap()
-                .to_owned()
-        })
-        .collect();
+    let mut found: Vec<String> =
+        files.map(|file| file.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned()).collect();
     found.sort();
     assert_eq!(found, FILES);
     println!("{} scenarios", FILES.len());
@@ -131,17 +122,8 @@ fn every_file_is_a_test() {
 
 #[test]
 fn every_scenario_is_the_same_when_it_is_run_again() {
-    for name in [
-        "kill-anywhere",
-        "token-bucket",
-        "burst-is-one-strike",
-        "jitter-only-lengthens",
-    ] {
-        assert_eq!(
-            run(name).transcript.digest(),
-            run(name).transcript.digest(),
-            "{name}"
-        );
+    for name in ["kill-anywhere", "token-bucket", "burst-is-one-strike", "jitter-only-lengthens"] {
+        assert_eq!(run(name).transcript.digest(), run(name).transcript.digest(), "{name}");
     }
 }
 
@@ -157,11 +139,6 @@ fn killed_at_random_moments_it_loses_nothing_and_undercuts_nothing() {
         scenario.crawl.kill_at = (0..kills).map(|_| rng.f64() * 60.0).collect();
         scenario.crawl.kill_at.sort_by(f64::total_cmp);
         let run = simulate(&scenario).unwrap();
-        assert!(
-            run.faults.is_empty(),
-            "{:?}\n{}",
-            scenario.crawl,
-            run.faults.join("\n")
-        );
+        assert!(run.faults.is_empty(), "{:?}\n{}", scenario.crawl, run.faults.join("\n"));
     }
 }

@@ -33,11 +33,7 @@ impl World {
             .expect("a runtime without I/O can be built");
         let began = wall_clock();
         let (report, transcript) = runtime.block_on(self.crawl());
-        Outcome {
-            report,
-            transcript,
-            wall: began.elapsed(),
-        }
+        Outcome { report, transcript, wall: began.elapsed() }
     }
 
     async fn crawl(&self) -> (Report, Transcript) {
@@ -49,11 +45,8 @@ impl World {
             ..Site::at("http://h{}.example")
         };
         let web = SimWeb::new([site], clock.clone(), self.seed);
-        let policy = Policy {
-            delay: Duration::from_secs(self.delay),
-            jitter: self.jitter,
-            ..Policy::default()
-        };
+        let policy =
+            Policy { delay: Duration::from_secs(self.delay), jitter: self.jitter, ..Policy::default() };
         let seed = self.seed;
         let seeds = (1..=self.hosts).map(|host| format!("http://h{host}.example/"));
         let crawl = Crawl::builder()
@@ -71,31 +64,19 @@ impl World {
     }
 
     fn yardstick(&self) -> Yardstick {
-        Yardstick {
-            delay: Duration::from_secs(self.delay),
-            ..Yardstick::default()
-        }
+        Yardstick { delay: Duration::from_secs(self.delay), ..Yardstick::default() }
     }
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "how long a simulation takes is measured in real time"
-)]
+#[expect(clippy::disallowed_methods, reason = "how long a simulation takes is measured in real time")]
 fn wall_clock() -> Instant {
     Instant::now()
 }
 
 #[test]
 fn an_hour_over_ten_thousand_hosts_takes_seconds() {
-    let world = World {
-        hosts: 10_000,
-        pages: 60,
-        delay: 60,
-        jitter: 0.0,
-        latency: Latency::Fixed(0.2),
-        seed: 1,
-    };
+    let world =
+        World { hosts: 10_000, pages: 60, delay: 60, jitter: 0.0, latency: Latency::Fixed(0.2), seed: 1 };
     let outcome = world.run();
     let pages = outcome.report.totals.pages;
     println!(
@@ -118,10 +99,7 @@ fn the_same_seed_gives_the_same_transcript_and_another_seed_another() {
         pages: 20,
         delay: 1,
         jitter: 0.5,
-        latency: Latency::LogNormal {
-            median: 0.2,
-            sigma: 0.7,
-        },
+        latency: Latency::LogNormal { median: 0.2, sigma: 0.7 },
         seed,
     };
     let digest = |seed| world(seed).run().transcript.digest();
@@ -132,14 +110,8 @@ fn the_same_seed_gives_the_same_transcript_and_another_seed_another() {
 
 #[test]
 fn a_thousand_hosts_take_no_longer_than_politeness_demands() {
-    let world = World {
-        hosts: 1_000,
-        pages: 20,
-        delay: 1,
-        jitter: 0.0,
-        latency: Latency::Fixed(0.1),
-        seed: 1,
-    };
+    let world =
+        World { hosts: 1_000, pages: 20, delay: 1, jitter: 0.0, latency: Latency::Fixed(0.1), seed: 1 };
     let outcome = world.run();
     outcome.transcript.assert_polite(&world.yardstick());
     // robots.txt and 20 pages: 21 answers and the delays between them.

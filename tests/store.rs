@@ -25,10 +25,7 @@ fn origin(url: &str) -> Origin {
 }
 
 fn links(urls: &[&str]) -> Batch {
-    Batch {
-        links: urls.iter().map(|url| get(url)).collect(),
-        ..Batch::default()
-    }
+    Batch { links: urls.iter().map(|url| get(url)).collect(), ..Batch::default() }
 }
 
 fn open(dir: &Path) -> DiskStore {
@@ -43,10 +40,7 @@ fn on_each(test: impl Fn(&mut dyn Store)) {
 }
 
 fn urls(pending: &[Pending]) -> Vec<&str> {
-    pending
-        .iter()
-        .map(|pending| pending.request.url.as_str())
-        .collect()
+    pending.iter().map(|pending| pending.request.url.as_str()).collect()
 }
 
 const A: &str = "http://a.example";
@@ -65,18 +59,11 @@ fn a_new_store_knows_nothing() {
 #[test]
 fn a_link_enters_once_also_within_one_batch() {
     on_each(|store| {
-        let first = store
-            .commit(links(&[
-                "http://a.example/1",
-                "http://a.example/2",
-                "http://a.example/1",
-            ]))
-            .unwrap();
+        let first =
+            store.commit(links(&["http://a.example/1", "http://a.example/2", "http://a.example/1"])).unwrap();
         assert_eq!(urls(&first.fresh), ["http://a.example/1", "http://a.example/2"]);
         assert_eq!(first.known, 1);
-        let again = store
-            .commit(links(&["http://a.example/2", "http://a.example/3"]))
-            .unwrap();
+        let again = store.commit(links(&["http://a.example/2", "http://a.example/3"])).unwrap();
         assert_eq!(urls(&again.fresh), ["http://a.example/3"]);
         assert_eq!(store.recover().unwrap().queues, [(origin(A), 3)]);
     });
@@ -86,10 +73,7 @@ fn a_link_enters_once_also_within_one_batch() {
 fn a_link_that_is_done_does_not_come_back() {
     on_each(|store| {
         let fresh = store.commit(links(&["http://a.example/1"])).unwrap().fresh;
-        let batch = Batch {
-            done: vec![(origin(A), fresh[0].key)],
-            ..links(&["http://a.example/1"])
-        };
+        let batch = Batch { done: vec![(origin(A), fresh[0].key)], ..links(&["http://a.example/1"]) };
         assert_eq!(store.commit(batch).unwrap().fresh.len(), 0);
         assert!(store.recover().unwrap().queues.is_empty());
         assert!(store.pending(&origin(A), None, 9).unwrap().is_empty());
@@ -99,20 +83,10 @@ fn a_link_that_is_done_does_not_come_back() {
 #[test]
 fn a_request_without_dedup_always_enters_and_marks_nothing() {
     on_each(|store| {
-        let always = || Batch {
-            links: vec![get("http://a.example/login").always()],
-            ..Batch::default()
-        };
+        let always = || Batch { links: vec![get("http://a.example/login").always()], ..Batch::default() };
         assert_eq!(store.commit(always()).unwrap().fresh.len(), 1);
         assert_eq!(store.commit(always()).unwrap().fresh.len(), 1);
-        assert_eq!(
-            store
-                .commit(links(&["http://a.example/login"]))
-                .unwrap()
-                .fresh
-                .len(),
-            1
-        );
+        assert_eq!(store.commit(links(&["http://a.example/login"])).unwrap().fresh.len(), 1);
         assert_eq!(store.recover().unwrap().queues, [(origin(A), 3)]);
     });
 }
@@ -122,12 +96,7 @@ fn higher_priority_comes_first_and_equals_come_in_their_order() {
     on_each(|store| {
         let request = |path: &str, priority| get(&format!("http://a.example/{path}")).priority(priority);
         let batch = Batch {
-            links: vec![
-                request("low", -128),
-                request("1", 0),
-                request("top", 127),
-                request("2", 0),
-            ],
+            links: vec![request("low", -128), request("1", 0), request("top", 127), request("2", 0)],
             ..Batch::default()
         };
         store.commit(batch).unwrap();
@@ -142,10 +111,7 @@ fn a_better_request_is_seen_after_the_front_was_read() {
     on_each(|store| {
         store.commit(links(&["http://a.example/1"])).unwrap();
         assert_eq!(store.pending(&origin(A), None, 9).unwrap().len(), 1);
-        let better = Batch {
-            links: vec![get("http://a.example/2").priority(1)],
-            ..Batch::default()
-        };
+        let better = Batch { links: vec![get("http://a.example/2").priority(1)], ..Batch::default() };
         store.commit(better).unwrap();
         let pending = store.pending(&origin(A), None, 1).unwrap();
         assert_eq!(urls(&pending), ["http://a.example/2"]);
@@ -155,20 +121,13 @@ fn a_better_request_is_seen_after_the_front_was_read() {
 #[test]
 fn a_queue_is_read_in_parts() {
     on_each(|store| {
-        let all: Vec<_> = (0..10)
-            .map(|number| format!("http://a.example/{number}"))
-            .collect();
+        let all: Vec<_> = (0..10).map(|number| format!("http://a.example/{number}")).collect();
         let all: Vec<_> = all.iter().map(String::as_str).collect();
         store.commit(links(&all)).unwrap();
         let head = store.pending(&origin(A), None, 4).unwrap();
         let rest = store.pending(&origin(A), Some(head[3].key), 9).unwrap();
         assert_eq!([urls(&head), urls(&rest)].concat(), all);
-        assert!(
-            store
-                .pending(&origin(A), Some(rest[5].key), 9)
-                .unwrap()
-                .is_empty()
-        );
+        assert!(store.pending(&origin(A), Some(rest[5].key), 9).unwrap().is_empty());
         assert!(store.pending(&origin(A), None, 0).unwrap().is_empty());
     });
 }
@@ -176,11 +135,7 @@ fn a_queue_is_read_in_parts() {
 #[test]
 fn origins_have_queues_of_their_own() {
     on_each(|store| {
-        let all = [
-            "http://a.example/",
-            "https://a.example/",
-            "http://a.example:8080/",
-        ];
+        let all = ["http://a.example/", "https://a.example/", "http://a.example:8080/"];
         store.commit(links(&all)).unwrap();
         for url in all {
             let pending = store.pending(&origin(url), None, 9).unwrap();
@@ -192,20 +147,14 @@ fn origins_have_queues_of_their_own() {
 #[test]
 fn a_retry_keeps_its_place() {
     on_each(|store| {
-        let fresh = store
-            .commit(links(&["http://a.example/1", "http://a.example/2"]))
-            .unwrap()
-            .fresh;
+        let fresh = store.commit(links(&["http://a.example/1", "http://a.example/2"])).unwrap().fresh;
         let again = Pending {
             key: fresh[0].key,
             tries: 1,
             refusals: 2,
             request: fresh[0].request.clone().not_before(Timestamp::from_secs(60)),
         };
-        let batch = Batch {
-            retry: vec![(origin(A), again.clone())],
-            ..Batch::default()
-        };
+        let batch = Batch { retry: vec![(origin(A), again.clone())], ..Batch::default() };
         store.commit(batch).unwrap();
         let pending = store.pending(&origin(A), None, 9).unwrap();
         assert_eq!(pending, [again, fresh[1].clone()]);
@@ -216,20 +165,12 @@ fn a_retry_keeps_its_place() {
 #[test]
 fn done_twice_is_done_once() {
     on_each(|store| {
-        let fresh = store
-            .commit(links(&["http://a.example/1", "http://a.example/2"]))
-            .unwrap()
-            .fresh;
-        let done = || Batch {
-            done: vec![(origin(A), fresh[0].key), (origin(A), fresh[0].key)],
-            ..Batch::default()
-        };
+        let fresh = store.commit(links(&["http://a.example/1", "http://a.example/2"])).unwrap().fresh;
+        let done =
+            || Batch { done: vec![(origin(A), fresh[0].key), (origin(A), fresh[0].key)], ..Batch::default() };
         store.commit(done()).unwrap();
         store.commit(done()).unwrap();
-        let stranger = Batch {
-            done: vec![(origin("http://b.example"), fresh[1].key)],
-            ..Batch::default()
-        };
+        let stranger = Batch { done: vec![(origin("http://b.example"), fresh[1].key)], ..Batch::default() };
         store.commit(stranger).unwrap();
         assert_eq!(store.recover().unwrap().queues, [(origin(A), 1)]);
     });
@@ -272,11 +213,8 @@ fn full() -> Batch {
         status: Some(500),
         reason: "500 three times".into(),
     };
-    let run = RunRecord {
-        round: 1,
-        plan: [("delay".to_owned(), "2 s".to_owned())].into(),
-        ..RunRecord::default()
-    };
+    let run =
+        RunRecord { round: 1, plan: [("delay".to_owned(), "2 s".to_owned())].into(), ..RunRecord::default() };
     Batch {
         hosts: vec![(HostKey::of("a.example"), waiting(99))],
         robots: vec![(origin(A), verdict)],
@@ -319,10 +257,7 @@ fn a_new_round_forgets_pages_and_keeps_hosts() {
     on_each(|store| {
         store.commit(full()).unwrap();
         let last = store.pending(&origin(A), None, 1).unwrap()[0].key;
-        let run = RunRecord {
-            round: 2,
-            ..RunRecord::default()
-        };
+        let run = RunRecord { round: 2, ..RunRecord::default() };
         store.begin_round(run.clone()).unwrap();
         let recovered = store.recover().unwrap();
         assert_eq!(recovered.run, Some(run));
@@ -342,10 +277,7 @@ fn a_new_round_is_still_there_after_opening_again() {
     let mut store = open(dir.path());
     for round in 2..5 {
         store.commit(full()).unwrap();
-        let run = RunRecord {
-            round,
-            ..RunRecord::default()
-        };
+        let run = RunRecord { round, ..RunRecord::default() };
         store.begin_round(run).unwrap();
         drop(store);
         store = open(dir.path());
@@ -353,9 +285,7 @@ fn a_new_round_is_still_there_after_opening_again() {
         assert_eq!(recovered.run.unwrap().round, round);
         assert!(recovered.queues.is_empty());
     }
-    let names = std::fs::read_dir(dir.path())
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name());
+    let names = std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name());
     let logs = names.filter(|name| name.to_str().unwrap().starts_with("seen-"));
     assert_eq!(logs.count(), 1);
 }
@@ -376,11 +306,7 @@ fn the_second_to_open_is_told_who_has_it() {
 fn another_format_is_refused_and_named() {
     let dir = tempfile::tempdir().unwrap();
     drop(open(dir.path()));
-    for (text, named) in [
-        ("crawl state, format 7\n", "7"),
-        ("shopping list", "shopping list"),
-        ("", ""),
-    ] {
+    for (text, named) in [("crawl state, format 7\n", "7"), ("shopping list", "shopping list"), ("", "")] {
         std::fs::write(dir.path().join("FORMAT"), text).unwrap();
         match DiskStore::open(dir.path(), DiskOptions::default()).map(drop) {
             Err(StoreError::Version { found, .. }) => assert_eq!(found, named),
@@ -398,10 +324,7 @@ fn files_of_others_are_left_alone() {
     store.begin_round(RunRecord::default()).unwrap();
     drop(store);
     drop(open(dir.path()));
-    assert_eq!(
-        std::fs::read_to_string(dir.path().join("out.jsonl")).unwrap(),
-        "{}\n"
-    );
+    assert_eq!(std::fs::read_to_string(dir.path().join("out.jsonl")).unwrap(), "{}\n");
 }
 
 #[test]
@@ -459,46 +382,34 @@ fn host(number: u8) -> String {
 fn place(store: &mut dyn Store, number: u8, at: u8) -> QueueKey {
     let pending = store.pending(&origin(&host(number)), None, 100).unwrap();
     let nowhere = QueueKey::new(0, u64::from(at));
-    pending
-        .get(usize::from(at))
-        .map_or(nowhere, |pending| pending.key)
+    pending.get(usize::from(at)).map_or(nowhere, |pending| pending.key)
 }
 
 fn batch_of(act: &Act, model: &mut MemoryStore) -> Batch {
     let mut batch = Batch::default();
     match act {
         Act::Links(offered) => {
-            batch
-                .links
-                .extend(offered.iter().map(|(number, page, priority, always)| {
-                    let request = get(&format!("{}/{page}", host(*number))).priority(*priority);
-                    if *always { request.always() } else { request }
-                }));
+            batch.links.extend(offered.iter().map(|(number, page, priority, always)| {
+                let request = get(&format!("{}/{page}", host(*number))).priority(*priority);
+                if *always { request.always() } else { request }
+            }));
         }
         Act::Done(places) => {
             let places = places.iter();
-            batch.done = places
-                .map(|(number, at)| (origin(&host(*number)), place(model, *number, *at)))
-                .collect();
+            batch.done =
+                places.map(|(number, at)| (origin(&host(*number)), place(model, *number, *at))).collect();
         }
         Act::Retry(number, at, tries) => {
             let (of, key) = (origin(&host(*number)), place(model, *number, *at));
             let request = get(&format!("{}/retry{at}", host(*number)));
-            let pending = Pending {
-                key,
-                tries: *tries,
-                refusals: *tries / 2,
-                request,
-            };
+            let pending = Pending { key, tries: *tries, refusals: *tries / 2, request };
             batch.done.push((of.clone(), key));
             batch.retry.push((of, pending));
         }
         Act::Other(number) => {
             let position = Position(u64::from(*number));
             batch.sinks.push((format!("sink{}", number % 3), position));
-            batch
-                .hosts
-                .push((HostKey::of(&format!("h{}.example", number % 4)), waiting(1)));
+            batch.hosts.push((HostKey::of(&format!("h{}.example", number % 4)), waiting(1)));
             batch.failed.extend(full().failed);
         }
         _ => {}
@@ -516,10 +427,7 @@ fn same(disk: &mut DiskStore, model: &mut MemoryStore) {
     assert_eq!(disk.failed().unwrap(), model.failed().unwrap());
     for number in 0..4 {
         let of = origin(&host(number));
-        assert_eq!(
-            disk.pending(&of, None, 1_000).unwrap(),
-            model.pending(&of, None, 1_000).unwrap()
-        );
+        assert_eq!(disk.pending(&of, None, 1_000).unwrap(), model.pending(&of, None, 1_000).unwrap());
     }
 }
 

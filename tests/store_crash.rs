@@ -32,10 +32,7 @@ fn origin(batch: u64) -> Origin {
 
 /// Small, so that the database moves its files about while it is killed.
 fn open(dir: &Path) -> DiskStore {
-    let options = DiskOptions {
-        memtable_bytes: 64 << 10,
-        ..DiskOptions::default()
-    };
+    let options = DiskOptions { memtable_bytes: 64 << 10, ..DiskOptions::default() };
     DiskStore::open(dir, options).unwrap()
 }
 
@@ -74,10 +71,7 @@ fn run_and_kill(dir: &Path, child: &str, acks: u64, extra_work: u64) -> Option<u
     (0..extra_work).for_each(|round| drop(std::hint::black_box(vec![round; 64])));
     running.kill().unwrap();
     running.wait().unwrap();
-    let late = lines
-        .map_while(Result::ok)
-        .filter_map(|line| number(&line))
-        .last();
+    let late = lines.map_while(Result::ok).filter_map(|line| number(&line)).last();
     late.or(last)
 }
 
@@ -89,10 +83,7 @@ fn child_commits_batches() {
         let front = store.pending(&origin(number), None, 1).unwrap();
         let batch = Batch {
             links: (0..3).map(|page| get(number, page)).collect(),
-            done: front
-                .iter()
-                .map(|pending| (origin(number), pending.key))
-                .collect(),
+            done: front.iter().map(|pending| (origin(number), pending.key)).collect(),
             sinks: vec![("out".into(), Position(number))],
             ..Batch::default()
         };
@@ -119,12 +110,7 @@ fn holds_exactly(store: &mut DiskStore, count: u64) {
             .collect();
         let found = store.pending(&origin(host), None, usize::MAX).unwrap();
         let found: Vec<_> = found.into_iter().map(|pending| pending.request).collect();
-        assert!(
-            found == expected,
-            "host {host}: {} instead of {}",
-            found.len(),
-            expected.len()
-        );
+        assert!(found == expected, "host {host}: {} instead of {}", found.len(), expected.len());
         expected_total += expected.len() as u64;
     }
     assert_eq!(total, expected_total);
@@ -141,19 +127,13 @@ fn a_kill_loses_nothing_that_was_acknowledged_and_halves_no_batch() {
         let mut store = open(dir.path());
         let count = batches(&mut store);
         let last = last.unwrap_or(before);
-        assert!(
-            (last..=last + 1).contains(&count),
-            "{last} acknowledged, {count} there"
-        );
+        assert!((last..=last + 1).contains(&count), "{last} acknowledged, {count} there");
         holds_exactly(&mut store, count);
         before = count;
     }
     let mut store = open(dir.path());
     let known = (1..=before).flat_map(|number| [get(number, 0), get(number, 1), get(number, 2)]);
-    let batch = Batch {
-        links: known.chain([get(before + 1, 0)]).collect(),
-        ..Batch::default()
-    };
+    let batch = Batch { links: known.chain([get(before + 1, 0)]).collect(), ..Batch::default() };
     let committed = store.commit(batch).unwrap();
     assert_eq!(committed.fresh[0].request, get(before + 1, 0));
     assert_eq!((committed.fresh.len(), committed.known), (1, 3 * before));
@@ -193,32 +173,17 @@ fn a_full_disk_stops_the_crawl_and_loses_nothing() {
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&child.stdout);
-    assert!(
-        child.status.success(),
-        "{said}{}",
-        String::from_utf8_lossy(&child.stderr)
-    );
+    assert!(child.status.success(), "{said}{}", String::from_utf8_lossy(&child.stderr));
     let acknowledged = said.matches("ack ").count() as u64;
     let mut store = open(dir.path());
     let there = store.recover().unwrap().sinks[0].1.0;
-    assert!(
-        (acknowledged..=acknowledged + 1).contains(&there),
-        "{acknowledged}, {there}"
-    );
+    assert!((acknowledged..=acknowledged + 1).contains(&there), "{acknowledged}, {there}");
     let all = Batch {
-        links: (1..=there)
-            .flat_map(|number| (0..3).map(move |page| get(number, page)))
-            .collect(),
+        links: (1..=there).flat_map(|number| (0..3).map(move |page| get(number, page))).collect(),
         ..Batch::default()
     };
     assert_eq!(store.commit(all).unwrap().known, 3 * there);
-    let waiting: u64 = store
-        .recover()
-        .unwrap()
-        .queues
-        .iter()
-        .map(|(_, count)| count)
-        .sum();
+    let waiting: u64 = store.recover().unwrap().queues.iter().map(|(_, count)| count).sum();
     assert_eq!(waiting, 3 * there);
 }
 
@@ -237,10 +202,7 @@ fn child_begins_rounds() {
     let mut store = open(Path::new(&dir));
     let reached = store.recover().unwrap().run.unwrap_or_default().round;
     for number in reached + 1.. {
-        let run = RunRecord {
-            round: number,
-            ..RunRecord::default()
-        };
+        let run = RunRecord { round: number, ..RunRecord::default() };
         store.begin_round(run).unwrap();
         assert_eq!(store.commit(round()).unwrap().fresh.len(), 50);
         acknowledge(u64::from(number));

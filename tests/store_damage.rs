@@ -33,10 +33,7 @@ fn links(batch: u64) -> Batch {
 }
 
 fn options(memtable_bytes: u64) -> DiskOptions {
-    DiskOptions {
-        memtable_bytes,
-        ..DiskOptions::default()
-    }
+    DiskOptions { memtable_bytes, ..DiskOptions::default() }
 }
 
 /// A state with 300 batches of 10 links, of which the first link of each is done.
@@ -44,10 +41,7 @@ fn build(dir: &Path, memtable_bytes: u64) {
     let mut store = DiskStore::open(dir, options(memtable_bytes)).unwrap();
     for number in 1..=BATCHES {
         let fresh = store.commit(links(number)).unwrap().fresh;
-        let batch = Batch {
-            done: vec![(origin(), fresh[0].key)],
-            ..Batch::default()
-        };
+        let batch = Batch { done: vec![(origin(), fresh[0].key)], ..Batch::default() };
         store.commit(batch).unwrap();
     }
     store.sync().unwrap();
@@ -80,22 +74,14 @@ fn files(dir: &Path) -> BTreeSet<PathBuf> {
 }
 
 fn seen_log(dir: &Path) -> PathBuf {
-    files(dir)
-        .into_iter()
-        .find(|path| path.extension().is_some_and(|kind| kind == "log"))
-        .unwrap()
+    files(dir).into_iter().find(|path| path.extension().is_some_and(|kind| kind == "log")).unwrap()
 }
 
 /// What a damaged state comes to.
 #[derive(Debug)]
 enum Found {
     Refused(StoreError),
-    Open {
-        warnings: Vec<String>,
-        steps: u64,
-        waiting: usize,
-        again: usize,
-    },
+    Open { warnings: Vec<String>, steps: u64, waiting: usize, again: usize },
 }
 
 fn look(dir: &Path) -> Found {
@@ -121,13 +107,7 @@ fn look(dir: &Path) -> Found {
 
 /// Nothing is missing in silence: what is neither waiting nor done enters again.
 fn nothing_is_lost(found: &Found, what: &str) {
-    let Found::Open {
-        warnings,
-        steps,
-        waiting,
-        again,
-    } = found
-    else {
+    let Found::Open { warnings, steps, waiting, again } = found else {
         return;
     };
     let total = (BATCHES * LINKS) as usize;
@@ -171,14 +151,7 @@ fn no_harm_passes_in_silence(memtable_bytes: u64) {
         if length == 0 || name.ends_with("lock") {
             continue;
         }
-        for kind in [
-            Harm::Flip,
-            Harm::Flip,
-            Harm::Flip,
-            Harm::Zero,
-            Harm::Cut,
-            Harm::Gone,
-        ] {
+        for kind in [Harm::Flip, Harm::Flip, Harm::Flip, Harm::Zero, Harm::Cut, Harm::Gone] {
             let at = rng.usize(..length);
             let dir = root.path().join("harmed");
             copy(&sound, &dir);
@@ -203,12 +176,7 @@ fn no_harm_to_a_sorted_state_passes_in_silence() {
 
 fn opened(dir: &Path) -> (Vec<String>, usize, usize) {
     match look(dir) {
-        Found::Open {
-            warnings,
-            waiting,
-            again,
-            ..
-        } => (warnings, waiting, again),
+        Found::Open { warnings, waiting, again, .. } => (warnings, waiting, again),
         Found::Refused(error) => panic!("{error}"),
     }
 }
@@ -267,8 +235,5 @@ fn a_database_without_its_folder_is_not_begun_anew() {
     let dir = tempfile::tempdir().unwrap();
     build(dir.path(), 16 << 20);
     fs::remove_dir_all(dir.path().join("frontier")).unwrap();
-    assert!(matches!(
-        look(dir.path()),
-        Found::Refused(StoreError::Damaged { .. })
-    ));
+    assert!(matches!(look(dir.path()), Found::Refused(StoreError::Damaged { .. })));
 }

@@ -9,9 +9,7 @@ use serde_json::Value;
 use url::Url;
 
 fn cases(name: &str) -> Vec<Value> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../shared/suites/url-wpt")
-        .join(name);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/suites/url-wpt").join(name);
     let Ok(text) = std::fs::read_to_string(&path) else {
         eprintln!("skipped: {} is absent", path.display());
         return Vec::new();
@@ -37,11 +35,7 @@ fn href(case: &Value) -> Option<String> {
 /// Whether input, base or result say http: the rest of the suite is about schemes that are never opened.
 fn concerns_http(case: &Value) -> bool {
     ["input", "base", "href"].iter().any(|key| {
-        let text = case[key]
-            .as_str()
-            .unwrap_or_default()
-            .trim_start()
-            .to_ascii_lowercase();
+        let text = case[key].as_str().unwrap_or_default().trim_start().to_ascii_lowercase();
         text.starts_with("http:") || text.starts_with("https:")
     })
 }
@@ -70,22 +64,14 @@ fn is_known(input: &str) -> bool {
 fn wrong(cases: &[Value], is_right: impl Fn(&Value) -> bool, known: usize) -> Vec<&Value> {
     let all: Vec<&Value> = cases.iter().filter(|case| !is_right(case)).collect();
     let (expected, new): (Vec<_>, Vec<_>) = all.into_iter().partition(|case| is_known(input(case)));
-    eprintln!(
-        "{} of {} wrong, {} of them known",
-        expected.len() + new.len(),
-        cases.len(),
-        expected.len()
-    );
+    eprintln!("{} of {} wrong, {} of them known", expected.len() + new.len(), cases.len(), expected.len());
     assert!(expected.len() <= known, "{expected:#?}");
     new
 }
 
 #[test]
 fn urls_are_read_as_browsers_read_them() {
-    let http: Vec<Value> = cases("urltestdata.json")
-        .into_iter()
-        .filter(concerns_http)
-        .collect();
+    let http: Vec<Value> = cases("urltestdata.json").into_iter().filter(concerns_http).collect();
     let wrong = wrong(&http, |case| href(case).as_deref() == case["href"].as_str(), 7);
     assert!(wrong.is_empty(), "{wrong:#?}");
 }

@@ -53,13 +53,7 @@ pub(super) struct Voice {
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub(super) quiet: bool,
     /// Form of log lines: text, or json with one object on each line
-    #[arg(
-        long,
-        global = true,
-        value_name = "FORM",
-        default_value = "text",
-        hide_possible_values = true
-    )]
+    #[arg(long, global = true, value_name = "FORM", default_value = "text", hide_possible_values = true)]
     pub(super) log: LogForm,
 }
 

@@ -34,13 +34,7 @@ mod tests {
     /// RFC 4648 section 10.
     #[test]
     fn the_vectors_of_the_standard() {
-        let vectors = [
-            ("", ""),
-            ("Zg==", "f"),
-            ("Zm8=", "fo"),
-            ("Zm9v", "foo"),
-            ("Zm9vYmFy", "foobar"),
-        ];
+        let vectors = [("", ""), ("Zg==", "f"), ("Zm8=", "fo"), ("Zm9v", "foo"), ("Zm9vYmFy", "foobar")];
         for (text, octets) in vectors {
             assert_eq!(decode(text).as_deref(), Some(octets.as_bytes()));
         }
@@ -49,9 +43,6 @@ mod tests {
 
     #[test]
     fn what_is_no_base64_is_refused() {
-        assert_eq!(
-            [decode("Zm9v!"), decode("Z"), decode("Zm 9v")],
-            [None, None, None]
-        );
+        assert_eq!([decode("Zm9v!"), decode("Z"), decode("Zm 9v")], [None, None, None]);
     }
 }

@@ -19,15 +19,10 @@ const SAMPLE: u32 = 1_000;
 pub(super) fn check(args: &CheckArgs, registry: &Registry) -> Result<Exit, Failure> {
     let mut worst = Exit::COMPLETE;
     for file in &args.files {
-        let checked = args
-            .sets
-            .over(Some(file))
-            .load()
-            .map_err(Failure::from)
-            .and_then(|mut plan| {
-                setup::spider(&mut plan, registry)?;
-                Ok(plan)
-            });
+        let checked = args.sets.over(Some(file)).load().map_err(Failure::from).and_then(|mut plan| {
+            setup::spider(&mut plan, registry)?;
+            Ok(plan)
+        });
         match checked {
             Ok(plan) => print(&describe(file, &plan))?,
             Err(failure) => {
@@ -119,12 +114,8 @@ fn pace(plan: &Plan) -> (String, String) {
         plan.max_in_flight
     );
     let mean = policy.delay.mul_f64(1.0 + policy.jitter / 2.0);
-    let pages = plan
-        .budget
-        .max_pages
-        .and_then(|pages| u32::try_from(pages).ok())
-        .unwrap_or(SAMPLE)
-        .min(SAMPLE);
+    let pages =
+        plan.budget.max_pages.and_then(|pages| u32::try_from(pages).ok()).unwrap_or(SAMPLE).min(SAMPLE);
     let least: Duration = mean.saturating_mul(pages) / policy.max_concurrency.max(1);
     let estimate = format!(
         "{} at least for {pages} pages of one host; longer if its robots.txt asks for more",

@@ -59,10 +59,7 @@ pub(super) fn runtime() -> Result<Runtime, Failure> {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .map_err(|source| Failure::System {
-            what: "threads",
-            source,
-        })
+        .map_err(|source| Failure::System { what: "threads", source })
 }
 
 impl Job<'_> {
@@ -93,17 +90,12 @@ impl Job<'_> {
 
 async fn crawl(plan: &mut Plan, start: Start, stage: &Stage, registry: &Registry) -> Result<Ended, Failure> {
     let store = DiskStore::open(&plan.state_dir, Default::default())?;
-    let cache: Arc<dyn ValidatorCache> = Arc::new(SledCache::open(
-        &plan.state_dir.join("cache"),
-        Default::default(),
-    )?);
+    let cache: Arc<dyn ValidatorCache> =
+        Arc::new(SledCache::open(&plan.state_dir.join("cache"), Default::default())?);
     let (demo, start) = open_demo(plan, start).await?;
     let spider = setup::spider(plan, registry)?;
     let clock = Clock::start();
-    let mut builder = setup::describe(plan, spider, &clock)?
-        .store(store)
-        .cache(cache)
-        .start(start);
+    let mut builder = setup::describe(plan, spider, &clock)?.store(store).cache(cache).start(start);
     for sink in setup::sinks(plan)? {
         builder = builder.boxed_sink(sink);
     }
@@ -128,10 +120,7 @@ async fn watch<F: Fetcher>(crawl: Crawl<F>, stage: &Stage, clock: Clock) -> Resu
         bar.finish_and_clear();
     }
     let last = last.borrow().clone();
-    Ok(Ended {
-        report: report?,
-        last,
-    })
+    Ok(Ended { report: report?, last })
 }
 
 /// Opens the demo site if a seed is there, and says where it is and how the run begins.
@@ -167,13 +156,7 @@ struct Written<'a> {
 }
 
 fn write_report(file: &Path, plan: &Plan, report: &Report, exit: Exit) -> Result<(), Failure> {
-    let written = Written {
-        name: &plan.name,
-        exit_code: exit.0,
-        meaning: exit.meaning(),
-        report,
-    };
+    let written = Written { name: &plan.name, exit_code: exit.0, meaning: exit.meaning(), report };
     let text = serde_json::to_string_pretty(&written).map_err(std::io::Error::from);
-    text.and_then(|text| std::fs::write(file, text + "\n"))
-        .map_err(Failure::file(file))
+    text.and_then(|text| std::fs::write(file, text + "\n")).map_err(Failure::file(file))
 }

@@ -31,10 +31,7 @@ impl Demo {
         };
         let demo = match again {
             Some(site) => Self { site, taken: None },
-            None => Self {
-                taken: known,
-                ..Self::open().await?
-            },
+            None => Self { taken: known, ..Self::open().await? },
         };
         std::fs::write(&file, format!("{}\n", demo.site.addr())).map_err(Failure::file(file))?;
         Ok(demo)
@@ -43,10 +40,7 @@ impl Demo {
     /// Opens the site on a free port.
     pub(super) async fn open() -> Result<Self, Failure> {
         let site = DemoSite::start().await;
-        let site = site.map_err(|source| Failure::System {
-            what: "a port for the demo site",
-            source,
-        })?;
+        let site = site.map_err(|source| Failure::System { what: "a port for the demo site", source })?;
         Ok(Self { site, taken: None })
     }
 

@@ -19,16 +19,8 @@ pub(super) struct Exit(pub(super) u8);
 /// Every code: its number, what it means, and what to do.
 const TABLE: [(u8, &str, &str); 11] = [
     (0, "complete", ""),
-    (
-        1,
-        "internal failure",
-        "read the error above; the state stays resumable",
-    ),
-    (
-        2,
-        "usage or crawler file",
-        "correct what is named above; nothing was started",
-    ),
+    (1, "internal failure", "read the error above; the state stays resumable"),
+    (2, "usage or crawler file", "correct what is named above; nothing was started"),
     (
         3,
         "partial: a limit was reached, or pages failed",
@@ -39,36 +31,16 @@ const TABLE: [(u8, &str, &str); 11] = [
         "refused: robots.txt forbids everything, or cannot be had",
         "ask the owner of the site, or run it again later if robots.txt was out of reach",
     ),
-    (
-        5,
-        "a host seems to have blocked us",
-        "leave it alone and ask its owner",
-    ),
-    (
-        6,
-        "parked: all that is left must wait longer than patience",
-        "run it again after the time named above",
-    ),
-    (
-        7,
-        "a threshold of the crawler file was missed",
-        "look at the report before you use the output",
-    ),
+    (5, "a host seems to have blocked us", "leave it alone and ask its owner"),
+    (6, "parked: all that is left must wait longer than patience", "run it again after the time named above"),
+    (7, "a threshold of the crawler file was missed", "look at the report before you use the output"),
     (
         8,
         "the state directory is in use by another run",
         "wait for that run, stop it, or give another --state",
     ),
-    (
-        9,
-        "the state is damaged or of another version",
-        "restore it, or remove the directory to start over",
-    ),
-    (
-        130,
-        "interrupted",
-        "go on with `crawl resume`, or with the same `crawl run`",
-    ),
+    (9, "the state is damaged or of another version", "restore it, or remove the directory to start over"),
+    (130, "interrupted", "go on with `crawl resume`, or with the same `crawl run`"),
 ];
 
 impl Exit {
@@ -97,9 +69,7 @@ impl Exit {
 
 /// The table for `--help`.
 pub(super) fn table() -> String {
-    let lines = TABLE
-        .iter()
-        .map(|(code, meaning, _)| format!("  {code:>3}  {meaning}\n"));
+    let lines = TABLE.iter().map(|(code, meaning, _)| format!("  {code:>3}  {meaning}\n"));
     format!("Exit codes:\n{}", lines.collect::<String>())
 }
 
@@ -232,18 +202,9 @@ mod tests {
     #[test]
     fn the_state_of_another_run_and_damage_have_codes_of_their_own() {
         let path = PathBuf::from("s");
-        let in_use = StoreError::InUse {
-            path: path.clone(),
-            pid: "7".to_owned(),
-        };
-        let damaged = StoreError::Damaged {
-            path: path.clone(),
-            reason: "torn".to_owned(),
-        };
-        let full = StoreError::Io {
-            path,
-            reason: "no space".to_owned(),
-        };
+        let in_use = StoreError::InUse { path: path.clone(), pid: "7".to_owned() };
+        let damaged = StoreError::Damaged { path: path.clone(), reason: "torn".to_owned() };
+        let full = StoreError::Io { path, reason: "no space".to_owned() };
         let codes = [in_use, damaged, full].map(|error| Failure::from(error).exit().0);
         assert_eq!(codes, [8, 9, 1]);
     }

@@ -15,10 +15,7 @@ use super::render::safe;
 /// Starts the log of this process; `bars` is what it takes turns with. A log that is there already stays.
 pub(super) fn start(voice: Voice, bars: &MultiProgress) {
     let lines = Lines { bars: bars.clone() };
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter(voice))
-        .with_ansi(false)
-        .with_writer(lines);
+    let log = tracing_subscriber::fmt().with_env_filter(filter(voice)).with_ansi(false).with_writer(lines);
     let started = match voice.log {
         LogForm::Text => log.with_target(voice.verbose > 1).try_init(),
         LogForm::Json => log.json().flatten_event(true).try_init(),
@@ -58,8 +55,7 @@ impl Write for Lines {
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
         let line = clean(event);
         // A closed standard error is no reason to stop.
-        self.bars
-            .suspend(|| drop(io::stderr().lock().write_all(line.as_bytes())));
+        self.bars.suspend(|| drop(io::stderr().lock().write_all(line.as_bytes())));
         Ok(event.len())
     }
 
@@ -98,9 +94,7 @@ mod tests {
     fn logged(form: LogForm) -> String {
         let kept = Kept::default();
         let writer = kept.clone();
-        let log = tracing_subscriber::fmt()
-            .with_ansi(false)
-            .with_writer(move || writer.clone());
+        let log = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone());
         let event = || {
             let evil = "a\x1b]0;x\x07\x1b[2J\u{202e}\u{9b}1m\r\nERROR forged\0";
             tracing::warn!(url = %evil, reason = evil, "page {evil}");
@@ -125,11 +119,7 @@ mod tests {
 
     #[test]
     fn flags_come_before_the_environment() {
-        let voice = |verbose, quiet| Voice {
-            verbose,
-            quiet,
-            log: LogForm::Text,
-        };
+        let voice = |verbose, quiet| Voice { verbose, quiet, log: LogForm::Text };
         assert_eq!(filter(voice(0, true)).to_string(), "error");
         assert!(filter(voice(1, false)).to_string().contains("crawl=debug"));
     }

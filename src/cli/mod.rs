@@ -35,27 +35,17 @@ pub use registry::Registry;
 
 /// Runs the command line of this process and says with which code it ends.
 #[must_use]
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "a binary makes its registry for this call alone"
-)]
+#[expect(clippy::needless_pass_by_value, reason = "a binary makes its registry for this call alone")]
 pub fn main(registry: Registry) -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(answer) => {
             // Help and version are answers; whether somebody still reads them does not matter.
             let _ = answer.print();
-            return ExitCode::from(if answer.use_stderr() {
-                Exit::USAGE.0
-            } else {
-                Exit::COMPLETE.0
-            });
+            return ExitCode::from(if answer.use_stderr() { Exit::USAGE.0 } else { Exit::COMPLETE.0 });
         }
     };
-    let stage = Stage {
-        voice: cli.voice,
-        screen: progress::screen(),
-    };
+    let stage = Stage { voice: cli.voice, screen: progress::screen() };
     log::start(stage.voice, &stage.screen);
     let exit = obey(cli.command, &stage, &registry).unwrap_or_else(|failure| {
         if failure.is_closed_output() {

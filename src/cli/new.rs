@@ -22,17 +22,11 @@ pub(super) fn new(args: &NewArgs) -> Result<Exit, Failure> {
     check_name(&args.name)?;
     let dir = Path::new(&args.name);
     if dir.exists() {
-        return Err(Failure::Usage(format!(
-            "`{}` is there already: choose another name",
-            args.name
-        )));
+        return Err(Failure::Usage(format!("`{}` is there already: choose another name", args.name)));
     }
     let dependency = dependency(args.path.as_deref())?;
     for (path, text) in FILES {
-        write(
-            &dir.join(filled(path, args, &dependency)),
-            &filled(text, args, &dependency),
-        )?;
+        write(&dir.join(filled(path, args, &dependency)), &filled(text, args, &dependency))?;
     }
     tell(&format!(
         "made {name}/; next:\n  cd {name}\n  cargo test                                  reads a stored page, without network\n  cargo run -- run crawlers/{name}.toml",
@@ -77,10 +71,7 @@ fn filled(text: &str, args: &NewArgs, dependency: &str) -> String {
 /// `my-shop` as `MyShop`.
 fn type_name(name: &str) -> String {
     let capital = |part: &str| part[..1].to_ascii_uppercase() + &part[1..];
-    name.split(['-', '_'])
-        .filter(|part| !part.is_empty())
-        .map(capital)
-        .collect()
+    name.split(['-', '_']).filter(|part| !part.is_empty()).map(capital).collect()
 }
 
 fn write(path: &Path, text: &str) -> Result<(), Failure> {
@@ -95,16 +86,8 @@ mod tests {
 
     #[test]
     fn a_name_is_one_that_cargo_accepts() {
-        assert!(
-            ["shop", "my-shop2", "a_b"]
-                .iter()
-                .all(|name| check_name(name).is_ok())
-        );
-        assert!(
-            ["", "../x", "Shop", "2shop", "crawl", "a b"]
-                .iter()
-                .all(|name| check_name(name).is_err())
-        );
+        assert!(["shop", "my-shop2", "a_b"].iter().all(|name| check_name(name).is_ok()));
+        assert!(["", "../x", "Shop", "2shop", "crawl", "a b"].iter().all(|name| check_name(name).is_err()));
     }
 
     #[test]

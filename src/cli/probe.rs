@@ -125,15 +125,10 @@ fn headers(asked: Option<&Value>) -> Result<HeaderMap, String> {
     };
     for (name, values) in fields {
         let field = HeaderName::try_from(name).map_err(|_| format!("{name:?} is no header name"))?;
-        let values = values
-            .as_array()
-            .map_or(std::slice::from_ref(values), Vec::as_slice);
+        let values = values.as_array().map_or(std::slice::from_ref(values), Vec::as_slice);
         for value in values {
             let value = value.as_str().and_then(|value| HeaderValue::from_str(value).ok());
-            headers.append(
-                &field,
-                value.ok_or_else(|| format!("header {name:?} has no such value"))?,
-            );
+            headers.append(&field, value.ok_or_else(|| format!("header {name:?} has no such value"))?);
         }
     }
     Ok(headers)
@@ -180,9 +175,7 @@ mod tests {
         let mut out = Vec::new();
         answer_all(op, &mut lines.as_bytes(), &mut out).unwrap();
         let answers = out.split(|octet| *octet == b'\n').filter(|line| !line.is_empty());
-        answers
-            .map(|line| serde_json::from_slice(line).unwrap())
-            .collect()
+        answers.map(|line| serde_json::from_slice(line).unwrap()).collect()
     }
 
     #[test]
@@ -203,11 +196,7 @@ mod tests {
         ];
         let answers = ask(ProbeOp::Robots, &lines.join("\n"));
         assert_eq!(
-            [
-                &answers[0]["allowed"],
-                &answers[1]["allowed"],
-                &answers[2]["allowed"]
-            ],
+            [&answers[0]["allowed"], &answers[1]["allowed"], &answers[2]["allowed"]],
             [false, false, true]
         );
         assert_eq!(answers[0]["crawl_delay"], 2.5);

@@ -60,17 +60,10 @@ fn describe(progress: &Progress, started: Timestamp, now: Timestamp) -> String {
         write!(text, " | {lost} lost").expect("a String takes everything");
     }
     if progress.hosts_waiting > 0 {
-        write!(
-            text,
-            " | {} waiting",
-            counted(progress.hosts_waiting as u64, "host")
-        )
-        .expect("a String takes everything");
+        write!(text, " | {} waiting", counted(progress.hosts_waiting as u64, "host"))
+            .expect("a String takes everything");
     }
-    let idle = progress
-        .next_wake
-        .filter(|_| progress.in_flight == 0)
-        .map(|wake| wake.since(now));
+    let idle = progress.next_wake.filter(|_| progress.in_flight == 0).map(|wake| wake.since(now));
     if let Some(wait) = idle.filter(|wait| *wait >= WORTH_SAYING) {
         write!(text, " | next request in {}", duration(wait)).expect("a String takes everything");
     }
@@ -85,12 +78,7 @@ mod tests {
     #[test]
     fn the_line_tells_pace_and_what_is_waited_for() {
         let progress = Progress {
-            run: Totals {
-                pages: 30,
-                items: 1,
-                failed: 2,
-                ..Totals::default()
-            },
+            run: Totals { pages: 30, items: 1, failed: 2, ..Totals::default() },
             hosts_waiting: 1,
             next_wake: Some(Timestamp::from_secs(70)),
             ..Progress::default()

@@ -37,17 +37,14 @@ impl Registry {
     /// What `crawl` itself knows: crawler files that say all about pages themselves, with `[[extract]]` and `[[follow]]`.
     #[must_use]
     pub fn builtin() -> Self {
-        Self {
-            spiders: BTreeMap::new(),
-        }
+        Self { spiders: BTreeMap::new() }
     }
 
     /// Adds a spider under a name, or puts it in the place of the one that had it. `make` is called when a crawler file that
     /// names it is used.
     #[must_use]
     pub fn spider<S: Spider>(mut self, name: impl Into<String>, make: impl Fn() -> S + 'static) -> Self {
-        self.spiders
-            .insert(name.into(), Box::new(move || Arc::new(make())));
+        self.spiders.insert(name.into(), Box::new(move || Arc::new(make())));
         self
     }
 
@@ -102,9 +99,7 @@ mod tests {
 
     #[test]
     fn an_unknown_name_is_told_with_its_place_and_what_may_have_been_meant() {
-        let Err(failure) = registry().of(&plan("quots")) else {
-            panic!("there is no such spider")
-        };
+        let Err(failure) = registry().of(&plan("quots")) else { panic!("there is no such spider") };
         assert_eq!(
             failure.to_string(),
             "`spider`: no spider is called \"quots\"\n --> a.toml:1\n  = did you mean `quotes`?"

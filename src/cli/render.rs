@@ -45,9 +45,7 @@ pub(super) fn tell(text: &str) {
 /// Prints an answer. Line ends are the caller's, everything else is printed as it is.
 pub(super) fn print(text: &str) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes())
-        .and_then(|()| out.flush())
-        .map_err(unprintable)
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(unprintable)
 }
 
 /// Prints a value as indented JSON. Marks that a terminal would obey are escaped there too.
@@ -61,10 +59,7 @@ pub(super) fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
 pub(super) fn unprintable(source: io::Error) -> Failure {
     match source.kind() {
         io::ErrorKind::BrokenPipe => Failure::Closed,
-        _ => Failure::System {
-            what: "to print",
-            source,
-        },
+        _ => Failure::System { what: "to print", source },
     }
 }
 
@@ -131,14 +126,8 @@ mod tests {
     fn times_and_sizes_read_well() {
         let shown =
             [0, 340, 8_200, 200_000, 7_500_000, 273_600_000].map(|ms| duration(Duration::from_millis(ms)));
-        assert_eq!(
-            shown,
-            ["0 ms", "340 ms", "8.2 s", "3 min 20 s", "2 h 5 min", "3 d 4 h"]
-        );
-        assert_eq!(
-            [812, 4_100, 999_960, 7_300_000].map(bytes),
-            ["812 B", "4.1 kB", "1.0 MB", "7.3 MB"]
-        );
+        assert_eq!(shown, ["0 ms", "340 ms", "8.2 s", "3 min 20 s", "2 h 5 min", "3 d 4 h"]);
+        assert_eq!([812, 4_100, 999_960, 7_300_000].map(bytes), ["812 B", "4.1 kB", "1.0 MB", "7.3 MB"]);
         assert_eq!([counted(1, "page"), counted(2, "page")], ["1 page", "2 pages"]);
     }
 }

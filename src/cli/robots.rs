@@ -17,15 +17,11 @@ pub(super) fn check(file: &Path, agent: &str, urls: &[String]) -> Result<Exit, F
     let mut all_allowed = true;
     for text in urls {
         let url = site_url(text).ok_or_else(|| {
-            Failure::Usage(format!(
-                "{text:?} is neither a URL nor a path: write https://… or /…"
-            ))
+            Failure::Usage(format!("{text:?} is neither a URL nor a path: write https://… or /…"))
         })?;
         let verdict = rules.verdict(&url);
         let word = if verdict.allowed { "allowed" } else { "disallowed" };
-        let reason = verdict
-            .rule
-            .map_or_else(|| "no rule matches".to_owned(), |rule| rule.to_string());
+        let reason = verdict.rule.map_or_else(|| "no rule matches".to_owned(), |rule| rule.to_string());
         print(&format!("{word}\t{}\t{}\n", safe(text), safe(&reason)))?;
         all_allowed &= verdict.allowed;
     }

@@ -26,13 +26,8 @@ pub(super) fn config(args: &ConfigArgs) -> Result<Exit, Failure> {
         print_json(&entries.collect::<Map<_, _>>())?;
         return Ok(Exit::COMPLETE);
     }
-    let width = plan
-        .explain()
-        .iter()
-        .map(|entry| entry.key.len() + entry.value.len() + 3)
-        .max()
-        .unwrap_or(0)
-        .min(60);
+    let width =
+        plan.explain().iter().map(|entry| entry.key.len() + entry.value.len() + 3).max().unwrap_or(0).min(60);
     for entry in plan.explain() {
         let setting = format!("{} = {}", entry.key, entry.value);
         let line = match args.origin {

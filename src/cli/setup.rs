@@ -105,10 +105,7 @@ fn rules_digest(plan: &Plan) -> u64 {
 /// Length and date of the program: whoever changes a spider's code builds it anew.
 fn this_program() -> String {
     let file = std::env::current_exe().and_then(std::fs::metadata);
-    file.map_or_else(
-        |_| String::new(),
-        |file| format!("{} {:?}", file.len(), file.modified().ok()),
-    )
+    file.map_or_else(|_| String::new(), |file| format!("{} {:?}", file.len(), file.modified().ok()))
 }
 
 /// A spider that starts elsewhere.
@@ -141,24 +138,15 @@ mod tests {
     use crate::config::Loader;
 
     fn plan(text: &str) -> Plan {
-        Loader::new()
-            .text("a.toml", format!("seeds = [\"demo:\"]\n{text}"))
-            .load()
-            .unwrap()
+        Loader::new().text("a.toml", format!("seeds = [\"demo:\"]\n{text}")).load().unwrap()
     }
 
     #[test]
     fn the_digest_changes_with_the_rules_and_with_nothing_else() {
         let rules = |css: &str| format!("[[extract]]\nfields = {{ title = \"{css}\" }}\n");
         let digest = rules_digest(&plan(&rules("h1")));
-        assert_eq!(
-            digest,
-            rules_digest(&plan(&format!("[politeness]\ndelay = \"3s\"\n{}", rules("h1"))))
-        );
+        assert_eq!(digest, rules_digest(&plan(&format!("[politeness]\ndelay = \"3s\"\n{}", rules("h1")))));
         assert_ne!(digest, rules_digest(&plan(&rules("h2"))));
-        assert_ne!(
-            rules_digest(&plan("")),
-            rules_digest(&plan("[url]\nsort-query = true\n"))
-        );
+        assert_ne!(rules_digest(&plan("")), rules_digest(&plan("[url]\nsort-query = true\n")));
     }
 }

@@ -9,10 +9,8 @@ use crate::engine::StopHandle;
 
 /// Listens from now on. The future that comes back never ends by itself; it stops `crawl` at the first signal.
 pub(super) fn listen(crawl: StopHandle) -> Result<impl Future<Output = Infallible>, Failure> {
-    let mut signals = Signals::new().map_err(|source| Failure::System {
-        what: "to listen for signals",
-        source,
-    })?;
+    let mut signals =
+        Signals::new().map_err(|source| Failure::System { what: "to listen for signals", source })?;
     Ok(async move {
         signals.next().await;
         crawl.stop();
@@ -34,10 +32,7 @@ struct Signals {
 impl Signals {
     fn new() -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
-        Ok(Self {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-        })
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
     }
 
     async fn next(&mut self) {

@@ -134,11 +134,7 @@ impl Status {
             waiting: known.queues.iter().map(|(_, count)| count).sum(),
             totals: run.totals,
             hosts,
-            robots: known
-                .robots
-                .iter()
-                .map(|(origin, record)| RobotsStatus::of(origin, record))
-                .collect(),
+            robots: known.robots.iter().map(|(origin, record)| RobotsStatus::of(origin, record)).collect(),
             failed: failed.iter().map(FailedStatus::of).collect(),
             warnings: known.warnings,
         }
@@ -151,33 +147,17 @@ impl Status {
         };
         row("state", &self.state_dir.display().to_string());
         let started = self.started.as_deref().unwrap_or("-");
-        row(
-            "round",
-            &format!("{}, begun {started}, {}", self.round, self.phase),
-        );
+        row("round", &format!("{}, begun {started}, {}", self.round, self.phase));
         row("waiting", &counted(self.waiting, "request"));
-        let totals: Vec<_> = self
-            .totals
-            .iter()
-            .map(|(name, count)| format!("{name} {count}"))
-            .collect();
+        let totals: Vec<_> = self.totals.iter().map(|(name, count)| format!("{name} {count}")).collect();
         row("totals", &totals.join(", "));
-        self.hosts
-            .iter()
-            .take(MOST_LINES)
-            .for_each(|host| row("host", &host.text()));
-        for robots in self
-            .robots
-            .iter()
-            .filter_map(|robots| Some((&robots.origin, robots.reason.as_ref()?)))
+        self.hosts.iter().take(MOST_LINES).for_each(|host| row("host", &host.text()));
+        for robots in self.robots.iter().filter_map(|robots| Some((&robots.origin, robots.reason.as_ref()?)))
         {
             row("robots", &format!("{} is out of reach: {}", robots.0, robots.1));
         }
         for failed in self.failed.iter().take(MOST_LINES) {
-            row(
-                "failed",
-                &format!("{} ({}: {})", failed.url, failed.class, failed.reason),
-            );
+            row("failed", &format!("{} ({}: {})", failed.url, failed.class, failed.reason));
         }
         let more = self.hosts.len().saturating_sub(MOST_LINES) + self.failed.len().saturating_sub(MOST_LINES);
         if more > 0 {
@@ -245,12 +225,7 @@ impl RobotsStatus {
                 ("unreachable", *retry_at, Some(reason.clone()))
             }
         };
-        Self {
-            origin: origin.to_string(),
-            says,
-            until: until.to_string(),
-            reason,
-        }
+        Self { origin: origin.to_string(), says, until: until.to_string(), reason }
     }
 }
 

@@ -21,11 +21,7 @@ pub(super) fn text(plan: &Plan, report: &Report, last: &Progress, exit: Exit) ->
     }
     let more = troubled(report).skip(MOST_HOSTS).count();
     if more > 0 {
-        line(
-            &mut text,
-            "",
-            &format!("and {} more", counted(more as u64, "host")),
-        );
+        line(&mut text, "", &format!("and {} more", counted(more as u64, "host")));
     }
     for file in files(plan) {
         line(&mut text, "output", &file);
@@ -78,10 +74,7 @@ fn rows(totals: &Totals) -> Vec<(&'static str, String)> {
     let always = [
         ("pages", of_which(totals.pages, totals.unchanged, "unchanged")),
         ("items", totals.items.to_string()),
-        (
-            "requests",
-            of_which(totals.requests, totals.robots, "for robots.txt"),
-        ),
+        ("requests", of_which(totals.requests, totals.robots, "for robots.txt")),
         ("received", bytes(totals.bytes)),
     ];
     let counts = [
@@ -99,10 +92,7 @@ fn rows(totals: &Totals) -> Vec<(&'static str, String)> {
         ("out of scope", totals.out_of_scope),
     ];
     let some = counts.into_iter().filter(|(_, count)| *count > 0);
-    always
-        .into_iter()
-        .chain(some.map(|(name, count)| (name, count.to_string())))
-        .collect()
+    always.into_iter().chain(some.map(|(name, count)| (name, count.to_string()))).collect()
 }
 
 fn of_which(count: u64, part: u64, what: &str) -> String {
@@ -114,10 +104,7 @@ fn of_which(count: u64, part: u64, what: &str) -> String {
 
 /// Hosts that still have something to ask, or have cost us a wait.
 fn troubled(report: &Report) -> impl Iterator<Item = &HostReport> {
-    report
-        .hosts
-        .iter()
-        .filter(|host| host.waiting > 0 || host.shut.is_some() || host.throttled > 0)
+    report.hosts.iter().filter(|host| host.waiting > 0 || host.shut.is_some() || host.throttled > 0)
 }
 
 /// `a.example: 12 pages waiting, not before 2026-11-22T00:50:12.000Z (429)`.
@@ -132,21 +119,14 @@ fn host_line(host: &HostReport) -> String {
         add(&format!("{} left", counted(host.waiting, "page")));
     }
     if let Some(shut) = &host.shut {
-        add(&format!(
-            "shut ({}): nothing is asked of it in this run",
-            safe(shut)
-        ));
+        add(&format!("shut ({}): nothing is asked of it in this run", safe(shut)));
     }
     if host.strikes > 0 {
         add(&format!("asked for a pause until {}", host.not_before));
     }
     if host.throttled > 0 {
         let waited = std::time::Duration::from_secs(host.throttled_s);
-        add(&format!(
-            "pushed back {}, which cost {}",
-            times(host.throttled),
-            duration(waited)
-        ));
+        add(&format!("pushed back {}, which cost {}", times(host.throttled), duration(waited)));
     }
     if let Some(status) = host.last_status.filter(|_| host.waiting > 0) {
         add(&format!("last status {status}"));
@@ -186,11 +166,7 @@ fn remedy(report: &Report, exit: Exit) -> String {
 fn resume_command(words: impl Iterator<Item = String>) -> String {
     let mut command = vec!["crawl".to_owned()];
     for word in words.skip(1).filter(|word| word != "--fresh") {
-        command.push(if word == "run" {
-            "resume".to_owned()
-        } else {
-            quoted(&word)
-        });
+        command.push(if word == "run" { "resume".to_owned() } else { quoted(&word) });
     }
     command.join(" ")
 }
@@ -228,24 +204,10 @@ mod tests {
     }
 
     fn report(end: End, hosts: Vec<HostReport>) -> Report {
-        let totals = Totals {
-            pages: 2,
-            items: 5,
-            requests: 3,
-            robots: 1,
-            bytes: 4_100,
-            gone: 1,
-            ..Totals::default()
-        };
+        let totals =
+            Totals { pages: 2, items: 5, requests: 3, robots: 1, bytes: 4_100, gone: 1, ..Totals::default() };
         let (round, started, took) = (1, Timestamp::ZERO, Duration::from_secs(2));
-        Report {
-            end,
-            round,
-            started,
-            took,
-            totals,
-            hosts,
-        }
+        Report { end, round, started, took, totals, hosts }
     }
 
     fn summary(report: &Report) -> String {
@@ -284,14 +246,9 @@ mod tests {
             last_status: Some(429),
             ..host("a.example")
         };
-        let shut = HostReport {
-            waiting: 1,
-            shut: Some("robots.txt \x1b[1m".to_owned()),
-            ..host("b.example")
-        };
-        let end = End::Parked {
-            until: Timestamp::from_secs(60),
-        };
+        let shut =
+            HostReport { waiting: 1, shut: Some("robots.txt \x1b[1m".to_owned()), ..host("b.example") };
+        let end = End::Parked { until: Timestamp::from_secs(60) };
         let text = summary(&report(end, vec![waits, shut]));
         let wanted = [
             "a.example: 4 pages left, asked for a pause until 1970-01-01T00:01:00.000Z, pushed back once, which cost 9.0 s, last status 429",
@@ -305,14 +262,7 @@ mod tests {
 
     #[test]
     fn an_interrupted_run_says_how_to_go_on() {
-        let words = [
-            "/bin/crawl",
-            "run",
-            "a.toml",
-            "--fresh",
-            "--set",
-            "net.allow=[\"10.0.0.0/8\"]",
-        ];
+        let words = ["/bin/crawl", "run", "a.toml", "--fresh", "--set", "net.allow=[\"10.0.0.0/8\"]"];
         let command = resume_command(words.into_iter().map(str::to_owned));
         assert_eq!(command, "crawl resume a.toml --set 'net.allow=[\"10.0.0.0/8\"]'");
     }

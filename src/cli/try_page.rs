@@ -53,11 +53,7 @@ async fn fetch(
     label: Option<&str>,
     registry: &Registry,
 ) -> Result<(Report, Vec<Value>), Failure> {
-    let demo = if plan.needs_demo() {
-        Some(Demo::open().await?)
-    } else {
-        None
-    };
+    let demo = if plan.needs_demo() { Some(Demo::open().await?) } else { None };
     if let Some(demo) = &demo {
         plan.place_demo(&demo.home());
     }
@@ -65,9 +61,7 @@ async fn fetch(
     let seeds = inner.seeds().into_iter().take(1);
     let seen = Arc::new(Mutex::new(Vec::new()));
     let spider = OnePage {
-        seeds: seeds
-            .map(|seed| label.map_or(seed.clone(), |label| seed.label(label)))
-            .collect(),
+        seeds: seeds.map(|seed| label.map_or(seed.clone(), |label| seed.label(label))).collect(),
         inner,
         scope: plan.scope.clone(),
         seen: Arc::clone(&seen),
@@ -88,10 +82,7 @@ fn keep_waits(builder: Builder<HttpFetcher>, dir: &Path) -> Result<Builder<HttpF
     let mut store = MemoryStore::default();
     if dir.join("FORMAT").exists() {
         let known = DiskStore::open(dir, Default::default())?.recover()?;
-        store.commit(Batch {
-            hosts: known.hosts,
-            ..Batch::default()
-        })?;
+        store.commit(Batch { hosts: known.hosts, ..Batch::default() })?;
     }
     Ok(builder.store(store))
 }
@@ -118,10 +109,7 @@ struct OnePage {
 
 impl OnePage {
     fn note(&self, seen: Value) {
-        self.seen
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(seen);
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).push(seen);
     }
 
     fn link(&self, mut request: Request) -> Value {
@@ -145,10 +133,8 @@ impl Spider for OnePage {
         let mut own = Harvest::new();
         let parsed = self.inner.parse(page, &mut own);
         let (items, links, problems) = own.into_parts(page.url());
-        let items: Vec<_> = items
-            .into_iter()
-            .map(|item| json!({ "kind": item.kind, "fields": item.fields }))
-            .collect();
+        let items: Vec<_> =
+            items.into_iter().map(|item| json!({ "kind": item.kind, "fields": item.fields })).collect();
         let links: Vec<_> = links.into_iter().map(|link| self.link(link)).collect();
         for problem in &problems {
             harvest.problem(problem);

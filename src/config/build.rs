@@ -36,9 +36,7 @@ pub(super) fn build(file: CrawlerFile, around: Surroundings, check: &mut Check<'
     check_seeds_in_scope(&seeds, &scope, check);
     let name = around.stem.unwrap_or_else(|| first_host(&seeds));
     let mut plan = Plan {
-        state_dir: file
-            .state_dir
-            .unwrap_or_else(|| PathBuf::from(".crawl").join(&name)),
+        state_dir: file.state_dir.unwrap_or_else(|| PathBuf::from(".crawl").join(&name)),
         sinks: file.sink.build(&extract, check),
         limits: file.http.limits(check),
         overrides: hosts::build(file.hosts, check),
@@ -63,10 +61,7 @@ pub(super) fn build(file: CrawlerFile, around: Surroundings, check: &mut Check<'
         max_in_flight: pace.max_in_flight,
         max_rate: pace.max_rate,
         canon,
-        policy: Policy {
-            max_pages: budget.max_pages_per_host,
-            ..pace.policy
-        },
+        policy: Policy { max_pages: budget.max_pages_per_host, ..pace.policy },
         hosts_follow_seeds,
         effective: Vec::new(),
     };
@@ -97,11 +92,7 @@ fn check_reader(spider: Option<&str>, seeds: &[(Path, Seed)], check: &mut Check<
         }
         return;
     };
-    check.must(
-        !spider.is_empty(),
-        &Path::of(&["spider"]),
-        "expected the name of a registered spider",
-    );
+    check.must(!spider.is_empty(), &Path::of(&["spider"]), "expected the name of a registered spider");
     for table in ["extract", "follow"] {
         let place = Path::of(&[table]);
         if let Some(first) = check.items(&place).first() {
@@ -120,11 +111,7 @@ fn check_contact(contact: Option<&str>, seeds: &[(Path, Seed)], check: &mut Chec
         return;
     };
     let host = seed.url().map_or("", |url| url.host()).to_owned();
-    check.missing_for(
-        &Path::of(&["identity", "contact"]),
-        place,
-        MissingContact { host }.to_string(),
-    );
+    check.missing_for(&Path::of(&["identity", "contact"]), place, MissingContact { host }.to_string());
 }
 
 /// A seed that does not belong would leave the crawl without a first page.
@@ -132,10 +119,7 @@ fn check_seeds_in_scope(seeds: &[(Path, Seed)], scope: &Scope, check: &mut Check
     for (place, seed) in seeds {
         let Some(url) = seed.url() else { continue };
         if let Err(why) = scope.judge(&Request::get(url.clone())) {
-            check.wrong(
-                place,
-                format!("this seed is out of scope and would not be fetched: {why}"),
-            );
+            check.wrong(place, format!("this seed is out of scope and would not be fetched: {why}"));
         }
     }
 }
@@ -143,21 +127,14 @@ fn check_seeds_in_scope(seeds: &[(Path, Seed)], scope: &Scope, check: &mut Check
 /// A credential in `[http.headers]` goes to every host of the crawl, so there may only be one.
 fn check_credentials(plan: &Plan, check: &mut Check<'_>) {
     let hosts = Path::of(&["scope", "hosts"]);
-    let wildcard = check
-        .items(&hosts)
-        .iter()
-        .any(|place| check.text(place).is_some_and(|text| text.contains('*')));
+    let wildcard =
+        check.items(&hosts).iter().any(|place| check.text(place).is_some_and(|text| text.contains('*')));
     let one_host =
         plan.scope.hosts.len() == 1 && !wildcard || plan.scope.hosts.is_empty() && plan.needs_demo();
     if one_host {
         return;
     }
-    for (name, _) in plan
-        .http
-        .headers
-        .iter()
-        .filter(|(name, _)| wire::is_credential(name))
-    {
+    for (name, _) in plan.http.headers.iter().filter(|(name, _)| wire::is_credential(name)) {
         check.wrong(
             &Path::of(&["http", "headers", name]),
             "this would be sent to every host of the crawl: put it under [hosts.\"name\".headers]",

@@ -33,18 +33,14 @@ impl<'a> Check<'a> {
 
     /// Reports the value at `path` with a hint of what may have been meant.
     pub(super) fn wrong_with(&mut self, path: &Path, message: impl Into<String>, hint: Option<String>) {
-        self.report(Finding {
-            suggestion: hint,
-            ..Finding::at(Spot::Value(path.clone()), message)
-        });
+        self.report(Finding { suggestion: hint, ..Finding::at(Spot::Value(path.clone()), message) });
     }
 
     /// Reports that nothing is at `key`, which the value at `near` calls for; unless something was, and has been reported.
     pub(super) fn missing_for(&mut self, key: &Path, near: &Path, message: impl Into<String>) {
         if !self.tree.nearest(key).is_spoilt() {
             let (key, near) = (key.clone(), near.clone());
-            self.findings
-                .push(Finding::at(Spot::Absent { key, near }, message));
+            self.findings.push(Finding::at(Spot::Absent { key, near }, message));
         }
     }
 
@@ -71,9 +67,7 @@ impl<'a> Check<'a> {
 
     /// Takes the value, or reports why there is none.
     pub(super) fn taken<T, E: Display>(&mut self, path: &Path, result: Result<T, E>) -> Option<T> {
-        result
-            .map_err(|error| self.wrong(path, one_line(&error.to_string())))
-            .ok()
+        result.map_err(|error| self.wrong(path, one_line(&error.to_string()))).ok()
     }
 
     /// Reads every word of the list at `path`.
@@ -84,11 +78,7 @@ impl<'a> Check<'a> {
         read: impl Fn(&str) -> Result<T, E>,
     ) -> Vec<T> {
         let places = self.items(path);
-        words
-            .iter()
-            .zip(places)
-            .filter_map(|(word, place)| self.taken(&place, read(word)))
-            .collect()
+        words.iter().zip(places).filter_map(|(word, place)| self.taken(&place, read(word))).collect()
     }
 
     /// The paths of the values that were read from the list at `path`, in order.

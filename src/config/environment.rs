@@ -50,10 +50,7 @@ struct Expanded {
 }
 
 fn expand(text: &str, lookup: &Lookup) -> Result<Expanded, String> {
-    let mut expanded = Expanded {
-        text: String::with_capacity(text.len()),
-        secret: false,
-    };
+    let mut expanded = Expanded { text: String::with_capacity(text.len()), secret: false };
     let mut rest = text;
     while let Some(start) = rest.find("${") {
         let behind = &rest[start + 2..];
@@ -78,20 +75,16 @@ fn value_of(reference: &str, lookup: &Lookup) -> Result<String, String> {
         Some((name, fallback)) => (name, Some(fallback)),
         None => (reference, None),
     };
-    if name.is_empty()
-        || !name
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-    {
+    if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
         return Err(not_a_reference());
     }
     match (lookup(name), fallback) {
         (Some(value), None) => Ok(value),
         (Some(value), Some(_)) if !value.is_empty() => Ok(value),
         (_, Some(fallback)) => Ok(fallback.to_owned()),
-        (None, None) => Err(format!(
-            "the environment variable {name} is not set: set it, or write ${{{name}:-fallback}}"
-        )),
+        (None, None) => {
+            Err(format!("the environment variable {name} is not set: set it, or write ${{{name}:-fallback}}"))
+        }
     }
 }
 
@@ -111,10 +104,7 @@ mod tests {
 
     #[test]
     fn a_reference_is_replaced_and_makes_the_value_a_secret() {
-        assert_eq!(
-            expanded("Bearer ${TOKEN}!"),
-            Ok(("Bearer s3cret!".to_owned(), true))
-        );
+        assert_eq!(expanded("Bearer ${TOKEN}!"), Ok(("Bearer s3cret!".to_owned(), true)));
         assert_eq!(expanded("${NONE:-plain}"), Ok(("plain".to_owned(), true)));
         assert_eq!(expanded("a $${TOKEN} b"), Ok(("a ${TOKEN} b".to_owned(), false)));
         assert_eq!(expanded("5$"), Ok(("5$".to_owned(), false)));
@@ -122,16 +112,9 @@ mod tests {
 
     #[test]
     fn a_variable_that_is_not_set_is_named() {
-        assert!(
-            expanded("${NONE}")
-                .unwrap_err()
-                .contains("variable NONE is not set")
-        );
+        assert!(expanded("${NONE}").unwrap_err().contains("variable NONE is not set"));
         for text in ["${", "${}", "${a b}", "${TOKEN"] {
-            assert!(
-                expanded(text).unwrap_err().contains("begins a reference"),
-                "{text}"
-            );
+            assert!(expanded(text).unwrap_err().contains("begins a reference"), "{text}");
         }
     }
 }

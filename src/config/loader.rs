@@ -74,11 +74,7 @@ impl Loader {
     /// The defaults alone, and the environment of this process for `${NAME}`.
     #[must_use]
     pub fn new() -> Self {
-        Self {
-            file: None,
-            given: Vec::new(),
-            lookup: Box::new(|name| std::env::var(name).ok()),
-        }
+        Self { file: None, given: Vec::new(), lookup: Box::new(|name| std::env::var(name).ok()) }
     }
 
     /// Loads this crawler file.
@@ -91,10 +87,7 @@ impl Loader {
     /// Loads this text as the crawler file `name`.
     #[must_use]
     pub fn text(mut self, name: impl Into<String>, toml: impl Into<String>) -> Self {
-        self.file = Some(Source::Text {
-            name: name.into(),
-            text: toml.into(),
-        });
+        self.file = Some(Source::Text { name: name.into(), text: toml.into() });
         self
     }
 
@@ -137,9 +130,7 @@ impl Loader {
     #[must_use]
     pub fn out(self, file: impl Into<PathBuf>) -> Self {
         let file: PathBuf = file.into();
-        let csv = file
-            .extension()
-            .is_some_and(|ending| ending.eq_ignore_ascii_case("csv"));
+        let csv = file.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("csv"));
         let path = file.to_string_lossy().into_owned();
         let origin = Origin::Given(self.given.len());
         let branch = Path::of(&[if csv { "csv" } else { "jsonl" }, "path"]);
@@ -192,8 +183,7 @@ impl Loader {
             origin: "default".to_owned(),
         };
         if tree.find(&Path::of(&["state-dir"])).is_none() {
-            plan.effective
-                .push(chosen("state-dir", plan.state_dir.display().to_string()));
+            plan.effective.push(chosen("state-dir", plan.state_dir.display().to_string()));
         }
         Ok(plan)
     }
@@ -206,9 +196,7 @@ impl Loader {
             Some(Source::Path(path)) => (Some(path.clone()), std::fs::read_to_string(path)),
         };
         let mut sources = Sources {
-            name: path
-                .as_ref()
-                .map_or_else(|| "command line".to_owned(), |path| path.display().to_string()),
+            name: path.as_ref().map_or_else(|| "command line".to_owned(), |path| path.display().to_string()),
             ..Sources::default()
         };
         let unreadable = |message: String| {
@@ -242,9 +230,7 @@ impl Loader {
 }
 
 fn failed(sources: &Sources, tree: &Node, findings: Vec<Finding>) -> ConfigError {
-    ConfigError {
-        problems: sources.problems(tree, findings),
-    }
+    ConfigError { problems: sources.problems(tree, findings) }
 }
 
 /// The value as TOML, unless it is a secret by its name or place.
@@ -323,10 +309,7 @@ impl Layer {
 
 /// Seeds that flags have given so far.
 fn flag_seeds(tree: &Node) -> Vec<Node> {
-    match tree
-        .find(&Path::of(&["seeds"]))
-        .map(|node| (&node.value, &node.origin))
-    {
+    match tree.find(&Path::of(&["seeds"])).map(|node| (&node.value, &node.origin)) {
         Some((Value::List(seeds), Origin::Given(_))) => seeds.clone(),
         _ => Vec::new(),
     }

@@ -33,10 +33,7 @@ enum Pattern {
 impl Pattern {
     fn parse(name: &str) -> Self {
         match name.strip_prefix("*.") {
-            Some(suffix) => Self::Below {
-                length: suffix.len(),
-                suffix: key(suffix).as_str().to_owned(),
-            },
+            Some(suffix) => Self::Below { length: suffix.len(), suffix: key(suffix).as_str().to_owned() },
             None => Self::Exact(key(name)),
         }
     }
@@ -62,19 +59,13 @@ fn key(name: &str) -> HostKey {
 
 impl Overrides {
     pub(super) fn new(tables: Vec<(String, HostOverride)>) -> Self {
-        let mut list: Vec<_> = tables
-            .into_iter()
-            .map(|(name, over)| (Pattern::parse(&name), over))
-            .collect();
+        let mut list: Vec<_> = tables.into_iter().map(|(name, over)| (Pattern::parse(&name), over)).collect();
         list.sort_by(|(a, _), (b, _)| a.cmp(b));
         Self(list)
     }
 
     fn of<'a>(&'a self, host: &'a HostKey) -> impl Iterator<Item = &'a HostOverride> {
-        self.0
-            .iter()
-            .filter(|(pattern, _)| pattern.fits(host))
-            .map(|(_, over)| over)
+        self.0.iter().filter(|(pattern, _)| pattern.fits(host)).map(|(_, over)| over)
     }
 
     /// `base` with what is different for `host`.
@@ -106,29 +97,18 @@ mod tests {
     use super::*;
 
     fn delay(seconds: u64) -> HostOverride {
-        HostOverride {
-            delay: Some(Duration::from_secs(seconds)),
-            ..HostOverride::default()
-        }
+        HostOverride { delay: Some(Duration::from_secs(seconds)), ..HostOverride::default() }
     }
 
     #[test]
     fn the_most_exact_table_wins_key_by_key() {
-        let pages = HostOverride {
-            max_pages: Some(7),
-            ..delay(2)
-        };
+        let pages = HostOverride { max_pages: Some(7), ..delay(2) };
         let overrides = Overrides::new(vec![
             ("w.a.example".to_owned(), delay(4)),
             ("*.example".to_owned(), pages),
             ("*.a.example".to_owned(), delay(3)),
         ]);
-        let seconds = |host: &str| {
-            overrides
-                .policy(&Policy::default(), &HostKey::of(host))
-                .delay
-                .as_secs()
-        };
+        let seconds = |host: &str| overrides.policy(&Policy::default(), &HostKey::of(host)).delay.as_secs();
         let pages = |host: &str| overrides.policy(&Policy::default(), &HostKey::of(host)).max_pages;
         assert_eq!(seconds("w.a.example"), 4);
         assert_eq!(seconds("a.example"), 3);

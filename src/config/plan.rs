@@ -239,9 +239,7 @@ impl Plan {
         if self.identity.contact.is_none()
             && let Some(away) = requests.iter().find(|request| !is_local(&request.url))
         {
-            return Err(MissingContact {
-                host: away.url.host().to_owned(),
-            });
+            return Err(MissingContact { host: away.url.host().to_owned() });
         }
         for request in requests {
             self.allow(&request.url);
@@ -259,10 +257,7 @@ impl Plan {
     /// All values in force, key to value, without secrets: what a run writes into its record.
     #[must_use]
     pub fn effective_values(&self) -> BTreeMap<String, String> {
-        self.effective
-            .iter()
-            .map(|entry| (entry.key.clone(), entry.value.clone()))
-            .collect()
+        self.effective.iter().map(|entry| (entry.key.clone(), entry.value.clone())).collect()
     }
 
     /// A user who writes an address, or `localhost`, means it.

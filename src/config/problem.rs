@@ -128,11 +128,7 @@ pub(super) struct Finding {
 
 impl Finding {
     pub(super) fn at(spot: Spot, message: impl Into<String>) -> Self {
-        Self {
-            spot,
-            message: message.into(),
-            suggestion: None,
-        }
+        Self { spot, message: message.into(), suggestion: None }
     }
 
     /// A key that is none of `known`.
@@ -192,27 +188,19 @@ impl Sources {
     pub(super) fn position(&self, byte: usize) -> (usize, usize) {
         let before = &self.text[..self.text.floor_char_boundary(byte)];
         let start = before.rfind('\n').map_or(0, |end| end + 1);
-        (
-            before.matches('\n').count() + 1,
-            before[start..].chars().count() + 1,
-        )
+        (before.matches('\n').count() + 1, before[start..].chars().count() + 1)
     }
 
     /// Lays findings on the source and sorts them into its order.
     pub(super) fn problems(&self, tree: &Node, findings: Vec<Finding>) -> Vec<Problem> {
-        let mut placed: Vec<_> = findings
-            .into_iter()
-            .map(|finding| (self.place(tree, &finding.spot), finding))
-            .collect();
+        let mut placed: Vec<_> =
+            findings.into_iter().map(|finding| (self.place(tree, &finding.spot), finding)).collect();
         placed.sort_by_key(|(place, _)| match place {
             Origin::File(span) => (0, span.start),
             Origin::Default => (1, 0),
             Origin::Given(index) => (2, *index),
         });
-        placed
-            .into_iter()
-            .map(|(place, finding)| self.problem(tree, place, finding))
-            .collect()
+        placed.into_iter().map(|(place, finding)| self.problem(tree, place, finding)).collect()
     }
 
     fn place(&self, tree: &Node, spot: &Spot) -> Origin {
@@ -244,11 +232,7 @@ impl Sources {
             Origin::Default if self.text.is_empty() => (self.name.clone(), (0, 0), None),
             Origin::Default => (self.name.clone(), (1, 1), None),
             Origin::File(_) if top => (self.name.clone(), (1, 1), None),
-            Origin::File(span) => (
-                self.name.clone(),
-                self.position(span.start),
-                Some(self.excerpt(span)),
-            ),
+            Origin::File(span) => (self.name.clone(), self.position(span.start), Some(self.excerpt(span))),
         };
         Problem {
             path,
@@ -265,9 +249,7 @@ impl Sources {
         let start = self.text.floor_char_boundary(span.start);
         let end = self.text.floor_char_boundary(span.end.max(start));
         let line_start = self.text[..start].rfind('\n').map_or(0, |end| end + 1);
-        let line_end = self.text[start..]
-            .find('\n')
-            .map_or(self.text.len(), |end| start + end);
+        let line_end = self.text[start..].find('\n').map_or(self.text.len(), |end| start + end);
         let before: Vec<char> = self.text[line_start..start].chars().map(printable).collect();
         let skipped = before.len().saturating_sub(MOST_COLUMNS / 2);
         let line = before[skipped..]
@@ -276,27 +258,20 @@ impl Sources {
             .chain(self.text[start..line_end].chars().map(printable))
             .take(MOST_COLUMNS)
             .collect::<String>();
-        let indent: String = before[skipped..]
-            .iter()
-            .map(|letter| if *letter == '\t' { '\t' } else { ' ' })
-            .collect();
+        let indent: String =
+            before[skipped..].iter().map(|letter| if *letter == '\t' { '\t' } else { ' ' }).collect();
         let room = line.chars().count().saturating_sub(indent.chars().count());
         let meant = self.text[start..end.min(line_end)].trim_end().chars().count();
-        Excerpt {
-            line: line.trim_end().to_owned(),
-            indent,
-            carets: meant.clamp(1, room.max(1)),
-        }
+        Excerpt { line: line.trim_end().to_owned(), indent, carets: meant.clamp(1, room.max(1)) }
     }
 }
 
 /// A secret never stands in a message, also not in part: what the rooms below said about it is left out.
 fn hushed(tree: &Node, path: &Path, message: String) -> String {
     match tree.find(path).map(|node| &node.value) {
-        Some(Value::Text {
-            written: Some(written),
-            ..
-        }) => format!("the value that {written:?} stands for does not fit here (it is not shown)"),
+        Some(Value::Text { written: Some(written), .. }) => {
+            format!("the value that {written:?} stands for does not fit here (it is not shown)")
+        }
         _ => message,
     }
 }

@@ -31,11 +31,7 @@ pub(super) fn read<T: DeserializeOwned + Default>(tree: &mut Node) -> (T, Vec<Fi
     let mut findings = Vec::new();
     while findings.len() < MOST_FAULTS {
         let unknown = RefCell::default();
-        let reader = Reader {
-            node: tree,
-            path: Path::default(),
-            unknown: &unknown,
-        };
+        let reader = Reader { node: tree, path: Path::default(), unknown: &unknown };
         let fault = match T::deserialize(reader) {
             Ok(value) => {
                 findings.extend(unknown.into_inner());
@@ -63,11 +59,7 @@ struct Fault {
 
 impl Fault {
     fn new(message: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-            suggestion: None,
-            path: None,
-        }
+        Self { message: message.into(), suggestion: None, path: None }
     }
 
     /// Keeps the innermost place.
@@ -111,11 +103,7 @@ struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     fn child(&self, node: &'a Node, path: Path) -> Self {
-        Self {
-            node,
-            path,
-            unknown: self.unknown,
-        }
+        Self { node, path, unknown: self.unknown }
     }
 
     fn expected(&self, what: &str) -> Fault {
@@ -125,14 +113,9 @@ impl<'a> Reader<'a> {
     /// What the command line and the environment give has no type of its own: numbers may be words there.
     fn untyped(&self) -> Option<&'a str> {
         match (&self.node.value, &self.node.origin) {
-            (Value::Text { text, .. }, Origin::Given(_))
-            | (
-                Value::Text {
-                    text,
-                    written: Some(_),
-                },
-                _,
-            ) => Some(text),
+            (Value::Text { text, .. }, Origin::Given(_)) | (Value::Text { text, written: Some(_) }, _) => {
+                Some(text)
+            }
             _ => None,
         }
     }
@@ -248,10 +231,9 @@ impl<'de> de::Deserializer<'de> for Reader<'de> {
         let short = SHORT_FORMS.iter().find(|(of, _)| *of == name);
         match (&self.node.value, short) {
             (Value::Table(entries), _) => visitor.visit_map(Entries::of(&self, entries, Some(fields))),
-            (Value::Text { .. }, Some((_, key))) => visitor.visit_map(Entries {
-                rest: vec![(*key, self)].into_iter(),
-                value: None,
-            }),
+            (Value::Text { .. }, Some((_, key))) => {
+                visitor.visit_map(Entries { rest: vec![(*key, self)].into_iter(), value: None })
+            }
             (_, Some(_)) => Err(self.expected("a string or a table")),
             _ => Err(self.expected("a table")),
         }
@@ -326,10 +308,7 @@ impl<'a> Entries<'a> {
                 _ => list.push((key.as_str(), reader.child(node, reader.path.key(key)))),
             }
         }
-        Self {
-            rest: list.into_iter(),
-            value: None,
-        }
+        Self { rest: list.into_iter(), value: None }
     }
 }
 

@@ -52,10 +52,7 @@ pub(super) enum Value {
 
 impl Value {
     pub(super) fn text(text: impl Into<String>) -> Self {
-        Self::Text {
-            text: text.into(),
-            written: None,
-        }
+        Self::Text { text: text.into(), written: None }
     }
 
     /// What it is, for a message.
@@ -98,11 +95,7 @@ impl Value {
 
 impl Node {
     pub(super) fn new(value: Value, origin: Origin) -> Self {
-        Self {
-            value,
-            origin,
-            key: None,
-        }
+        Self { value, origin, key: None }
     }
 
     /// A value that stands at `path`, as a tree of one branch.
@@ -149,10 +142,7 @@ impl Node {
             },
             DeValue::Integer(integer) => match i64::from_str_radix(integer.as_str(), integer.radix()) {
                 Ok(number) => Value::Integer(number),
-                Err(_) => Value::Float {
-                    number: f64::INFINITY,
-                    written: integer.to_string(),
-                },
+                Err(_) => Value::Float { number: f64::INFINITY, written: integer.to_string() },
             },
         };
         Self::new(value, origin(span))
@@ -212,10 +202,9 @@ impl Node {
 
     fn child_mut(&mut self, step: &Step) -> Option<&mut Self> {
         match (&mut self.value, step) {
-            (Value::Table(entries), Step::Key(key)) => entries
-                .iter_mut()
-                .find(|(name, _)| name == key)
-                .map(|(_, node)| node),
+            (Value::Table(entries), Step::Key(key)) => {
+                entries.iter_mut().find(|(name, _)| name == key).map(|(_, node)| node)
+            }
             (Value::List(items), Step::Index(index)) => items.get_mut(*index),
             _ => None,
         }
@@ -266,8 +255,5 @@ impl Node {
 }
 
 fn list(items: DeArray<'_>, origin: &dyn Fn(Range<usize>) -> Origin) -> Vec<Node> {
-    items
-        .into_iter()
-        .map(|item| Node::of_value(item, origin))
-        .collect()
+    items.into_iter().map(|item| Node::of_value(item, origin)).collect()
 }

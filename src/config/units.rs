@@ -35,13 +35,9 @@ impl Time {
 
     fn from_seconds(seconds: f64) -> Result<Self, String> {
         if !(0.0..=LONGEST_SECONDS).contains(&seconds) {
-            return Err(format!(
-                "{TIME_EXPECTED}, not below zero and at most a hundred years"
-            ));
+            return Err(format!("{TIME_EXPECTED}, not below zero and at most a hundred years"));
         }
-        Duration::try_from_secs_f64(seconds)
-            .map(Self)
-            .map_err(|_| TIME_EXPECTED.to_owned())
+        Duration::try_from_secs_f64(seconds).map(Self).map_err(|_| TIME_EXPECTED.to_owned())
     }
 }
 
@@ -72,11 +68,7 @@ impl Size {
     fn from_bytes(bytes: f64) -> Result<Self, String> {
         // Up to here every whole number has a place of its own in an f64.
         const MOST: f64 = (1_u64 << 53) as f64;
-        if (0.0..=MOST).contains(&bytes) {
-            Ok(Self(bytes as u64))
-        } else {
-            Err(SIZE_EXPECTED.to_owned())
-        }
+        if (0.0..=MOST).contains(&bytes) { Ok(Self(bytes as u64)) } else { Err(SIZE_EXPECTED.to_owned()) }
     }
 }
 
@@ -95,14 +87,10 @@ fn bytes_of(unit: &str) -> Option<f64> {
 
 /// Cuts `1.5 min rest` into its number, its unit and what comes behind.
 fn number_and_unit(text: &str) -> Option<(f64, &str, &str)> {
-    let digits = text
-        .find(|letter: char| !letter.is_ascii_digit() && letter != '.')
-        .unwrap_or(text.len());
+    let digits = text.find(|letter: char| !letter.is_ascii_digit() && letter != '.').unwrap_or(text.len());
     let number = text[..digits].parse().ok()?;
     let rest = text[digits..].trim_start();
-    let unit = rest
-        .find(|letter: char| !letter.is_ascii_alphabetic())
-        .unwrap_or(rest.len());
+    let unit = rest.find(|letter: char| !letter.is_ascii_alphabetic()).unwrap_or(rest.len());
     Some((number, &rest[..unit], &rest[unit..]))
 }
 
@@ -196,34 +184,16 @@ mod tests {
             ("2", 2_000),
             ("1 day", 86_400_000),
         ] {
-            assert_eq!(
-                Time::parse(text),
-                Ok(Time(Duration::from_millis(millis))),
-                "{text}"
-            );
+            assert_eq!(Time::parse(text), Ok(Time(Duration::from_millis(millis))), "{text}");
         }
-        for text in [
-            "",
-            "fast",
-            "-1s",
-            "1 fortnight",
-            "1..5s",
-            "1s,",
-            "9999999h",
-            "1e400",
-        ] {
+        for text in ["", "fast", "-1s", "1 fortnight", "1..5s", "1s,", "9999999h", "1e400"] {
             assert!(Time::parse(text).is_err(), "{text}");
         }
     }
 
     #[test]
     fn sizes_are_read_with_their_units() {
-        for (text, bytes) in [
-            ("10MiB", 10 << 20),
-            ("500 kB", 500_000),
-            ("12", 12),
-            ("1GiB", 1 << 30),
-        ] {
+        for (text, bytes) in [("10MiB", 10 << 20), ("500 kB", 500_000), ("12", 12), ("1GiB", 1 << 30)] {
             assert_eq!(Size::parse(text), Ok(Size(bytes)), "{text}");
         }
         for text in ["", "big", "-1", "1 MiB more", "99999999GiB"] {

@@ -28,12 +28,7 @@ pub(crate) struct Category {
 
 impl Category {
     const fn new(name: &'static str, slug: &'static str, size: usize, topic: &'static str) -> Self {
-        Self {
-            name,
-            slug,
-            size,
-            topic,
-        }
+        Self { name, slug, size, topic }
     }
 
     /// How many index pages the shelf fills.
@@ -47,38 +42,13 @@ pub(crate) const CATEGORIES: [Category; 10] = [
     Category::new("Fiction", "fiction", 31, "a life that takes another turn"),
     Category::new("Mystery", "mystery", 27, "a locked room and a missing key"),
     Category::new("History", "history", 26, "people who never made the front page"),
-    Category::new(
-        "Children’s Books",
-        "childrens-books",
-        25,
-        "a small hero with large boots",
-    ),
-    Category::new(
-        "Science",
-        "science",
-        24,
-        "questions that are older than their answers",
-    ),
+    Category::new("Children’s Books", "childrens-books", 25, "a small hero with large boots"),
+    Category::new("Science", "science", 24, "questions that are older than their answers"),
     Category::new("Travel", "travel", 24, "slow trains and long ferries"),
-    Category::new(
-        "Food & Drink",
-        "food-and-drink",
-        23,
-        "kitchens and those who gather in them",
-    ),
+    Category::new("Food & Drink", "food-and-drink", 23, "kitchens and those who gather in them"),
     Category::new("Poetry", "poetry", 22, "weather, bread and the names of things"),
-    Category::new(
-        "Arts & Crafts",
-        "arts-and-crafts",
-        20,
-        "what hands know and tongues forget",
-    ),
-    Category::new(
-        "Café Philosophy",
-        "cafe-philosophy",
-        18,
-        "doubts that come with the second cup",
-    ),
+    Category::new("Arts & Crafts", "arts-and-crafts", 20, "what hands know and tongues forget"),
+    Category::new("Café Philosophy", "cafe-philosophy", 18, "doubts that come with the second cup"),
 ];
 
 /// Someone who writes the books.
@@ -96,28 +66,16 @@ impl Author {
 
 /// All authors, in the order of their page.
 pub(crate) const AUTHORS: [Author; 10] = [
-    Author::new(
-        "Ottilie Varnham",
-        "ottilie-varnham",
-        "a lighthouse near Kirkenmoor",
-    ),
+    Author::new("Ottilie Varnham", "ottilie-varnham", "a lighthouse near Kirkenmoor"),
     Author::new("Bramwell Teasdale-Oyo", "bramwell-teasdale-oyo", "Nether Quill"),
     Author::new("Inés Quillarosa", "ines-quillarosa", "São Marrow"),
     Author::new("Søren Håkonsby", "soren-hakonsby", "the islands off Östervale"),
     Author::new("Tamsin O’Hallow", "tamsin-ohallow", "Tír Fadaun"),
     Author::new("Zdeňka Brázdalová", "zdenka-brazdalova", "Łąkowin"),
     Author::new("Ikenna Obidoro", "ikenna-obidoro", "a houseboat, mostly"),
-    Author::new(
-        "Yuki Tanemorita",
-        "yuki-tanemorita",
-        "the hills above Châteaurime",
-    ),
+    Author::new("Yuki Tanemorita", "yuki-tanemorita", "the hills above Châteaurime"),
     Author::new("Léonie Charbon-Vire", "leonie-charbon-vire", "Châteaurime"),
-    Author::new(
-        "Mirela Dragunsku",
-        "mirela-dragunsku",
-        "a village that two maps disagree about",
-    ),
+    Author::new("Mirela Dragunsku", "mirela-dragunsku", "a village that two maps disagree about"),
 ];
 
 const QUALITIES: [&str; 24] = [
@@ -312,10 +270,7 @@ fn title(draw: &mut Draw) -> String {
 }
 
 fn description(draw: &mut Draw, category: usize) -> String {
-    let (quality, thing) = (
-        draw.pick(&QUALITIES).to_lowercase(),
-        draw.pick(&THINGS).to_lowercase(),
-    );
+    let (quality, thing) = (draw.pick(&QUALITIES).to_lowercase(), draw.pick(&THINGS).to_lowercase());
     let (place, topic) = (draw.pick(&PLACES), CATEGORIES[category].topic);
     let opening = match draw.below(4) {
         0 => format!("It begins in {place}, with one {quality} {thing} and no witness."),
@@ -335,26 +290,16 @@ fn description(draw: &mut Draw, category: usize) -> String {
 /// has one of these.
 fn upc(draw: &mut Draw, number: usize) -> String {
     let body = format!("2{:07}{number:03}", draw.below(10_000_000));
-    let weighted: u32 = body
-        .bytes()
-        .enumerate()
-        .map(|(i, b)| u32::from(b - b'0') * if i % 2 == 0 { 3 } else { 1 })
-        .sum();
+    let weighted: u32 =
+        body.bytes().enumerate().map(|(i, b)| u32::from(b - b'0') * if i % 2 == 0 { 3 } else { 1 }).sum();
     format!("{body}{}", (10 - weighted % 10) % 10)
 }
 
 /// The title in lower-case ASCII, with single hyphens between the words.
 fn slug(title: &str) -> String {
-    let plain: String = title
-        .to_lowercase()
-        .chars()
-        .filter(|c| *c != '’')
-        .map(without_accent)
-        .collect();
-    let words: Vec<&str> = plain
-        .split(|c: char| !c.is_ascii_alphanumeric())
-        .filter(|w| !w.is_empty())
-        .collect();
+    let plain: String = title.to_lowercase().chars().filter(|c| *c != '’').map(without_accent).collect();
+    let words: Vec<&str> =
+        plain.split(|c: char| !c.is_ascii_alphanumeric()).filter(|w| !w.is_empty()).collect();
     words.join("-")
 }
 
@@ -422,14 +367,8 @@ mod tests {
 
     #[test]
     fn a_path_is_plain_ascii() {
-        assert_eq!(
-            slug("São Marrow: The Naïve Soufflé"),
-            "sao-marrow-the-naive-souffle"
-        );
-        assert_eq!(
-            slug("\"Salted!\" Said the Heron’s Łąkowin"),
-            "salted-said-the-herons-lakowin"
-        );
+        assert_eq!(slug("São Marrow: The Naïve Soufflé"), "sao-marrow-the-naive-souffle");
+        assert_eq!(slug("\"Salted!\" Said the Heron’s Łąkowin"), "salted-said-the-herons-lakowin");
         assert!(stock().iter().all(|b| b.path().is_ascii()));
     }
 }

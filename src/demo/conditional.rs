@@ -8,9 +8,8 @@
 use xxhash_rust::xxh3::xxh3_64;
 
 const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
-const MONTHS: [&str; 12] = [
-    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-];
+const MONTHS: [&str; 12] =
+    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 const DAY: u64 = 86_400;
 
 /// What a page can be recognised by.
@@ -24,10 +23,7 @@ pub(super) struct Validators {
 impl Validators {
     /// The validators of a page with this content.
     pub(super) fn of(body: &[u8], modified: u64) -> Self {
-        Self {
-            etag: format!("\"{:016x}\"", xxh3_64(body)),
-            modified,
-        }
+        Self { etag: format!("\"{:016x}\"", xxh3_64(body)), modified }
     }
 
     /// Whether a GET or HEAD with these headers is to be answered with 304.
@@ -121,10 +117,7 @@ mod tests {
     use super::*;
 
     fn page() -> Validators {
-        Validators {
-            etag: "\"a,b\"".into(),
-            modified: 784_111_777,
-        }
+        Validators { etag: "\"a,b\"".into(), modified: 784_111_777 }
     }
 
     #[test]

@@ -113,12 +113,7 @@ impl DemoSite {
         let desk = Arc::new(Desk::open(addr));
         let (stop, stopped) = watch::channel(false);
         let serving = tokio::spawn(serve(listener, Arc::clone(&desk), stopped));
-        Ok(Self {
-            addr,
-            desk,
-            stop,
-            serving,
-        })
+        Ok(Self { addr, desk, stop, serving })
     }
 
     /// The address of the home page, such as `http://127.0.0.1:40123/`.
@@ -176,19 +171,13 @@ struct Book {
 
 impl std::fmt::Debug for Desk {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.debug_struct("Desk")
-            .field("opened", &self.opened)
-            .finish_non_exhaustive()
+        out.debug_struct("Desk").field("opened", &self.opened).finish_non_exhaustive()
     }
 }
 
 impl Desk {
     fn open(addr: SocketAddr) -> Self {
-        Self {
-            shop: Shop::open(&format!("http://{addr}")),
-            opened: now(),
-            book: Mutex::default(),
-        }
+        Self { shop: Shop::open(&format!("http://{addr}")), opened: now(), book: Mutex::default() }
     }
 
     fn book(&self) -> MutexGuard<'_, Book> {
@@ -196,19 +185,13 @@ impl Desk {
     }
 
     fn elapsed_ms(&self) -> u64 {
-        now()
-            .duration_since(self.opened)
-            .as_millis()
-            .try_into()
-            .unwrap_or(u64::MAX)
+        now().duration_since(self.opened).as_millis().try_into().unwrap_or(u64::MAX)
     }
 
     /// Answers a request and writes it down. One lock around both, so that the log stands in the order of the answers.
     fn answer<B>(&self, request: &Request<B>) -> Response<Bytes> {
-        let (if_none_match, if_modified_since) = (
-            header(request.headers(), &IF_NONE_MATCH),
-            header(request.headers(), &IF_MODIFIED_SINCE),
-        );
+        let (if_none_match, if_modified_since) =
+            (header(request.headers(), &IF_NONE_MATCH), header(request.headers(), &IF_MODIFIED_SINCE));
         let asked = Asked {
             method: request.method(),
             path: request.uri().path(),
@@ -237,11 +220,7 @@ impl Desk {
 
 /// All lines of a header as one list.
 fn header(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
-    let lines: Vec<_> = headers
-        .get_all(name)
-        .iter()
-        .map(|v| String::from_utf8_lossy(v.as_bytes()))
-        .collect();
+    let lines: Vec<_> = headers.get_all(name).iter().map(|v| String::from_utf8_lossy(v.as_bytes())).collect();
     (!lines.is_empty()).then(|| lines.join(", "))
 }
 
@@ -249,18 +228,12 @@ fn clipped(text: &str) -> String {
     text[..text.floor_char_boundary(LOGGED_BYTES)].to_owned()
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a server keeps its own time, apart from the crawl's"
-)]
+#[expect(clippy::disallowed_methods, reason = "a server keeps its own time, apart from the crawl's")]
 fn now() -> Instant {
     Instant::now()
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a server waits on its own, apart from the crawl"
-)]
+#[expect(clippy::disallowed_methods, reason = "a server waits on its own, apart from the crawl")]
 async fn pause() {
     tokio::time::sleep(Duration::from_millis(50)).await;
 }

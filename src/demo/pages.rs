@@ -47,14 +47,8 @@ struct Frame<'a> {
 impl Press<'_> {
     /// Every page that answers 200 and that robots.txt allows.
     pub(super) fn all(&self) -> Vec<Page> {
-        let mut pages = vec![
-            self.home(),
-            self.about(),
-            self.news(),
-            self.shelves(),
-            self.authors(),
-            self.arrivals(),
-        ];
+        let mut pages =
+            vec![self.home(), self.about(), self.news(), self.shelves(), self.authors(), self.arrivals()];
         pages.extend((1..=WEEKS).map(|week| self.week(week)));
         pages.extend((0..AUTHORS.len()).map(|author| self.author(author)));
         for (category, shelf) in CATEGORIES.iter().enumerate() {
@@ -71,16 +65,7 @@ impl Press<'_> {
             escape(title),
             escape(text)
         );
-        self.framed(
-            &Frame {
-                title,
-                summary: text,
-                path,
-                head: "",
-                main: &main,
-            },
-            OPENED,
-        )
+        self.framed(&Frame { title, summary: text, path, head: "", main: &main }, OPENED)
     }
 
     fn home(&self) -> Page {
@@ -103,10 +88,8 @@ impl Press<'_> {
     }
 
     fn about(&self) -> Page {
-        let classics: String = CLASSICS
-            .iter()
-            .map(|n| format!("<li><a href=\"/books/{n}\">Book no. {n}</a></li>\n"))
-            .collect();
+        let classics: String =
+            CLASSICS.iter().map(|n| format!("<li><a href=\"/books/{n}\">Book no. {n}</a></li>\n")).collect();
         let main = format!(
             "<h1>About us</h1>\n<p>Paper Heron Books &amp; Friends sells what was never written. Write to \
              <a href=\"mailto:owner@bookshop.invalid\">the owner</a>, or see <a href=\"/sitemap.xml\">the site map</a>.</p>\n\
@@ -118,32 +101,14 @@ impl Press<'_> {
             self.base
         );
         let summary = "Who we are, and where our old addresses went";
-        self.framed(
-            &Frame {
-                title: "About us",
-                summary,
-                path: "/about.html",
-                head: "",
-                main: &main,
-            },
-            OPENED,
-        )
+        self.framed(&Frame { title: "About us", summary, path: "/about.html", head: "", main: &main }, OPENED)
     }
 
     fn news(&self) -> Page {
         let main = "<h1>News</h1>\n<article class=\"news-item\">\n<h2>The heron is back on its roof</h2>\n\
                     <p>It has nothing to say, and we print it in full.</p>\n</article>\n";
         let summary = "What is new in the shop";
-        self.framed(
-            &Frame {
-                title: "News",
-                summary,
-                path: "/news.html",
-                head: "",
-                main,
-            },
-            OPENED,
-        )
+        self.framed(&Frame { title: "News", summary, path: "/news.html", head: "", main }, OPENED)
     }
 
     fn shelves(&self) -> Page {
@@ -155,13 +120,7 @@ impl Press<'_> {
         );
         let summary = "All shelves of the shop";
         self.framed(
-            &Frame {
-                title: "Catalogue",
-                summary,
-                path: "/catalogue/",
-                head: "",
-                main: &main,
-            },
+            &Frame { title: "Catalogue", summary, path: "/catalogue/", head: "", main: &main },
             OPENED,
         )
     }
@@ -170,34 +129,18 @@ impl Press<'_> {
         let links: String = AUTHORS
             .iter()
             .map(|a| {
-                format!(
-                    "<li><a class=\"author-link\" href=\"{}.html\">{}</a></li>\n",
-                    a.slug,
-                    escape(a.name)
-                )
+                format!("<li><a class=\"author-link\" href=\"{}.html\">{}</a></li>\n", a.slug, escape(a.name))
             })
             .collect();
         let main = format!("<h1>Authors</h1>\n<ul class=\"author-list\">\n{links}</ul>\n");
         let summary = "Everyone who writes for the shop";
-        self.framed(
-            &Frame {
-                title: "Authors",
-                summary,
-                path: "/authors/",
-                head: "",
-                main: &main,
-            },
-            OPENED,
-        )
+        self.framed(&Frame { title: "Authors", summary, path: "/authors/", head: "", main: &main }, OPENED)
     }
 
     fn author(&self, author: usize) -> Page {
         let Author { name, slug, home } = &AUTHORS[author];
         let written: Vec<&Book> = self.books.iter().filter(|b| b.author == author).collect();
-        let summary = format!(
-            "{name} lives in {home} and has written {} of our books.",
-            written.len()
-        );
+        let summary = format!("{name} lives in {home} and has written {} of our books.", written.len());
         let main = format!(
             "<h1 class=\"author-name\">{}</h1>\n<p class=\"biography\">{}</p>\n{}",
             escape(name),
@@ -206,13 +149,7 @@ impl Press<'_> {
         );
         let path = format!("/authors/{slug}.html");
         self.framed(
-            &Frame {
-                title: name,
-                summary: &summary,
-                path: &path,
-                head: "",
-                main: &main,
-            },
+            &Frame { title: name, summary: &summary, path: &path, head: "", main: &main },
             newest(&written),
         )
     }
@@ -226,36 +163,20 @@ impl Press<'_> {
         );
         let summary = "What came in, week by week";
         self.framed(
-            &Frame {
-                title: "New arrivals",
-                summary,
-                path: "/new-arrivals/",
-                head: "",
-                main: &main,
-            },
+            &Frame { title: "New arrivals", summary, path: "/new-arrivals/", head: "", main: &main },
             OPENED,
         )
     }
 
     fn week(&self, week: usize) -> Page {
-        let fresh: Vec<&Book> = (0..BOOKS_A_WEEK)
-            .map(|i| &self.books[(week * 17 + i * 41) % self.books.len()])
-            .collect();
+        let fresh: Vec<&Book> =
+            (0..BOOKS_A_WEEK).map(|i| &self.books[(week * 17 + i * 41) % self.books.len()]).collect();
         let title = format!("Arrivals of week {week}");
-        let main = format!(
-            "<h1>{title}</h1>\n{}",
-            cards(&fresh, |b| format!("..{}", b.path()))
-        );
+        let main = format!("<h1>{title}</h1>\n{}", cards(&fresh, |b| format!("..{}", b.path())));
         let path = format!("/new-arrivals/week-{week}.html");
         let summary = format!("{BOOKS_A_WEEK} books that came in during week {week}");
         self.framed(
-            &Frame {
-                title: &title,
-                summary: &summary,
-                path: &path,
-                head: "",
-                main: &main,
-            },
+            &Frame { title: &title, summary: &summary, path: &path, head: "", main: &main },
             newest(&fresh),
         )
     }
@@ -263,10 +184,8 @@ impl Press<'_> {
     fn index(&self, category: usize, number: usize) -> Page {
         let shelf = &CATEGORIES[category];
         let all: Vec<&Book> = self.books.iter().filter(|b| b.category == category).collect();
-        let here = all
-            .chunks(PAGE_LENGTH)
-            .nth(number - 1)
-            .expect("a shelf has books for each of its index pages");
+        let here =
+            all.chunks(PAGE_LENGTH).nth(number - 1).expect("a shelf has books for each of its index pages");
         let (head, foot) = pagination(shelf, number);
         let main = format!(
             "{}<h1>{}</h1>\n<p class=\"count\">{} books, page {number} of {}</p>\n{}{foot}",
@@ -279,34 +198,18 @@ impl Press<'_> {
         let path = format!(
             "/catalogue/{}/{}",
             shelf.slug,
-            if number == 1 {
-                String::new()
-            } else {
-                index_file(number)
-            }
+            if number == 1 { String::new() } else { index_file(number) }
         );
         let title = format!("{}, page {number}", shelf.name);
         let summary = format!("Books about {}", shelf.topic);
         self.framed(
-            &Frame {
-                title: &title,
-                summary: &summary,
-                path: &path,
-                head: &head,
-                main: &main,
-            },
+            &Frame { title: &title, summary: &summary, path: &path, head: &head, main: &main },
             newest(here),
         )
     }
 
     fn framed(&self, frame: &Frame<'_>, modified: u64) -> Page {
-        let Frame {
-            title,
-            summary,
-            path,
-            head,
-            main,
-        } = frame;
+        let Frame { title, summary, path, head, main } = frame;
         let (title, summary, base) = (escape(title), escape(summary), self.base);
         let changed = plain_date(modified);
         let html = format!(
@@ -321,20 +224,13 @@ impl Press<'_> {
              <footer class=\"site-footer\">\n<p>Last changed on <time datetime=\"{changed}\">{changed}</time>. \
              No book was written for this shop.</p>\n</footer>\n</body>\n</html>\n"
         );
-        Page {
-            path: (*path).to_owned(),
-            html,
-            modified,
-        }
+        Page { path: (*path).to_owned(), html, modified }
     }
 }
 
 /// Text as it may stand in an element or in a quoted attribute.
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 fn newest(books: &[&Book]) -> u64 {
@@ -374,13 +270,8 @@ fn cards(books: &[&Book], href: impl Fn(&Book) -> String) -> String {
 }
 
 fn rating(book: &Book) -> String {
-    let stars: String = (1..=5)
-        .map(|star| if star <= book.rating { '★' } else { '☆' })
-        .collect();
-    format!(
-        "<p class=\"rating rating-{0}\" title=\"{0} of 5 stars\">{stars}</p>\n",
-        book.rating
-    )
+    let stars: String = (1..=5).map(|star| if star <= book.rating { '★' } else { '☆' }).collect();
+    format!("<p class=\"rating rating-{0}\" title=\"{0} of 5 stars\">{stars}</p>\n", book.rating)
 }
 
 /// The way from the home page down to a shelf or to one of its books.
@@ -404,9 +295,7 @@ fn pagination(shelf: &Category, number: usize) -> (String, String) {
     let (mut head, mut foot) = (String::new(), String::new());
     let mut neighbour = |rel: &str, label: &str, file: &str| {
         head.push_str(&format!("<link rel=\"{rel}\" href=\"{file}\">\n"));
-        foot.push_str(&format!(
-            "<a class=\"{rel}\" rel=\"{rel}\" href=\"{file}\">{label}</a>\n"
-        ));
+        foot.push_str(&format!("<a class=\"{rel}\" rel=\"{rel}\" href=\"{file}\">{label}</a>\n"));
     };
     if number > 1 {
         neighbour("prev", "Previous page", &index_file(number - 1));
@@ -414,16 +303,9 @@ fn pagination(shelf: &Category, number: usize) -> (String, String) {
     if number < shelf.index_pages() {
         neighbour("next", "Next page", &index_file(number + 1));
     }
-    (
-        head,
-        format!("<nav class=\"pagination\" aria-label=\"Pages\">\n{foot}</nav>\n"),
-    )
+    (head, format!("<nav class=\"pagination\" aria-label=\"Pages\">\n{foot}</nav>\n"))
 }
 
 fn index_file(number: usize) -> String {
-    if number == 1 {
-        "./".to_owned()
-    } else {
-        format!("page-{number}.html")
-    }
+    if number == 1 { "./".to_owned() } else { format!("page-{number}.html") }
 }

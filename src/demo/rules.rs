@@ -84,11 +84,7 @@ struct Resource {
 impl Resource {
     fn new(kind: &'static str, body: String, modified: u64) -> Self {
         let validators = Validators::of(body.as_bytes(), modified);
-        Self {
-            kind,
-            body: body.into(),
-            validators,
-        }
+        Self { kind, body: body.into(), validators }
     }
 
     fn page(page: Page) -> (String, Self) {
@@ -109,10 +105,7 @@ impl Shop {
         );
         shelves.insert("/sitemap.xml".to_owned(), sitemap(base, &books));
         let style = include_str!("style.css").to_owned();
-        shelves.insert(
-            "/style.css".to_owned(),
-            Resource::new("text/css; charset=utf-8", style, OPENED),
-        );
+        shelves.insert("/style.css".to_owned(), Resource::new("text/css; charset=utf-8", style, OPENED));
         Self {
             shelves,
             moved: moved(base, &books),
@@ -123,10 +116,7 @@ impl Shop {
             ))
             .1,
             missing: notice("Not found", "There is no such page in this shop."),
-            hiccup: notice(
-                "Just a moment",
-                "The shop is busy. Please ask again a little later.",
-            ),
+            hiccup: notice("Just a moment", "The shop is busy. Please ask again a little later."),
             slow_down: notice(
                 "Slow down",
                 "You ask too fast. Please wait as long as the Retry-After header says.",
@@ -137,11 +127,7 @@ impl Shop {
     /// Answers one request that arrived at `now_ms`, any count of milliseconds that never goes back.
     pub(super) fn answer(&self, memory: &mut Memory, asked: &Asked<'_>, now_ms: u64) -> Response<Bytes> {
         if asked.method != Method::GET && asked.method != Method::HEAD {
-            return with(
-                plain(StatusCode::METHOD_NOT_ALLOWED, Bytes::new()),
-                ALLOW,
-                "GET, HEAD",
-            );
+            return with(plain(StatusCode::METHOD_NOT_ALLOWED, Bytes::new()), ALLOW, "GET, HEAD");
         }
         if asked.path.starts_with(THROTTLED)
             && let Err(seconds) = memory.throttle.admit(now_ms)
@@ -197,11 +183,7 @@ fn sitemap(base: &str, books: &[Book]) -> Resource {
     let entries: String = books
         .iter()
         .map(|b| {
-            format!(
-                "<url><loc>{base}{}</loc><lastmod>{}</lastmod></url>\n",
-                b.path(),
-                plain_date(b.updated)
-            )
+            format!("<url><loc>{base}{}</loc><lastmod>{}</lastmod></url>\n", b.path(), plain_date(b.updated))
         })
         .collect();
     let text = format!(
@@ -217,20 +199,11 @@ fn moved(base: &str, books: &[Book]) -> HashMap<String, (StatusCode, String)> {
     let mut moved: HashMap<_, _> = CLASSICS
         .iter()
         .map(|old| {
-            (
-                format!("/books/{old}"),
-                (StatusCode::FOUND, format!("{base}{}", books[old - 1000].path())),
-            )
+            (format!("/books/{old}"), (StatusCode::FOUND, format!("{base}{}", books[old - 1000].path())))
         })
         .collect();
-    moved.insert(
-        "/index.html".to_owned(),
-        (StatusCode::MOVED_PERMANENTLY, "/".to_owned()),
-    );
-    moved.insert(
-        "/shop/".to_owned(),
-        (StatusCode::PERMANENT_REDIRECT, "../catalogue/".to_owned()),
-    );
+    moved.insert("/index.html".to_owned(), (StatusCode::MOVED_PERMANENTLY, "/".to_owned()));
+    moved.insert("/shop/".to_owned(), (StatusCode::PERMANENT_REDIRECT, "../catalogue/".to_owned()));
     moved
 }
 
@@ -246,12 +219,7 @@ struct Throttle {
 
 impl Default for Throttle {
     fn default() -> Self {
-        Self {
-            credit: Self::BURST * 1000,
-            counted_at: 0,
-            closed_until: 0,
-            breaches: 0,
-        }
+        Self { credit: Self::BURST * 1000, counted_at: 0, closed_until: 0, breaches: 0 }
     }
 }
 
@@ -266,9 +234,7 @@ impl Throttle {
             self.breaches += 1;
             return Err((self.closed_until - now_ms).div_ceil(1000));
         }
-        let earned = now_ms
-            .saturating_sub(self.counted_at)
-            .saturating_mul(Self::A_SECOND);
+        let earned = now_ms.saturating_sub(self.counted_at).saturating_mul(Self::A_SECOND);
         self.credit = self.credit.saturating_add(earned).min(Self::BURST * 1000);
         self.counted_at = now_ms;
         match self.credit.checked_sub(1000) {

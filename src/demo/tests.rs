@@ -17,15 +17,9 @@ impl Client {
         let head = format!("{request} HTTP/1.1\r\nHost: shop\r\nUser-Agent: tester\r\n{headers}\r\n");
         self.0.write_all(head.as_bytes()).await.unwrap();
         let head = self.until(|text| text.find("\r\n\r\n").map(|end| end + 4)).await;
-        let length = head
-            .lines()
-            .find_map(|l| l.strip_prefix("content-length: "))
-            .map_or(0, |n| n.parse().unwrap());
-        let length = if request.starts_with("HEAD") || head.contains(" 304 ") {
-            0
-        } else {
-            length
-        };
+        let length =
+            head.lines().find_map(|l| l.strip_prefix("content-length: ")).map_or(0, |n| n.parse().unwrap());
+        let length = if request.starts_with("HEAD") || head.contains(" 304 ") { 0 } else { length };
         let mut body = vec![0; length];
         self.0.read_exact(&mut body).await.unwrap();
         (head, String::from_utf8(body).unwrap())
@@ -45,50 +39,24 @@ async fn one_connection_serves_many_requests_and_the_log_has_them_all() {
     let site = DemoSite::start().await.unwrap();
     let mut client = Client::new(&site).await;
     let (head, body) = client.ask("GET /?from=test", "").await;
-    assert!(
-        head.starts_with("HTTP/1.1 200 OK\r\n") && head.contains("\r\ndate: "),
-        "{head}"
-    );
+    assert!(head.starts_with("HTTP/1.1 200 OK\r\n") && head.contains("\r\ndate: "), "{head}");
     assert!(
         body.contains(&format!("href=\"{}about.html\"", site.url())),
         "absolute links name the bound address"
     );
-    let tag = head
-        .lines()
-        .find_map(|l| l.strip_prefix("etag: "))
-        .unwrap()
-        .to_owned();
-    let (again, _) = client
-        .ask(
-            "GET /",
-            &format!("If-None-Match: \"x\"\r\nIf-None-Match: {tag}\r\n"),
-        )
-        .await;
+    let tag = head.lines().find_map(|l| l.strip_prefix("etag: ")).unwrap().to_owned();
+    let (again, _) = client.ask("GET /", &format!("If-None-Match: \"x\"\r\nIf-None-Match: {tag}\r\n")).await;
     assert!(again.starts_with("HTTP/1.1 304 "), "{again}");
     let (bare, _) = client.ask("HEAD /", "").await;
-    assert!(
-        bare.contains(&format!("content-length: {}\r\n", body.len())),
-        "{bare}"
-    );
+    assert!(bare.contains(&format!("content-length: {}\r\n", body.len())), "{bare}");
     let (moved, _) = client.ask("GET /books/1007", "").await;
-    assert!(
-        moved.starts_with("HTTP/1.1 302 ") && moved.contains(&site.url()),
-        "{moved}"
-    );
+    assert!(moved.starts_with("HTTP/1.1 302 ") && moved.contains(&site.url()), "{moved}");
 
     let log = site.log();
-    let lines: Vec<_> = log
-        .iter()
-        .map(|r| (r.method.as_str(), r.path.as_str(), r.status))
-        .collect();
+    let lines: Vec<_> = log.iter().map(|r| (r.method.as_str(), r.path.as_str(), r.status)).collect();
     assert_eq!(
         lines,
-        [
-            ("GET", "/?from=test", 200),
-            ("GET", "/", 304),
-            ("HEAD", "/", 200),
-            ("GET", "/books/1007", 302)
-        ]
+        [("GET", "/?from=test", 200), ("GET", "/", 304), ("HEAD", "/", 200), ("GET", "/books/1007", 302)]
     );
     assert_eq!(log[1].if_none_match, Some(format!("\"x\", {tag}")));
     assert_eq!(log[0].user_agent.as_deref(), Some("tester"));
@@ -101,17 +69,8 @@ async fn a_post_is_refused_and_the_next_request_still_answered() {
     let site = DemoSite::start().await.unwrap();
     let mut client = Client::new(&site).await;
     let (head, _) = client.ask("POST /basket/add/1", "Content-Length: 0\r\n").await;
-    assert!(
-        head.starts_with("HTTP/1.1 405 ") && head.contains("allow: GET, HEAD\r\n"),
-        "{head}"
-    );
-    assert!(
-        client
-            .ask("GET /nowhere", "")
-            .await
-            .0
-            .starts_with("HTTP/1.1 404 ")
-    );
+    assert!(head.starts_with("HTTP/1.1 405 ") && head.contains("allow: GET, HEAD\r\n"), "{head}");
+    assert!(client.ask("GET /nowhere", "").await.0.starts_with("HTTP/1.1 404 "));
 }
 
 #[tokio::test]
@@ -138,29 +97,15 @@ async fn a_dropped_shop_is_gone() {
 async fn noise_ends_its_own_connection_only() {
     let site = DemoSite::start().await.unwrap();
     let mut noise = Client::new(&site).await;
-    noise
-        .0
-        .write_all(b"\x16\x03\x01 not http at all\r\n\r\n")
-        .await
-        .unwrap();
+    noise.0.write_all(b"\x16\x03\x01 not http at all\r\n\r\n").await.unwrap();
     let mut rest = Vec::new();
     noise.0.read_to_end(&mut rest).await.ok();
-    assert!(
-        Client::new(&site)
-            .await
-            .ask("GET /", "")
-            .await
-            .0
-            .starts_with("HTTP/1.1 200 ")
-    );
+    assert!(Client::new(&site).await.ask("GET /", "").await.0.starts_with("HTTP/1.1 200 "));
 }
 
 #[test]
 fn the_log_forgets_the_oldest_requests_and_clips_long_ones() {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .build()
-        .unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let _entered = runtime.enter();
     let desk = Desk::open(SocketAddr::from((Ipv4Addr::LOCALHOST, 1)));
     let ask = |path: &str| desk.answer(&Request::get(path).body(()).unwrap());

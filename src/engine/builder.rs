@@ -141,9 +141,7 @@ fn addresses(seed: &Request) -> Vec<IpAddr> {
 
 /// `name/version (+contact)`: who we are and how to reach whoever runs us.
 fn user_agent(name: &str, contact: Option<&str>) -> String {
-    let contact = contact
-        .map(|contact| format!(" (+{contact})"))
-        .unwrap_or_default();
+    let contact = contact.map(|contact| format!(" (+{contact})")).unwrap_or_default();
     format!("{name}/{}{contact}", env!("CARGO_PKG_VERSION"))
 }
 

@@ -110,11 +110,7 @@ impl Report {
     #[must_use]
     pub fn is_refused(&self) -> bool {
         let nothing_allowed = self.totals.pages == 0 && self.totals.disallowed > 0;
-        nothing_allowed
-            || self
-                .hosts
-                .iter()
-                .any(|host| host.shut.is_some() && host.waiting > 0)
+        nothing_allowed || self.hosts.iter().any(|host| host.shut.is_some() && host.waiting > 0)
     }
 
     /// Whether something that may exist was not got.

@@ -89,13 +89,7 @@ impl<F: Fetcher> Crawl<F> {
         let mut frontier = Frontier::new(self.settings, self.policies, run.round, pages);
         past.restore(&mut frontier, started);
         let round = run.round;
-        let writer = Writer::new(
-            self.store,
-            self.sinks,
-            Arc::clone(&self.cache),
-            run,
-            self.clock.clone(),
-        );
+        let writer = Writer::new(self.store, self.sinks, Arc::clone(&self.cache), run, self.clock.clone());
         let context = Context {
             fetcher: self.fetcher,
             spiders: self.spiders,
@@ -118,11 +112,7 @@ impl<F: Fetcher> Crawl<F> {
                 Execution::Inline => WriterDoor::inline(writer),
             },
             uncommitted: 0,
-            voice: Voice {
-                events: self.events,
-                progress: self.progress,
-                clock: self.clock.clone(),
-            },
+            voice: Voice { events: self.events, progress: self.progress, clock: self.clock.clone() },
             clock: self.clock,
             run: Totals::default(),
         };
@@ -151,11 +141,7 @@ impl<F: Fetcher> Loop<F> {
                 wait => wait,
             };
             self.voice.progress(&self.run, &self.frontier);
-            let until = if let Wait::Until(moment) = wait {
-                moment
-            } else {
-                Timestamp::MAX
-            };
+            let until = if let Wait::Until(moment) = wait { moment } else { Timestamp::MAX };
             tokio::select! {
                 biased;
                 Ok(()) = stop.changed(), if deadline.is_none() => deadline = Some(self.clock.now() + DRAIN),
@@ -217,9 +203,7 @@ impl<F: Fetcher> Loop<F> {
         let context = Arc::clone(&self.context);
         let request = lease.request().clone();
         tracing::debug!(host = %request.host(), url = %request.url, attempt = lease.pending().tries + 1, "fetch");
-        let task = self
-            .workers
-            .spawn(async move { Done::Page(Box::new(context.page(request).await)) });
+        let task = self.workers.spawn(async move { Done::Page(Box::new(context.page(request).await)) });
         self.out.insert(task.id(), Out::Page(lease));
     }
 
@@ -250,8 +234,7 @@ impl<F: Fetcher> Loop<F> {
             }
             (Some(Out::Robots(lease)), _) => {
                 let outcome = Outcome::failed(FailureKind::Protocol, lease.began(), self.clock.now_up());
-                self.settle_robots(lease, outcome, RobotsReply::None(FailureKind::Protocol))
-                    .await;
+                self.settle_robots(lease, outcome, RobotsReply::None(FailureKind::Protocol)).await;
             }
             (None, _) => {}
         }
@@ -262,10 +245,7 @@ impl<F: Fetcher> Loop<F> {
         self.voice.page(&settled.pending.request, &page);
         self.voice.host(&settled.host, settled.reaction);
         let request = &settled.pending.request;
-        let mut change = Change {
-            host: Some(settled.host.clone()),
-            ..Change::default()
-        };
+        let mut change = Change { host: Some(settled.host.clone()), ..Change::default() };
         count_answer(&mut change.totals, &page);
         match settled.verdict {
             Verdict::Done => {
@@ -281,11 +261,7 @@ impl<F: Fetcher> Loop<F> {
                 if let Some(detail) = page.detail {
                     failure.reason = detail;
                 }
-                let drop = Drop {
-                    origin: settled.origin.clone(),
-                    pending: settled.pending.clone(),
-                    failure,
-                };
+                let drop = Drop { origin: settled.origin.clone(), pending: settled.pending.clone(), failure };
                 self.give_up(&mut change, drop);
             }
         }
@@ -311,11 +287,7 @@ impl<F: Fetcher> Loop<F> {
             (None, None) => None,
         };
         if let Some((class, reason)) = failure {
-            let failure = Failure {
-                class,
-                status: page.outcome.status,
-                reason,
-            };
+            let failure = Failure { class, status: page.outcome.status, reason };
             self.note_failure(change, request, failure);
         }
         change.items = harvest.items;
@@ -324,11 +296,7 @@ impl<F: Fetcher> Loop<F> {
     }
 
     fn give_up(&self, change: &mut Change, drop: Drop) {
-        let Drop {
-            origin,
-            pending,
-            failure,
-        } = drop;
+        let Drop { origin, pending, failure } = drop;
         change.done.push((origin, pending.key));
         self.note_failure(change, &pending.request, failure);
     }
@@ -368,20 +336,11 @@ impl<F: Fetcher> Loop<F> {
     }
 
     async fn settle_robots(&mut self, lease: RobotsLease, outcome: Outcome, reply: RobotsReply) {
-        let settled = self
-            .frontier
-            .settle_robots(self.clock.now(), lease, &outcome, &reply);
+        let settled = self.frontier.settle_robots(self.clock.now(), lease, &outcome, &reply);
         tracing::debug!(origin = %settled.origin, status = outcome.status, "robots.txt");
         self.voice.host(&settled.host, settled.reaction);
-        self.voice.event(Event::RobotsAsked {
-            origin: settled.origin,
-            status: outcome.status,
-        });
-        let mut change = Change {
-            host: Some(settled.host),
-            robots: settled.record,
-            ..Change::default()
-        };
+        self.voice.event(Event::RobotsAsked { origin: settled.origin, status: outcome.status });
+        let mut change = Change { host: Some(settled.host), robots: settled.record, ..Change::default() };
         change.totals.requests = 1;
         change.totals.robots = 1;
         change.totals.throttled = u64::from(outcome.class == Class::Throttled);
@@ -411,9 +370,7 @@ impl<F: Fetcher> Loop<F> {
         match reply {
             Reply::Committed { fresh, changes } => {
                 self.uncommitted -= changes;
-                fresh
-                    .into_iter()
-                    .for_each(|pending| self.frontier.admit(now, pending));
+                fresh.into_iter().for_each(|pending| self.frontier.admit(now, pending));
             }
             Reply::Loaded(load, found) => {
                 self.uncommitted -= 1;
@@ -433,25 +390,14 @@ impl<F: Fetcher> Loop<F> {
             }
             self.commit(change).await;
         }
-        let hosts: Vec<_> = self
-            .frontier
-            .hosts()
-            .map(|view| HostReport::of(&view, round))
-            .collect();
+        let hosts: Vec<_> = self.frontier.hosts().map(|view| HostReport::of(&view, round)).collect();
         let nothing_left = hosts.iter().all(|host| host.waiting == 0);
         let completed = (end == End::Complete && nothing_left).then(|| self.clock.now());
         self.writer.send(Job::Finish { completed }).await;
         let record = self.last_word().await?;
         self.writer.close().await;
         let took = self.clock.now().since(started);
-        Ok(Report {
-            end,
-            round,
-            started,
-            took,
-            totals: Totals::from_map(&record.totals),
-            hosts,
-        })
+        Ok(Report { end, round, started, took, totals: Totals::from_map(&record.totals), hosts })
     }
 
     /// Waits for the writer's last answer.

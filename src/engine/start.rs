@@ -78,11 +78,7 @@ pub(super) fn begin(
     let is_empty = last.is_none();
     let going_on = matches!(&last, Some(run) if run.completed.is_none()) && start != Start::Fresh;
     if start == Start::Resume && !going_on {
-        let reason = if last.is_some() {
-            "the last run was complete"
-        } else {
-            "there is no earlier run"
-        };
+        let reason = if last.is_some() { "the last run was complete" } else { "there is no earlier run" };
         return Err(CrawlError::NothingToResume { reason });
     }
     let run = match last {
@@ -92,13 +88,7 @@ pub(super) fn begin(
         }
         last => {
             let round = last.map_or(1, |run| run.round + 1);
-            let run = RunRecord {
-                round,
-                started: now,
-                completed: None,
-                plan,
-                totals: BTreeMap::new(),
-            };
+            let run = RunRecord { round, started: now, completed: None, plan, totals: BTreeMap::new() };
             store.begin_round(run.clone())?;
             recovered.queues.clear();
             recovered.sinks.clear();
@@ -147,10 +137,7 @@ mod tests {
     use crate::store::memory::MemoryStore;
 
     fn plan(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
-        pairs
-            .iter()
-            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
-            .collect()
+        pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
     }
 
     fn start(store: &mut MemoryStore, start: Start) -> Result<RunRecord, CrawlError> {
@@ -158,16 +145,8 @@ mod tests {
     }
 
     fn complete(store: &mut MemoryStore, run: RunRecord) {
-        let run = RunRecord {
-            completed: Some(Timestamp::ZERO),
-            ..run
-        };
-        store
-            .commit(crate::store::Batch {
-                run: Some(run),
-                ..Default::default()
-            })
-            .unwrap();
+        let run = RunRecord { completed: Some(Timestamp::ZERO), ..run };
+        store.commit(crate::store::Batch { run: Some(run), ..Default::default() }).unwrap();
     }
 
     #[test]
@@ -183,17 +162,11 @@ mod tests {
     #[test]
     fn resume_refuses_where_there_is_nothing_to_resume() {
         let mut store = MemoryStore::default();
-        assert!(matches!(
-            start(&mut store, Start::Resume),
-            Err(CrawlError::NothingToResume { .. })
-        ));
+        assert!(matches!(start(&mut store, Start::Resume), Err(CrawlError::NothingToResume { .. })));
         let run = start(&mut store, Start::Continue).unwrap();
         assert!(start(&mut store, Start::Resume).is_ok());
         complete(&mut store, run);
-        assert!(matches!(
-            start(&mut store, Start::Resume),
-            Err(CrawlError::NothingToResume { .. })
-        ));
+        assert!(matches!(start(&mut store, Start::Resume), Err(CrawlError::NothingToResume { .. })));
     }
 
     #[test]
@@ -208,21 +181,8 @@ mod tests {
         let changes = changes(&plan(&[("a", "1"), ("b", "2")]), &plan(&[("b", "3"), ("c", "4")]));
         let told: Vec<_> = changes
             .iter()
-            .map(|change| {
-                (
-                    change.key.as_str(),
-                    change.before.as_deref(),
-                    change.now.as_deref(),
-                )
-            })
+            .map(|change| (change.key.as_str(), change.before.as_deref(), change.now.as_deref()))
             .collect();
-        assert_eq!(
-            told,
-            [
-                ("a", Some("1"), None),
-                ("b", Some("2"), Some("3")),
-                ("c", None, Some("4"))
-            ]
-        );
+        assert_eq!(told, [("a", Some("1"), None), ("b", Some("2"), Some("3")), ("c", None, Some("4"))]);
     }
 }

@@ -31,10 +31,7 @@ impl Voice {
     /// Says that a request was given up.
     pub(super) fn given_up(&self, request: &Request, failure: &Failure) {
         tracing::debug!(url = %request.url, class = %failure.class, reason = failure.reason, "given up");
-        self.event(Event::GivenUp {
-            url: request.url.clone(),
-            failure: failure.clone(),
-        });
+        self.event(Event::GivenUp { url: request.url.clone(), failure: failure.clone() });
     }
 
     /// Says what a page came to.
@@ -59,11 +56,7 @@ impl Voice {
                     let wait_s = until.since(self.clock.now()).as_secs_f64();
                     tracing::info!(%host, status = state.last_status, wait = wait_s, %until, told, "host asks for a pause");
                 }
-                self.event(Event::HostWaits {
-                    host: host.clone(),
-                    until,
-                    told,
-                });
+                self.event(Event::HostWaits { host: host.clone(), until, told });
             }
             Reaction::Recovered => {
                 tracing::info!(%host, "host answers again");

@@ -98,33 +98,15 @@ mod tests {
 
     #[test]
     fn counts_come_back_from_their_names() {
-        let totals = Totals {
-            pages: 3,
-            dead_ends: 1,
-            ..Totals::default()
-        };
+        let totals = Totals { pages: 3, dead_ends: 1, ..Totals::default() };
         assert_eq!(totals.to_map().keys().collect::<Vec<_>>(), ["dead-ends", "pages"]);
         assert_eq!(Totals::from_map(&totals.to_map()), totals);
     }
 
     #[test]
     fn counts_add_up() {
-        let mut sum = Totals {
-            pages: 3,
-            ..Totals::default()
-        };
-        sum.add(&Totals {
-            pages: 2,
-            items: 1,
-            ..Totals::default()
-        });
-        assert_eq!(
-            sum,
-            Totals {
-                pages: 5,
-                items: 1,
-                ..Totals::default()
-            }
-        );
+        let mut sum = Totals { pages: 3, ..Totals::default() };
+        sum.add(&Totals { pages: 2, items: 1, ..Totals::default() });
+        assert_eq!(sum, Totals { pages: 5, items: 1, ..Totals::default() });
     }
 }

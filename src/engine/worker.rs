@@ -85,11 +85,7 @@ impl<F: Fetcher> Context<F> {
         let known = self.known(key);
         let began = self.clock.now();
         let headers = (self.host_headers)(&request.host());
-        let mut outgoing = Outgoing {
-            headers,
-            limits: self.limits,
-            ..Outgoing::new(request.clone())
-        };
+        let mut outgoing = Outgoing { headers, limits: self.limits, ..Outgoing::new(request.clone()) };
         if let Some(entry) = &known {
             outgoing.headers.extend(conditions(entry));
         }
@@ -121,14 +117,8 @@ impl<F: Fetcher> Context<F> {
     ) -> PageDone {
         let outcome = Outcome::of(&response);
         let bytes = response.wire_bytes;
-        let mut done = PageDone {
-            outcome,
-            harvest: Yield::default(),
-            cache: None,
-            bytes,
-            detail: None,
-            dead_end: None,
-        };
+        let mut done =
+            PageDone { outcome, harvest: Yield::default(), cache: None, bytes, detail: None, dead_end: None };
         match (outcome.class, known) {
             (Class::Fetched, known) => {
                 let digest = Fingerprint::of(&response.body).get();
@@ -152,12 +142,7 @@ impl<F: Fetcher> Context<F> {
     }
 
     fn redirected(&self, request: &Request, response: &Response, done: &mut PageDone) {
-        match redirect::follow(
-            request,
-            response.status.as_u16(),
-            response.header("location"),
-            &self.canon,
-        ) {
+        match redirect::follow(request, response.status.as_u16(), response.header("location"), &self.canon) {
             Ok(next) => match self.scope.judge(&next) {
                 Ok(()) => done.harvest.links.push(next),
                 Err(_) => done.harvest.out_of_scope += 1,
@@ -177,13 +162,7 @@ impl<F: Fetcher> Context<F> {
         match self.execution {
             Execution::Inline => work(),
             Execution::Threads => tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| {
-                (
-                    Yield {
-                        error: Some(format!("parsing was cut off: {error}")),
-                        ..Yield::default()
-                    },
-                    None,
-                )
+                (Yield { error: Some(format!("parsing was cut off: {error}")), ..Yield::default() }, None)
             }),
         }
     }
@@ -207,15 +186,9 @@ impl<F: Fetcher> Context<F> {
         let mut gained = self.judged(&request, harvest);
         if error.is_some() {
             // A page that failed half-way gives nothing: half of its items would look like all of them.
-            gained = Yield {
-                error,
-                problems: gained.problems,
-                ..Yield::default()
-            };
+            gained = Yield { error, problems: gained.problems, ..Yield::default() };
         }
-        let entry = entry
-            .filter(|_| gained.error.is_none())
-            .map(|entry| remember(entry, &gained));
+        let entry = entry.filter(|_| gained.error.is_none()).map(|entry| remember(entry, &gained));
         (gained, entry)
     }
 
@@ -223,19 +196,9 @@ impl<F: Fetcher> Context<F> {
     pub(super) fn judged(&self, parent: &Request, harvest: Harvest) -> Yield {
         let (items, requests, problems) = harvest.into_parts(&parent.url);
         let found = requests.len();
-        let links: Vec<_> = requests
-            .into_iter()
-            .filter_map(|request| self.below(parent, request))
-            .collect();
+        let links: Vec<_> = requests.into_iter().filter_map(|request| self.below(parent, request)).collect();
         let out_of_scope = (found - links.len()) as u64;
-        Yield {
-            items,
-            out_of_scope,
-            links,
-            problems,
-            error: None,
-            unchanged: false,
-        }
+        Yield { items, out_of_scope, links, problems, error: None, unchanged: false }
     }
 
     /// A link of `parent` as a request of the crawl, if it belongs.
@@ -252,26 +215,12 @@ impl<F: Fetcher> Context<F> {
     fn remembered(&self, request: &Request, entry: &CacheEntry) -> Yield {
         let items = entry.items.iter().filter_map(|(kind, text)| {
             let fields = serde_json::from_str(text).ok()?;
-            Some(Item {
-                url: request.url.clone(),
-                kind: kind.clone(),
-                fields,
-            })
+            Some(Item { url: request.url.clone(), kind: kind.clone(), fields })
         });
         let found = entry.links.len();
-        let links: Vec<_> = entry
-            .links
-            .iter()
-            .filter_map(|link| self.below(request, link.clone()))
-            .collect();
+        let links: Vec<_> = entry.links.iter().filter_map(|link| self.below(request, link.clone())).collect();
         let out_of_scope = (found - links.len()) as u64;
-        Yield {
-            items: items.collect(),
-            out_of_scope,
-            links,
-            unchanged: true,
-            ..Yield::default()
-        }
+        Yield { items: items.collect(), out_of_scope, links, unchanged: true, ..Yield::default() }
     }
 
     /// Asks for robots.txt.
@@ -281,17 +230,10 @@ impl<F: Fetcher> Context<F> {
         validators: Vec<(String, String)>,
     ) -> (Outcome, RobotsReply) {
         let began = self.clock.now();
-        let limits = Limits {
-            body: ROBOTS_BYTES,
-            ..self.limits
-        };
+        let limits = Limits { body: ROBOTS_BYTES, ..self.limits };
         let mut headers = (self.host_headers)(&request.host());
         headers.extend(validators);
-        let outgoing = Outgoing {
-            headers,
-            limits,
-            ..Outgoing::new(request)
-        };
+        let outgoing = Outgoing { headers, limits, ..Outgoing::new(request) };
         match self.fetcher.fetch(outgoing).await {
             Ok(response) => robots_reply(response),
             Err(error) => {
@@ -307,24 +249,14 @@ impl PageDone {
     pub(super) fn lost(began: Timestamp, ended: Timestamp) -> Self {
         let outcome = Outcome::failed(FailureKind::Request, began, ended);
         let detail = Some("the fetcher panicked".to_owned());
-        Self {
-            outcome,
-            harvest: Yield::default(),
-            cache: None,
-            bytes: 0,
-            detail,
-            dead_end: None,
-        }
+        Self { outcome, harvest: Yield::default(), cache: None, bytes: 0, detail, dead_end: None }
     }
 }
 
 fn robots_reply(response: Response) -> (Outcome, RobotsReply) {
     let outcome = Outcome::of(&response);
     // A file that goes on past our limit is read up to there; one that broke off is not the site's word.
-    let whole = matches!(
-        response.truncated,
-        None | Some(Truncation::Length | Truncation::Ratio)
-    );
+    let whole = matches!(response.truncated, None | Some(Truncation::Length | Truncation::Ratio));
     if !whole {
         return (outcome, RobotsReply::None(FailureKind::Reset));
     }
@@ -343,15 +275,7 @@ fn cacheable(response: &Response, rules: u64, digest: u64) -> Option<CacheEntry>
     let Validators { etag, last_modified } =
         Some(Validators::to_store(response)).filter(|v| !v.is_empty())?;
     let (links, items) = (Vec::new(), Vec::new());
-    Some(CacheEntry {
-        etag,
-        last_modified,
-        digest,
-        checked: response.ended,
-        rules,
-        links,
-        items,
-    })
+    Some(CacheEntry { etag, last_modified, digest, checked: response.ended, rules, links, items })
 }
 
 fn remember(mut entry: CacheEntry, gained: &Yield) -> CacheEntry {
@@ -365,19 +289,13 @@ fn remember(mut entry: CacheEntry, gained: &Yield) -> CacheEntry {
 }
 
 fn conditions(entry: &CacheEntry) -> Vec<(String, String)> {
-    let validators = Validators {
-        etag: entry.etag.clone(),
-        last_modified: entry.last_modified.clone(),
-    };
+    let validators = Validators { etag: entry.etag.clone(), last_modified: entry.last_modified.clone() };
     validators.conditions()
 }
 
 /// A 304 may carry newer validators (RFC 9111 4.3.4).
 fn refreshed(mut entry: CacheEntry, response: &Response) -> CacheEntry {
-    let mut validators = Validators {
-        etag: entry.etag.take(),
-        last_modified: entry.last_modified.take(),
-    };
+    let mut validators = Validators { etag: entry.etag.take(), last_modified: entry.last_modified.take() };
     validators.update(&response.headers);
     (entry.etag, entry.last_modified) = (validators.etag, validators.last_modified);
     entry.checked = response.ended;

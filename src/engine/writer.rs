@@ -94,15 +94,7 @@ impl Writer {
         clock: Clock,
     ) -> Self {
         let totals = Totals::from_map(&run.totals);
-        Self {
-            store,
-            sinks,
-            cache,
-            run,
-            totals,
-            synced: clock.now(),
-            clock,
-        }
+        Self { store, sinks, cache, run, totals, synced: clock.now(), clock }
     }
 
     /// Does some jobs, in order, and says what came of them.
@@ -115,9 +107,7 @@ impl Writer {
                     group.push(*change);
                     continue;
                 }
-                other => self
-                    .commit(&mut group, &mut replies)
-                    .and_then(|()| self.other(other, &mut replies)),
+                other => self.commit(&mut group, &mut replies).and_then(|()| self.other(other, &mut replies)),
             };
             if let Err(error) = result {
                 replies.push(Reply::Fatal(error));
@@ -219,10 +209,7 @@ pub(super) enum WriterDoor {
         thread: std::thread::JoinHandle<()>,
     },
     /// Done in place, so that a simulation is the same every time.
-    Inline {
-        writer: Box<Writer>,
-        replies: std::collections::VecDeque<Reply>,
-    },
+    Inline { writer: Box<Writer>, replies: std::collections::VecDeque<Reply> },
 }
 
 impl WriterDoor {
@@ -246,29 +233,17 @@ impl WriterDoor {
                 }
             }
         });
-        Self::Thread {
-            jobs,
-            replies,
-            thread,
-        }
+        Self::Thread { jobs, replies, thread }
     }
 
     /// Works in place.
     pub(super) fn inline(writer: Writer) -> Self {
-        Self::Inline {
-            writer: Box::new(writer),
-            replies: std::collections::VecDeque::new(),
-        }
+        Self::Inline { writer: Box::new(writer), replies: std::collections::VecDeque::new() }
     }
 
     /// Waits until the writer has let go of state, sinks and cache: only then may another run have them.
     pub(super) async fn close(self) {
-        if let Self::Thread {
-            jobs,
-            replies,
-            thread,
-        } = self
-        {
+        if let Self::Thread { jobs, replies, thread } = self {
             drop((jobs, replies));
             let joined = tokio::task::spawn_blocking(move || thread.join()).await;
             if !matches!(joined, Ok(Ok(()))) {

@@ -63,10 +63,7 @@ pub struct RefreshFact {
 /// Reads a page as a crawl with the product token `agent` would.
 #[must_use]
 pub fn describe(url: &CanonicalUrl, headers: HeaderMap, body: impl Into<Bytes>, agent: &str) -> PageFacts {
-    let response = Response {
-        headers,
-        ..Response::of(url.clone(), StatusCode::OK, body)
-    };
+    let response = Response { headers, ..Response::of(url.clone(), StatusCode::OK, body) };
     let page = Page::new(Arc::new(Request::get(url.clone())), response);
     let links = page.links();
     PageFacts {
@@ -87,13 +84,8 @@ pub fn describe(url: &CanonicalUrl, headers: HeaderMap, body: impl Into<Bytes>, 
     }
 }
 
-impl From<super::links::Link> for LinkFact {
-    fn from(link: super::links::Link) -> Self {
-        Self {
-            url: link.url,
-            text: link.text,
-            fragment: link.fragment,
-            nofollow: link.nofollow,
-        }
+impl From<crate::page::links::Link> for LinkFact {
+    fn from(link: crate::page::links::Link) -> Self {
+        Self { url: link.url, text: link.text, fragment: link.fragment, nofollow: link.nofollow }
     }
 }

@@ -1,23 +1,13 @@
-//! From a page to items and links.
+//! From a page to items and links: what user code is given, and the facts that a page tells about itself.
 //!
-//! What a page costs is bounded here and not left to the page: a document deeper than [`tree::MAX_DEPTH`] is flattened, a
-//! tree ends at [`tree::MAX_WEIGHT`] elements, a tag keeps [`markup::MAX_ATTRIBUTES`], and [`links::MAX_LINKS`] links are
-//! read. Every pass is linear.
+//! What a page is made of (markup, tree, selectors, links) lives in [`crate::page`].
 
-pub mod charset;
-pub mod css;
-pub mod element;
 pub mod facts;
-pub mod links;
-pub mod markup;
-pub(crate) mod reference;
-pub mod refresh;
-pub(crate) mod sniff;
-pub mod tree;
+
+pub use crate::page::ExtractError;
 
 use crate::item::Harvest;
 use crate::page::Page;
-use crate::url::UrlError;
 
 /// Takes something from a page. Closures of the same shape are extractors too.
 ///
@@ -46,36 +36,5 @@ where
 {
     fn extract(&self, page: &Page, harvest: &mut Harvest) -> Result<(), ExtractError> {
         self(page, harvest)
-    }
-}
-
-/// Why a page could not be read. Fails the page, never the run.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ExtractError {
-    /// A field or value that is not what the spider expects.
-    #[error("{0}")]
-    Unexpected(String),
-    /// An item that cannot be written as JSON, or data of another shape.
-    #[error("not JSON of the expected shape: {0}")]
-    Json(#[from] serde_json::Error),
-    /// A reference that leads nowhere.
-    #[error(transparent)]
-    Url(#[from] UrlError),
-    /// A selector that is not valid CSS.
-    #[error("`{selector}` is not a CSS selector: {reason}")]
-    Selector {
-        /// The selector as written.
-        selector: String,
-        /// What is wrong with it.
-        reason: String,
-    },
-}
-
-impl ExtractError {
-    /// An error in the spider's own words.
-    #[must_use]
-    pub fn new(what: impl Into<String>) -> Self {
-        Self::Unexpected(what.into())
     }
 }

@@ -41,9 +41,7 @@ pub(super) fn build(
         Some(address) => builder.proxy(Proxy::all(address).map_err(|_| OptionsError::Proxy)?),
         None => builder,
     };
-    builder.build().map_err(|error| OptionsError::Client {
-        source: error.without_url(),
-    })
+    builder.build().map_err(|error| OptionsError::Client { source: error.without_url() })
 }
 
 /// Gives rustls its cryptography unless the program has chosen one already.

@@ -80,11 +80,7 @@ where
         wire.fetch_add(length as u64, Ordering::Relaxed);
     });
     let (codings, known) = codings(encoding);
-    let mut layers = Layers {
-        reader: Box::pin(StreamReader::new(counted)),
-        lied: !known,
-        bounds,
-    };
+    let mut layers = Layers { reader: Box::pin(StreamReader::new(counted)), lied: !known, bounds };
     let mut body = BytesMut::new();
     let ended = match layers.undo(&codings).await {
         Ok(()) => read(&mut layers.reader, &mut body, &wire, bounds).await,
@@ -96,11 +92,7 @@ where
         Ok(limit) => (limit, None),
         Err(error) => cause_of(error),
     };
-    let decoded = Decoded {
-        body: body.freeze(),
-        truncated,
-        wire_bytes,
-    };
+    let decoded = Decoded { body: body.freeze(), truncated, wire_bytes };
     (decoded, lost)
 }
 
@@ -255,10 +247,7 @@ mod tests {
 
     use super::*;
 
-    const BOUNDS: Bounds = Bounds {
-        body: 1 << 20,
-        ratio: 200,
-    };
+    const BOUNDS: Bounds = Bounds { body: 1 << 20, ratio: 200 };
 
     async fn packed<E: AsyncWrite + Unpin>(encoder: E, plain: &[u8], unwrap: fn(E) -> Vec<u8>) -> Vec<u8> {
         let mut encoder = encoder;
@@ -279,10 +268,7 @@ mod tests {
     async fn a_body_without_a_coding_is_what_it_is() {
         for encoding in ["", "identity", " Identity , ", "none", "utf-8"] {
             let page = decoded(encoding, "plain").await;
-            assert_eq!(
-                (&page.body[..], page.truncated, page.wire_bytes),
-                (&b"plain"[..], None, 5)
-            );
+            assert_eq!((&page.body[..], page.truncated, page.wire_bytes), (&b"plain"[..], None, 5));
         }
     }
 
@@ -306,10 +292,7 @@ mod tests {
         let twice = gzip(&gzip(b"page").await).await;
         assert_eq!(&decoded("gzip, gzip", twice.clone()).await.body[..], b"page");
         let page = decoded("gzip, gzip, gzip", twice.clone()).await;
-        assert_eq!(
-            (&page.body[..], page.truncated),
-            (&twice[..], Some(Truncation::Coding))
-        );
+        assert_eq!((&page.body[..], page.truncated), (&twice[..], Some(Truncation::Coding)));
     }
 
     #[tokio::test]
@@ -324,12 +307,7 @@ mod tests {
     #[tokio::test]
     async fn a_stream_that_breaks_off_keeps_what_came_out() {
         let plain: Vec<u8> = (0..200_000_u32).flat_map(u32::to_le_bytes).collect();
-        let deflate = packed(
-            DeflateEncoder::new(Vec::new()),
-            &plain,
-            DeflateEncoder::into_inner,
-        )
-        .await;
+        let deflate = packed(DeflateEncoder::new(Vec::new()), &plain, DeflateEncoder::into_inner).await;
         let br = packed(
             BrotliEncoder::with_quality(Vec::new(), Level::Fastest),
             &plain,
@@ -340,10 +318,7 @@ mod tests {
         for (encoding, whole) in [("gzip", gzip), ("deflate", deflate), ("br", br)] {
             let page = decoded(encoding, whole[..whole.len() / 2].to_vec()).await;
             assert_eq!(page.truncated, Some(Truncation::Coding), "{encoding}");
-            assert!(
-                page.body.len() > 1_000 && plain.starts_with(&page.body),
-                "{encoding}"
-            );
+            assert!(page.body.len() > 1_000 && plain.starts_with(&page.body), "{encoding}");
         }
     }
 
@@ -376,10 +351,9 @@ mod tests {
     #[tokio::test]
     async fn the_way_the_wire_ended_is_told_apart_from_a_broken_coding() {
         let whole = gzip(b"some page").await;
-        for (kind, mark) in [
-            (FailureKind::BodyTimeout, Truncation::Time),
-            (FailureKind::Reset, Truncation::Disconnect),
-        ] {
+        for (kind, mark) in
+            [(FailureKind::BodyTimeout, Truncation::Time), (FailureKind::Reset, Truncation::Disconnect)]
+        {
             let error = io::Error::other(FetchError::new(kind, "gone"));
             let pieces = stream::iter([Ok(Bytes::copy_from_slice(&whole[..15])), Err(error)]);
             let (page, lost) = decode_stream("gzip", pieces, BOUNDS).await;

@@ -58,18 +58,12 @@ fn while_connecting(error: &reqwest::Error, secure: bool) -> Option<FailureKind>
 
 fn broke_off(error: &io::Error) -> bool {
     use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, InvalidData, UnexpectedEof};
-    matches!(
-        error.kind(),
-        BrokenPipe | ConnectionAborted | ConnectionReset | InvalidData | UnexpectedEof
-    )
+    matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | InvalidData | UnexpectedEof)
 }
 
 fn of_connection(error: &reqwest::Error) -> FailureKind {
     let wrong_framing = find::<io::Error>(error).is_some_and(|cause| {
-        matches!(
-            cause.kind(),
-            io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData
-        )
+        matches!(cause.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData)
     });
     match find::<hyper::Error>(error) {
         Some(cause) if cause.is_parse() || cause.is_parse_too_large() || cause.is_parse_status() => {
@@ -99,9 +93,7 @@ fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a 
 
 /// Whether one of the io errors in the chain is such: they are often wrapped in one another.
 fn any_io(error: &(dyn Error + 'static), is_such: impl Fn(&io::Error) -> bool) -> bool {
-    causes(error)
-        .filter_map(|cause| cause.downcast_ref::<io::Error>())
-        .any(is_such)
+    causes(error).filter_map(|cause| cause.downcast_ref::<io::Error>()).any(is_such)
 }
 
 /// All words of the chain, each said once.
@@ -121,10 +113,7 @@ mod tests {
 
     #[test]
     fn an_error_inside_an_io_error_is_found() {
-        let inner = ResolveError::NotFound {
-            host: "a.example".into(),
-            reason: "no record".into(),
-        };
+        let inner = ResolveError::NotFound { host: "a.example".into(), reason: "no record".into() };
         let outer = io::Error::other(io::Error::other(inner));
         assert!(find::<ResolveError>(&outer).is_some());
         assert_eq!(words(&outer).matches("a.example").count(), 1);

@@ -149,9 +149,7 @@ impl HttpFetcher {
 
     fn client(&self, connect: Duration) -> Result<Client, FetchError> {
         self.clients
-            .try_get_with(connect, || {
-                client::build(&self.options, self.resolver.clone(), connect)
-            })
+            .try_get_with(connect, || client::build(&self.options, self.resolver.clone(), connect))
             .map_err(|error| FetchError::new(FailureKind::Request, error.to_string()))
     }
 
@@ -165,9 +163,8 @@ impl HttpFetcher {
             headers.insert(name, value);
         }
         // The builder takes user and password out of the URL and makes an Authorization field of them.
-        let mut builder = client
-            .request(request.method.clone(), request.url.as_url().clone())
-            .headers(headers);
+        let mut builder =
+            client.request(request.method.clone(), request.url.as_url().clone()).headers(headers);
         if let Some(body) = &request.body {
             builder = builder.body(body.clone());
         }
@@ -212,25 +209,16 @@ impl HttpFetcher {
                 if self.options.proxy.is_none()
                     && !self.options.addresses.permits(peer.ip().to_canonical()) =>
             {
-                Err(FetchError::new(
-                    FailureKind::Address,
-                    format!("the answer came from {}", peer.ip()),
-                ))
+                Err(FetchError::new(FailureKind::Address, format!("the answer came from {}", peer.ip())))
             }
             _ => Ok(()),
         }
     }
 
     fn check_head(&self, headers: &HeaderMap) -> Result<(), FetchError> {
-        let bytes: usize = headers
-            .iter()
-            .map(|(name, value)| name.as_str().len() + value.len() + 4)
-            .sum();
+        let bytes: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
         if headers.len() > self.options.header_fields || bytes > self.options.header_bytes {
-            let detail = format!(
-                "{} header fields of {bytes} bytes are over the limit",
-                headers.len()
-            );
+            let detail = format!("{} header fields of {bytes} bytes are over the limit", headers.len());
             return Err(FetchError::new(FailureKind::Protocol, detail));
         }
         Ok(())
@@ -278,11 +266,7 @@ impl Fetcher for HttpFetcher {
     }
 }
 
-const NO_BODY: Decoded = Decoded {
-    body: bytes::Bytes::new(),
-    truncated: None,
-    wire_bytes: 0,
-};
+const NO_BODY: Decoded = Decoded { body: bytes::Bytes::new(), truncated: None, wire_bytes: 0 };
 
 /// Whether content follows the head (RFC 9110 6.4.1).
 fn has_body(method: &Method, status: StatusCode) -> bool {
@@ -294,10 +278,7 @@ fn has_body(method: &Method, status: StatusCode) -> bool {
 /// A success of which nothing arrived is a failure. Any other head says something by itself (a redirect's target, the
 /// `Retry-After` of a refusal), so it is kept however its body ends.
 async fn body(wire: Wire, status: StatusCode, headers: &HeaderMap) -> Result<Decoded, FetchError> {
-    let bounds = Bounds {
-        body: wire.limits.body,
-        ratio: wire.limits.ratio,
-    };
+    let bounds = Bounds { body: wire.limits.body, ratio: wire.limits.ratio };
     let encoding = content_encoding(headers);
     match decode::decode_stream(&encoding, wire.pieces().boxed(), bounds).await {
         (decoded, Some(lost)) if decoded.body.is_empty() && status.is_success() => Err(lost),
@@ -320,15 +301,10 @@ fn common_headers(options: &HttpOptions) -> Result<HeaderMap, OptionsError> {
     let mut headers = HeaderMap::new();
     headers.insert(header::USER_AGENT, user_agent);
     headers.insert(header::ACCEPT, HeaderValue::from_static(ACCEPT));
-    headers.insert(
-        header::ACCEPT_ENCODING,
-        HeaderValue::from_static(decode::ACCEPTED),
-    );
+    headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(decode::ACCEPTED));
     for (name, value) in &options.headers {
-        let (key, value) = field(name, value).map_err(|reason| OptionsError::Header {
-            name: name.clone(),
-            reason,
-        })?;
+        let (key, value) =
+            field(name, value).map_err(|reason| OptionsError::Header { name: name.clone(), reason })?;
         headers.insert(key, value);
     }
     Ok(headers)

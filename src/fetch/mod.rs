@@ -32,11 +32,7 @@ impl Outgoing {
     /// A request with the default limits and no further headers.
     #[must_use]
     pub fn new(request: Request) -> Self {
-        Self {
-            request,
-            headers: Vec::new(),
-            limits: Limits::default(),
-        }
+        Self { request, headers: Vec::new(), limits: Limits::default() }
     }
 }
 
@@ -108,9 +104,6 @@ impl FetchError {
     /// A failure of this kind.
     #[must_use]
     pub fn new(kind: FailureKind, detail: impl Into<String>) -> Self {
-        Self {
-            kind,
-            detail: detail.into(),
-        }
+        Self { kind, detail: detail.into() }
     }
 }

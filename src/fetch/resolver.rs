@@ -41,10 +41,7 @@ pub(super) struct GuardedResolver {
 
 impl GuardedResolver {
     pub(super) fn new(policy: Option<AddressPolicy>, remembered: Duration) -> Self {
-        let known = Cache::builder()
-            .max_capacity(MOST_NAMES)
-            .time_to_live(remembered)
-            .build();
+        let known = Cache::builder().max_capacity(MOST_NAMES).time_to_live(remembered).build();
         Self { known, policy }
     }
 }
@@ -64,13 +61,8 @@ impl Resolve for GuardedResolver {
 }
 
 async fn look_up(host: &str) -> Result<Arc<[IpAddr]>, ResolveError> {
-    let not_found = |reason: &str| ResolveError::NotFound {
-        host: host.into(),
-        reason: reason.into(),
-    };
-    let found = tokio::net::lookup_host((host, 0))
-        .await
-        .map_err(|error| not_found(&error.to_string()))?;
+    let not_found = |reason: &str| ResolveError::NotFound { host: host.into(), reason: reason.into() };
+    let found = tokio::net::lookup_host((host, 0)).await.map_err(|error| not_found(&error.to_string()))?;
     let addresses: Arc<[IpAddr]> = found.map(|address| address.ip()).take(MOST_ADDRESSES).collect();
     if addresses.is_empty() {
         return Err(not_found("the answer is empty"));
@@ -80,16 +72,10 @@ async fn look_up(host: &str) -> Result<Arc<[IpAddr]>, ResolveError> {
 
 fn permitted(host: &str, found: &[IpAddr], policy: Option<&AddressPolicy>) -> Result<Addrs, ResolveError> {
     let permits = |address: &IpAddr| policy.is_none_or(|policy| policy.permits(address.to_canonical()));
-    let kept: Vec<SocketAddr> = found
-        .iter()
-        .filter(|address| permits(address))
-        .map(|address| SocketAddr::new(*address, 0))
-        .collect();
+    let kept: Vec<SocketAddr> =
+        found.iter().filter(|address| permits(address)).map(|address| SocketAddr::new(*address, 0)).collect();
     match (kept.is_empty(), found.first()) {
-        (true, Some(&address)) => Err(ResolveError::Refused {
-            host: host.into(),
-            address,
-        }),
+        (true, Some(&address)) => Err(ResolveError::Refused { host: host.into(), address }),
         _ => Ok(Box::new(kept.into_iter())),
     }
 }
@@ -124,10 +110,7 @@ mod tests {
     #[tokio::test]
     async fn a_refusal_follows_the_policy_of_now_and_not_the_remembered_answer() {
         let resolver = GuardedResolver::new(Some(AddressPolicy::default()), Duration::from_mins(5));
-        resolver
-            .known
-            .insert("a.example".into(), Arc::from([PRIVATE]))
-            .await;
+        resolver.known.insert("a.example".into(), Arc::from([PRIVATE])).await;
         let answer = resolver.resolve("a.example".parse().unwrap()).await;
         let error = answer.err().unwrap();
         assert!(matches!(error.downcast_ref(), Some(ResolveError::Refused { .. })));
@@ -138,10 +121,7 @@ mod tests {
         let resolver = GuardedResolver::new(None, Duration::from_mins(5));
         let answer = resolver.resolve("no-such-name.invalid".parse().unwrap()).await;
         let error = answer.err().unwrap();
-        assert!(matches!(
-            error.downcast_ref(),
-            Some(ResolveError::NotFound { .. })
-        ));
+        assert!(matches!(error.downcast_ref(), Some(ResolveError::NotFound { .. })));
         assert!(!resolver.known.contains_key("no-such-name.invalid"));
     }
 }

@@ -52,9 +52,7 @@ impl Ceiling {
         }
         self.clock.advance(now.since(self.shows));
         self.shows = self.shows.max(now);
-        self.limiter
-            .check()
-            .map_err(|wait| now + wait.wait_time_from(self.clock.now()))
+        self.limiter.check().map_err(|wait| now + wait.wait_time_from(self.clock.now()))
     }
 }
 
@@ -64,10 +62,7 @@ mod tests {
 
     #[test]
     fn ten_a_second_are_a_hundred_milliseconds_apart() {
-        let rate = Rate {
-            requests: NonZeroU32::new(10).unwrap(),
-            per: Duration::from_secs(1),
-        };
+        let rate = Rate { requests: NonZeroU32::new(10).unwrap(), per: Duration::from_secs(1) };
         let mut ceiling = Ceiling::new(rate).unwrap();
         let mut now = Timestamp::from_secs(1_000);
         for _ in 0..20 {
@@ -80,10 +75,7 @@ mod tests {
 
     #[test]
     fn time_that_passes_unused_is_not_saved_up() {
-        let rate = Rate {
-            requests: NonZeroU32::new(1).unwrap(),
-            per: Duration::from_secs(1),
-        };
+        let rate = Rate { requests: NonZeroU32::new(1).unwrap(), per: Duration::from_secs(1) };
         let mut ceiling = Ceiling::new(rate).unwrap();
         assert_eq!(ceiling.take(Timestamp::from_secs(100)), Ok(()));
         assert_eq!(ceiling.take(Timestamp::from_secs(160)), Ok(()));

@@ -101,10 +101,7 @@ pub(super) struct Heard<'a> {
 impl Gate {
     /// Shut until robots.txt was asked.
     pub(super) fn new(origin: &Origin) -> Self {
-        Self::Ask {
-            ask: Box::new(Ask::first(origin)),
-            at: Timestamp::ZERO,
-        }
+        Self::Ask { ask: Box::new(Ask::first(origin)), at: Timestamp::ZERO }
     }
 
     /// As the last run left it.
@@ -116,18 +113,12 @@ impl Gate {
         now: Timestamp,
     ) -> Self {
         if let RobotsAnswer::Unreachable { retry_at, .. } = record.answer {
-            return Self::Ask {
-                ask: Box::new(Ask::first(origin)),
-                at: retry_at,
-            };
+            return Self::Ask { ask: Box::new(Ask::first(origin)), at: retry_at };
         }
         if record.expires_at > now {
             return Self::ruled(&record.answer, record.expires_at, policy, agent);
         }
-        Self::Ask {
-            ask: Box::new(Ask::again(origin, record)),
-            at: Timestamp::ZERO,
-        }
+        Self::Ask { ask: Box::new(Ask::again(origin, record)), at: Timestamp::ZERO }
     }
 
     /// Open by the rules of an answer, or shut because they ask for more patience than is configured.
@@ -155,10 +146,9 @@ impl Gate {
     pub(super) fn shut(&self) -> Option<String> {
         match self {
             Self::Unreachable { reason } => Some(reason.clone()),
-            Self::TooSlow { wish } => Some(format!(
-                "asks for {} s between requests, more than max-crawl-delay",
-                wish.as_secs()
-            )),
+            Self::TooSlow { wish } => {
+                Some(format!("asks for {} s between requests, more than max-crawl-delay", wish.as_secs()))
+            }
             Self::Ask { .. } | Self::Asking | Self::Open { .. } => None,
         }
     }
@@ -183,10 +173,7 @@ impl Gate {
             Access::DenyAll => Some(self.open(RobotsAnswer::DenyAll, Vec::new(), heard)),
             Access::Redirect => self.redirect(ask, heard),
             Access::Wait => {
-                *self = Self::Ask {
-                    ask: Box::new(ask),
-                    at: heard.not_before,
-                };
+                *self = Self::Ask { ask: Box::new(ask), at: heard.not_before };
                 None
             }
             Access::Unreachable => Some(self.fail(ask, heard)),
@@ -201,30 +188,18 @@ impl Gate {
     ) -> RobotsRecord {
         let until = heard.now + heard.lifetime();
         *self = Self::ruled(&answer, until, heard.policy, heard.agent);
-        RobotsRecord {
-            fetched_at: heard.now,
-            expires_at: until,
-            answer,
-            validators,
-        }
+        RobotsRecord { fetched_at: heard.now, expires_at: until, answer, validators }
     }
 
     fn redirect(&mut self, mut ask: Ask, heard: &Heard<'_>) -> Option<RobotsRecord> {
-        let RobotsReply::Answer {
-            location: Some(location),
-            ..
-        } = heard.reply
-        else {
+        let RobotsReply::Answer { location: Some(location), .. } = heard.reply else {
             return Some(self.open(RobotsAnswer::AllowAll, Vec::new(), heard));
         };
         let target = crate::url::Canon::default().join(ask.url.as_url(), location);
         match target {
             Ok(url) if ask.hops < robots::MAX_REDIRECTS && url != ask.url => {
                 (ask.url, ask.hops) = (url, ask.hops + 1);
-                *self = Self::Ask {
-                    ask: Box::new(ask),
-                    at: Timestamp::ZERO,
-                };
+                *self = Self::Ask { ask: Box::new(ask), at: Timestamp::ZERO };
                 None
             }
             // More hops than that, a loop or a place that does not exist: as if there were none (2.3.1.2).
@@ -240,31 +215,13 @@ impl Gate {
         let reason = heard.reply.reason();
         let long = tries > 1 && heard.now.since(since) >= GIVE_UP_AFTER;
         *self = if tries >= heard.policy.robots_tries || long {
-            Self::Unreachable {
-                reason: reason.clone(),
-            }
+            Self::Unreachable { reason: reason.clone() }
         } else {
-            let ask = Ask {
-                tries,
-                since: Some(since),
-                ..ask.restart()
-            };
-            Self::Ask {
-                ask: Box::new(ask),
-                at: retry_at,
-            }
+            let ask = Ask { tries, since: Some(since), ..ask.restart() };
+            Self::Ask { ask: Box::new(ask), at: retry_at }
         };
-        let answer = RobotsAnswer::Unreachable {
-            tries,
-            retry_at,
-            reason,
-        };
-        RobotsRecord {
-            fetched_at: heard.now,
-            expires_at: retry_at,
-            answer,
-            validators: Vec::new(),
-        }
+        let answer = RobotsAnswer::Unreachable { tries, retry_at, reason };
+        RobotsRecord { fetched_at: heard.now, expires_at: retry_at, answer, validators: Vec::new() }
     }
 }
 
@@ -294,15 +251,7 @@ impl Heard<'_> {
 impl Ask {
     fn first(origin: &Origin) -> Self {
         let home = origin.robots_url();
-        Self {
-            url: home.clone(),
-            home,
-            hops: 0,
-            tries: 0,
-            since: None,
-            validators: Vec::new(),
-            copy: None,
-        }
+        Self { url: home.clone(), home, hops: 0, tries: 0, since: None, validators: Vec::new(), copy: None }
     }
 
     fn again(origin: &Origin, record: RobotsRecord) -> Self {
@@ -310,19 +259,11 @@ impl Ask {
             RobotsAnswer::Text(body) => Some(body),
             _ => None,
         };
-        Self {
-            validators: record.validators,
-            copy,
-            ..Self::first(origin)
-        }
+        Self { validators: record.validators, copy, ..Self::first(origin) }
     }
 
     /// From robots.txt itself again, after an attempt that failed on the way.
     fn restart(self) -> Self {
-        Self {
-            url: self.home.clone(),
-            hops: 0,
-            ..self
-        }
+        Self { url: self.home.clone(), hops: 0, ..self }
     }
 }

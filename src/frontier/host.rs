@@ -54,9 +54,7 @@ impl OriginLane {
             Gate::Ask { at, .. } => Some(*at),
             Gate::Open { until, .. } if *until <= now => Some(Timestamp::ZERO),
             Gate::Open { rules, .. } if pages_left => {
-                let visit = rules
-                    .visit_time()
-                    .map_or(Timestamp::ZERO, |window| opens_at(window, now));
+                let visit = rules.visit_time().map_or(Timestamp::ZERO, |window| opens_at(window, now));
                 self.queue.ready_at().map(|at| at.max(visit))
             }
             _ => None,
@@ -91,11 +89,7 @@ impl HostEntry {
             Some(record) => Gate::restore(origin, record, &self.policy, agent, now),
             None => Gate::new(origin),
         };
-        self.lanes.push(OriginLane {
-            origin: origin.clone(),
-            gate,
-            queue: Lane::new(),
-        });
+        self.lanes.push(OriginLane { origin: origin.clone(), gate, queue: Lane::new() });
         let lane = self.lanes.len() - 1;
         self.hear_wish(lane, now);
         lane
@@ -116,10 +110,7 @@ impl HostEntry {
             return Some(eligible);
         }
         let pages_left = self.pages_left(round);
-        let lanes = self
-            .lanes
-            .iter()
-            .filter_map(|lane| lane.ready_at(now, pages_left));
+        let lanes = self.lanes.iter().filter_map(|lane| lane.ready_at(now, pages_left));
         lanes.min().map(|at| at.max(eligible))
     }
 
@@ -130,9 +121,7 @@ impl HostEntry {
     }
 
     fn pages_left(&self, round: u32) -> bool {
-        self.policy
-            .max_pages
-            .is_none_or(|most| self.machine.state().pages_in(round) + self.pages_out < most)
+        self.policy.max_pages.is_none_or(|most| self.machine.state().pages_in(round) + self.pages_out < most)
     }
 
     /// The next thing to ask of this host. Requests that robots.txt forbids are moved to `dropped` on the way.
@@ -148,10 +137,7 @@ impl HostEntry {
         let pages_left = self.pages_left(round);
         for step in 0..self.lanes.len() {
             let at = (self.turn + step) % self.lanes.len();
-            if self.lanes[at]
-                .ready_at(now, pages_left)
-                .is_none_or(|ready| ready > now)
-            {
+            if self.lanes[at].ready_at(now, pages_left).is_none_or(|ready| ready > now) {
                 continue;
             }
             if let Some(errand) = self.errand_of(at, now, dropped) {
@@ -168,29 +154,18 @@ impl HostEntry {
         if let Gate::Ask { ask, .. } = &lane.gate {
             let ask = Ask::clone(ask);
             lane.gate = Gate::Asking;
-            return Some(Errand::Robots {
-                owner: (self.id, at),
-                ask,
-            });
+            return Some(Errand::Robots { owner: (self.id, at), ask });
         }
         let rules = lane.gate.rules(now)?.clone();
         while let Some(pending) = lane.queue.take(now) {
             let RobotsVerdict { allowed, rule } = rules.verdict(pending.request.url.as_url());
             let rule = rule.map(|rule| rule.to_string());
             if allowed {
-                return Some(Errand::Page {
-                    lane: at,
-                    pending,
-                    rule,
-                });
+                return Some(Errand::Page { lane: at, pending, rule });
             }
             lane.queue.settle(pending.key);
             let why = rule.unwrap_or_else(|| "robots.txt forbids everything".to_owned());
-            dropped.push(Drop {
-                origin: lane.origin.clone(),
-                pending,
-                failure: forbidden_by(why),
-            });
+            dropped.push(Drop { origin: lane.origin.clone(), pending, failure: forbidden_by(why) });
         }
         None
     }
@@ -198,24 +173,15 @@ impl HostEntry {
     /// Gives up the pages that were held after a 401 or 403.
     pub(super) fn release_held(&mut self) -> Vec<Drop> {
         let held = std::mem::take(&mut self.held);
-        held.into_iter()
-            .map(|(lane, pending)| self.drop_held(lane, pending))
-            .collect()
+        held.into_iter().map(|(lane, pending)| self.drop_held(lane, pending)).collect()
     }
 
     fn drop_held(&mut self, lane: usize, pending: Pending) -> Drop {
         let lane = &mut self.lanes[lane];
         lane.queue.settle(pending.key);
-        let failure = Failure {
-            class: FailureClass::Forbidden,
-            status: Some(403),
-            reason: "forbidden".to_owned(),
-        };
-        Drop {
-            origin: lane.origin.clone(),
-            pending,
-            failure,
-        }
+        let failure =
+            Failure { class: FailureClass::Forbidden, status: Some(403), reason: "forbidden".to_owned() };
+        Drop { origin: lane.origin.clone(), pending, failure }
     }
 
     /// What its robots.txt stands in the way of, in words, if it does.
@@ -234,21 +200,12 @@ impl HostEntry {
 fn opens_at(window: VisitTime, now: Timestamp) -> Timestamp {
     const MINUTE: u64 = 60_000;
     let minute = now.as_millis() / MINUTE;
-    let closed = (0..1440)
-        .take_while(|ahead| !window.contains(((minute + ahead) % 1440) as u16))
-        .count() as u64;
-    if closed == 0 {
-        now
-    } else {
-        Timestamp::from_millis((minute + closed) * MINUTE)
-    }
+    let closed =
+        (0..1440).take_while(|ahead| !window.contains(((minute + ahead) % 1440) as u16)).count() as u64;
+    if closed == 0 { now } else { Timestamp::from_millis((minute + closed) * MINUTE) }
 }
 
 /// A failure of a page that robots.txt forbids.
 fn forbidden_by(rule: String) -> Failure {
-    Failure {
-        class: FailureClass::Robots,
-        status: None,
-        reason: rule,
-    }
+    Failure { class: FailureClass::Robots, status: None, reason: rule }
 }

@@ -61,11 +61,7 @@ impl Lane {
 
     /// A queue of which `count` requests are in the store and none in memory.
     pub(super) fn stored(count: u64) -> Self {
-        Self {
-            rest: if count > 0 { Rest::Behind } else { Rest::None },
-            waiting: count,
-            ..Self::new()
-        }
+        Self { rest: if count > 0 { Rest::Behind } else { Rest::None }, waiting: count, ..Self::new() }
     }
 
     /// All requests that are not settled, those in flight included.
@@ -278,10 +274,7 @@ mod tests {
             order.push(seq);
         }
         let from = lane.wants_load().unwrap().0.unwrap();
-        let rest: Vec<_> = (10..20)
-            .map(|s| pending(3, s))
-            .chain((0..3).map(|s| pending(0, s)))
-            .collect();
+        let rest: Vec<_> = (10..20).map(|s| pending(3, s)).chain((0..3).map(|s| pending(0, s))).collect();
         lane.load(rest.into_iter().filter(|p| p.key > from).collect(), 100);
         order.extend(std::iter::from_fn(|| taken(&mut lane)));
         assert_eq!(order, (10..20).chain(0..3).collect::<Vec<_>>());

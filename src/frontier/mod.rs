@@ -126,9 +126,7 @@ impl Frontier {
     #[expect(clippy::needless_pass_by_value, reason = "a load is answered once")]
     pub fn load(&mut self, now: Timestamp, load: LoadRequest, requests: Vec<Pending>) {
         self.loading -= 1;
-        self.hosts[load.host].lanes[load.lane]
-            .queue
-            .load(requests, load.limit);
+        self.hosts[load.host].lanes[load.lane].queue.load(requests, load.limit);
         self.touch(load.host, now);
     }
 
@@ -146,11 +144,7 @@ impl Frontier {
                 return if busy { Step::AwaitFetches } else { Step::Finished };
             };
             if self.page_limit_is_reached() {
-                return if busy {
-                    Step::AwaitFetches
-                } else {
-                    Step::LimitReached
-                };
+                return if busy { Step::AwaitFetches } else { Step::LimitReached };
             }
             if self.in_flight >= self.settings.max_in_flight {
                 return Step::AwaitFetches;
@@ -186,9 +180,7 @@ impl Frontier {
     }
 
     fn page_limit_is_reached(&self) -> bool {
-        self.settings
-            .max_pages
-            .is_some_and(|most| self.pages + self.pages_out >= most)
+        self.settings.max_pages.is_some_and(|most| self.pages + self.pages_out >= most)
     }
 
     fn start_load(&mut self, host: usize, lane: usize) -> Option<Step> {
@@ -196,13 +188,7 @@ impl Frontier {
         let from = entry.queue.wants_load()?;
         self.loading += 1;
         let limit = self.settings.head;
-        Some(Step::Load(LoadRequest {
-            host,
-            lane,
-            origin: entry.origin.clone(),
-            after: from.0,
-            limit,
-        }))
+        Some(Step::Load(LoadRequest { host, lane, origin: entry.origin.clone(), after: from.0, limit }))
     }
 
     /// Makes a due host's next request a lease, or finds that there is none after all.
@@ -216,42 +202,21 @@ impl Frontier {
                 self.pages_out += 1;
                 entry.pages_out += 1;
                 let origin = entry.lanes[lane].origin.clone();
-                Step::Fetch(Lease {
-                    host,
-                    lane,
-                    origin,
-                    pending,
-                    rule,
-                    began: now,
-                })
+                Step::Fetch(Lease { host, lane, origin, pending, rule, began: now })
             }
-            Errand::Robots { owner, ask } => Step::Robots(RobotsLease {
-                host,
-                owner,
-                ask,
-                began: now,
-            }),
+            Errand::Robots { owner, ask } => Step::Robots(RobotsLease { host, owner, ask, began: now }),
         })
     }
 
     /// Takes the outcome of a page.
     pub fn settle(&mut self, now: Timestamp, lease: Lease, outcome: &Outcome) -> Settlement {
-        let Lease {
-            host,
-            lane,
-            origin,
-            mut pending,
-            ..
-        } = lease;
+        let Lease { host, lane, origin, mut pending, .. } = lease;
         self.in_flight -= 1;
         self.pages_out -= 1;
         let entry = &mut self.hosts[host];
         entry.pages_out -= 1;
         let reaction = entry.machine.finish(outcome, &entry.policy, &mut self.rng);
-        let before = History {
-            tries: pending.tries,
-            refusals: pending.refusals,
-        };
+        let before = History { tries: pending.tries, refusals: pending.refusals };
         let mut verdict = Verdict::of(outcome, before, &entry.policy.retry, self.rng.f64());
         if matches!(outcome.class, Class::Fetched | Class::NotModified) {
             self.pages += 1;
@@ -272,21 +237,10 @@ impl Frontier {
             Verdict::Held => entry.held.push((lane, pending.clone())),
             Verdict::Done | Verdict::Dropped(_) => entry.lanes[lane].queue.settle(pending.key),
         }
-        let released = if outcome.class.is_health() {
-            entry.release_held()
-        } else {
-            Vec::new()
-        };
+        let released = if outcome.class.is_health() { entry.release_held() } else { Vec::new() };
         let host_state = (entry.key.clone(), entry.machine.state().clone());
         self.touch(host, now);
-        Settlement {
-            verdict,
-            origin,
-            pending,
-            host: host_state,
-            reaction,
-            released,
-        }
+        Settlement { verdict, origin, pending, host: host_state, reaction, released }
     }
 
     /// Takes what came back for robots.txt.
@@ -297,26 +251,15 @@ impl Frontier {
         outcome: &Outcome,
         reply: &RobotsReply,
     ) -> RobotsSettlement {
-        let RobotsLease {
-            host,
-            owner: (owner, lane),
-            ask,
-            ..
-        } = lease;
+        let RobotsLease { host, owner: (owner, lane), ask, .. } = lease;
         self.in_flight -= 1;
         let asked = &mut self.hosts[host];
         let reaction = asked.machine.finish(outcome, &asked.policy, &mut self.rng);
         let not_before = asked.machine.state().not_before;
         let roll = self.rng.f64();
         let entry = &mut self.hosts[owner];
-        let heard = Heard {
-            reply,
-            now,
-            not_before,
-            policy: &entry.policy,
-            agent: &self.settings.agent,
-            roll,
-        };
+        let heard =
+            Heard { reply, now, not_before, policy: &entry.policy, agent: &self.settings.agent, roll };
         let record = entry.lanes[lane].gate.hear(ask, &heard);
         let origin = entry.lanes[lane].origin.clone();
         entry.hear_wish(lane, now);
@@ -397,10 +340,7 @@ impl Frontier {
     }
 
     fn lane_of(&mut self, now: Timestamp, host: usize, origin: &Origin) -> usize {
-        let known = self.hosts[host]
-            .lanes
-            .iter()
-            .position(|lane| lane.origin == *origin);
+        let known = self.hosts[host].lanes.iter().position(|lane| lane.origin == *origin);
         known.unwrap_or_else(|| {
             let record = self.robots.remove(origin);
             self.hosts[host].add_lane(origin, record, &self.settings.agent, now)

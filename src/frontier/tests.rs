@@ -22,10 +22,7 @@ fn settings() -> Settings {
 }
 
 fn policy() -> Policy {
-    Policy {
-        jitter: 0.0,
-        ..Policy::default()
-    }
+    Policy { jitter: 0.0, ..Policy::default() }
 }
 
 fn frontier(settings: Settings, policy: Policy) -> Frontier {
@@ -42,22 +39,11 @@ fn request(url: &str) -> Request {
 
 fn pending(url: &str, seq: u64) -> Pending {
     let request = request(url);
-    Pending {
-        key: QueueKey::new(request.priority, seq),
-        tries: 0,
-        refusals: 0,
-        request,
-    }
+    Pending { key: QueueKey::new(request.priority, seq), tries: 0, refusals: 0, request }
 }
 
 fn outcome(class: Class, now: Timestamp) -> Outcome {
-    Outcome {
-        class,
-        status: None,
-        told: None,
-        began: now,
-        ended: now,
-    }
+    Outcome { class, status: None, told: None, began: now, ended: now }
 }
 
 fn answer(status: u16, body: &'static str) -> RobotsReply {
@@ -92,10 +78,7 @@ fn open(frontier: &mut Frontier, now: Timestamp, reply: &RobotsReply) {
 
 #[test]
 fn an_empty_frontier_is_finished() {
-    assert!(matches!(
-        frontier(settings(), policy()).next(at(0)),
-        Step::Finished
-    ));
+    assert!(matches!(frontier(settings(), policy()).next(at(0)), Step::Finished));
 }
 
 #[test]
@@ -122,11 +105,7 @@ fn what_robots_forbids_is_dropped_without_being_asked() {
     for (path, seq) in [("x", 1), ("secret", 2), ("y", 3)] {
         frontier.admit(at(0), pending(&format!("http://a.example/{path}"), seq));
     }
-    open(
-        &mut frontier,
-        at(0),
-        &answer(200, "User-agent: *\nDisallow: /secret"),
-    );
+    open(&mut frontier, at(0), &answer(200, "User-agent: *\nDisallow: /secret"));
     for (now, path) in [(1_000, "/x"), (2_000, "/y")] {
         let lease = fetch(frontier.next(at(now)));
         assert_eq!(lease.request().url.path_and_query(), path);
@@ -140,19 +119,14 @@ fn what_robots_forbids_is_dropped_without_being_asked() {
 
 #[test]
 fn a_wait_beyond_patience_is_left_and_a_delay_beyond_it_is_not() {
-    let slow = Policy {
-        delay: Duration::from_secs(100),
-        ..policy()
-    };
+    let slow = Policy { delay: Duration::from_secs(100), ..policy() };
     let mut frontier = frontier(settings(), slow);
     frontier.admit(at(0), pending("http://a.example/x", 1));
     open(&mut frontier, at(0), &answer(404, ""));
     assert!(matches!(frontier.next(at(0)), Step::WaitUntil(moment) if moment == at(100_000)));
     let lease = fetch(frontier.next(at(100_000)));
-    let refused = Outcome {
-        told: Some(Duration::from_secs(3_600)),
-        ..outcome(Class::Throttled, at(100_000))
-    };
+    let refused =
+        Outcome { told: Some(Duration::from_secs(3_600)), ..outcome(Class::Throttled, at(100_000)) };
     let settled = frontier.settle(at(100_000), lease, &refused);
     assert!(matches!(settled.verdict, Verdict::RetryAt(moment) if moment == at(3_700_000)));
     assert!(matches!(frontier.next(at(100_000)), Step::OnlyParkedLeft { until } if until == at(3_700_000)));
@@ -160,25 +134,15 @@ fn a_wait_beyond_patience_is_left_and_a_delay_beyond_it_is_not() {
 
 #[test]
 fn the_page_limit_counts_what_is_out() {
-    let limited = Settings {
-        max_pages: Some(1),
-        ..settings()
-    };
-    let quick = Policy {
-        delay: Duration::ZERO,
-        max_concurrency: 4,
-        ..policy()
-    };
+    let limited = Settings { max_pages: Some(1), ..settings() };
+    let quick = Policy { delay: Duration::ZERO, max_concurrency: 4, ..policy() };
     let mut frontier = frontier(limited, quick);
     for seq in 0..3 {
         frontier.admit(at(0), pending(&format!("http://a.example/{seq}"), seq));
     }
     open(&mut frontier, at(0), &answer(404, ""));
     let lease = fetch(frontier.next(at(0)));
-    assert!(
-        matches!(frontier.next(at(0)), Step::AwaitFetches),
-        "it may become the last page"
-    );
+    assert!(matches!(frontier.next(at(0)), Step::AwaitFetches), "it may become the last page");
     let _ = frontier.settle(at(0), lease, &outcome(Class::Gone, at(0)));
     let lease = fetch(frontier.next(at(0)));
     let _ = frontier.settle(at(0), lease, &outcome(Class::Fetched, at(0)));
@@ -187,10 +151,7 @@ fn the_page_limit_counts_what_is_out() {
 
 #[test]
 fn no_more_is_in_flight_than_configured() {
-    let narrow = Settings {
-        max_in_flight: 2,
-        ..settings()
-    };
+    let narrow = Settings { max_in_flight: 2, ..settings() };
     let mut frontier = frontier(narrow, policy());
     for seq in 0..3 {
         frontier.admit(at(0), pending(&format!("http://h{seq}.example/"), seq));
@@ -238,12 +199,7 @@ fn a_page_refused_with_403_is_dropped_by_the_next_success_or_at_the_end() {
     let mut released = Vec::new();
     for (class, now) in classes.into_iter().zip([1_000, 2_000, 3_000]) {
         let lease = fetch(frontier.next(at(now)));
-        released.push(
-            frontier
-                .settle(at(now), lease, &outcome(class, at(now)))
-                .released
-                .len(),
-        );
+        released.push(frontier.settle(at(now), lease, &outcome(class, at(now))).released.len());
     }
     assert_eq!(released, [0, 1, 0]);
     assert_eq!(frontier.release_held().len(), 1);
@@ -295,18 +251,9 @@ struct World {
 
 #[derive(Debug, Clone)]
 enum Op {
-    Offer {
-        host: u8,
-        port: u16,
-        priority: i8,
-        wait: Option<u16>,
-    },
+    Offer { host: u8, port: u16, priority: i8, wait: Option<u16> },
     Pump,
-    Settle {
-        which: usize,
-        class: Class,
-        told: Option<u8>,
-    },
+    Settle { which: usize, class: Class, told: Option<u8> },
     Write,
     Deliver,
     Pass(u16),
@@ -339,17 +286,9 @@ fn ops() -> impl Strategy<Value = Op> {
 
 impl World {
     fn new(head: usize, cap: u32) -> Self {
-        let settings = Settings {
-            head,
-            max_in_flight: 5,
-            patience: Duration::from_hours(10_000),
-            ..settings()
-        };
-        let policy = Policy {
-            delay: Duration::from_millis(100),
-            max_concurrency: cap,
-            ..policy()
-        };
+        let settings =
+            Settings { head, max_in_flight: 5, patience: Duration::from_hours(10_000), ..settings() };
+        let policy = Policy { delay: Duration::from_millis(100), max_concurrency: cap, ..policy() };
         Self {
             frontier: frontier(settings, policy),
             cap,
@@ -365,20 +304,12 @@ impl World {
 
     fn act(&mut self, op: &Op) {
         match op {
-            Op::Offer {
-                host,
-                port,
-                priority,
-                wait,
-            } => {
+            Op::Offer { host, port, priority, wait } => {
                 self.offered += 1;
                 let url = format!("http://h{host}.example:{}/{}", 8080 + port, self.offered);
                 let mut request = request(&url).priority(*priority);
                 request.not_before = wait.map(|wait| self.now + Duration::from_millis(wait.into()));
-                self.jobs.push_back(Job::Commit(Batch {
-                    links: vec![request],
-                    ..Batch::default()
-                }));
+                self.jobs.push_back(Job::Commit(Batch { links: vec![request], ..Batch::default() }));
             }
             Op::Pump => drop(self.pump()),
             Op::Settle { which, class, told } if !self.out.is_empty() => {
@@ -396,10 +327,7 @@ impl World {
     fn pump(&mut self) -> Step {
         loop {
             let step = self.frontier.next(self.now);
-            assert!(
-                self.frontier.take_dropped().is_empty(),
-                "robots.txt forbids nothing here"
-            );
+            assert!(self.frontier.take_dropped().is_empty(), "robots.txt forbids nothing here");
             match step {
                 Step::Fetch(lease) => {
                     self.leased(&lease);
@@ -414,16 +342,9 @@ impl World {
 
     fn leased(&mut self, lease: &Lease) {
         let place = (lease.origin.clone(), lease.pending.key);
-        let (stand, not_before) = self
-            .stands
-            .get_mut(&place)
-            .expect("only what was admitted is leased");
+        let (stand, not_before) = self.stands.get_mut(&place).expect("only what was admitted is leased");
         assert_eq!(*stand, Stand::Waiting, "{}", lease.request().url);
-        assert!(
-            not_before.is_none_or(|moment| moment <= self.now),
-            "{}",
-            lease.request().url
-        );
+        assert!(not_before.is_none_or(|moment| moment <= self.now), "{}", lease.request().url);
         *stand = Stand::Out;
         let host = lease.request().host();
         let of_host = self.frontier.hosts().find(|view| *view.key == host).unwrap();
@@ -431,16 +352,12 @@ impl World {
     }
 
     fn settle(&mut self, out: Out, class: Class, told: Option<Duration>) {
-        let outcome = Outcome {
-            told: told.filter(|_| class == Class::Throttled),
-            ..outcome(class, self.now)
-        };
+        let outcome =
+            Outcome { told: told.filter(|_| class == Class::Throttled), ..outcome(class, self.now) };
         let lease = match out {
             Out::Page(lease) => lease,
             Out::Robots(lease) => {
-                let _ = self
-                    .frontier
-                    .settle_robots(self.now, lease, &outcome, &answer(404, ""));
+                let _ = self.frontier.settle_robots(self.now, lease, &outcome, &answer(404, ""));
                 return;
             }
         };
@@ -458,10 +375,7 @@ impl World {
             }
             Verdict::Held => (Stand::Held, None),
         };
-        assert_eq!(
-            self.stands.insert(place, stand).map(|(stand, _)| stand),
-            Some(Stand::Out)
-        );
+        assert_eq!(self.stands.insert(place, stand).map(|(stand, _)| stand), Some(Stand::Out));
         self.release(settled.released, &mut batch);
         self.jobs.push_back(Job::Commit(batch));
     }
@@ -494,8 +408,7 @@ impl World {
             Some(Reply::Fresh(fresh)) => {
                 for pending in fresh {
                     let place = (pending.request.origin(), pending.key);
-                    self.stands
-                        .insert(place, (Stand::Waiting, pending.request.not_before));
+                    self.stands.insert(place, (Stand::Waiting, pending.request.not_before));
                     self.frontier.admit(self.now, pending);
                 }
             }
@@ -532,11 +445,7 @@ impl World {
     fn check(&mut self) {
         let held = self.frontier.release_held();
         self.release(held, &mut Batch::default());
-        let lost: Vec<_> = self
-            .stands
-            .iter()
-            .filter(|(_, (stand, _))| *stand != Stand::Settled)
-            .collect();
+        let lost: Vec<_> = self.stands.iter().filter(|(_, (stand, _))| *stand != Stand::Settled).collect();
         assert!(lost.is_empty(), "lost: {lost:?}");
         assert_eq!(self.stands.len() as u32, self.offered);
         assert_eq!(self.frontier.hosts().map(|view| view.waiting).sum::<u64>(), 0);
@@ -579,12 +488,7 @@ fn more_waiting_moments_than_fit_in_memory_are_kept_all_the_same() {
 fn a_queue_longer_than_the_head_is_read_in_order() {
     let mut world = World::new(2, 1);
     for _number in 0..20 {
-        world.act(&Op::Offer {
-            host: 0,
-            port: 0,
-            priority: 0,
-            wait: None,
-        });
+        world.act(&Op::Offer { host: 0, port: 0, priority: 0, wait: None });
     }
     world.finish();
     assert_eq!(world.stands.len(), 20);

@@ -35,11 +35,7 @@ fn directive(text: &str) -> Option<Duration> {
 fn seconds(value: &str) -> Duration {
     let is_number = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
     // A number that does not fit means "for ever" (RFC 9111 1.2.2), so only an overflow takes the maximum.
-    let secs = if is_number {
-        value.parse().unwrap_or(u64::MAX)
-    } else {
-        0
-    };
+    let secs = if is_number { value.parse().unwrap_or(u64::MAX) } else { 0 };
     Duration::from_secs(secs)
 }
 

@@ -53,9 +53,7 @@ impl ContentType {
 
 fn charset_parameter(parameter: &str) -> Option<&str> {
     let (name, value) = parameter.split_once('=')?;
-    name.trim()
-        .eq_ignore_ascii_case("charset")
-        .then(|| value.trim().trim_matches(['"', '\'']))
+    name.trim().eq_ignore_ascii_case("charset").then(|| value.trim().trim_matches(['"', '\'']))
 }
 
 /// The encoding of a label (Encoding standard 4.2): `iso-8859-1` is windows-1252, and so on.
@@ -124,10 +122,7 @@ mod tests {
     #[test]
     fn utf_16_in_a_document_is_utf_8() {
         assert_eq!(encoding_in_document("utf-16le").unwrap().name(), "UTF-8");
-        assert_eq!(
-            encoding_in_document("x-user-defined").unwrap().name(),
-            "windows-1252"
-        );
+        assert_eq!(encoding_in_document("x-user-defined").unwrap().name(), "windows-1252");
         assert_eq!(encoding_of("utf-16le").unwrap().name(), "UTF-16LE");
     }
 }

@@ -131,13 +131,8 @@ fn digits(text: &str) -> Option<u64> {
 
 /// Number of a month from its English name or an abbreviation of at least three letters.
 fn month(word: &str) -> Option<u64> {
-    let is_prefix = |name: &str| {
-        name.get(..word.len())
-            .is_some_and(|start| start.eq_ignore_ascii_case(word))
-    };
-    let index = MONTHS
-        .iter()
-        .position(|name| word.len() >= 3 && is_prefix(name))?;
+    let is_prefix = |name: &str| name.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
+    let index = MONTHS.iter().position(|name| word.len() >= 3 && is_prefix(name))?;
     Some(index as u64 + 1)
 }
 
@@ -152,10 +147,7 @@ fn time_of_day(word: &str) -> Option<u64> {
 
 /// Seconds east of UTC of `GMT`, `+0200` or `-05:00`.
 fn zone(word: &str) -> Option<i64> {
-    if ["gmt", "utc", "ut", "z"]
-        .iter()
-        .any(|name| word.eq_ignore_ascii_case(name))
-    {
+    if ["gmt", "utc", "ut", "z"].iter().any(|name| word.eq_ignore_ascii_case(name)) {
         return Some(0);
     }
     let (sign, rest) = match word.split_at_checked(1)? {
@@ -212,11 +204,9 @@ mod tests {
 
     #[test]
     fn all_three_forms_mean_the_same_moment() {
-        for text in [
-            "Sun, 06 Nov 1994 08:49:37 GMT",
-            "Sunday, 06-Nov-94 08:49:37 GMT",
-            "Sun Nov  6 08:49:37 1994",
-        ] {
+        for text in
+            ["Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994"]
+        {
             assert_eq!(parse(text, NOW), NOV_6_1994, "{text}");
         }
     }

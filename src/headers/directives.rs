@@ -7,12 +7,7 @@ use http::HeaderMap;
 use serde::{Deserialize, Serialize};
 
 /// Words that take a value after a colon, so that they are no agent names.
-const WITH_VALUE: [&str; 4] = [
-    "unavailable_after",
-    "max-snippet",
-    "max-image-preview",
-    "max-video-preview",
-];
+const WITH_VALUE: [&str; 4] = ["unavailable_after", "max-snippet", "max-image-preview", "max-video-preview"];
 
 /// What a page asks of robots. Nothing asked: all `false`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -167,29 +162,20 @@ mod tests {
 
     #[test]
     fn the_most_restrictive_of_several_lines_wins() {
-        assert_eq!(
-            flags(&field(&["all", "crawl: follow", "nofollow", "noindex"])),
-            (true, true)
-        );
+        assert_eq!(flags(&field(&["all", "crawl: follow", "nofollow", "noindex"])), (true, true));
     }
 
     #[test]
     fn a_date_with_a_comma_is_kept_whole() {
         let read = field(&["unavailable_after: Sunday, 06-Nov-94 08:49:37 GMT, nofollow"]);
-        assert_eq!(
-            read.unavailable_after.as_deref(),
-            Some("Sunday, 06-Nov-94 08:49:37 GMT")
-        );
+        assert_eq!(read.unavailable_after.as_deref(), Some("Sunday, 06-Nov-94 08:49:37 GMT"));
         assert!(read.nofollow);
     }
 
     #[test]
     fn a_value_behind_a_colon_is_no_agent() {
         assert_eq!(flags(&field(&["max-snippet: 20, nofollow"])), (false, true));
-        assert_eq!(
-            flags(&field(&["unavailable_after: 25 Jun 2010 15:00:00 PST, noindex"])),
-            (true, false)
-        );
+        assert_eq!(flags(&field(&["unavailable_after: 25 Jun 2010 15:00:00 PST, noindex"])), (true, false));
     }
 
     #[test]
@@ -204,9 +190,6 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.append("x-robots-tag", "otherbot: none".parse().unwrap());
         headers.append("X-Robots-Tag", "nofollow".parse().unwrap());
-        assert_eq!(
-            flags(&PageDirectives::of_headers(&headers, "crawl")),
-            (false, true)
-        );
+        assert_eq!(flags(&PageDirectives::of_headers(&headers, "crawl")), (false, true));
     }
 }

@@ -36,10 +36,7 @@ pub fn retry_after<V: AsRef<[u8]>>(
     now: Timestamp,
 ) -> Option<Duration> {
     let measured_from = date.and_then(|text| date::parse(text, now)).unwrap_or(now);
-    values
-        .into_iter()
-        .filter_map(|value| longest(value.as_ref(), measured_from, now))
-        .max()
+    values.into_iter().filter_map(|value| longest(value.as_ref(), measured_from, now)).max()
 }
 
 /// The longest wait on one line. A date falls into two at its comma, and its second half is a date without a weekday.

@@ -62,13 +62,10 @@ impl Validators {
     #[must_use]
     pub fn conditions(&self) -> Vec<(String, String)> {
         let field = |name: &str, value: &Option<String>| Some((name.to_owned(), value.clone()?));
-        [
-            field("if-none-match", &self.etag),
-            field("if-modified-since", &self.last_modified),
-        ]
-        .into_iter()
-        .flatten()
-        .collect()
+        [field("if-none-match", &self.etag), field("if-modified-since", &self.last_modified)]
+            .into_iter()
+            .flatten()
+            .collect()
     }
 }
 
@@ -103,10 +100,7 @@ mod tests {
 
     fn headers(fields: &[(&'static str, &[u8])]) -> HeaderMap {
         let field = |(name, value): &(&'static str, &[u8])| {
-            (
-                HeaderName::from_static(name),
-                HeaderValue::from_bytes(value).unwrap(),
-            )
+            (HeaderName::from_static(name), HeaderValue::from_bytes(value).unwrap())
         };
         fields.iter().map(field).collect()
     }
@@ -124,10 +118,7 @@ mod tests {
 
     #[test]
     fn both_are_kept_verbatim_and_sent_back_verbatim() {
-        let read = Validators::read(&headers(&[
-            ("etag", b"W/\"a-1\""),
-            ("last-modified", DATE.as_bytes()),
-        ]));
+        let read = Validators::read(&headers(&[("etag", b"W/\"a-1\""), ("last-modified", DATE.as_bytes())]));
         let sent = read.conditions();
         assert_eq!(sent[0], ("if-none-match".into(), "W/\"a-1\"".into()));
         assert_eq!(sent[1], ("if-modified-since".into(), DATE.into()));
@@ -161,10 +152,7 @@ mod tests {
         let fields: &[(&str, &[u8])] = &[("etag", b"\"a\"")];
         assert!(!Validators::to_store(&answer(200, fields)).is_empty());
         for status in [201, 203, 206, 304, 404, 429, 500] {
-            assert!(
-                Validators::to_store(&answer(status, fields)).is_empty(),
-                "{status}"
-            );
+            assert!(Validators::to_store(&answer(status, fields)).is_empty(), "{status}");
         }
         let mut cut = answer(200, fields);
         cut.truncated = Some(Truncation::Length);
@@ -179,10 +167,7 @@ mod tests {
 
     #[test]
     fn a_304_replaces_what_it_names_and_nothing_else() {
-        let mut stored = Validators {
-            etag: Some("\"a\"".into()),
-            last_modified: Some(DATE.into()),
-        };
+        let mut stored = Validators { etag: Some("\"a\"".into()), last_modified: Some(DATE.into()) };
         stored.update(&headers(&[("etag", b"\"b\"")]));
         assert_eq!(stored.etag.as_deref(), Some("\"b\""));
         assert_eq!(stored.last_modified.as_deref(), Some(DATE));

@@ -13,19 +13,11 @@ fn with_headers(url: &str, headers: &[(&'static str, &str)], body: impl Into<Byt
 }
 
 fn page(body: impl Into<Bytes>) -> Page {
-    with_headers(
-        "http://a.example/dir/page?q",
-        &[("content-type", "text/html;charset=utf-8")],
-        body,
-    )
+    with_headers("http://a.example/dir/page?q", &[("content-type", "text/html;charset=utf-8")], body)
 }
 
 fn urls(page: &Page) -> Vec<String> {
-    page.links()
-        .links
-        .iter()
-        .map(|link| link.url.as_str().to_owned())
-        .collect()
+    page.links().links.iter().map(|link| link.url.as_str().to_owned()).collect()
 }
 
 #[test]
@@ -37,14 +29,8 @@ fn a_page_can_go_to_another_thread() {
 #[test]
 fn text_is_decoded_by_the_declared_charset() {
     let html = [("content-type", "text/html; charset=latin1")];
-    assert_eq!(
-        with_headers("http://a.example/", &html, &b"caf\xe9"[..]).text(),
-        "caf\u{e9}"
-    );
-    assert_eq!(
-        with_headers("http://a.example/", &html, &b"\xef\xbb\xbfcaf\xc3\xa9"[..]).text(),
-        "caf\u{e9}"
-    );
+    assert_eq!(with_headers("http://a.example/", &html, &b"caf\xe9"[..]).text(), "caf\u{e9}");
+    assert_eq!(with_headers("http://a.example/", &html, &b"\xef\xbb\xbfcaf\xc3\xa9"[..]).text(), "caf\u{e9}");
 }
 
 #[test]
@@ -57,15 +43,9 @@ fn the_title_is_that_of_the_document_and_not_of_a_drawing() {
 #[test]
 fn the_first_base_with_an_href_counts() {
     for (body, expected) in [
-        (
-            "<base target=x><base href=/b/><base href=/c/><a href=x>",
-            "http://a.example/b/x",
-        ),
+        ("<base target=x><base href=/b/><base href=/c/><a href=x>", "http://a.example/b/x"),
         ("<base href='//b.example'><a href=x>", "http://b.example/x"),
-        (
-            "<base href='javascript:1'><base href=/c/><a href=x>",
-            "http://a.example/dir/x",
-        ),
+        ("<base href='javascript:1'><base href=/c/><a href=x>", "http://a.example/dir/x"),
         ("<base href='http://['><a href=x>", "http://a.example/dir/x"),
         ("<base href=../up/><a href=?y>", "http://a.example/up/?y"),
     ] {
@@ -80,11 +60,7 @@ fn links_are_those_of_a_and_area() {
         <A HREF=' /7&amp;x '>s<b>even</b></A><!-- <a href=8> --><script>'<a href=9>'</script>";
     assert_eq!(
         urls(&page(body)),
-        [
-            "http://a.example/dir/1",
-            "http://a.example/dir/2",
-            "http://a.example/7&x"
-        ]
+        ["http://a.example/dir/1", "http://a.example/dir/2", "http://a.example/7&x"]
     );
     assert_eq!(page(body).links().links[2].text, "seven");
 }
@@ -92,9 +68,7 @@ fn links_are_those_of_a_and_area() {
 #[test]
 fn links_to_elsewhere_than_the_web_are_left_out() {
     assert_eq!(
-        urls(&page(
-            "<a href=javascript:x()><a href=mailto:x@y><a href='http://['><a href=data:,x>"
-        )),
+        urls(&page("<a href=javascript:x()><a href=mailto:x@y><a href='http://['><a href=data:,x>")),
         [""; 0]
     );
 }
@@ -120,13 +94,7 @@ fn queries_are_written_in_the_charset_of_the_page() {
 
 #[test]
 fn the_canonical_url_is_made_absolute() {
-    assert_eq!(
-        page("<link rel='x CANONICAL' href=/c>")
-            .canonical()
-            .unwrap()
-            .as_str(),
-        "http://a.example/c"
-    );
+    assert_eq!(page("<link rel='x CANONICAL' href=/c>").canonical().unwrap().as_str(), "http://a.example/c");
     assert_eq!(page("<link rel=canonical href='javascript:x'>").canonical(), None);
 }
 
@@ -142,31 +110,18 @@ fn directives_of_headers_and_of_the_document_add_up() {
         "<meta name=Robots content='NoIndex'><meta name=CRAWL content=nofollow><meta name=otherbot content=nosnippet>",
     );
     let asked = page.directives("crawl");
-    assert!(
-        asked.noindex && asked.nofollow && asked.noarchive && !asked.nosnippet,
-        "{asked:?}"
-    );
+    assert!(asked.noindex && asked.nofollow && asked.noarchive && !asked.nosnippet, "{asked:?}");
     assert!(!page.directives("").nofollow);
 }
 
 #[test]
 fn a_refresh_knows_where_to() {
-    let (refresh, url) = page("<meta http-equiv=x><meta http-equiv=REFRESH content='3;URL=next'>")
-        .meta_refresh()
-        .unwrap();
-    assert_eq!(
-        (refresh.seconds, url.unwrap().as_str()),
-        (3, "http://a.example/dir/next")
-    );
-    let (_, url) = page("<meta http-equiv=refresh content='0;javascript:x'>")
-        .meta_refresh()
-        .unwrap();
+    let (refresh, url) =
+        page("<meta http-equiv=x><meta http-equiv=REFRESH content='3;URL=next'>").meta_refresh().unwrap();
+    assert_eq!((refresh.seconds, url.unwrap().as_str()), (3, "http://a.example/dir/next"));
+    let (_, url) = page("<meta http-equiv=refresh content='0;javascript:x'>").meta_refresh().unwrap();
     assert_eq!(url, None);
-    assert!(
-        page("<meta http-equiv=refresh content=soon>")
-            .meta_refresh()
-            .is_none()
-    );
+    assert!(page("<meta http-equiv=refresh content=soon>").meta_refresh().is_none());
 }
 
 #[test]
@@ -195,10 +150,7 @@ fn elements_answer_in_few_words() {
     let items = page.select("li").unwrap();
     assert_eq!(items.texts(), ["a b", "c d"]);
     assert_eq!(items.attrs("id"), ["1"]);
-    assert_eq!(
-        (items.len(), items.text().as_deref(), items.attr("class")),
-        (2, Some("a b"), Some("x"))
-    );
+    assert_eq!((items.len(), items.text().as_deref(), items.attr("class")), (2, Some("a b"), Some("x")));
     let first = items.first().unwrap();
     assert_eq!(first.text_of("b").unwrap().as_deref(), Some("b"));
     assert_eq!((first.name(), first.html().as_str()), ("li", "a <b>b</b>"));
@@ -260,25 +212,10 @@ const MARKUP: [&str; 32] = [
 ];
 
 fn asks_everything(page: &Page) {
-    let _ = (
-        page.text(),
-        page.encoding(),
-        page.is_html(),
-        page.title(),
-        page.base_url(),
-        page.canonical(),
-    );
-    let _ = (
-        page.links(),
-        page.directives("crawl"),
-        page.meta_refresh(),
-        page.root().map(|root| root.html()),
-    );
-    let _ = (
-        page.text_of("p, a"),
-        page.select("*").map(|found| found.texts()),
-        page.json::<u8>(),
-    );
+    let _ = (page.text(), page.encoding(), page.is_html(), page.title(), page.base_url(), page.canonical());
+    let _ =
+        (page.links(), page.directives("crawl"), page.meta_refresh(), page.root().map(|root| root.html()));
+    let _ = (page.text_of("p, a"), page.select("*").map(|found| found.texts()), page.json::<u8>());
 }
 
 proptest! {

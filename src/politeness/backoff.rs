@@ -42,9 +42,7 @@ mod tests {
 
     #[test]
     fn without_a_word_the_wait_doubles_with_every_strike() {
-        let waits: Vec<_> = (1..=4)
-            .map(|strikes| backoff().wait(strikes, None, 1.0).as_secs())
-            .collect();
+        let waits: Vec<_> = (1..=4).map(|strikes| backoff().wait(strikes, None, 1.0).as_secs()).collect();
         assert_eq!(waits, [5, 10, 20, 40]);
     }
 

@@ -91,12 +91,7 @@ impl Host {
     pub fn resume(mut state: HostState, now: Timestamp, policy: &Policy) -> Self {
         let paced = now + policy.delay;
         state.not_before = state.not_before.max(paced);
-        Self {
-            state,
-            last_end: now,
-            paced,
-            ..Self::default()
-        }
+        Self { state, last_end: now, paced, ..Self::default() }
     }
 
     /// What is to be stored.
@@ -231,18 +226,11 @@ impl Host {
         self.state.throttled_ms += until.since(self.state.not_before.max(outcome.ended)).as_millis() as u64;
         self.state.not_before = until;
         self.state.phase = Phase::Backoff { until, strikes };
-        Reaction::Waits {
-            until,
-            told: outcome.told.is_some(),
-            first,
-        }
+        Reaction::Waits { until, told: outcome.told.is_some(), first }
     }
 
     fn spacing(&self, policy: &Policy, rng: &mut Rng) -> Duration {
-        policy
-            .delay
-            .max(self.wish)
-            .mul_f64(1.0 + policy.jitter * rng.f64())
+        policy.delay.max(self.wish).mul_f64(1.0 + policy.jitter * rng.f64())
     }
 }
 
@@ -288,18 +276,11 @@ mod tests {
     const SECOND: u64 = 1000;
 
     fn policy() -> Policy {
-        Policy {
-            jitter: 0.0,
-            max_concurrency: 4,
-            ..Policy::default()
-        }
+        Policy { jitter: 0.0, max_concurrency: 4, ..Policy::default() }
     }
 
     fn polite() -> Policy {
-        Policy {
-            max_concurrency: 1,
-            ..policy()
-        }
+        Policy { max_concurrency: 1, ..policy() }
     }
 
     fn at(millis: u64) -> Timestamp {
@@ -307,20 +288,11 @@ mod tests {
     }
 
     fn outcome(class: Class, began: u64, ended: u64) -> Outcome {
-        Outcome {
-            class,
-            status: None,
-            told: None,
-            began: at(began),
-            ended: at(ended),
-        }
+        Outcome { class, status: None, told: None, began: at(began), ended: at(ended) }
     }
 
     fn throttled(told: Option<u64>, began: u64, ended: u64) -> Outcome {
-        Outcome {
-            told: told.map(Duration::from_secs),
-            ..outcome(Class::Throttled, began, ended)
-        }
+        Outcome { told: told.map(Duration::from_secs), ..outcome(Class::Throttled, began, ended) }
     }
 
     fn rng() -> Rng {
@@ -338,10 +310,7 @@ mod tests {
 
     #[test]
     fn jitter_only_lengthens() {
-        let policy = Policy {
-            jitter: 0.5,
-            ..polite()
-        };
+        let policy = Policy { jitter: 0.5, ..polite() };
         let mut rng = rng();
         for _ in 0..100 {
             let mut host = Host::default();
@@ -409,14 +378,7 @@ mod tests {
         host.finish(&throttled(None, 0, 110), &policy(), &mut rng());
         let last = host.finish(&throttled(Some(60), 50, 120), &policy(), &mut rng());
         assert!(matches!(host.state().phase, Phase::Backoff { strikes: 1, .. }));
-        assert_eq!(
-            last,
-            Reaction::Waits {
-                until: at(60_120),
-                told: true,
-                first: false
-            }
-        );
+        assert_eq!(last, Reaction::Waits { until: at(60_120), told: true, first: false });
     }
 
     #[test]
@@ -425,11 +387,7 @@ mod tests {
         host.begin(at(0), &policy(), &mut rng());
         host.finish(&throttled(Some(2), 0, 0), &policy(), &mut rng());
         host.begin(at(2000), &policy(), &mut rng());
-        assert_eq!(
-            host.eligible_at(&policy()),
-            None,
-            "only the probe may be in flight"
-        );
+        assert_eq!(host.eligible_at(&policy()), None, "only the probe may be in flight");
         let reaction = host.finish(&outcome(Class::Fetched, 2000, 2100), &policy(), &mut rng());
         assert_eq!(reaction, Reaction::Recovered);
         assert_eq!(host.state().phase, Phase::Open);
@@ -463,10 +421,7 @@ mod tests {
 
     #[test]
     fn a_restart_waits_at_least_as_long_as_was_stored() {
-        let state = HostState {
-            not_before: at(5000),
-            ..HostState::default()
-        };
+        let state = HostState { not_before: at(5000), ..HostState::default() };
         for (now, expected) in [(1_000, 5_000), (9_000, 10_000)] {
             let host = Host::resume(state.clone(), at(now), &policy());
             assert_eq!(host.eligible_at(&policy()), Some(at(expected)));
@@ -475,18 +430,10 @@ mod tests {
 
     #[test]
     fn a_wait_named_on_a_403_or_a_redirect_holds_too() {
-        for class in [
-            Class::Forbidden,
-            Class::Redirected,
-            Class::Gone,
-            Class::ServerError,
-        ] {
+        for class in [Class::Forbidden, Class::Redirected, Class::Gone, Class::ServerError] {
             let mut host = Host::default();
             host.begin(at(0), &polite(), &mut rng());
-            let told = Outcome {
-                told: Some(Duration::from_secs(9)),
-                ..outcome(class, 0, 0)
-            };
+            let told = Outcome { told: Some(Duration::from_secs(9)), ..outcome(class, 0, 0) };
             host.finish(&told, &polite(), &mut rng());
             assert_eq!(host.eligible_at(&polite()), Some(at(9000)), "{class:?}");
         }

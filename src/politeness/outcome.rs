@@ -72,10 +72,7 @@ impl Class {
     /// Whether the host is shown to be well by it.
     #[must_use]
     pub const fn is_health(self) -> bool {
-        matches!(
-            self,
-            Self::Fetched | Self::NotModified | Self::Redirected | Self::Gone | Self::Truncated(_)
-        )
+        matches!(self, Self::Fetched | Self::NotModified | Self::Redirected | Self::Gone | Self::Truncated(_))
     }
 
     /// The class as it stands in reports.
@@ -120,13 +117,7 @@ impl Outcome {
     /// The outcome of a request that got no answer.
     #[must_use]
     pub const fn failed(kind: FailureKind, began: Timestamp, ended: Timestamp) -> Self {
-        Self {
-            class: Class::Unreachable(kind),
-            status: None,
-            told: None,
-            began,
-            ended,
-        }
+        Self { class: Class::Unreachable(kind), status: None, told: None, began, ended }
     }
 }
 
@@ -136,11 +127,7 @@ fn told(response: &Response, class: Class) -> Option<Duration> {
         return None;
     }
     let values = response.headers.get_all(http::header::RETRY_AFTER);
-    retry_after(
-        values.iter().map(http::HeaderValue::as_bytes),
-        response.header("date"),
-        response.ended,
-    )
+    retry_after(values.iter().map(http::HeaderValue::as_bytes), response.header("date"), response.ended)
 }
 
 #[cfg(test)]
@@ -185,10 +172,7 @@ mod tests {
     fn a_body_that_broke_off_is_not_a_page() {
         let mut response = answer(200);
         response.truncated = Some(Truncation::Disconnect);
-        assert_eq!(
-            Outcome::of(&response).class,
-            Class::Truncated(Truncation::Disconnect)
-        );
+        assert_eq!(Outcome::of(&response).class, Class::Truncated(Truncation::Disconnect));
         response.truncated = Some(Truncation::Length);
         assert_eq!(Outcome::of(&response).class, Class::Fetched);
     }
@@ -197,18 +181,11 @@ mod tests {
     fn retry_after_is_read_on_every_refusal_and_on_redirects() {
         for status in [302, 403, 413, 429, 500, 503] {
             let mut response = answer(status);
-            response
-                .headers
-                .insert("retry-after", http::HeaderValue::from_static("3"));
-            assert_eq!(
-                Outcome::of(&response).told,
-                Some(Duration::from_secs(3)),
-                "{status}"
-            );
+            response.headers.insert("retry-after", http::HeaderValue::from_static("3"));
+            assert_eq!(Outcome::of(&response).told, Some(Duration::from_secs(3)), "{status}");
         }
         let mut fine = answer(200);
-        fine.headers
-            .insert("retry-after", http::HeaderValue::from_static("3"));
+        fine.headers.insert("retry-after", http::HeaderValue::from_static("3"));
         assert_eq!(Outcome::of(&fine).told, None);
     }
 }

@@ -78,9 +78,6 @@ pub struct Retry {
 
 impl Default for Retry {
     fn default() -> Self {
-        Self {
-            tries: 3,
-            base: Duration::from_secs(5),
-        }
+        Self { tries: 3, base: Duration::from_secs(5) }
     }
 }

@@ -44,12 +44,9 @@ impl Verdict {
             Class::Forbidden => Self::Held,
             Class::Throttled if before.refusals < MAX_REFUSALS => Self::RetryAt(outcome.ended),
             Class::Throttled => Self::Dropped(answered(FailureClass::ServerError, outcome)),
-            Class::Transient | Class::ServerError => retry.again(
-                outcome,
-                before,
-                roll,
-                answered(FailureClass::ServerError, outcome),
-            ),
+            Class::Transient | Class::ServerError => {
+                retry.again(outcome, before, roll, answered(FailureClass::ServerError, outcome))
+            }
             Class::Truncated(_) => {
                 retry.again(outcome, before, roll, answered(FailureClass::Truncated, outcome))
             }
@@ -74,9 +71,7 @@ impl Retry {
         if before.tries.saturating_add(1) >= self.tries {
             return Verdict::Dropped(failure);
         }
-        let wait = self
-            .base
-            .mul_f64(f64::from(before.tries).exp2() * (1.0 + roll / 2.0));
+        let wait = self.base.mul_f64(f64::from(before.tries).exp2() * (1.0 + roll / 2.0));
         Verdict::RetryAt(outcome.ended + wait.min(Duration::from_hours(1)))
     }
 }
@@ -88,11 +83,7 @@ fn answered(class: FailureClass, outcome: &Outcome) -> Failure {
         (_, Some(status)) => format!("status {status}"),
         (_, None) => outcome.class.as_str().to_owned(),
     };
-    Failure {
-        class,
-        status,
-        reason,
-    }
+    Failure { class, status, reason }
 }
 
 #[cfg(test)]
@@ -116,21 +107,14 @@ mod tests {
 
     #[test]
     fn a_throttled_url_keeps_its_tries() {
-        let before = History {
-            tries: 2,
-            refusals: 5,
-        };
-        assert_eq!(
-            judge(Class::Throttled, before),
-            Verdict::RetryAt(Timestamp::from_secs(10))
-        );
+        let before = History { tries: 2, refusals: 5 };
+        assert_eq!(judge(Class::Throttled, before), Verdict::RetryAt(Timestamp::from_secs(10)));
     }
 
     #[test]
     fn a_server_error_is_tried_three_times_with_growing_waits() {
-        let verdicts: Vec<_> = (0..3)
-            .map(|tries| judge(Class::ServerError, History { tries, refusals: 0 }))
-            .collect();
+        let verdicts: Vec<_> =
+            (0..3).map(|tries| judge(Class::ServerError, History { tries, refusals: 0 })).collect();
         assert_eq!(verdicts[0], Verdict::RetryAt(Timestamp::from_secs(15)));
         assert_eq!(verdicts[1], Verdict::RetryAt(Timestamp::from_secs(20)));
         assert!(
@@ -140,10 +124,7 @@ mod tests {
 
     #[test]
     fn what_is_gone_is_not_asked_again() {
-        assert!(matches!(
-            judge(Class::Gone, History::default()),
-            Verdict::Dropped(_)
-        ));
+        assert!(matches!(judge(Class::Gone, History::default()), Verdict::Dropped(_)));
     }
 
     #[test]

@@ -65,11 +65,7 @@ pub fn access(status: Option<u16>, forbidden: ForbiddenPolicy) -> Access {
 /// same as from a 4xx (section 2.3.1.2). A loop is cut off by the count.
 #[must_use]
 pub fn access_after_redirects(followed: u32) -> Access {
-    if followed < MAX_REDIRECTS {
-        Access::Redirect
-    } else {
-        Access::AllowAll
-    }
+    if followed < MAX_REDIRECTS { Access::Redirect } else { Access::AllowAll }
 }
 
 /// How long an answer holds: [`CACHE_LIFETIME`], or the `max-age` of its `Cache-Control` if that is less, but not less
@@ -77,10 +73,7 @@ pub fn access_after_redirects(followed: u32) -> Access {
 #[must_use]
 pub fn lifetime(cache_control: Option<&str>) -> Duration {
     let directives = cache_control.unwrap_or_default().split(',');
-    directives
-        .filter_map(directive_lifetime)
-        .fold(CACHE_LIFETIME, Duration::min)
-        .max(MIN_LIFETIME)
+    directives.filter_map(directive_lifetime).fold(CACHE_LIFETIME, Duration::min).max(MIN_LIFETIME)
 }
 
 fn directive_lifetime(directive: &str) -> Option<Duration> {
@@ -163,14 +156,9 @@ mod tests {
 
     #[test]
     fn a_lifetime_is_at_least_five_minutes() {
-        for value in [
-            "no-store",
-            "private, no-cache, max-age=3600",
-            "max-age=0",
-            "max-age=x",
-            "max-age=-1",
-            "max-age",
-        ] {
+        for value in
+            ["no-store", "private, no-cache, max-age=3600", "max-age=0", "max-age=x", "max-age=-1", "max-age"]
+        {
             assert_eq!(lifetime(Some(value)), MIN_LIFETIME, "{value}");
         }
     }

@@ -21,12 +21,9 @@ impl RequestRate {
     /// The interval divided by the requests: the even distance between two requests.
     #[must_use]
     pub fn delay(&self) -> Duration {
-        let micros = u128::from(self.seconds)
-            .saturating_mul(1_000_000)
-            .div_ceil(u128::from(self.requests.max(1)));
-        u64::try_from(micros)
-            .map_or(LONGEST, Duration::from_micros)
-            .min(LONGEST)
+        let micros =
+            u128::from(self.seconds).saturating_mul(1_000_000).div_ceil(u128::from(self.requests.max(1)));
+        u64::try_from(micros).map_or(LONGEST, Duration::from_micros).min(LONGEST)
     }
 }
 
@@ -78,20 +75,13 @@ pub(super) fn request_rate(value: &[u8]) -> Option<RequestRate> {
     let requests = whole_number(requests)?;
     let seconds = whole_number(number)?.saturating_mul(unit_seconds);
     let window = words.next().and_then(|period| visit_time(period.as_bytes()));
-    (requests > 0 && seconds > 0).then_some(RequestRate {
-        requests,
-        seconds,
-        window,
-    })
+    (requests > 0 && seconds > 0).then_some(RequestRate { requests, seconds, window })
 }
 
 /// `hhmm-hhmm`, with a blank in place of the hyphen too.
 pub(super) fn visit_time(value: &[u8]) -> Option<VisitTime> {
     let (start, end) = text(value)?.split_once(['-', ' '])?;
-    Some(VisitTime {
-        start_minute: minute_of_day(start.trim())?,
-        end_minute: minute_of_day(end.trim())?,
-    })
+    Some(VisitTime { start_minute: minute_of_day(start.trim())?, end_minute: minute_of_day(end.trim())? })
 }
 
 fn minute_of_day(time: &str) -> Option<u16> {
@@ -125,9 +115,7 @@ mod tests {
         assert_eq!(crawl_delay(b".5"), Some(Duration::from_millis(500)));
         assert_eq!(crawl_delay(b"0"), Some(Duration::ZERO));
         assert_eq!(crawl_delay(b"1e300"), Some(LONGEST));
-        for wrong in [
-            "", "-1", "NaN", "inf", "1e999", "10s", "10 s", "1,5", "x", "\u{662}",
-        ] {
+        for wrong in ["", "-1", "NaN", "inf", "1e999", "10s", "10 s", "1,5", "x", "\u{662}"] {
             assert_eq!(crawl_delay(wrong.as_bytes()), None, "{wrong}");
         }
         assert_eq!(crawl_delay(b"1\xFF"), None);
@@ -143,9 +131,7 @@ mod tests {
         assert_eq!(delay("1/1d"), Some(Duration::from_secs(86_400)));
         assert_eq!(delay("1/99999999999999999999d"), Some(LONGEST));
         assert_eq!(delay("3/1"), Some(Duration::from_micros(333_334)));
-        for wrong in [
-            "", "1", "0/1", "1/0", "1/", "/1", "-1/5", "1/5x", "1/5ms", "a/b", "1/1/1", "1/é",
-        ] {
+        for wrong in ["", "1", "0/1", "1/0", "1/", "/1", "-1/5", "1/5x", "1/5ms", "a/b", "1/1/1", "1/é"] {
             assert_eq!(delay(wrong), None, "{wrong}");
         }
     }
@@ -153,13 +139,7 @@ mod tests {
     #[test]
     fn a_request_rate_may_have_a_part_of_the_day() {
         let rate = request_rate(b"1/10 0900-1730").unwrap();
-        assert_eq!(
-            rate.window,
-            Some(VisitTime {
-                start_minute: 540,
-                end_minute: 1_050
-            })
-        );
+        assert_eq!(rate.window, Some(VisitTime { start_minute: 540, end_minute: 1_050 }));
         assert_eq!(request_rate(b"1/10 9am").unwrap().window, None);
     }
 
@@ -170,15 +150,7 @@ mod tests {
         assert!(!night.contains(391) && !night.contains(1_319));
         let morning = visit_time(b"600 845").unwrap();
         assert!(morning.contains(360) && morning.contains(525) && !morning.contains(526));
-        for wrong in [
-            "",
-            "0600",
-            "2400-0100",
-            "0160-0200",
-            "6-8",
-            "06:00-08:00",
-            "0600-",
-        ] {
+        for wrong in ["", "0600", "2400-0100", "0160-0200", "6-8", "06:00-08:00", "0600-"] {
             assert_eq!(visit_time(wrong.as_bytes()), None, "{wrong}");
         }
     }

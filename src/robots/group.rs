@@ -60,10 +60,7 @@ pub(super) fn file_for<'a>(records: impl Iterator<Item = Record<'a>>, agent: Age
         reading.take(record);
     }
     let group = reading.named.unwrap_or(reading.everyone);
-    File {
-        group,
-        ..reading.file
-    }
+    File { group, ..reading.file }
 }
 
 /// Whom the `User-agent` lines of the present run address, as far as it concerns us.
@@ -84,15 +81,8 @@ struct Run {
 
 impl Run {
     fn join(&mut self, addressee: Addressee) {
-        let before = if self.closed {
-            Addressee::Others
-        } else {
-            self.addressee
-        };
-        *self = Self {
-            addressee: before.max(addressee),
-            closed: false,
-        };
+        let before = if self.closed { Addressee::Others } else { self.addressee };
+        *self = Self { addressee: before.max(addressee), closed: false };
     }
 }
 
@@ -158,12 +148,7 @@ impl<'a> Reading<'a> {
             return;
         };
         if let Some(pattern) = pattern::normal_pattern(value) {
-            group.rules.push(Rule {
-                line,
-                effect,
-                pattern,
-                written: String::from_utf8_lossy(value).into(),
-            });
+            group.rules.push(Rule { line, effect, pattern, written: String::from_utf8_lossy(value).into() });
         }
     }
 

@@ -122,9 +122,7 @@ impl RobotsRules {
     fn parse_for(body: &[u8], agent: Agent<'_>) -> Self {
         let text = reader::decode(body);
         let mut file = group::file_for(reader::records(&text, MAX_BYTES), agent);
-        file.group
-            .rules
-            .sort_by_key(|rule| (Reverse(rule.pattern.len()), rule.effect == Effect::Disallow));
+        file.group.rules.sort_by_key(|rule| (Reverse(rule.pattern.len()), rule.effect == Effect::Disallow));
         let judge = prepared(&file.group.rules).map_or(Judge::InOrder, Judge::Prepared);
         Self(Arc::new(Parsed { judge, file }))
     }
@@ -132,19 +130,13 @@ impl RobotsRules {
     /// No rules: everything is allowed, as after a 4xx.
     #[must_use]
     pub fn allow_all() -> Self {
-        Self(Arc::new(Parsed {
-            judge: Judge::InOrder,
-            file: File::default(),
-        }))
+        Self(Arc::new(Parsed { judge: Judge::InOrder, file: File::default() }))
     }
 
     /// Everything but /robots.txt is forbidden, as while the file cannot be reached.
     #[must_use]
     pub fn deny_all() -> Self {
-        Self(Arc::new(Parsed {
-            judge: Judge::Closed,
-            file: File::default(),
-        }))
+        Self(Arc::new(Parsed { judge: Judge::Closed, file: File::default() }))
     }
 
     /// Whether a URL may be fetched (RFC 9309 section 2.2.2), without the reason.
@@ -159,10 +151,7 @@ impl RobotsRules {
     #[must_use]
     pub fn verdict(&self, url: &Url) -> RobotsVerdict {
         if is_own_path(url) {
-            return RobotsVerdict {
-                allowed: true,
-                rule: None,
-            };
+            return RobotsVerdict { allowed: true, rule: None };
         }
         let path = path_of(url);
         let (allowed, rule) = match &self.0.judge {
@@ -173,22 +162,13 @@ impl RobotsRules {
                 (is_allowed_by(rule), rule)
             }
         };
-        RobotsVerdict {
-            allowed,
-            rule: rule.map(MatchedRule::of),
-        }
+        RobotsVerdict { allowed, rule: rule.map(MatchedRule::of) }
     }
 
     /// The most specific matching rule of the kind that won.
     fn explained(&self, allowed: bool, path: &str) -> (bool, Option<&Rule>) {
         let effect = if allowed { Effect::Allow } else { Effect::Disallow };
-        let rules = self
-            .0
-            .file
-            .group
-            .rules
-            .iter()
-            .filter(|rule| rule.effect == effect);
+        let rules = self.0.file.group.rules.iter().filter(|rule| rule.effect == effect);
         (allowed, first_match(rules, path))
     }
 
@@ -222,8 +202,7 @@ impl RobotsRules {
     /// The longer of `Crawl-delay` and the distance that `Request-rate` gives, at every time of the day.
     #[must_use]
     pub fn min_delay(&self) -> Option<Duration> {
-        self.crawl_delay()
-            .max(self.request_rate().map(|rate| rate.delay()))
+        self.crawl_delay().max(self.request_rate().map(|rate| rate.delay()))
     }
 
     /// The `Sitemap` lines of the whole file as written, at most [`MAX_SITEMAPS`]; they may be relative.
@@ -253,10 +232,7 @@ impl RobotsRules {
 
 impl MatchedRule {
     fn of(rule: &Rule) -> Self {
-        Self {
-            line: rule.line,
-            text: format!("{}: {}", rule.effect.key(), rule.written),
-        }
+        Self { line: rule.line, text: format!("{}: {}", rule.effect.key(), rule.written) }
     }
 }
 
@@ -280,9 +256,7 @@ fn path_of(url: &Url) -> String {
 
 /// Of rules in order of precedence the one that decides.
 fn first_match<'a>(rules: impl IntoIterator<Item = &'a Rule>, path: &str) -> Option<&'a Rule> {
-    rules
-        .into_iter()
-        .find(|rule| pattern::matches(&rule.pattern, path))
+    rules.into_iter().find(|rule| pattern::matches(&rule.pattern, path))
 }
 
 fn is_allowed_by(decisive: Option<&Rule>) -> bool {
@@ -291,10 +265,8 @@ fn is_allowed_by(decisive: Option<&Rule>) -> bool {
 
 /// The rules as a file that `texting_robots` reads without loss; none if that would cost too much.
 fn prepared(rules: &[Rule]) -> Option<Box<Robot>> {
-    let stars: usize = rules
-        .iter()
-        .map(|rule| rule.pattern.bytes().filter(|&octet| octet == b'*').count())
-        .sum();
+    let stars: usize =
+        rules.iter().map(|rule| rule.pattern.bytes().filter(|&octet| octet == b'*').count()).sum();
     if rules.is_empty() || rules.len() + stars > PREPARED_WORK {
         return None;
     }

@@ -73,11 +73,7 @@ fn hex_pair(octets: &[u8]) -> Option<(u8, &[u8])> {
     let [high, low, rest @ ..] = octets else {
         return None;
     };
-    let digit = |octet: u8| {
-        char::from(octet)
-            .to_digit(16)
-            .and_then(|value| u8::try_from(value).ok())
-    };
+    let digit = |octet: u8| char::from(octet).to_digit(16).and_then(|value| u8::try_from(value).ok());
     Some((digit(*high)? * 16 + digit(*low)?, rest))
 }
 

@@ -74,35 +74,21 @@ pub(super) fn decode(body: &[u8]) -> Cow<'_, [u8]> {
 /// Skips a UTF-8 byte order mark, also one of which the end was lost on the way.
 fn skip_mark(body: &[u8]) -> &[u8] {
     const MARK: [u8; 3] = [0xEF, 0xBB, 0xBF];
-    let length = body
-        .iter()
-        .zip(MARK)
-        .take_while(|&(&found, mark)| found == mark)
-        .count();
+    let length = body.iter().zip(MARK).take_while(|&(&found, mark)| found == mark).count();
     &body[length..]
 }
 
 fn decode_utf16(body: &[u8], unit: fn([u8; 2]) -> u16) -> Vec<u8> {
     let units = body.chunks_exact(2).map(|pair| unit([pair[0], pair[1]]));
-    let text: String = char::decode_utf16(units)
-        .map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER))
-        .collect();
+    let text: String = char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect();
     text.into_bytes()
 }
 
 /// The records of the lines that begin within the first `limit` octets.
 pub(super) fn records(text: &[u8], limit: usize) -> impl Iterator<Item = Record<'_>> {
-    Lines {
-        text,
-        at: 0,
-        limit,
-        line: 0,
-    }
-    .flat_map(|(line, octets)| {
+    Lines { text, at: 0, limit, line: 0 }.flat_map(|(line, octets)| {
         let octets = &octets[..octets.len().min(MAX_LINE_BYTES)];
-        octets
-            .split(|&octet| octet == 0)
-            .filter_map(move |part| record(line, part))
+        octets.split(|&octet| octet == 0).filter_map(move |part| record(line, part))
     })
 }
 
@@ -121,10 +107,7 @@ impl<'a> Iterator for Lines<'a> {
             return None;
         }
         let rest = &self.text[self.at..];
-        let end = rest
-            .iter()
-            .position(|&octet| octet == b'\n' || octet == b'\r')
-            .unwrap_or(rest.len());
+        let end = rest.iter().position(|&octet| octet == b'\n' || octet == b'\r').unwrap_or(rest.len());
         let ending = if rest[end..].starts_with(b"\r\n") { 2 } else { 1 };
         self.at += end + ending;
         self.line += 1;
@@ -133,10 +116,7 @@ impl<'a> Iterator for Lines<'a> {
 }
 
 fn record(line: u32, octets: &[u8]) -> Option<Record<'_>> {
-    let end = octets
-        .iter()
-        .position(|&octet| octet == b'#')
-        .unwrap_or(octets.len());
+    let end = octets.iter().position(|&octet| octet == b'#').unwrap_or(octets.len());
     let octets = trim(&octets[..end]);
     let (key, value) = match octets.iter().position(|&octet| octet == b':') {
         Some(colon) => colon_record(octets, colon)?,
@@ -160,9 +140,7 @@ fn colon_record(octets: &[u8], colon: usize) -> Option<(Key, &[u8])> {
     // `Sitemap https://...` and `Disallow /a:b` lack their colon; the one that was found is part of the value.
     let blank = blank_record(octets).filter(|(_, value)| is_start_of_value(value));
     let colon_in_value = octets[..colon].iter().any(|&octet| is_blank(octet));
-    blank
-        .filter(|_| colon_in_value)
-        .or_else(|| Some((key_of(name), trim(&octets[colon + 1..]))))
+    blank.filter(|_| colon_in_value).or_else(|| Some((key_of(name), trim(&octets[colon + 1..]))))
 }
 
 fn is_start_of_value(value: &[u8]) -> bool {
@@ -186,17 +164,11 @@ fn key_of(name: &[u8]) -> Key {
 }
 
 fn hyphenated(octet: u8) -> u8 {
-    if octet == b' ' {
-        b'-'
-    } else {
-        octet.to_ascii_lowercase()
-    }
+    if octet == b' ' { b'-' } else { octet.to_ascii_lowercase() }
 }
 
 fn begins_with(octets: &[u8], word: &[u8]) -> bool {
-    octets
-        .get(..word.len())
-        .is_some_and(|start| start.eq_ignore_ascii_case(word))
+    octets.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word))
 }
 
 fn is_blank(octet: u8) -> bool {

@@ -55,14 +55,8 @@ fn the_deciding_line_is_told() {
         "# hello\r\nUSER-AGENT: *\r\n\r\ndisalow : /private/%7ejoe # secret\r\nAllow: /private/~joe/x\r\n",
     );
     let told = |path| rules.verdict(&url(path)).rule.map(|rule| (rule.line, rule.text));
-    assert_eq!(
-        told("/private/~joe/"),
-        Some((4, "Disallow: /private/%7ejoe".to_owned()))
-    );
-    assert_eq!(
-        told("/private/~joe/x"),
-        Some((5, "Allow: /private/~joe/x".to_owned()))
-    );
+    assert_eq!(told("/private/~joe/"), Some((4, "Disallow: /private/%7ejoe".to_owned())));
+    assert_eq!(told("/private/~joe/x"), Some((5, "Allow: /private/~joe/x".to_owned())));
     assert_eq!(told("/"), None);
 }
 
@@ -84,23 +78,14 @@ fn star_groups_are_merged_when_none_names_us() {
 #[test]
 fn a_group_without_rules_frees_us_from_the_star() {
     assert!(verdict("User-agent: *\nDisallow: /\nUser-agent: FooBot\n", "/a"));
-    assert!(verdict(
-        "User-agent: *\nDisallow: /\nUser-agent: FooBot\nDisallow:\n",
-        "/a"
-    ));
+    assert!(verdict("User-agent: *\nDisallow: /\nUser-agent: FooBot\nDisallow:\n", "/a"));
 }
 
 #[test]
 fn only_rules_end_a_run_of_agents() {
-    for between in [
-        "Crawl-delay: 1",
-        "Sitemap: /s",
-        "Noindex: /x",
-        "",
-        "# note",
-        "what is this",
-        "Request-rate: 1/5",
-    ] {
+    for between in
+        ["Crawl-delay: 1", "Sitemap: /s", "Noindex: /x", "", "# note", "what is this", "Request-rate: 1/5"]
+    {
         let text = format!("User-agent: FooBot\n{between}\nUser-agent: Bar\nDisallow: /\n");
         assert!(!verdict(text, "/a"), "{between}");
     }
@@ -119,16 +104,10 @@ fn rules_before_the_first_group_are_ignored() {
 #[test]
 fn a_token_is_compared_whole() {
     for line in ["Foo", "FooBots", "FooBot-News", "*FooBot", "My FooBot"] {
-        assert!(
-            verdict(format!("User-agent: {line}\nDisallow: /\n"), "/a"),
-            "{line}"
-        );
+        assert!(verdict(format!("User-agent: {line}\nDisallow: /\n"), "/a"), "{line}");
     }
     for line in ["foobot", "FooBot/2.1", "foobot beta", "FOOBOT*", "FooBot;x"] {
-        assert!(
-            !verdict(format!("User-agent: {line}\nDisallow: /\n"), "/a"),
-            "{line}"
-        );
+        assert!(!verdict(format!("User-agent: {line}\nDisallow: /\n"), "/a"), "{line}");
     }
 }
 
@@ -140,23 +119,15 @@ fn a_question_about_another_crawler_takes_its_token_or_its_whole_name() {
     assert!(forbids("Foo", "/foo") && forbids("foo/2.1 (+https://example.com)", "/foo"));
     assert!(forbids("2bot", "/2") && !forbids("2bot", "/x"));
     for name in ["Foo Bar", "", "*", "3bot"] {
-        assert!(
-            forbids(name, "/x") && !forbids(name, "/foo") && !forbids(name, "/2"),
-            "{name}"
-        );
+        assert!(forbids(name, "/x") && !forbids(name, "/foo") && !forbids(name, "/2"), "{name}");
     }
 }
 
 #[test]
 fn keys_are_read_as_people_write_them() {
-    for agent in [
-        "User-agent:",
-        "user-AGENT :",
-        "Useragent:",
-        "User agent:",
-        "user-agent",
-        "  User-Agents:\t",
-    ] {
+    for agent in
+        ["User-agent:", "user-AGENT :", "Useragent:", "User agent:", "user-agent", "  User-Agents:\t"]
+    {
         for rule in [
             "Disallow:",
             "dissallow:",
@@ -167,26 +138,17 @@ fn keys_are_read_as_people_write_them() {
             "Disallow",
             "\tdisallowed:",
         ] {
-            assert!(
-                !verdict(format!("{agent} *\n{rule} /a\n"), "/a"),
-                "{agent} {rule}"
-            );
+            assert!(!verdict(format!("{agent} *\n{rule} /a\n"), "/a"), "{agent} {rule}");
         }
     }
-    assert!(verdict(
-        "User-agent: *\nDisallow /a b\nDesallow: /a\nDis allow: /a\n: /a\nDisallow\n",
-        "/a"
-    ));
+    assert!(verdict("User-agent: *\nDisallow /a b\nDesallow: /a\nDis allow: /a\n: /a\nDisallow\n", "/a"));
 }
 
 #[test]
 fn a_colon_inside_the_value_is_not_the_missing_one() {
     assert!(!verdict("User-agent *\nDisallow /wiki/User:\n", "/wiki/User:Joe"));
     assert!(!verdict("User-agent:*\nDisallow:/a:b\n", "/a:b"));
-    assert_eq!(
-        rules("Sitemap https://example.com/s.xml").sitemaps(),
-        ["https://example.com/s.xml"]
-    );
+    assert_eq!(rules("Sitemap https://example.com/s.xml").sitemaps(), ["https://example.com/s.xml"]);
 }
 
 #[test]
@@ -221,14 +183,7 @@ fn a_nul_loses_no_rule() {
     assert!(!verdict("User-agent: *\0\nDisallow: /a\0\n", "/a"));
     assert!(!verdict("\0User-agent: *\n\0\0Disallow: /a", "/a"));
     assert!(!verdict("User-agent: *\nAllow: /b\0Disallow: /a\n", "/a"));
-    assert_eq!(
-        rules("\0\0\nUser-agent: *\0\nDisallow: /a")
-            .verdict(&url("/a"))
-            .rule
-            .unwrap()
-            .line,
-        3
-    );
+    assert_eq!(rules("\0\0\nUser-agent: *\0\nDisallow: /a").verdict(&url("/a")).rule.unwrap().line, 3);
 }
 
 #[test]
@@ -236,10 +191,7 @@ fn invalid_utf_8_is_compared_octet_by_octet() {
     let text = b"User-agent: *\n\xFF\xFE: x\nDisallow: /caf\xE9\nDisallow: /x # \xC3\n";
     assert!(!verdict(text, "/caf%E9") && !verdict(text, "/x"));
     assert!(verdict(text, "/café"));
-    assert_eq!(
-        rules(text).verdict(&url("/caf%e9")).rule.unwrap().text,
-        "Disallow: /caf\u{FFFD}"
-    );
+    assert_eq!(rules(text).verdict(&url("/caf%e9")).rule.unwrap().text, "Disallow: /caf\u{FFFD}");
 }
 
 #[test]
@@ -251,16 +203,8 @@ fn a_page_in_place_of_the_file_forbids_nothing() {
 
 #[test]
 fn comments_and_white_space_are_no_part_of_a_pattern() {
-    for line in [
-        "Disallow: /a#b",
-        "Disallow:\t /a \t",
-        "Disallow: /a\u{b}\u{c}",
-        " Disallow:/a # c",
-    ] {
-        assert!(
-            !verdict(format!("User-agent: * # all\n{line}\n"), "/a"),
-            "{line:?}"
-        );
+    for line in ["Disallow: /a#b", "Disallow:\t /a \t", "Disallow: /a\u{b}\u{c}", " Disallow:/a # c"] {
+        assert!(!verdict(format!("User-agent: * # all\n{line}\n"), "/a"), "{line:?}");
     }
 }
 
@@ -272,10 +216,7 @@ fn rules_can_be_shared_between_threads() {
 
 #[test]
 fn an_allowed_index_page_does_not_open_its_directory() {
-    assert!(!verdict(
-        "User-agent: *\nDisallow: /a/\nAllow: /a/index.html\n",
-        "/a/"
-    ));
+    assert!(!verdict("User-agent: *\nDisallow: /a/\nAllow: /a/index.html\n", "/a/"));
 }
 
 #[test]
@@ -353,27 +294,15 @@ fn the_file_itself_is_always_allowed() {
 fn a_crawl_delay_belongs_to_the_agents_directly_above_it() {
     let seconds = |text: &str| rules(text).crawl_delay().map(|delay| delay.as_secs());
     assert_eq!(seconds("User-agent: *\nCrawl-delay: 5\n"), Some(5));
-    assert_eq!(
-        seconds("User-agent: Bar\nUser-agent: FooBot\nDisallow: /a\nCrawl delay: 5\n"),
-        Some(5)
-    );
-    assert_eq!(
-        seconds("User-agent: FooBot\nDisallow: /a\nUser-agent: *\nCrawl-delay: 5\n"),
-        None
-    );
-    assert_eq!(
-        seconds("User-agent: Bar\nCrawl-delay: 5\nUser-agent: *\nDisallow: /a\n"),
-        None
-    );
+    assert_eq!(seconds("User-agent: Bar\nUser-agent: FooBot\nDisallow: /a\nCrawl delay: 5\n"), Some(5));
+    assert_eq!(seconds("User-agent: FooBot\nDisallow: /a\nUser-agent: *\nCrawl-delay: 5\n"), None);
+    assert_eq!(seconds("User-agent: Bar\nCrawl-delay: 5\nUser-agent: *\nDisallow: /a\n"), None);
     assert_eq!(
         seconds("User-agent: FooBot\nCrawl-delay: 5\nUser-agent: *\nCrawl-delay: 9\nDisallow: /\n"),
         Some(5)
     );
     assert_eq!(seconds("Crawl-delay: 5\nUser-agent: *\nDisallow: /a\n"), None);
-    assert_eq!(
-        seconds("User-agent: *\nSitemap: /s\nUser-agent: Bar\nCrawl-delay: 5\n"),
-        Some(5)
-    );
+    assert_eq!(seconds("User-agent: *\nSitemap: /s\nUser-agent: Bar\nCrawl-delay: 5\n"), Some(5));
 }
 
 #[test]
@@ -382,30 +311,15 @@ fn the_last_valid_wish_holds() {
         "User-agent: *\nCrawl-delay: 5\nCrawl-delay: 7\nCrawl-delay: soon\nCrawl-delay:\nVisit-time: 0600-0800\n",
     );
     assert_eq!(rules.crawl_delay(), Some(Duration::from_secs(7)));
-    assert_eq!(
-        rules.visit_time(),
-        Some(VisitTime {
-            start_minute: 360,
-            end_minute: 480
-        })
-    );
+    assert_eq!(rules.visit_time(), Some(VisitTime { start_minute: 360, end_minute: 480 }));
 }
 
 #[test]
 fn the_least_delay_is_the_longer_of_both_wishes() {
     let least = |text: &str| rules(format!("User-agent: *\n{text}")).min_delay();
-    assert_eq!(
-        least("Crawl-delay: 5\nRequest-rate: 1/10\n"),
-        Some(Duration::from_secs(10))
-    );
-    assert_eq!(
-        least("Crawl-delay: 5\nRequest-rate: 1/2\n"),
-        Some(Duration::from_secs(5))
-    );
-    assert_eq!(
-        least("Request-rate: 1/1m 0900-1700\n"),
-        Some(Duration::from_secs(60))
-    );
+    assert_eq!(least("Crawl-delay: 5\nRequest-rate: 1/10\n"), Some(Duration::from_secs(10)));
+    assert_eq!(least("Crawl-delay: 5\nRequest-rate: 1/2\n"), Some(Duration::from_secs(5)));
+    assert_eq!(least("Request-rate: 1/1m 0900-1700\n"), Some(Duration::from_secs(60)));
     assert_eq!(least("Disallow: /a\n"), None);
 }
 
@@ -435,10 +349,7 @@ fn a_line_at_the_size_limit_is_read_whole_and_the_next_not_at_all() {
 fn an_overlong_line_is_cut() {
     let long = "a".repeat(MAX_LINE_BYTES);
     let rules = rules(format!("User-agent: *\nDisallow: /{long}\n"));
-    assert!(!rules.allows(&url(&format!(
-        "/{}",
-        &long[.."Disallow: /".len() + MAX_LINE_BYTES - 22]
-    ))));
+    assert!(!rules.allows(&url(&format!("/{}", &long[.."Disallow: /".len() + MAX_LINE_BYTES - 22]))));
     assert!(rules.allows(&url("/a")));
 }
 

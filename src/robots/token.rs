@@ -41,10 +41,7 @@ impl ProductToken {
         }
         match name.chars().find(|&c| !u8::try_from(c).is_ok_and(is_token_octet)) {
             None => Ok(Self(name.into())),
-            Some(found) => Err(ProductTokenError::Character {
-                name: name.to_owned(),
-                found,
-            }),
+            Some(found) => Err(ProductTokenError::Character { name: name.to_owned(), found }),
         }
     }
 
@@ -57,10 +54,7 @@ impl ProductToken {
     /// Whether the value of a `User-agent` line names this token. What follows the first octet that
     /// cannot be part of a token is not looked at: `FooBot/2.1` and `FooBot beta` name `FooBot`.
     pub(super) fn is_named_by(&self, value: &[u8]) -> bool {
-        let end = value
-            .iter()
-            .position(|&octet| !is_token_octet(octet))
-            .unwrap_or(value.len());
+        let end = value.iter().position(|&octet| !is_token_octet(octet)).unwrap_or(value.len());
         value[..end].eq_ignore_ascii_case(self.0.as_bytes())
     }
 }
@@ -122,15 +116,7 @@ mod tests {
             assert_eq!(ProductToken::parse(name).unwrap().as_str(), name);
         }
         assert_eq!(ProductToken::parse(""), Err(ProductTokenError::Empty));
-        for name in [
-            "ツ",
-            "Foobot*",
-            " Foobot ",
-            "Foobot/2.1",
-            "Foobot Bar",
-            "bot1",
-            "a\0",
-        ] {
+        for name in ["ツ", "Foobot*", " Foobot ", "Foobot/2.1", "Foobot Bar", "bot1", "a\0"] {
             assert!(ProductToken::parse(name).is_err(), "{name}");
         }
     }
@@ -138,29 +124,17 @@ mod tests {
     #[test]
     fn the_error_says_what_to_write_instead() {
         let said = ProductToken::parse("Foobot/2.1").unwrap_err().to_string();
-        assert!(
-            said.contains("'/'") && said.contains("leave out versions"),
-            "{said}"
-        );
+        assert!(said.contains("'/'") && said.contains("leave out versions"), "{said}");
     }
 
     #[test]
     fn a_line_names_the_whole_token_in_any_case() {
         let token = ProductToken::parse("FooBot").unwrap();
-        for value in [
-            "foobot",
-            "FOOBOT",
-            "FooBot/2.1",
-            "foobot beta",
-            "FooBot*",
-            "foobot,barbot",
-            "foobot9",
-        ] {
+        for value in ["foobot", "FOOBOT", "FooBot/2.1", "foobot beta", "FooBot*", "foobot,barbot", "foobot9"]
+        {
             assert!(token.is_named_by(value.as_bytes()), "{value}");
         }
-        for value in [
-            "", "*", "foo", "foobots", "foobot-x", "*foobot", "x foobot", "/foobot",
-        ] {
+        for value in ["", "*", "foo", "foobots", "foobot-x", "*foobot", "x foobot", "/foobot"] {
             assert!(!token.is_named_by(value.as_bytes()), "{value}");
         }
     }

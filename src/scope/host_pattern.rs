@@ -34,9 +34,7 @@ impl HostPattern {
             return Err(format!("`{text}` is a URL: write the host alone, as in `{host}`"));
         }
         if let Some((host, _)) = text.split_once('/') {
-            return Err(format!(
-                "`{text}` has a path: write `{host}` here and the path in `include`"
-            ));
+            return Err(format!("`{text}` has a path: write `{host}` here and the path in `include`"));
         }
         let (name, port) = split_port(text)?;
         let host = match name.strip_prefix("*.") {
@@ -49,10 +47,7 @@ impl HostPattern {
 
     /// The host of this URL and no other, on every port.
     pub(super) fn exactly(url: &CanonicalUrl) -> Self {
-        Self {
-            host: Hosts::One(url.host_key().as_str().to_owned()),
-            port: None,
-        }
+        Self { host: Hosts::One(url.host_key().as_str().to_owned()), port: None }
     }
 
     /// Whether the URL's host belongs.
@@ -65,9 +60,9 @@ impl HostPattern {
         match &self.host {
             Hosts::All => true,
             Hosts::One(name) => host == name,
-            Hosts::Tree(name) => host
-                .strip_suffix(name.as_str())
-                .is_some_and(|head| head.is_empty() || head.ends_with('.')),
+            Hosts::Tree(name) => {
+                host.strip_suffix(name.as_str()).is_some_and(|head| head.is_empty() || head.ends_with('.'))
+            }
         }
     }
 }
@@ -93,9 +88,7 @@ fn split_port(text: &str) -> Result<(&str, Option<u16>), String> {
     };
     match port.parse() {
         Ok(port) => Ok((host, Some(port))),
-        Err(_) => Err(format!(
-            "`{port}` in `{text}` is no port: write a number from 0 to 65535"
-        )),
+        Err(_) => Err(format!("`{port}` in `{text}` is no port: write a number from 0 to 65535")),
     }
 }
 
@@ -103,9 +96,7 @@ fn domain(parent: &str) -> Result<String, String> {
     let name = ascii(parent)?;
     match Host::parse(&name) {
         Ok(Host::Domain(_)) => Ok(name),
-        _ => Err(format!(
-            "`*.{parent}` is no pattern: an address has nothing below it, write `{parent}`"
-        )),
+        _ => Err(format!("`*.{parent}` is no pattern: an address has nothing below it, write `{parent}`")),
     }
 }
 
@@ -130,9 +121,7 @@ mod tests {
     use super::*;
 
     fn matches(pattern: &str, url: &str) -> bool {
-        HostPattern::parse(pattern)
-            .unwrap()
-            .matches(&CanonicalUrl::parse(url).unwrap())
+        HostPattern::parse(pattern).unwrap().matches(&CanonicalUrl::parse(url).unwrap())
     }
 
     #[test]
@@ -144,18 +133,10 @@ mod tests {
 
     #[test]
     fn a_star_and_a_name_is_the_name_and_everything_below_it() {
-        for url in [
-            "http://example.com/",
-            "http://www.example.com/",
-            "http://a.b.example.com./",
-        ] {
+        for url in ["http://example.com/", "http://www.example.com/", "http://a.b.example.com./"] {
             assert!(matches("*.example.com", url), "{url}");
         }
-        for url in [
-            "http://notexample.com/",
-            "http://example.com.b.example/",
-            "http://com/",
-        ] {
+        for url in ["http://notexample.com/", "http://example.com.b.example/", "http://com/"] {
             assert!(!matches("*.example.com", url), "{url}");
         }
     }

@@ -23,13 +23,7 @@ pub struct UrlLimits {
 
 impl Default for UrlLimits {
     fn default() -> Self {
-        Self {
-            bytes: 2_083,
-            segments: 20,
-            in_a_row: 2,
-            in_all: 4,
-            parameters: 12,
-        }
+        Self { bytes: 2_083, segments: 20, in_a_row: 2, in_all: 4, parameters: 12 }
     }
 }
 
@@ -94,10 +88,7 @@ impl UrlLimits {
         }
         self.judge_path(url.as_url().path())?;
         let query = url.as_url().query().unwrap_or_default();
-        let (found, most) = (
-            query.split('&').filter(|one| !one.is_empty()).count(),
-            self.parameters,
-        );
+        let (found, most) = (query.split('&').filter(|one| !one.is_empty()).count(), self.parameters);
         if found > most {
             return Err(UrlTrap::Parameters { found, most });
         }
@@ -126,18 +117,10 @@ impl UrlLimits {
     fn judge_repetition(&self, segment: &str, in_a_row: usize, in_all: usize) -> Result<(), UrlTrap> {
         let segment = || segment.chars().take(40).collect();
         if in_a_row > self.in_a_row {
-            return Err(UrlTrap::InARow {
-                segment: segment(),
-                found: in_a_row,
-                most: self.in_a_row,
-            });
+            return Err(UrlTrap::InARow { segment: segment(), found: in_a_row, most: self.in_a_row });
         }
         if in_all > self.in_all {
-            return Err(UrlTrap::InAll {
-                segment: segment(),
-                found: in_all,
-                most: self.in_all,
-            });
+            return Err(UrlTrap::InAll { segment: segment(), found: in_all, most: self.in_all });
         }
         Ok(())
     }
@@ -159,14 +142,7 @@ mod tests {
 
     #[test]
     fn ordinary_urls_pass() {
-        for rest in [
-            "",
-            "a/b/c/",
-            "2011/11/11/x",
-            "?q=1",
-            "a/b/a/b/a/b/a",
-            "x?y&&&&&&&&&&&&&&&&z",
-        ] {
+        for rest in ["", "a/b/c/", "2011/11/11/x", "?q=1", "a/b/a/b/a/b/a", "x?y&&&&&&&&&&&&&&&&z"] {
             assert_eq!(judge(rest), Ok(()), "{rest}");
         }
     }
@@ -174,11 +150,7 @@ mod tests {
     #[test]
     fn one_segment_may_stand_twice_in_a_row_and_not_three_times() {
         assert_eq!(judge("x/a/a/y"), Ok(()));
-        let trap = UrlTrap::InARow {
-            segment: "a".to_owned(),
-            found: 3,
-            most: 2,
-        };
+        let trap = UrlTrap::InARow { segment: "a".to_owned(), found: 3, most: 2 };
         assert_eq!(judge("x/a/a/a/y"), Err(trap));
         assert!(matches!(judge("x////y"), Err(UrlTrap::InARow { .. })));
     }
@@ -186,20 +158,14 @@ mod tests {
     #[test]
     fn one_segment_may_stand_four_times_in_all_and_not_five_times() {
         assert_eq!(judge("a/1/a/2/a/3/a/4"), Ok(()));
-        assert!(matches!(
-            judge("a/1/a/2/a/3/a/4/a"),
-            Err(UrlTrap::InAll { found: 5, .. })
-        ));
+        assert!(matches!(judge("a/1/a/2/a/3/a/4/a"), Err(UrlTrap::InAll { found: 5, .. })));
     }
 
     #[test]
     fn twenty_segments_are_a_path_and_twenty_one_a_trap() {
         assert_eq!(judge(&numbered(20, "/")), Ok(()));
         assert_eq!(judge(&format!("{}/", numbered(20, "/"))), Ok(()));
-        assert_eq!(
-            judge(&numbered(21, "/")),
-            Err(UrlTrap::Segments { found: 21, most: 20 })
-        );
+        assert_eq!(judge(&numbered(21, "/")), Err(UrlTrap::Segments { found: 21, most: 20 }));
     }
 
     #[test]
@@ -213,10 +179,7 @@ mod tests {
     fn a_url_of_2083_bytes_is_kept_and_one_more_is_a_trap() {
         let head = "http://a.example/".len();
         assert_eq!(judge(&"x".repeat(2_083 - head)), Ok(()));
-        let trap = UrlTrap::Bytes {
-            found: 2_084,
-            most: 2_083,
-        };
+        let trap = UrlTrap::Bytes { found: 2_084, most: 2_083 };
         assert_eq!(judge(&"x".repeat(2_084 - head)), Err(trap));
     }
 

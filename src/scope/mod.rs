@@ -58,10 +58,7 @@ impl Scope {
         let mut hosts: Vec<HostPattern> = seeds.iter().map(|seed| HostPattern::exactly(&seed.url)).collect();
         hosts.sort();
         hosts.dedup();
-        Self {
-            hosts,
-            ..Self::default()
-        }
+        Self { hosts, ..Self::default() }
     }
 
     /// Whether `request` belongs to the crawl.
@@ -107,18 +104,10 @@ mod tests {
             request("http://127.0.10.3/"),
         ]);
         assert_eq!(scope.hosts.len(), 2);
-        for url in [
-            "http://a.example./y",
-            "https://A.example:1/",
-            "https://127.0.10.3/",
-        ] {
+        for url in ["http://a.example./y", "https://A.example:1/", "https://127.0.10.3/"] {
             assert_eq!(scope.judge(&request(url)), Ok(()), "{url}");
         }
-        for url in [
-            "http://www.a.example/",
-            "http://127.0.10.4/",
-            "http://a.example.b.example/",
-        ] {
+        for url in ["http://www.a.example/", "http://127.0.10.4/", "http://a.example.b.example/"] {
             assert_eq!(scope.judge(&request(url)), Err(OutOfScope::Host), "{url}");
         }
     }
@@ -131,23 +120,15 @@ mod tests {
             ..Scope::default()
         };
         assert_eq!(scope.judge(&request("http://a.example/docs/x")), Ok(()));
-        assert_eq!(
-            scope.judge(&request("http://a.example/")),
-            Err(OutOfScope::NotIncluded)
-        );
-        let refused = scope
-            .judge(&request("http://a.example/docs/private/x"))
-            .unwrap_err();
+        assert_eq!(scope.judge(&request("http://a.example/")), Err(OutOfScope::NotIncluded));
+        let refused = scope.judge(&request("http://a.example/docs/private/x")).unwrap_err();
         assert_eq!(refused, OutOfScope::Excluded("/docs/private".to_owned()));
         assert!(refused.to_string().ends_with("matches it: /docs/private"));
     }
 
     #[test]
     fn a_page_at_the_most_depth_belongs_and_its_links_do_not() {
-        let scope = Scope {
-            max_depth: Some(2),
-            ..Scope::default()
-        };
+        let scope = Scope { max_depth: Some(2), ..Scope::default() };
         let at = |depth| {
             let mut request = request("http://a.example/");
             request.depth = depth;
@@ -159,9 +140,7 @@ mod tests {
 
     #[test]
     fn a_trap_does_not_belong_and_is_named() {
-        let refused = Scope::default()
-            .judge(&request("http://a.example/x/x/x/"))
-            .unwrap_err();
+        let refused = Scope::default().judge(&request("http://a.example/x/x/x/")).unwrap_err();
         assert_eq!(
             refused.to_string(),
             "it looks like a trap: `x` stands 3 times in a row in its path, more than 2"

@@ -78,11 +78,7 @@ impl UrlPattern {
                  regular expression"
             ));
         };
-        Ok(Self {
-            text: text.to_owned(),
-            subject,
-            matcher,
-        })
+        Ok(Self { text: text.to_owned(), subject, matcher })
     }
 
     /// The pattern as it was written.
@@ -152,11 +148,7 @@ fn glob(pattern: &str, text: &str) -> Result<Matcher, String> {
     };
     if !body.contains('*') {
         let body = body.to_owned();
-        return Ok(if is_anchored {
-            Matcher::Exact(body)
-        } else {
-            Matcher::Prefix(body)
-        });
+        return Ok(if is_anchored { Matcher::Exact(body) } else { Matcher::Prefix(body) });
     }
     let mut regex = String::from("^");
     for (index, literal) in body.split('*').enumerate() {
@@ -255,10 +247,7 @@ mod tests {
         assert!(!matches("https://a.example/docs/", "http://a.example/docs/x"));
         assert!(matches("https://*.a.example/", "https://www.a.example/x"));
         assert!(matches("*://a.example/x", "http://a.example/x"));
-        assert!(matches(
-            "/go?to=http://b.example/",
-            "http://a.example/go?to=http://b.example/x"
-        ));
+        assert!(matches("/go?to=http://b.example/", "http://a.example/go?to=http://b.example/x"));
     }
 
     #[test]
@@ -271,10 +260,7 @@ mod tests {
 
     #[test]
     fn a_name_before_the_host_does_not_lead_around_a_pattern() {
-        assert!(matches(
-            "https://a.example/private",
-            "https://me:secret@a.example/private/x"
-        ));
+        assert!(matches("https://a.example/private", "https://me:secret@a.example/private/x"));
     }
 
     #[test]

@@ -65,9 +65,7 @@ impl CsvSink {
 
     /// Goes on with the columns of the file's own header line, which must be those of the options if these name any.
     fn go_on(&mut self) -> Result<(), SinkError> {
-        let found = self
-            .read_header()
-            .map_err(|source| refused(self.file.path(), source))?;
+        let found = self.read_header().map_err(|source| refused(self.file.path(), source))?;
         let as_written = self.wanted.iter().map(|name| guarded(name.into()));
         if !self.wanted.is_empty() && !as_written.eq(found.iter().map(Cow::from)) {
             return Err(SinkError::Columns {
@@ -83,10 +81,8 @@ impl CsvSink {
     fn read_header(&self) -> io::Result<Vec<String>> {
         let start = File::open(self.file.path())?.take(MAX_HEADER);
         let mut header = csv::StringRecord::new();
-        let there = csv::ReaderBuilder::new()
-            .has_headers(false)
-            .from_reader(start)
-            .read_record(&mut header)?;
+        let there =
+            csv::ReaderBuilder::new().has_headers(false).from_reader(start).read_record(&mut header)?;
         if !there {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "no header line"));
         }
@@ -102,11 +98,7 @@ impl CsvSink {
         } else if self.wanted.is_empty() {
             let kind = shown_kind(first).map(|_| KIND.to_owned());
             let columns: Vec<_> = kind.into_iter().chain(first.fields.keys().cloned()).collect();
-            if columns.is_empty() {
-                Ok(())
-            } else {
-                self.begin(columns)
-            }
+            if columns.is_empty() { Ok(()) } else { self.begin(columns) }
         } else {
             self.begin(self.wanted.clone())
         }
@@ -149,9 +141,7 @@ impl Sink for CsvSink {
 /// One record with its line end.
 fn record<'a>(cells: impl IntoIterator<Item = Cow<'a, str>>) -> Vec<u8> {
     let mut line = Vec::new();
-    let mut writer = csv::WriterBuilder::new()
-        .buffer_capacity(1024)
-        .from_writer(&mut line);
+    let mut writer = csv::WriterBuilder::new().buffer_capacity(1024).from_writer(&mut line);
     cells
         .into_iter()
         .try_for_each(|cell| writer.write_field(cell.as_bytes()))
@@ -165,11 +155,7 @@ fn record<'a>(cells: impl IntoIterator<Item = Cow<'a, str>>) -> Vec<u8> {
 /// What an item shows in a column.
 fn cell<'a>(item: &'a Item, column: &str) -> Cow<'a, str> {
     // A name that was read back from the header line may carry the mark of a guarded cell.
-    let bare = || {
-        column
-            .strip_prefix('\'')
-            .filter(|bare| guarded((*bare).into()) == column)
-    };
+    let bare = || column.strip_prefix('\'').filter(|bare| guarded((*bare).into()) == column);
     match item.fields.get(column).or_else(|| item.fields.get(bare()?)) {
         Some(Value::String(text)) => guarded(text.into()),
         Some(Value::Null) => Cow::Borrowed(""),

@@ -32,10 +32,7 @@ impl JsonlSink {
     /// # Errors
     /// If the file or its folder cannot be made or opened for writing.
     pub fn open(options: &JsonlOptions) -> Result<Self, SinkError> {
-        Ok(Self {
-            name: format!("jsonl:{}", options.path.display()),
-            file: LineFile::open(&options.path)?,
-        })
+        Ok(Self { name: format!("jsonl:{}", options.path.display()), file: LineFile::open(&options.path)? })
     }
 }
 
@@ -71,9 +68,7 @@ struct Shown;
 impl serde_json::ser::Formatter for Shown {
     fn write_string_fragment<W: Write + ?Sized>(&mut self, out: &mut W, fragment: &str) -> io::Result<()> {
         let mut rest = fragment;
-        while let Some((at, letter)) = rest
-            .char_indices()
-            .find(|(_, letter)| is_obeyed_by_terminals(*letter))
+        while let Some((at, letter)) = rest.char_indices().find(|(_, letter)| is_obeyed_by_terminals(*letter))
         {
             write!(out, "{}\\u{:04x}", &rest[..at], u32::from(letter))?;
             rest = &rest[at + letter.len_utf8()..];

@@ -32,13 +32,8 @@ impl LineFile {
     /// Opens a file without changing what is in it, or makes it with its folders. `-` is standard output.
     pub(super) fn open(path: &Path) -> Result<Self, SinkError> {
         let target = Target::open(path).map_err(|source| refused(path, source))?;
-        let mut file = Self {
-            path: path.to_owned(),
-            target,
-            written: 0,
-            gathered: Vec::new(),
-            lines_gathered: 0,
-        };
+        let mut file =
+            Self { path: path.to_owned(), target, written: 0, gathered: Vec::new(), lines_gathered: 0 };
         file.written = file.go_to_end()?;
         Ok(file)
     }
@@ -103,25 +98,16 @@ impl LineFile {
         let Target::File(file) = &self.target else {
             return Ok(());
         };
-        let found = file
-            .metadata()
-            .map_err(|source| refused(&self.path, source))?
-            .len();
+        let found = file.metadata().map_err(|source| refused(&self.path, source))?.len();
         if found < expected {
-            return Err(SinkError::Shortened {
-                path: self.path.clone(),
-                expected,
-                found,
-            });
+            return Err(SinkError::Shortened { path: self.path.clone(), expected, found });
         }
         Ok(())
     }
 
     fn go_to_end(&mut self) -> Result<u64, SinkError> {
         match &mut self.target {
-            Target::File(file) => file
-                .seek(SeekFrom::End(0))
-                .map_err(|source| refused(&self.path, source)),
+            Target::File(file) => file.seek(SeekFrom::End(0)).map_err(|source| refused(&self.path, source)),
             Target::Stream(_) => Ok(0),
         }
     }
@@ -150,24 +136,13 @@ impl Target {
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder)?;
         }
-        let file = File::options()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path)?;
+        let file = File::options().write(true).create(true).truncate(false).open(path)?;
         let can_be_cut = file.metadata()?.is_file();
-        Ok(if can_be_cut {
-            Self::File(file)
-        } else {
-            Self::Stream(Box::new(file))
-        })
+        Ok(if can_be_cut { Self::File(file) } else { Self::Stream(Box::new(file)) })
     }
 }
 
 /// The file system's refusal as a sink error.
 pub(super) fn refused(path: &Path, source: io::Error) -> SinkError {
-    SinkError::Io {
-        path: path.to_owned(),
-        source,
-    }
+    SinkError::Io { path: path.to_owned(), source }
 }

@@ -71,11 +71,7 @@ impl Sink for Collect {
         let mut items = self.items();
         let found = items.len() as u64;
         if found < to.0 {
-            return Err(SinkError::Shortened {
-                path: PathBuf::from("memory"),
-                expected: to.0,
-                found,
-            });
+            return Err(SinkError::Shortened { path: PathBuf::from("memory"), expected: to.0, found });
         }
         items.truncate(usize::try_from(to.0).expect("it is not larger than a vector's length"));
         Ok(())
@@ -92,11 +88,7 @@ mod tests {
     #[test]
     fn items_behind_the_committed_position_are_dropped() {
         let url = CanonicalUrl::parse("https://example.com/").unwrap();
-        let item = Item {
-            url,
-            kind: None,
-            fields: Map::new(),
-        };
+        let item = Item { url, kind: None, fields: Map::new() };
         let collect = Collect::default();
         let mut sink = collect.clone();
         sink.write(&item).unwrap();
@@ -104,9 +96,6 @@ mod tests {
         sink.write(&item).unwrap();
         sink.rewind(committed).unwrap();
         assert_eq!(collect.items().len(), 1);
-        assert!(matches!(
-            sink.rewind(Position(2)),
-            Err(SinkError::Shortened { found: 1, .. })
-        ));
+        assert!(matches!(sink.rewind(Position(2)), Err(SinkError::Shortened { found: 1, .. })));
     }
 }

@@ -15,30 +15,17 @@ use crate::url::CanonicalUrl;
 
 fn item(fields: Value) -> Item {
     let url = CanonicalUrl::parse("https://example.com/a").unwrap();
-    let Value::Object(fields) = fields else {
-        panic!("an item's fields are an object")
-    };
-    Item {
-        url,
-        kind: None,
-        fields,
-    }
+    let Value::Object(fields) = fields else { panic!("an item's fields are an object") };
+    Item { url, kind: None, fields }
 }
 
 fn jsonl(path: &Path) -> JsonlSink {
-    JsonlSink::open(&JsonlOptions {
-        path: path.to_owned(),
-    })
-    .unwrap()
+    JsonlSink::open(&JsonlOptions { path: path.to_owned() }).unwrap()
 }
 
 fn csv(path: &Path, columns: &[&str]) -> CsvSink {
     let columns = columns.iter().map(|name| (*name).to_owned()).collect();
-    CsvSink::open(&CsvOptions {
-        path: path.to_owned(),
-        columns,
-    })
-    .unwrap()
+    CsvSink::open(&CsvOptions { path: path.to_owned(), columns }).unwrap()
 }
 
 /// The text of a CSV file after these items.
@@ -58,11 +45,9 @@ fn runs_that_die<S: Sink>(path: &Path, open: impl Fn() -> S) -> String {
     for run in 0..4 {
         let mut sink = open();
         sink.rewind(committed).unwrap();
-        sink.write(&item(json!({"n": run, "text": "zwei\nZeilen"})))
-            .unwrap();
+        sink.write(&item(json!({"n": run, "text": "zwei\nZeilen"}))).unwrap();
         committed = sink.flush().unwrap();
-        sink.write(&item(json!({"n": "handed over, not committed"})))
-            .unwrap();
+        sink.write(&item(json!({"n": "handed over, not committed"}))).unwrap();
         sink.flush().unwrap();
         sink.write(&item(json!({"n": "gathered"}))).unwrap();
         drop(sink);
@@ -78,10 +63,8 @@ fn every_json_line_is_there_exactly_once_after_crashes() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("new/folders/items.jsonl");
     let text = runs_that_die(&path, || jsonl(&path));
-    let numbers: Vec<Value> = text
-        .lines()
-        .map(|line| serde_json::from_str::<Value>(line).unwrap()["n"].clone())
-        .collect();
+    let numbers: Vec<Value> =
+        text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["n"].clone()).collect();
     assert_eq!(numbers, [0, 1, 2, 3]);
     assert!(text.ends_with('\n'));
 }
@@ -101,33 +84,16 @@ fn a_file_that_was_shortened_is_not_gone_on_with() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("items.jsonl");
     let gone = jsonl(&path).rewind(Position(7));
-    assert!(matches!(
-        gone,
-        Err(SinkError::Shortened {
-            expected: 7,
-            found: 0,
-            ..
-        })
-    ));
+    assert!(matches!(gone, Err(SinkError::Shortened { expected: 7, found: 0, .. })));
     let mut sink = jsonl(&path);
     sink.rewind(Position(0)).unwrap();
     sink.write(&item(json!({"a": 1}))).unwrap();
     let committed = sink.flush().unwrap();
     fs::write(&path, "{}").unwrap();
-    assert!(matches!(
-        jsonl(&path).rewind(committed),
-        Err(SinkError::Shortened { .. })
-    ));
+    assert!(matches!(jsonl(&path).rewind(committed), Err(SinkError::Shortened { .. })));
     sink.write(&item(json!({"a": 2}))).unwrap();
-    assert!(
-        matches!(sink.flush(), Err(SinkError::Shortened { .. })),
-        "also while it is written"
-    );
-    assert_eq!(
-        fs::read_to_string(&path).unwrap(),
-        "{}",
-        "nothing is repaired silently"
-    );
+    assert!(matches!(sink.flush(), Err(SinkError::Shortened { .. })), "also while it is written");
+    assert_eq!(fs::read_to_string(&path).unwrap(), "{}", "nothing is repaired silently");
 }
 
 #[test]
@@ -284,9 +250,7 @@ fn other_columns_than_those_of_the_file_are_refused() {
     let committed = sink.flush().unwrap();
     let error = csv(&path, &["a", "b"]).rewind(committed).unwrap_err();
     assert!(matches!(error, SinkError::Columns { .. }), "{error}");
-    csv(&path, &["a", "b"])
-        .rewind(Position(0))
-        .expect("a new round may have new columns");
+    csv(&path, &["a", "b"]).rewind(Position(0)).expect("a new round may have new columns");
 }
 
 proptest! {

@@ -15,9 +15,9 @@ pub use selector::FieldSelector;
 
 use super::Spider;
 use crate::extract::ExtractError;
-use crate::extract::css::Css;
 use crate::item::Harvest;
 use crate::page::Page;
+use crate::page::css::Css;
 use crate::request::Request;
 use crate::scope::UrlPattern;
 

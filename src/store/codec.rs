@@ -66,10 +66,7 @@ pub fn encode_pending(pending: &Pending, origin: &str) -> Result<Vec<u8>, CodecE
     let url = request.url.as_str();
     let bytes = postcard::to_stdvec(request)?;
     let rest = &bytes[postcard::to_stdvec(&request.url)?.len()..];
-    let shown = url
-        .strip_prefix(origin)
-        .filter(|path| path.starts_with('/'))
-        .unwrap_or(url);
+    let shown = url.strip_prefix(origin).filter(|path| path.starts_with('/')).unwrap_or(url);
     let mut out = Vec::with_capacity(8 + shown.len());
     out.extend([VERSION, pending.tries, pending.refusals]);
     push_rest(&mut out, rest)?;
@@ -82,20 +79,13 @@ pub fn encode_pending(pending: &Pending, origin: &str) -> Result<Vec<u8>, CodecE
 /// # Errors
 /// As for [`decode`].
 pub fn decode_pending(key: QueueKey, bytes: &[u8], origin: &str) -> Result<Pending, CodecError> {
-    let (&[tries, refusals], bytes) = after_version(bytes)?
-        .split_first_chunk()
-        .ok_or(CodecError::Short)?;
+    let (&[tries, refusals], bytes) = after_version(bytes)?.split_first_chunk().ok_or(CodecError::Short)?;
     let (rest, shown) = take_rest(bytes)?;
     let shown = std::str::from_utf8(shown).map_err(|_| CodecError::Text)?;
     let base = if shown.starts_with('/') { origin } else { "" };
     let mut request = postcard::to_stdvec(&format!("{base}{shown}"))?;
     request.extend(rest);
-    Ok(Pending {
-        key,
-        tries,
-        refusals,
-        request: whole(&request)?,
-    })
+    Ok(Pending { key, tries, refusals, request: whole(&request)? })
 }
 
 /// What follows the URL in a plain GET: the pattern that others are compared with.
@@ -132,9 +122,7 @@ fn take_rest(bytes: &[u8]) -> Result<(Vec<u8>, &[u8]), CodecError> {
         let (rest, behind) = postcard::take_from_bytes::<&[u8]>(bytes)?;
         return Ok((rest.to_vec(), behind));
     }
-    let (patches, behind) = bytes
-        .split_at_checked(2 * usize::from(count))
-        .ok_or(CodecError::Short)?;
+    let (patches, behind) = bytes.split_at_checked(2 * usize::from(count)).ok_or(CodecError::Short)?;
     let mut rest = PLAIN_REST.clone();
     for patch in patches.chunks_exact(2) {
         *rest.get_mut(usize::from(patch[0])).ok_or(CodecError::Short)? = patch[1];
@@ -176,12 +164,7 @@ mod tests {
     }
 
     fn pending(request: Request) -> Pending {
-        Pending {
-            key: QueueKey::new(request.priority, 7),
-            tries: 0,
-            refusals: 0,
-            request,
-        }
+        Pending { key: QueueKey::new(request.priority, 7), tries: 0, refusals: 0, request }
     }
 
     prop_compose! {
@@ -243,10 +226,7 @@ mod tests {
     fn a_typical_link_costs_its_path_and_a_few_bytes() {
         let mut request = Request::get(CanonicalUrl::parse("https://a.example/books/42?page=3").unwrap());
         request.depth = 2;
-        assert_eq!(
-            there_and_back(&pending(request)).len(),
-            "/books/42?page=3".len() + 6
-        );
+        assert_eq!(there_and_back(&pending(request)).len(), "/books/42?page=3".len() + 6);
     }
 
     #[test]

@@ -38,12 +38,7 @@ pub struct DiskOptions {
 
 impl Default for DiskOptions {
     fn default() -> Self {
-        Self {
-            cache_bytes: 64 << 20,
-            memtable_bytes: 16 << 20,
-            journal_bytes: 128 << 20,
-            open_files: 128,
-        }
+        Self { cache_bytes: 64 << 20, memtable_bytes: 16 << 20, journal_bytes: 128 << 20, open_files: 128 }
     }
 }
 
@@ -66,10 +61,7 @@ impl DiskStore {
     /// # Errors
     /// [`StoreError::InUse`] if another process has it, [`StoreError::Version`] if it is of another version,
     /// [`StoreError::Damaged`] if it cannot be read, [`StoreError::Io`] if the file system refuses.
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "options are given away once, at the start"
-    )]
+    #[expect(clippy::needless_pass_by_value, reason = "options are given away once, at the start")]
     pub fn open(dir: &Path, options: DiskOptions) -> Result<Self, StoreError> {
         let dir = StateDir::take(dir)?;
         if !dir.frontier().exists() {
@@ -81,15 +73,8 @@ impl DiskStore {
         let (seen, report) = SeenLog::open(&dir.seen_log(head.log), head.log_length)?;
         let lost = dir.synced().saturating_sub(head.steps);
         let lost = lost.max(report.ahead.saturating_sub(1));
-        let mut store = Self {
-            frontier,
-            seen,
-            head,
-            queues,
-            warnings: warnings(&report, lost),
-            broken: false,
-            dir,
-        };
+        let mut store =
+            Self { frontier, seen, head, queues, warnings: warnings(&report, lost), broken: false, dir };
         if report.needs_repair() {
             store.repair()?;
         }
@@ -138,8 +123,7 @@ impl DiskStore {
         if self.head.swept < self.head.generation {
             self.frontier.sweep(self.head.keys().earlier())?;
             self.head.swept = self.head.generation;
-            self.frontier
-                .write(only_head(&self.dir.frontier(), &self.head)?)?;
+            self.frontier.write(only_head(&self.dir.frontier(), &self.head)?)?;
         }
         Ok(())
     }
@@ -190,9 +174,7 @@ impl Store for DiskStore {
         let run = self.frontier.get(keys::RUN)?;
         let run = run.map(|bytes| codec::decode(&bytes)).transpose();
         let waiting = self.queues.iter().filter(|(_, queue)| queue.count > 0);
-        let mut queues: Vec<_> = waiting
-            .map(|(origin, queue)| (origin.clone(), queue.count))
-            .collect();
+        let mut queues: Vec<_> = waiting.map(|(origin, queue)| (origin.clone(), queue.count)).collect();
         queues.sort_unstable();
         let hosts = self.lasting(keys::HOSTS)?.into_iter();
         let robots = self.lasting(keys::ROBOTS)?.into_iter();
@@ -237,11 +219,7 @@ impl Store for DiskStore {
     fn commit(&mut self, batch: Batch) -> Result<Committed, StoreError> {
         self.usable()?;
         let mut step = Step::new(self.head);
-        let before = Before {
-            frontier: &self.frontier,
-            seen: &self.seen,
-            queues: &self.queues,
-        };
+        let before = Before { frontier: &self.frontier, seen: &self.seen, queues: &self.queues };
         let committed = step.take(batch, &before).map_err(|error| match error {
             StepError::Store(error) => error,
             StepError::Codec(error) => self.damaged("a record of this step", &error),
@@ -311,10 +289,7 @@ fn warnings(report: &LogReport, steps: u64) -> Vec<String> {
 /// Makes the database beside its place and moves it there, so that it is never half there.
 fn begin(dir: &StateDir, options: &DiskOptions) -> Result<(), StoreError> {
     if !dir.seen_logs()?.is_empty() {
-        return Err(StoreError::Damaged {
-            path: dir.frontier(),
-            reason: "the folder is missing".to_owned(),
-        });
+        return Err(StoreError::Damaged { path: dir.frontier(), reason: "the folder is missing".to_owned() });
     }
     let fresh = dir.path().join("frontier.new");
     if fresh.exists() {
@@ -386,15 +361,9 @@ fn read_pending(path: &Path, origin: &Origin, key: &[u8], value: &[u8]) -> Resul
 
 /// Requests are said to wait, and none is there.
 fn empty(path: &Path, origin: &Origin) -> StoreError {
-    StoreError::Damaged {
-        path: path.to_owned(),
-        reason: format!("the queue of {origin} is gone"),
-    }
+    StoreError::Damaged { path: path.to_owned(), reason: format!("the queue of {origin} is gone") }
 }
 
 fn damaged(path: &Path, what: &str, error: &CodecError) -> StoreError {
-    StoreError::Damaged {
-        path: path.to_owned(),
-        reason: format!("{what}: {error}"),
-    }
+    StoreError::Damaged { path: path.to_owned(), reason: format!("{what}: {error}") }
 }

@@ -41,11 +41,7 @@ impl Frontier {
             Ok((database, space))
         };
         let (database, space) = guarded(path, open)?;
-        Ok(Self {
-            path: path.to_owned(),
-            space,
-            database,
-        })
+        Ok(Self { path: path.to_owned(), space, database })
     }
 
     pub(super) fn get(&self, key: &[u8]) -> Result<Option<fjall::Slice>, StoreError> {
@@ -75,9 +71,9 @@ impl Frontier {
         mut visit: impl FnMut(&[u8], &[u8]) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
         let mut pairs = guarded(&self.path, || Ok(self.space.prefix(prefix)))?;
-        while let Some((key, value)) = guarded(&self.path, || {
-            pairs.next().map(fjall::Guard::into_inner).transpose()
-        })? {
+        while let Some((key, value)) =
+            guarded(&self.path, || pairs.next().map(fjall::Guard::into_inner).transpose())?
+        {
             visit(&key, &value)?;
         }
         Ok(())
@@ -147,14 +143,10 @@ fn store_error(path: &Path, error: &fjall::Error) -> StoreError {
             path,
             reason: "an earlier write failed, so no more is written: start again".to_owned(),
         },
-        fjall::Error::Locked => StoreError::Io {
-            path,
-            reason: "another program has the database open".to_owned(),
-        },
-        other => StoreError::Damaged {
-            path,
-            reason: format!("{other:?}"),
-        },
+        fjall::Error::Locked => {
+            StoreError::Io { path, reason: "another program has the database open".to_owned() }
+        }
+        other => StoreError::Damaged { path, reason: format!("{other:?}") },
     }
 }
 

@@ -85,10 +85,7 @@ pub(super) fn number(key: &[u8]) -> Option<u32> {
 /// The place in the queue at the end of a generation's queue key.
 pub(super) fn queue_key(key: &[u8]) -> Option<QueueKey> {
     let (band, seq) = key.get(10..)?.split_first()?;
-    Some(QueueKey {
-        band: *band,
-        seq: u64::from_be_bytes(seq.try_into().ok()?),
-    })
+    Some(QueueKey { band: *band, seq: u64::from_be_bytes(seq.try_into().ok()?) })
 }
 
 /// The place right behind this one.

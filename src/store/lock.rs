@@ -25,10 +25,7 @@ impl StateDir {
     /// Takes the directory, making it if there is none.
     pub(super) fn take(path: &Path) -> Result<Self, StoreError> {
         fs::create_dir_all(path).map_err(|error| io_error(path, &error))?;
-        let dir = Self {
-            path: path.to_owned(),
-            lock: lock(path)?,
-        };
+        let dir = Self { path: path.to_owned(), lock: lock(path)? };
         dir.check_format()?;
         Ok(dir)
     }
@@ -72,9 +69,7 @@ impl StateDir {
 
     /// Makes new and removed files of the directory survive a power cut.
     pub(super) fn sync(&self) -> Result<(), StoreError> {
-        File::open(&self.path)
-            .and_then(|dir| dir.sync_all())
-            .map_err(|error| io_error(&self.path, &error))
+        File::open(&self.path).and_then(|dir| dir.sync_all()).map_err(|error| io_error(&self.path, &error))
     }
 
     fn check_format(&self) -> Result<(), StoreError> {
@@ -111,9 +106,7 @@ impl StateDir {
             out.write_all(format!("{FORMAT_LINE}{FORMAT}\n").as_bytes())?;
             out.sync_all()
         });
-        written
-            .and_then(|()| fs::rename(&fresh, file))
-            .map_err(|error| io_error(file, &error))
+        written.and_then(|()| fs::rename(&fresh, file)).map_err(|error| io_error(file, &error))
     }
 }
 
@@ -154,10 +147,7 @@ fn in_use(dir: &Path, file: &mut File) -> StoreError {
         pid if read.is_ok() && !pid.is_empty() => pid.to_owned(),
         _ => "unknown".to_owned(),
     };
-    StoreError::InUse {
-        path: dir.to_owned(),
-        pid,
-    }
+    StoreError::InUse { path: dir.to_owned(), pid }
 }
 
 fn seen_log_name(number: u32) -> String {
@@ -171,8 +161,5 @@ fn seen_log_number(name: &str) -> Option<u32> {
 
 /// An error of the file system at this path.
 pub(super) fn io_error(path: &Path, error: &io::Error) -> StoreError {
-    StoreError::Io {
-        path: path.to_owned(),
-        reason: error.to_string(),
-    }
+    StoreError::Io { path: path.to_owned(), reason: error.to_string() }
 }

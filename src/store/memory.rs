@@ -35,12 +35,7 @@ impl MemoryStore {
         let key = QueueKey::new(request.priority, self.next_seq);
         self.next_seq += 1;
         let queue = self.queues.entry(request.origin()).or_default();
-        let pending = Pending {
-            key,
-            tries: 0,
-            refusals: 0,
-            request,
-        };
+        let pending = Pending { key, tries: 0, refusals: 0, request };
         queue.insert(key, pending.clone());
         Some(pending)
     }
@@ -103,10 +98,7 @@ impl Store for MemoryStore {
         if batch.run.is_some() {
             self.run = batch.run;
         }
-        Ok(Committed {
-            known: (offered - fresh.len()) as u64,
-            fresh,
-        })
+        Ok(Committed { known: (offered - fresh.len()) as u64, fresh })
     }
 
     fn begin_round(&mut self, run: RunRecord) -> Result<(), StoreError> {
@@ -128,7 +120,5 @@ impl Store for MemoryStore {
 }
 
 fn pairs<K: Clone, V: Clone>(map: &BTreeMap<K, V>) -> Vec<(K, V)> {
-    map.iter()
-        .map(|(key, value)| (key.clone(), value.clone()))
-        .collect()
+    map.iter().map(|(key, value)| (key.clone(), value.clone())).collect()
 }

@@ -67,17 +67,9 @@ impl SeenLog {
         let behind = read_records(&mut file, there..found, |_| {})?;
         file.set_len(there)?;
         file.seek(SeekFrom::End(0))?;
-        let log = Self {
-            path: path.to_owned(),
-            file,
-            length: there,
-            table,
-        };
-        let report = LogReport {
-            missing: recorded - there,
-            unreadable: read.unreadable,
-            ahead: behind.commits,
-        };
+        let log = Self { path: path.to_owned(), file, length: there, table };
+        let report =
+            LogReport { missing: recorded - there, unreadable: read.unreadable, ahead: behind.commits };
         Ok((log, report))
     }
 
@@ -131,19 +123,12 @@ impl SeenLog {
     }
 
     pub(super) fn sync(&self) -> Result<(), StoreError> {
-        self.file
-            .sync_data()
-            .map_err(|error| io_error(&self.path, &error))
+        self.file.sync_data().map_err(|error| io_error(&self.path, &error))
     }
 }
 
 fn open_file(path: &Path) -> io::Result<File> {
-    OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(path)
+    OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)
 }
 
 fn write_all(path: &Path, table: &SeenTable) -> io::Result<(File, u64)> {
@@ -297,9 +282,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("log");
         let (mut log, _) = open(&path, 0);
-        let lengths: Vec<u64> = (0..1_000)
-            .map(|number| commit(&mut log, &[number, !number]))
-            .collect();
+        let lengths: Vec<u64> = (0..1_000).map(|number| commit(&mut log, &[number, !number])).collect();
         let mut bytes = std::fs::read(&path).unwrap();
         let (from, to) = (lengths[9] as usize, lengths[499] as usize);
         bytes[from..to].fill(0);
@@ -313,12 +296,8 @@ mod tests {
     #[test]
     fn a_full_disk_leaves_it_as_it_was() {
         let file = OpenOptions::new().write(true).open("/dev/full").unwrap();
-        let mut log = SeenLog {
-            path: PathBuf::from("/dev/full"),
-            file,
-            length: 0,
-            table: SeenTable::default(),
-        };
+        let mut log =
+            SeenLog { path: PathBuf::from("/dev/full"), file, length: 0, table: SeenTable::default() };
         assert!(matches!(log.append(&[1]), Err(StoreError::Io { .. })));
         assert!(!log.contains(1) && log.length() == 0);
     }

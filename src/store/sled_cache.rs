@@ -80,10 +80,7 @@ impl SledCache {
         Ok(Self {
             count: AtomicU64::new(read_count(&database)),
             database,
-            front: moka::sync::Cache::builder()
-                .max_capacity(options.front_bytes)
-                .weigher(weigh)
-                .build(),
+            front: moka::sync::Cache::builder().max_capacity(options.front_bytes).weigher(weigh).build(),
             options,
         })
     }
@@ -227,22 +224,15 @@ fn open_entry(bytes: &[u8]) -> Option<CacheEntry> {
 
 fn read_count(database: &sled::Db) -> u64 {
     let bytes = guarded(|| database.get(COUNT_KEY)).ok().flatten();
-    bytes
-        .and_then(|bytes| bytes.as_ref().try_into().ok())
-        .map_or(0, u64::from_be_bytes)
+    bytes.and_then(|bytes| bytes.as_ref().try_into().ok()).map_or(0, u64::from_be_bytes)
 }
 
 /// Roughly the bytes that an entry takes in memory.
 fn weight(entry: &CacheEntry) -> u32 {
-    let links = entry
-        .links
-        .iter()
-        .map(|link| size_of_val(link) + link.url.as_str().len());
+    let links = entry.links.iter().map(|link| size_of_val(link) + link.url.as_str().len());
     let items = entry.items.iter().map(|(_, text)| text.len() + 48);
     let bytes = links.chain(items).sum::<usize>();
-    u32::try_from(bytes)
-        .unwrap_or(u32::MAX)
-        .saturating_add(ENTRY_OVERHEAD)
+    u32::try_from(bytes).unwrap_or(u32::MAX).saturating_add(ENTRY_OVERHEAD)
 }
 
 /// Moves the folder out of the way and tells where it went.
@@ -263,10 +253,7 @@ fn put_aside(dir: &Path) -> Result<PathBuf, StoreError> {
 }
 
 fn refused(dir: &Path, reason: String) -> StoreError {
-    StoreError::Io {
-        path: dir.to_owned(),
-        reason,
-    }
+    StoreError::Io { path: dir.to_owned(), reason }
 }
 
 #[cfg(test)]
@@ -408,15 +395,10 @@ mod tests {
     #[test]
     fn when_it_is_full_old_entries_go() {
         let dir = tempfile::tempdir().unwrap();
-        let options = CacheOptions {
-            max_entries: 500,
-            ..CacheOptions::default()
-        };
+        let options = CacheOptions { max_entries: 500, ..CacheOptions::default() };
         let cache = SledCache::open(dir.path(), options).unwrap();
         (0..1_500).for_each(|number| cache.put(key(number), &entry(number)));
-        let kept: Vec<_> = (0..1_500)
-            .filter(|number| cache.get(key(*number)).is_some())
-            .collect();
+        let kept: Vec<_> = (0..1_500).filter(|number| cache.get(key(*number)).is_some()).collect();
         assert_eq!(kept.len(), 500);
         let young = kept.iter().filter(|number| **number >= 750).count();
         assert!(young > 450, "{young} of 500 are from the younger half");

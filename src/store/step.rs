@@ -66,10 +66,7 @@ impl Queue {
     pub(super) const FRONT: QueueKey = QueueKey { band: 0, seq: 0 };
 
     /// Behind every queue.
-    pub(super) const BACK: QueueKey = QueueKey {
-        band: u8::MAX,
-        seq: u64::MAX,
-    };
+    pub(super) const BACK: QueueKey = QueueKey { band: u8::MAX, seq: u64::MAX };
 
     fn push(&mut self, key: QueueKey) {
         self.first = if self.count == 0 { key } else { self.first.min(key) };
@@ -184,12 +181,7 @@ impl Step {
         }
         let key = QueueKey::new(request.priority, self.head.next_seq);
         self.head.next_seq = self.head.next_seq.saturating_add(1);
-        let pending = Pending {
-            key,
-            tries: 0,
-            refusals: 0,
-            request,
-        };
+        let pending = Pending { key, tries: 0, refusals: 0, request };
         let origin = pending.request.origin();
         let queue = self.queue(&origin, before)?;
         queue.push(key);
@@ -258,19 +250,13 @@ impl Step {
         let id = self.head.next_origin;
         self.head.next_origin += 1;
         self.put(self.head.keys().origin(id), origin)?;
-        Ok(Queue {
-            id,
-            count: 0,
-            first: Queue::FRONT,
-        })
+        Ok(Queue { id, count: 0, first: Queue::FRONT })
     }
 
     /// Writes the counts of the queues that were touched, so that opening need not walk over them.
     fn counts(&mut self) -> Result<(), CodecError> {
         for queue in self.queues.values() {
-            let count = (queue.count > 0)
-                .then(|| codec::encode(&queue.count))
-                .transpose()?;
+            let count = (queue.count > 0).then(|| codec::encode(&queue.count)).transpose()?;
             self.writes.insert(self.head.keys().count(queue.id), count);
         }
         Ok(())

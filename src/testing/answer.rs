@@ -76,9 +76,7 @@ impl SiteState {
         let usual = self.usual_latency();
         let site = Arc::clone(&self.site);
         let rule = self.rule(&site, path, seconds);
-        let latency = rule
-            .and_then(|rule| rule.latency)
-            .map_or(usual, Duration::from_secs_f64);
+        let latency = rule.and_then(|rule| rule.latency).map_or(usual, Duration::from_secs_f64);
         let what = match rule {
             Some(Rule { fail: Some(kind), .. }) => What::Failure(*kind),
             Some(rule) if rule.status.is_some() => What::Reply(Reply::of_rule(rule)),
@@ -103,9 +101,7 @@ impl SiteState {
             }
             *hits += 1;
             let number = *hits - 1;
-            let last = rule
-                .times
-                .map_or(u32::MAX, |times| rule.after.saturating_add(times));
+            let last = rule.times.map_or(u32::MAX, |times| rule.after.saturating_add(times));
             if (rule.after..last).contains(&number) {
                 return Some(rule);
             }
@@ -167,10 +163,7 @@ impl Reply {
         let seconds = rule.retry_after.map(|seconds| (seconds, Told::Seconds));
         let date = rule.retry_after_date.map(|seconds| (seconds, Told::Date));
         Self {
-            status: rule
-                .status
-                .and_then(|status| StatusCode::from_u16(status).ok())
-                .unwrap_or_default(),
+            status: rule.status.and_then(|status| StatusCode::from_u16(status).ok()).unwrap_or_default(),
             body: rule.body.clone(),
             headers,
             wait: seconds.or(date),
@@ -180,12 +173,7 @@ impl Reply {
     fn page(kind: &'static str, body: String) -> Self {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-        Self {
-            status: StatusCode::OK,
-            body,
-            headers,
-            wait: None,
-        }
+        Self { status: StatusCode::OK, body, headers, wait: None }
     }
 
     /// Writes the word of a refusal into the headers, and tells until when it holds.
@@ -215,24 +203,14 @@ fn content(site: &Site, path: &str) -> Reply {
         return Reply::page("text/plain", body.clone());
     }
     let Some(lines) = site.lines(path) else {
-        return Reply {
-            status: StatusCode::NOT_FOUND,
-            ..Reply::page("text/plain", String::new())
-        };
+        return Reply { status: StatusCode::NOT_FOUND, ..Reply::page("text/plain", String::new()) };
     };
     match site.format {
         Format::Text => Reply::page("text/plain", lines.join("\n")),
         Format::Html => {
-            let anchors = lines
-                .iter()
-                .map(|line| line.split(' ').next().unwrap_or_default());
-            let anchors: String = anchors
-                .map(|href| format!("<a href=\"{href}\">{href}</a>\n"))
-                .collect();
-            Reply::page(
-                "text/html",
-                format!("<!doctype html><title>{path}</title>\n{anchors}"),
-            )
+            let anchors = lines.iter().map(|line| line.split(' ').next().unwrap_or_default());
+            let anchors: String = anchors.map(|href| format!("<a href=\"{href}\">{href}</a>\n")).collect();
+            Reply::page("text/html", format!("<!doctype html><title>{path}</title>\n{anchors}"))
         }
     }
 }
@@ -246,20 +224,12 @@ fn normal(rng: &mut Rng) -> f64 {
 /// `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110 5.6.7).
 fn http_date(moment: Timestamp) -> String {
     const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
-    const MONTHS: [&str; 12] = [
-        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-    ];
+    const MONTHS: [&str; 12] =
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     let text = moment.to_string();
     let day = DAYS[(moment.as_secs() / 86_400 % 7) as usize];
-    let month = text[5..7]
-        .parse::<usize>()
-        .map_or("Jan", |number| MONTHS[number - 1]);
-    format!(
-        "{day}, {} {month} {} {} GMT",
-        &text[8..10],
-        &text[..4],
-        &text[11..19]
-    )
+    let month = text[5..7].parse::<usize>().map_or("Jan", |number| MONTHS[number - 1]);
+    format!("{day}, {} {month} {} {} GMT", &text[8..10], &text[..4], &text[11..19])
 }
 
 #[cfg(test)]
@@ -268,50 +238,25 @@ mod tests {
 
     #[test]
     fn a_date_is_written_as_servers_write_it() {
-        assert_eq!(
-            http_date(Timestamp::from_secs(784_111_777)),
-            "Sun, 06 Nov 1994 08:49:37 GMT"
-        );
+        assert_eq!(http_date(Timestamp::from_secs(784_111_777)), "Sun, 06 Nov 1994 08:49:37 GMT");
     }
 
     #[test]
     fn a_bucket_fills_evenly_and_a_window_at_once() {
-        let limit = |window| SiteLimit {
-            window,
-            requests: 2,
-            seconds: 8.0,
-            told: Told::Seconds,
-            status: 429,
-        };
+        let limit =
+            |window| SiteLimit { window, requests: 2, seconds: 8.0, told: Told::Seconds, status: 429 };
         let waits = |window| {
-            let mut bucket = Bucket {
-                tokens: 2.0,
-                since: 0.0,
-            };
+            let mut bucket = Bucket { tokens: 2.0, since: 0.0 };
             [0.0, 0.0, 0.0, 3.0, 4.0, 8.0, 8.0].map(|now| bucket.take(&limit(window), now))
         };
-        assert_eq!(
-            waits(Window::Bucket),
-            [None, None, Some(4.0), Some(1.0), None, None, Some(4.0)]
-        );
-        assert_eq!(
-            waits(Window::Fixed),
-            [None, None, Some(8.0), Some(5.0), Some(4.0), None, None]
-        );
+        assert_eq!(waits(Window::Bucket), [None, None, Some(4.0), Some(1.0), None, None, Some(4.0)]);
+        assert_eq!(waits(Window::Fixed), [None, None, Some(8.0), Some(5.0), Some(4.0), None, None]);
     }
 
     #[test]
     fn a_rule_applies_from_its_first_to_its_last_time() {
-        let rule = |after, times| Rule {
-            after,
-            times,
-            status: Some(503),
-            ..Rule::default()
-        };
-        let site = Arc::new(Site {
-            rules: vec![rule(1, Some(2))],
-            ..Site::at("http://a.example")
-        });
+        let rule = |after, times| Rule { after, times, status: Some(503), ..Rule::default() };
+        let site = Arc::new(Site { rules: vec![rule(1, Some(2))], ..Site::at("http://a.example") });
         let mut state = SiteState::new(&site, site.origin.clone(), 0);
         let statuses: Vec<u16> = (0..4)
             .map(|n| match state.answer("/", f64::from(n)).what {

@@ -127,15 +127,10 @@ impl Expected {
             let found = arrivals.iter().filter(has).count();
             faults.same(&format!("statuses.{status}"), Some(expected), &found);
         }
-        let places = self
-            .order
-            .iter()
-            .map(|url| arrivals.iter().position(|arrival| is_at(arrival, url)));
+        let places = self.order.iter().map(|url| arrivals.iter().position(|arrival| is_at(arrival, url)));
         let places: Vec<_> = places.collect();
         if places.contains(&None) || !places.is_sorted() {
-            faults
-                .0
-                .push(format!("order: {:?} came at places {places:?}", self.order));
+            faults.0.push(format!("order: {:?} came at places {places:?}", self.order));
         }
     }
 }
@@ -159,37 +154,19 @@ impl HostExpected {
             faults.0.push(format!("{} was never asked", self.host));
         }
         for (host, arrivals) in hosts {
-            faults.same(
-                &format!("requests of {host}"),
-                self.requests.as_ref(),
-                &arrivals.len(),
-            );
+            faults.same(&format!("requests of {host}"), self.requests.as_ref(), &arrivals.len());
             let second =
                 |arrival: Option<&&Arrival>| arrival.map(|arrival| run.transcript.seconds(arrival.start));
-            faults.between(
-                &format!("first of {host}"),
-                (self.first_from, None),
-                second(arrivals.first()),
-            );
-            faults.between(
-                &format!("last of {host}"),
-                (None, self.last_by),
-                second(arrivals.last()),
-            );
+            faults.between(&format!("first of {host}"), (self.first_from, None), second(arrivals.first()));
+            faults.between(&format!("last of {host}"), (None, self.last_by), second(arrivals.last()));
         }
     }
 }
 
 impl ArrivalExpected {
     fn check(&self, run: &ScenarioRun, faults: &mut Faults) {
-        let mut all = run
-            .transcript
-            .arrivals
-            .iter()
-            .filter(|arrival| is_at(arrival, &self.url));
-        let found = all
-            .nth(self.number - 1)
-            .map(|arrival| run.transcript.seconds(arrival.start));
+        let mut all = run.transcript.arrivals.iter().filter(|arrival| is_at(arrival, &self.url));
+        let found = all.nth(self.number - 1).map(|arrival| run.transcript.seconds(arrival.start));
         let what = format!("arrival {} of {}", self.number, self.url);
         if found.is_none() {
             faults.0.push(format!("{what} never came"));
@@ -212,13 +189,11 @@ impl Faults {
         let Some(found) = found else { return };
         let early = least.filter(|least| found < *least);
         if let Some(least) = early {
-            self.0
-                .push(format!("{what}: {found:.3} s, expected {least} s at least"));
+            self.0.push(format!("{what}: {found:.3} s, expected {least} s at least"));
         }
         let late = most.filter(|most| found > *most);
         if let Some(most) = late {
-            self.0
-                .push(format!("{what}: {found:.3} s, expected {most} s at most"));
+            self.0.push(format!("{what}: {found:.3} s, expected {most} s at most"));
         }
     }
 }

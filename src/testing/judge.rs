@@ -69,12 +69,7 @@ impl Transcript {
     pub fn assert_polite(&self, yardstick: &Yardstick) {
         let breaches = self.breaches(yardstick);
         let shown: Vec<_> = breaches.iter().take(20).map(ToString::to_string).collect();
-        assert!(
-            breaches.is_empty(),
-            "{} breaches:\n{}",
-            breaches.len(),
-            shown.join("\n")
-        );
+        assert!(breaches.is_empty(), "{} breaches:\n{}", breaches.len(), shown.join("\n"));
     }
 
     /// Every rule of politeness that was broken.
@@ -99,10 +94,7 @@ impl Transcript {
 
     fn told(&self, rule: &'static str, arrival: &Arrival, what: &str) -> Breach {
         let at = self.seconds(arrival.start);
-        Breach {
-            rule,
-            what: format!("{} at {at:.3} s {what}", arrival.url()),
-        }
+        Breach { rule, what: format!("{} at {at:.3} s {what}", arrival.url()) }
     }
 
     /// R1: no page before robots.txt of its origin was answered, or on the strength of an answer that is too old.
@@ -156,10 +148,8 @@ impl Transcript {
             }
             if let Some(before) = last.filter(|before| *before + delay > arrival.start) {
                 let gap = arrival.start.since(before).as_secs_f64();
-                let what = format!(
-                    "came {gap:.3} s after the one before, {:.3} s asked",
-                    delay.as_secs_f64()
-                );
+                let what =
+                    format!("came {gap:.3} s after the one before, {:.3} s asked", delay.as_secs_f64());
                 found.push(self.told("R4", arrival, &what));
             }
             let counted = if cap == 1 { end_of(arrival) } else { arrival.start };
@@ -171,9 +161,7 @@ impl Transcript {
     fn judge_waits(&self, arrivals: &[&Arrival], found: &mut Vec<Breach>) {
         let mut waits: Vec<(Timestamp, Timestamp)> = Vec::new();
         for arrival in arrivals {
-            let broken = waits
-                .iter()
-                .find(|(from, until)| (*from..*until).contains(&arrival.start));
+            let broken = waits.iter().find(|(from, until)| (*from..*until).contains(&arrival.start));
             if let Some((_, until)) = broken {
                 let what = format!("came into a wait until {:.3} s", self.seconds(*until));
                 found.push(self.told("R5", arrival, &what));
@@ -232,10 +220,7 @@ struct RobotsLog<'a> {
 
 impl<'a> RobotsLog<'a> {
     fn of(arrivals: &'a [Arrival]) -> Self {
-        let mut log = Self {
-            answers: HashMap::new(),
-            hops: HashSet::new(),
-        };
+        let mut log = Self { answers: HashMap::new(), hops: HashSet::new() };
         for arrival in arrivals {
             let url = if arrival.is_robots() || !log.hops.is_empty() {
                 arrival.url()
@@ -277,11 +262,8 @@ impl<'a> RobotsLog<'a> {
 fn target_of(arrival: &Arrival) -> Option<String> {
     let location = arrival.location.as_deref()?;
     let is_redirect = matches!(arrival.status, Some(301 | 302 | 303 | 307 | 308));
-    let target = if location.starts_with('/') {
-        format!("{}{location}", arrival.origin)
-    } else {
-        location.to_owned()
-    };
+    let target =
+        if location.starts_with('/') { format!("{}{location}", arrival.origin) } else { location.to_owned() };
     is_redirect.then_some(target)
 }
 
@@ -307,10 +289,7 @@ mod tests {
 
     fn rules_broken(arrivals: Vec<Arrival>) -> Vec<&'static str> {
         let began = Timestamp::ZERO;
-        let yardstick = Yardstick {
-            never: vec!["http://a/secret".to_owned()],
-            ..Yardstick::default()
-        };
+        let yardstick = Yardstick { never: vec!["http://a/secret".to_owned()], ..Yardstick::default() };
         let breaches = Transcript { began, arrivals }.breaches(&yardstick);
         breaches.iter().map(|breach| breach.rule).collect()
     }
@@ -330,14 +309,8 @@ mod tests {
     #[test]
     fn a_page_before_robots_or_after_its_failure_is_seen() {
         let robots = arrival(ROBOTS, 5_000, 5_100, 404);
-        assert_eq!(
-            rules_broken(vec![arrival("http://a/", 0, 1, 200), robots]),
-            ["R1"]
-        );
-        let visit = vec![
-            arrival(ROBOTS, 0, 1, 500),
-            arrival("http://a/", 5_000, 5_100, 200),
-        ];
+        assert_eq!(rules_broken(vec![arrival("http://a/", 0, 1, 200), robots]), ["R1"]);
+        let visit = vec![arrival(ROBOTS, 0, 1, 500), arrival("http://a/", 5_000, 5_100, 200)];
         assert_eq!(rules_broken(visit), ["R1"]);
     }
 
@@ -369,24 +342,15 @@ mod tests {
         assert_eq!(rules_broken(both), ["R3", "R4"]);
         let mut refusal = arrival("http://a/1", 1_000, 1_100, 429);
         refusal.not_before = Some(Timestamp::from_secs(60));
-        assert_eq!(
-            rules_broken(vec![robots, refusal, page("2", 59_999, 60_000)]),
-            ["R5"]
-        );
+        assert_eq!(rules_broken(vec![robots, refusal, page("2", 59_999, 60_000)]), ["R5"]);
     }
 
     #[test]
     fn what_is_forbidden_or_fetched_twice_is_seen() {
         let robots = arrival(ROBOTS, 0, 0, 200);
         let page = |path: &str, start| arrival(&format!("http://a/{path}"), start, start, 200);
-        assert_eq!(
-            rules_broken(vec![robots.clone(), page("secret/1", 2_000)]),
-            ["R2"]
-        );
-        assert_eq!(
-            rules_broken(vec![robots, page("1", 2_000), page("1", 4_000)]),
-            ["R13"]
-        );
+        assert_eq!(rules_broken(vec![robots.clone(), page("secret/1", 2_000)]), ["R2"]);
+        assert_eq!(rules_broken(vec![robots, page("1", 2_000), page("1", 4_000)]), ["R13"]);
     }
 
     #[test]

@@ -234,16 +234,10 @@ impl Scenario {
             delay: Duration::from_secs_f64(model.delay),
             jitter: model.jitter,
             max_concurrency: model.max_concurrency,
-            backoff: Backoff {
-                patience: Duration::from_secs_f64(model.patience),
-                ..Backoff::default()
-            },
+            backoff: Backoff { patience: Duration::from_secs_f64(model.patience), ..Backoff::default() },
             ..Policy::default()
         };
-        let scope = Scope {
-            max_depth: model.max_depth,
-            ..Scope::default()
-        };
+        let scope = Scope { max_depth: model.max_depth, ..Scope::default() };
         let mut builder = Crawl::builder()
             .identity("simbot", "tests@example.com")
             .spider(FollowAll::new("sim", self.seeds()))

@@ -53,10 +53,7 @@ impl Site {
     /// A site with the page `/` alone.
     #[must_use]
     pub fn at(origin: impl Into<String>) -> Self {
-        Self {
-            origin: origin.into(),
-            ..Self::default()
-        }
+        Self { origin: origin.into(), ..Self::default() }
     }
 
     /// The origins that this stands for.
@@ -64,19 +61,14 @@ impl Site {
         if !self.origin.contains("{}") {
             return vec![self.origin.clone()];
         }
-        (1..=self.count)
-            .map(|number| self.origin.replace("{}", &number.to_string()))
-            .collect()
+        (1..=self.count).map(|number| self.origin.replace("{}", &number.to_string())).collect()
     }
 
     /// The lines of a page; `None` if there is no such page.
     pub(super) fn lines(&self, path: &str) -> Option<Vec<String>> {
         let number = match path {
             "/" => Some(0),
-            _ => path[1..]
-                .parse::<u32>()
-                .ok()
-                .filter(|n| (1..=self.pages).contains(n)),
+            _ => path[1..].parse::<u32>().ok().filter(|n| (1..=self.pages).contains(n)),
         };
         let further = self.links.get(path);
         if number.is_none() && further.is_none() {

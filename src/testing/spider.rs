@@ -29,10 +29,7 @@ impl FollowAll {
             let url = CanonicalUrl::parse(href).unwrap_or_else(|error| panic!("{error}"));
             wished(Request::get(url), wishes, Timestamp::ZERO)
         };
-        Self {
-            name: name.into(),
-            seeds: seeds.into_iter().map(seed).collect(),
-        }
+        Self { name: name.into(), seeds: seeds.into_iter().map(seed).collect() }
     }
 }
 

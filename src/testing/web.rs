@@ -67,20 +67,14 @@ impl SimWeb {
         Self {
             began: clock.now(),
             clock,
-            state: Arc::new(Mutex::new(State {
-                sites: states,
-                arrivals: Vec::new(),
-            })),
+            state: Arc::new(Mutex::new(State { sites: states, arrivals: Vec::new() })),
         }
     }
 
     /// Everything that has arrived so far.
     #[must_use]
     pub fn transcript(&self) -> Transcript {
-        Transcript {
-            began: self.began,
-            arrivals: self.state().arrivals.clone(),
-        }
+        Transcript { began: self.began, arrivals: self.state().arrivals.clone() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -101,10 +95,7 @@ impl SimWeb {
             None => (
                 origin.as_str().into(),
                 url.host_key().as_str().into(),
-                Answer {
-                    latency: Duration::ZERO,
-                    what: What::Failure(FailureKind::Dns),
-                },
+                Answer { latency: Duration::ZERO, what: What::Failure(FailureKind::Dns) },
             ),
         };
         let place = state.arrivals.len();
@@ -150,14 +141,9 @@ impl Fetcher for SimWeb {
         let (open, answer) = self.arrive(&outgoing);
         let (started, limits) = (self.clock.now(), outgoing.limits);
         let patience = limits.first_byte.min(limits.total);
-        self.clock
-            .sleep_until(started + answer.latency.min(patience))
-            .await;
-        let what = if answer.latency > patience {
-            What::Failure(FailureKind::ResponseTimeout)
-        } else {
-            answer.what
-        };
+        self.clock.sleep_until(started + answer.latency.min(patience)).await;
+        let what =
+            if answer.latency > patience { What::Failure(FailureKind::ResponseTimeout) } else { answer.what };
         let mut reply = match what {
             What::Failure(kind) => return Err(FetchError::new(kind, "simulated")),
             What::Reply(reply) => reply,

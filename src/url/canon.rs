@@ -177,19 +177,14 @@ impl Canon {
     /// Exactly these steps, in whatever order.
     #[must_use]
     pub fn of(steps: impl IntoIterator<Item = CanonStep>) -> Self {
-        Self {
-            steps: steps.into_iter().fold(0, |all, step| all | step.bit()),
-            tracking: None,
-        }
+        Self { steps: steps.into_iter().fold(0, |all, step| all | step.bit()), tracking: None }
     }
 
     /// Drops these parameters instead of [`Canon::TRACKING`], if `tracking-parameters` is on. A `*` at the end of a name
     /// stands for any ending; letter case does not count.
     #[must_use]
     pub fn tracking<T: AsRef<str>>(mut self, names: impl IntoIterator<Item = T>) -> Self {
-        let names = names
-            .into_iter()
-            .map(|name| name.as_ref().to_ascii_lowercase().into());
+        let names = names.into_iter().map(|name| name.as_ref().to_ascii_lowercase().into());
         self.tracking = Some(names.collect());
         self
     }
@@ -245,9 +240,7 @@ impl Canon {
     /// As [`Canon::parse`].
     pub fn accept(&self, mut url: Url) -> Result<CanonicalUrl, UrlError> {
         if !matches!(url.scheme(), "http" | "https") {
-            return Err(UrlError::Scheme {
-                scheme: url.scheme().chars().take(40).collect(),
-            });
+            return Err(UrlError::Scheme { scheme: url.scheme().chars().take(40).collect() });
         }
         url.set_fragment(None);
         check_length(url.as_str())?;
@@ -275,9 +268,7 @@ impl Canon {
     fn tracks(&self, name: &str) -> bool {
         match &self.tracking {
             Some(list) => list.iter().any(|pattern| steps::name_matches(pattern, name)),
-            None => Self::TRACKING
-                .iter()
-                .any(|pattern| steps::name_matches(pattern, name)),
+            None => Self::TRACKING.iter().any(|pattern| steps::name_matches(pattern, name)),
         }
     }
 }
@@ -298,10 +289,7 @@ fn check_length(text: &str) -> Result<(), UrlError> {
 fn invalid(text: &str, error: ParseError) -> UrlError {
     let printable = without_credentials(text);
     let printable = printable.chars().filter(|letter| !letter.is_control());
-    UrlError::Invalid {
-        url: printable.take(200).collect(),
-        reason: error.to_string(),
-    }
+    UrlError::Invalid { url: printable.take(200).collect(), reason: error.to_string() }
 }
 
 /// What stands before the last `@` of the authority may be a password: it is not for logs.
@@ -333,11 +321,7 @@ mod tests {
 
     fn link(base: &str, reference: &str) -> String {
         let base = Url::parse(base).unwrap();
-        Canon::default()
-            .join(&base, reference)
-            .unwrap()
-            .as_str()
-            .to_owned()
+        Canon::default().join(&base, reference).unwrap().as_str().to_owned()
     }
 
     #[test]
@@ -361,10 +345,7 @@ mod tests {
 
     #[test]
     fn the_safe_default_folds_case_port_dots_percent_and_empty_query() {
-        assert_eq!(
-            by_default("HTTP://A.Example:80/x/./../%7ey%c3%a4?#top"),
-            "http://a.example/~y%C3%A4"
-        );
+        assert_eq!(by_default("HTTP://A.Example:80/x/./../%7ey%c3%a4?#top"), "http://a.example/~y%C3%A4");
         assert_eq!(by_default("https://a.example:443"), "https://a.example/");
         assert_eq!(by_default("http://a.example:443/"), "http://a.example:443/");
     }
@@ -391,10 +372,7 @@ mod tests {
             "http://a.example/?a=1&b=3"
         );
         assert_eq!(with(step, "http://a.example/?utm_medium=x"), "http://a.example/");
-        assert_eq!(
-            with(step, "http://a.example/?utmost=1"),
-            "http://a.example/?utmost=1"
-        );
+        assert_eq!(with(step, "http://a.example/?utmost=1"), "http://a.example/?utmost=1");
     }
 
     #[test]
@@ -433,16 +411,10 @@ mod tests {
     fn session_names_are_dropped_from_path_and_query() {
         let step = &[CanonStep::SessionIds];
         assert_eq!(
-            with(
-                step,
-                "http://a.example/x;JSESSIONID=9A/y;v=1;jsessionid=2?PHPSESSID=3&id=4&sid=5"
-            ),
+            with(step, "http://a.example/x;JSESSIONID=9A/y;v=1;jsessionid=2?PHPSESSID=3&id=4&sid=5"),
             "http://a.example/x/y;v=1?id=4"
         );
-        assert_eq!(
-            with(step, "http://a.example/..;jsessionid=1/a"),
-            "http://a.example/a"
-        );
+        assert_eq!(with(step, "http://a.example/..;jsessionid=1/a"), "http://a.example/a");
     }
 
     #[test]
@@ -455,30 +427,18 @@ mod tests {
 
     #[test]
     fn credentials_in_a_link_are_dropped() {
-        assert_eq!(
-            link("http://a.example/", "http://me:secret@a.example/x"),
-            "http://a.example/x"
-        );
-        assert_eq!(
-            link("http://a.example/", "//me@b.example/x"),
-            "http://b.example/x"
-        );
+        assert_eq!(link("http://a.example/", "http://me:secret@a.example/x"), "http://a.example/x");
+        assert_eq!(link("http://a.example/", "//me@b.example/x"), "http://b.example/x");
         assert_eq!(
             link("http://me:secret@a.example/", "http://you:secret@a.example/x"),
             "http://a.example/x"
         );
-        assert_eq!(
-            link("http://me:secret@a.example/", "http://me:secret@b.example/x"),
-            "http://b.example/x"
-        );
+        assert_eq!(link("http://me:secret@a.example/", "http://me:secret@b.example/x"), "http://b.example/x");
     }
 
     #[test]
     fn credentials_that_the_user_gave_go_on_to_relative_links() {
-        assert_eq!(
-            link("http://me:secret@a.example/", "/x"),
-            "http://me:secret@a.example/x"
-        );
+        assert_eq!(link("http://me:secret@a.example/", "/x"), "http://me:secret@a.example/x");
     }
 
     #[test]
@@ -490,24 +450,11 @@ mod tests {
 
     #[test]
     fn hosts_and_ports_are_those_of_the_url_standard() {
-        assert_eq!(
-            by_default("http://bücher.example/"),
-            "http://xn--bcher-kva.example/"
-        );
+        assert_eq!(by_default("http://bücher.example/"), "http://xn--bcher-kva.example/");
         assert_eq!(by_default("http://[0:0::1]:0/"), "http://[::1]:0/");
         assert_eq!(by_default("http://0x7f.1/"), "http://127.0.0.1/");
-        for text in [
-            "http://a.example:65536/",
-            "http://[::1/",
-            "http://a b/",
-            "http://",
-            "/x",
-            "",
-        ] {
-            assert!(
-                matches!(Canon::default().parse(text), Err(UrlError::Invalid { .. })),
-                "{text}"
-            );
+        for text in ["http://a.example:65536/", "http://[::1/", "http://a b/", "http://", "/x", ""] {
+            assert!(matches!(Canon::default().parse(text), Err(UrlError::Invalid { .. })), "{text}");
         }
     }
 
@@ -517,17 +464,9 @@ mod tests {
         let fits = format!("{head}{}", "x".repeat(MAX_URL_BYTES - head.len()));
         assert!(Canon::default().parse(&format!(" {fits}\n")).is_ok());
         let error = Canon::default().parse(&format!("{fits}x")).unwrap_err();
-        assert_eq!(
-            error,
-            UrlError::TooLong {
-                length: MAX_URL_BYTES + 1
-            }
-        );
+        assert_eq!(error, UrlError::TooLong { length: MAX_URL_BYTES + 1 });
         let grows = format!("{head}{}", "ä".repeat(4_000));
-        assert!(matches!(
-            Canon::default().parse(&grows),
-            Err(UrlError::TooLong { .. })
-        ));
+        assert!(matches!(Canon::default().parse(&grows), Err(UrlError::TooLong { .. })));
     }
 
     fn any_steps() -> impl Strategy<Value = Canon> {

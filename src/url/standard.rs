@@ -24,10 +24,7 @@ pub fn resolve(input: &str, base: Option<&Url>, encoding: &'static Encoding) -> 
     }
     let input = without_line_breaks(&input);
     let encode: &dyn Fn(&str) -> Cow<'_, [u8]> = &|query| Cow::Owned(encode_query(query, encoding));
-    Url::options()
-        .base_url(base)
-        .encoding_override(Some(encode))
-        .parse(&input)
+    Url::options().base_url(base).encoding_override(Some(encode)).parse(&input)
 }
 
 /// Drops the slashes after the first two where the standard ignores them: in a reference without a scheme of its own,
@@ -73,9 +70,8 @@ fn encode_query(query: &str, encoding: &'static Encoding) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(query.len() * 2);
     let mut rest = query;
     loop {
-        let room = encoder
-            .max_buffer_length_from_utf8_without_replacement(rest.len())
-            .expect("a URL is short");
+        let room =
+            encoder.max_buffer_length_from_utf8_without_replacement(rest.len()).expect("a URL is short");
         bytes.reserve(room.min(MOST_BYTES_A_STEP));
         let (result, read) = encoder.encode_from_utf8_to_vec_without_replacement(rest, &mut bytes, true);
         rest = &rest[read..];
@@ -120,10 +116,7 @@ mod tests {
 
     #[test]
     fn a_page_in_utf_16_sends_its_queries_in_utf_8() {
-        assert_eq!(
-            in_charset("?ä", encoding_rs::UTF_16LE),
-            "http://a.example/page?%C3%A4"
-        );
+        assert_eq!(in_charset("?ä", encoding_rs::UTF_16LE), "http://a.example/page?%C3%A4");
     }
 
     #[test]
@@ -135,17 +128,8 @@ mod tests {
 
     #[test]
     fn more_than_two_slashes_before_a_host_count_as_two() {
-        for reference in [
-            "///b.example/x",
-            "\\\\/b.example/x",
-            " /\t//b.example/x",
-            "////b.example/x",
-        ] {
-            assert_eq!(
-                in_charset(reference, UTF_8),
-                "http://b.example/x",
-                "{reference:?}"
-            );
+        for reference in ["///b.example/x", "\\\\/b.example/x", " /\t//b.example/x", "////b.example/x"] {
+            assert_eq!(in_charset(reference, UTF_8), "http://b.example/x", "{reference:?}");
         }
         assert_eq!(in_charset("/x//y", UTF_8), "http://a.example/x//y");
     }
@@ -153,9 +137,6 @@ mod tests {
     #[test]
     fn tabs_line_breaks_and_outer_white_space_are_no_part_of_a_url() {
         assert_eq!(in_charset(" \u{1}/a\tb\r\nc ", UTF_8), "http://a.example/abc");
-        assert_eq!(
-            in_charset("\n?ä\nä\n", encoding_rs::WINDOWS_1252),
-            "http://a.example/page?%E4%E4"
-        );
+        assert_eq!(in_charset("\n?ä\nä\n", encoding_rs::WINDOWS_1252), "http://a.example/page?%E4%E4");
     }
 }

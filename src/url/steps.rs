@@ -61,10 +61,7 @@ pub(super) fn drop_parameters(url: &mut Url, unwanted: impl Fn(&str) -> bool) {
     if !query.split('&').any(|parameter| unwanted(name_of(parameter))) {
         return;
     }
-    let kept: Vec<&str> = query
-        .split('&')
-        .filter(|parameter| !unwanted(name_of(parameter)))
-        .collect();
+    let kept: Vec<&str> = query.split('&').filter(|parameter| !unwanted(name_of(parameter))).collect();
     let kept = (!kept.is_empty()).then(|| kept.join("&"));
     url.set_query(kept.as_deref());
 }
@@ -126,10 +123,9 @@ pub(super) fn drop_final_dot(url: &mut Url) {
 pub(super) fn name_matches(pattern: &str, name: &str) -> bool {
     match pattern.strip_suffix('*') {
         None => name.eq_ignore_ascii_case(pattern),
-        Some(start) => name
-            .as_bytes()
-            .get(..start.len())
-            .is_some_and(|head| head.eq_ignore_ascii_case(start.as_bytes())),
+        Some(start) => {
+            name.as_bytes().get(..start.len()).is_some_and(|head| head.eq_ignore_ascii_case(start.as_bytes()))
+        }
     }
 }
 

@@ -15,11 +15,7 @@ pub(super) fn whole(reader: &Reader<'_>, least: i64, most: i64) -> Result<i64, F
     if (least..=most).contains(&number) {
         return Ok(number);
     }
-    let bounds = if most == i64::MAX {
-        format!("{least} or more")
-    } else {
-        format!("{least} to {most}")
-    };
+    let bounds = if most == i64::MAX { format!("{least} or more") } else { format!("{least} to {most}") };
     Err(Fault::new(format!("expected a whole number, {bounds}; found {number}")).under(&reader.path))
 }
 
@@ -30,7 +26,5 @@ pub(super) fn any(reader: &Reader<'_>) -> Result<f64, Fault> {
         Value::Float { number, .. } => Some(*number),
         _ => reader.untyped().and_then(|word| word.parse().ok()),
     };
-    number
-        .filter(|number| number.is_finite())
-        .ok_or_else(|| reader.expected("a number"))
+    number.filter(|number| number.is_finite()).ok_or_else(|| reader.expected("a number"))
 }

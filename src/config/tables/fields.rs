@@ -63,11 +63,7 @@ pub(in crate::config) fn build(
 
 impl FieldTable {
     fn build(self, name: String, place: &Path, check: &mut Check<'_>) -> Option<FieldRule> {
-        let css_at = if check.is_there(&place.key("css")) {
-            place.key("css")
-        } else {
-            place.clone()
-        };
+        let css_at = if check.is_there(&place.key("css")) { place.key("css") } else { place.clone() };
         let selected = match self.css.as_deref().map(str::trim) {
             None | Some("") => None,
             Some(css) => Some(check.taken(&css_at, FieldSelector::parse(css))?),
@@ -147,16 +143,9 @@ impl FieldTable {
             );
         }
         if self.regex.is_some() && !self.fields.is_empty() {
-            check.wrong(
-                &place.key("regex"),
-                "a table has no text: put the `regex` on one of its fields",
-            );
+            check.wrong(&place.key("regex"), "a table has no text: put the `regex` on one of its fields");
         }
-        check.must(
-            self.attr.as_deref() != Some(""),
-            &place.key("attr"),
-            "expected the name of an attribute",
-        );
+        check.must(self.attr.as_deref() != Some(""), &place.key("attr"), "expected the name of an attribute");
     }
 }
 
@@ -165,9 +154,6 @@ fn compiled(regex: &str) -> Result<Regex, String> {
     Regex::new(regex).map_err(|error| {
         let text = error.to_string();
         let reason = text.lines().last().unwrap_or_default();
-        format!(
-            "not a regular expression: {}",
-            reason.trim_start_matches("error: ")
-        )
+        format!("not a regular expression: {}", reason.trim_start_matches("error: "))
     })
 }

@@ -63,11 +63,7 @@ fn has_port(name: &str) -> bool {
 impl HostTable {
     fn build(self, place: &Path, check: &mut Check<'_>) -> HostOverride {
         must_be_a_share(self.jitter.unwrap_or_default(), &place.key("jitter"), check);
-        must_be_some(
-            self.max_concurrency.unwrap_or(1),
-            &place.key("max-concurrency"),
-            check,
-        );
+        must_be_some(self.max_concurrency.unwrap_or(1), &place.key("max-concurrency"), check);
         check.must(
             self.max_pages != Some(0),
             &place.key("max-pages"),

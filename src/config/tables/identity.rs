@@ -34,9 +34,7 @@ impl IdentityTable {
         let version = self.version.unwrap_or_default();
         check.must(
             !version.is_empty()
-                && version
-                    .bytes()
-                    .all(|byte| byte.is_ascii_graphic() && !b"()/,".contains(&byte)),
+                && version.bytes().all(|byte| byte.is_ascii_graphic() && !b"()/,".contains(&byte)),
             &top.key("version"),
             "expected a version such as \"1.0\": it stands in the User-Agent",
         );

@@ -167,19 +167,11 @@ fn rate(text: &str) -> Result<Rate, String> {
 }
 
 pub(super) fn must_be_a_share(jitter: f64, path: &Path, check: &mut Check<'_>) {
-    check.must(
-        (0.0..=1.0).contains(&jitter),
-        path,
-        "expected a share of the delay from 0 to 1",
-    );
+    check.must((0.0..=1.0).contains(&jitter), path, "expected a share of the delay from 0 to 1");
 }
 
 pub(super) fn must_be_some(count: u32, path: &Path, check: &mut Check<'_>) {
-    check.must(
-        count > 0,
-        path,
-        "expected 1 or more: with 0 nothing would be fetched",
-    );
+    check.must(count > 0, path, "expected 1 or more: with 0 nothing would be fetched");
 }
 
 impl BackoffTable {
@@ -208,14 +200,7 @@ impl BackoffTable {
 impl RetryTable {
     fn build(&self, check: &mut Check<'_>) -> Retry {
         let tries = self.tries.unwrap_or(1);
-        check.must(
-            tries > 0,
-            &Path::of(&["retry", "tries"]),
-            "expected 1 or more: the first try counts",
-        );
-        Retry {
-            tries,
-            base: self.base.unwrap_or_default().0,
-        }
+        check.must(tries > 0, &Path::of(&["retry", "tries"]), "expected 1 or more: the first try counts");
+        Retry { tries, base: self.base.unwrap_or_default().0 }
     }
 }

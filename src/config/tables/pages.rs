@@ -11,7 +11,7 @@ use crate::config::check::Check;
 use crate::config::path::Path;
 use crate::config::plan::Seed;
 use crate::config::problem::closest;
-use crate::extract::css::Css;
+use crate::page::css::Css;
 use crate::scope::UrlPattern;
 use crate::spider::declarative::{ExtractRule, FieldSelector, FollowRule};
 
@@ -103,10 +103,7 @@ fn patterns(words: Option<Vec<String>>, path: &Path, check: &mut Check<'_>) -> V
 fn css(text: Option<&str>, path: &Path, check: &mut Check<'_>) -> Option<Css> {
     let selected = check.taken(path, FieldSelector::parse(text?))?;
     if selected.take.is_some() {
-        check.wrong(
-            path,
-            "write the selector alone: `::text` and `::attr()` only mean something in a field",
-        );
+        check.wrong(path, "write the selector alone: `::text` and `::attr()` only mean something in a field");
     }
     selected.css
 }
@@ -125,19 +122,8 @@ pub(in crate::config) fn check_labels(
         .collect();
     let given: Vec<&str> = given.into_iter().collect();
     let asked = [
-        (
-            "extract",
-            "label",
-            extract
-                .iter()
-                .map(|rule| rule.label.as_deref())
-                .collect::<Vec<_>>(),
-        ),
-        (
-            "follow",
-            "on",
-            follow.iter().map(|rule| rule.on.as_deref()).collect(),
-        ),
+        ("extract", "label", extract.iter().map(|rule| rule.label.as_deref()).collect::<Vec<_>>()),
+        ("follow", "on", follow.iter().map(|rule| rule.on.as_deref()).collect()),
     ];
     for (table, key, labels) in asked {
         let places = check.items(&Path::of(&[table]));
@@ -146,11 +132,7 @@ pub(in crate::config) fn check_labels(
                 continue;
             };
             let hint = closest(label, &given).map(|meant| format!("did you mean \"{meant}\"?"));
-            check.wrong_with(
-                &place.key(key),
-                "no seed and no [[follow]] gives this label",
-                hint,
-            );
+            check.wrong_with(&place.key(key), "no seed and no [[follow]] gives this label", hint);
         }
     }
 }

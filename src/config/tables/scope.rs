@@ -78,19 +78,11 @@ impl ScopeTable {
             max_depth: self.max_depth,
             limits: self.traps.build(),
         };
-        let budget = Budget {
-            max_pages: self.max_pages,
-            max_pages_per_host: self.max_pages_per_host,
-        };
-        for (key, most) in [
-            ("max-pages", budget.max_pages),
-            ("max-pages-per-host", budget.max_pages_per_host),
-        ] {
-            check.must(
-                most != Some(0),
-                &top.key(key),
-                "expected 1 or more: with 0 nothing would be fetched",
-            );
+        let budget = Budget { max_pages: self.max_pages, max_pages_per_host: self.max_pages_per_host };
+        for (key, most) in
+            [("max-pages", budget.max_pages), ("max-pages-per-host", budget.max_pages_per_host)]
+        {
+            check.must(most != Some(0), &top.key(key), "expected 1 or more: with 0 nothing would be fetched");
         }
         (scope, budget)
     }

@@ -33,11 +33,7 @@ pub(in crate::config) fn build(
     check: &mut Check<'_>,
 ) -> Vec<(Path, Seed)> {
     let places = check.items(&Path::of(&["seeds"]));
-    seeds
-        .into_iter()
-        .zip(places)
-        .filter_map(|(seed, place)| seed.build(place, canon, check))
-        .collect()
+    seeds.into_iter().zip(places).filter_map(|(seed, place)| seed.build(place, canon, check)).collect()
 }
 
 impl SeedTable {
@@ -60,11 +56,7 @@ impl SeedTable {
             }
             None => Start::Url(check.taken(at, canon.parse(&url))?),
         };
-        let seed = Seed {
-            start,
-            label: self.label,
-            priority: self.priority.unwrap_or_default(),
-        };
+        let seed = Seed { start, label: self.label, priority: self.priority.unwrap_or_default() };
         Some((place, seed))
     }
 }

@@ -63,10 +63,7 @@ impl SinkTable {
         if let [SinkPlan::Jsonl(jsonl), SinkPlan::Csv(csv)] = &sinks[..]
             && jsonl.path == csv.path
         {
-            check.wrong(
-                &top.key("csv").key("path"),
-                "[sink.jsonl] writes to this file: give each its own",
-            );
+            check.wrong(&top.key("csv").key("path"), "[sink.jsonl] writes to this file: give each its own");
         }
         if nothing_asked {
             let path = PathBuf::from("-");

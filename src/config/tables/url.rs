@@ -44,11 +44,6 @@ impl UrlTable {
             (self.trailing_slash, CanonStep::TrailingSlash),
             (self.final_dot, CanonStep::FinalDot),
         ];
-        Canon::of(
-            steps
-                .into_iter()
-                .filter(|(on, _)| *on == Some(true))
-                .map(|(_, step)| step),
-        )
+        Canon::of(steps.into_iter().filter(|(on, _)| *on == Some(true)).map(|(_, step)| step))
     }
 }

@@ -81,17 +81,9 @@ impl HttpTable {
             ("total-timeout", self.total_timeout),
         ] {
             let none = value.is_some_and(|time| time.0.is_zero());
-            check.must(
-                !none,
-                &top.key(key),
-                "expected more than 0: no answer comes in no time",
-            );
+            check.must(!none, &top.key(key), "expected more than 0: no answer comes in no time");
         }
-        check.must(
-            limits.body > 0,
-            &top.key("max-body"),
-            "expected more than 0 bytes",
-        );
+        check.must(limits.body > 0, &top.key("max-body"), "expected more than 0 bytes");
         check.must(limits.ratio > 0, &top.key("max-ratio"), "expected 1 or more");
         limits
     }
@@ -141,29 +133,14 @@ fn network(text: &str) -> Result<IpNet, String> {
 
 /// Header fields that the crawler writes itself: the reason why the user may not.
 const RESERVED: [(&str, &str); 8] = [
-    (
-        "user-agent",
-        "the User-Agent is made of [identity] name, version and contact",
-    ),
+    ("user-agent", "the User-Agent is made of [identity] name, version and contact"),
     ("host", "the Host is that of the URL"),
     ("content-length", "the Content-Length is that of the body"),
-    (
-        "transfer-encoding",
-        "the transfer coding is chosen by the HTTP client",
-    ),
+    ("transfer-encoding", "the transfer coding is chosen by the HTTP client"),
     ("connection", "the connection belongs to the HTTP client"),
-    (
-        "accept-encoding",
-        "the crawler asks for the codings that it can decode",
-    ),
-    (
-        "if-none-match",
-        "the crawler sends the validators that it has stored",
-    ),
-    (
-        "if-modified-since",
-        "the crawler sends the validators that it has stored",
-    ),
+    ("accept-encoding", "the crawler asks for the codings that it can decode"),
+    ("if-none-match", "the crawler sends the validators that it has stored"),
+    ("if-modified-since", "the crawler sends the validators that it has stored"),
 ];
 
 /// Header fields that only the host they are meant for may see.
@@ -173,9 +150,7 @@ const CREDENTIALS: [&str; 3] = ["authorization", "cookie", "proxy-authorization"
 pub(in crate::config) fn is_credential(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     CREDENTIALS.contains(&name.as_str())
-        || ["token", "secret", "api-key", "apikey"]
-            .iter()
-            .any(|part| name.contains(part))
+        || ["token", "secret", "api-key", "apikey"].iter().any(|part| name.contains(part))
 }
 
 /// Checks header fields that stand at `path`.
@@ -183,15 +158,10 @@ pub(in crate::config) fn check_headers(headers: &[(String, String)], path: &Path
     for (name, value) in headers {
         let place = path.key(name);
         if HeaderName::from_bytes(name.as_bytes()).is_err() {
-            check.wrong(
-                &place,
-                "this is no name of a header field: use letters, digits and `-`",
-            );
+            check.wrong(&place, "this is no name of a header field: use letters, digits and `-`");
         } else if HeaderValue::from_str(value).is_err() {
             check.wrong(&place, "a header field holds one line of ASCII");
-        } else if let Some((_, reason)) = RESERVED
-            .iter()
-            .find(|(field, _)| name.eq_ignore_ascii_case(field))
+        } else if let Some((_, reason)) = RESERVED.iter().find(|(field, _)| name.eq_ignore_ascii_case(field))
         {
             check.wrong(&place, format!("remove it: {reason}"));
         }

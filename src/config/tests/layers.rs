@@ -34,9 +34,7 @@ fn in_scope(scope: &Scope, text: &str) -> bool {
 
 fn origin_of(plan: &Plan, key: &str) -> (String, String) {
     let entry = plan.explain().iter().find(|entry| entry.key == key);
-    entry
-        .map(|entry| (entry.value.clone(), entry.origin.clone()))
-        .unwrap()
+    entry.map(|entry| (entry.value.clone(), entry.origin.clone())).unwrap()
 }
 
 #[test]
@@ -46,10 +44,8 @@ fn the_defaults_file_says_what_the_rooms_have_as_their_defaults() {
     assert_eq!(plan.limits, Limits::default());
     assert_eq!(plan.canon, Canon::default());
     assert_eq!(plan.scope.limits, UrlLimits::default());
-    let http = HttpOptions {
-        user_agent: format!("crawl/{}", env!("CARGO_PKG_VERSION")),
-        ..HttpOptions::default()
-    };
+    let http =
+        HttpOptions { user_agent: format!("crawl/{}", env!("CARGO_PKG_VERSION")), ..HttpOptions::default() };
     assert_eq!(format!("{:?}", plan.http), format!("{http:?}"));
     let mut tuned = Settings::new(ProductToken::parse("crawl").unwrap());
     let expected = tuned.clone();
@@ -78,10 +74,7 @@ fn a_later_layer_wins_and_every_value_knows_its_own() {
         .unwrap();
     let policy = plan.policy(&HostKey::of("b.example"));
     assert_eq!((policy.delay, policy.jitter), (Duration::from_millis(200), 0.0));
-    assert_eq!(
-        plan.policy(&HostKey::of("a.example")).delay,
-        Duration::from_secs(3)
-    );
+    assert_eq!(plan.policy(&HostKey::of("a.example")).delay, Duration::from_secs(3));
     assert!(plan.http.addresses.permits("127.0.10.9".parse().unwrap()));
     assert_eq!(plan.identity.user_agent, "crawl/1.10");
     assert_eq!(plan.max_rate.unwrap().requests.get(), 30);
@@ -97,35 +90,22 @@ fn a_later_layer_wins_and_every_value_knows_its_own() {
         ("sink.jsonl.path", "\"items.jsonl\"", "--out"),
         ("state-dir", "\"dir\"", "--state"),
     ] {
-        assert_eq!(
-            origin_of(&plan, key),
-            (value.to_owned(), origin.to_owned()),
-            "{key}"
-        );
+        assert_eq!(origin_of(&plan, key), (value.to_owned(), origin.to_owned()), "{key}");
     }
     assert!(!plan.effective_values().contains_key("sink.csv.path"));
 }
 
 #[test]
 fn one_seed_is_a_crawl() {
-    let plan = Loader::new()
-        .seed("http://localhost:8080/x")
-        .out("a.csv")
-        .load()
-        .unwrap();
+    let plan = Loader::new().seed("http://localhost:8080/x").out("a.csv").load().unwrap();
     assert!(in_scope(&plan.scope, "http://localhost:8080/y"));
     assert!(!in_scope(&plan.scope, "http://a.example/"));
     assert!(plan.http.addresses.permits("127.0.0.1".parse().unwrap()));
     assert!(!plan.http.addresses.permits("127.0.0.2".parse().unwrap()));
     assert_eq!(plan.name, "localhost");
-    let csv = CsvOptions {
-        path: "a.csv".into(),
-        columns: Vec::new(),
-    };
+    let csv = CsvOptions { path: "a.csv".into(), columns: Vec::new() };
     assert_eq!(plan.sinks, [SinkPlan::Csv(csv)]);
-    let Reader::Recipe(recipe) = &plan.reader else {
-        panic!("no recipe")
-    };
+    let Reader::Recipe(recipe) = &plan.reader else { panic!("no recipe") };
     assert_eq!(recipe.seeds, plan.requests());
     assert!(recipe.extract.is_empty() && recipe.follow.is_empty());
     let error = Loader::new().seed("https://a.example/").load().unwrap_err();
@@ -136,16 +116,8 @@ fn one_seed_is_a_crawl() {
 #[test]
 fn seeds_of_the_command_line_take_the_place_of_those_in_the_file() {
     let text = "seeds = [\"https://a.example/\"]\nidentity.contact = \"me@a.example\"";
-    let plan = loader(text)
-        .seed("https://b.example/")
-        .seed("https://c.example/")
-        .load()
-        .unwrap();
-    let hosts: Vec<_> = plan
-        .requests()
-        .iter()
-        .map(|request| request.url.host().to_owned())
-        .collect();
+    let plan = loader(text).seed("https://b.example/").seed("https://c.example/").load().unwrap();
+    let hosts: Vec<_> = plan.requests().iter().map(|request| request.url.host().to_owned()).collect();
     assert_eq!(hosts, ["b.example", "c.example"]);
     assert!(!in_scope(&plan.scope, "https://a.example/"));
     assert!(plan.identity.user_agent.ends_with(" (+me@a.example)"));
@@ -162,10 +134,7 @@ fn the_demo_site_joins_the_scope_when_its_address_is_known() {
     assert!(!plan.needs_demo());
     let requests = plan.requests();
     assert_eq!(requests[1].url.as_str(), "http://127.0.0.1:4711/authors/");
-    assert_eq!(
-        (requests[1].label.as_deref(), requests[1].priority),
-        (Some("x"), 3)
-    );
+    assert_eq!((requests[1].label.as_deref(), requests[1].priority), (Some("x"), 3));
     assert!(in_scope(&plan.scope, "http://127.0.0.1:4711/z"));
     assert!(in_scope(&plan.scope, "http://a.example/"));
     assert!(plan.http.addresses.permits("127.0.0.1".parse().unwrap()));
@@ -177,11 +146,7 @@ fn a_spider_in_code_brings_its_own_seeds() {
     assert!(matches!(&plan.reader, Reader::Spider(name) if name == "quotes"));
     let away = Request::get(url("https://a.example/"));
     let error = plan.adopt(&[away]).unwrap_err();
-    assert!(
-        error
-            .to_string()
-            .contains("no contact for the crawl of a.example")
-    );
+    assert!(error.to_string().contains("no contact for the crawl of a.example"));
     plan.adopt(&[Request::get(url("http://127.0.0.7/"))]).unwrap();
     assert!(in_scope(&plan.scope, "http://127.0.0.7/x"));
     assert!(!in_scope(&plan.scope, "http://127.0.0.8/x"));
@@ -204,11 +169,7 @@ fn what_comes_from_the_environment_is_used_and_never_shown() {
         cookie = "${NONE:-c}"
     "#;
     let plan = plan(text);
-    assert!(
-        plan.http
-            .headers
-            .contains(&("x-key".to_owned(), "k s3cret".to_owned()))
-    );
+    assert!(plan.http.headers.contains(&("x-key".to_owned(), "k s3cret".to_owned())));
     assert_eq!(plan.budget.max_pages, Some(12));
     let cookie = ("cookie".to_owned(), "c".to_owned());
     assert_eq!(plan.headers_for(&HostKey::of("a.example")), [cookie]);
@@ -234,17 +195,13 @@ fn fields_keep_the_order_of_the_file_and_know_what_to_take() {
         "{DEMO}[[extract]]\n[extract.fields]\nz = \"h1::text\"\na = \"a::attr(href)\"\nm = {{ css = \"ul\", list = true, fields = {{ q = \"\", b = {{ html = true }} }} }}\n"
     );
     let plan = plan(&text);
-    let Reader::Recipe(recipe) = &plan.reader else {
-        panic!("no recipe")
-    };
+    let Reader::Recipe(recipe) = &plan.reader else { panic!("no recipe") };
     let fields = &recipe.extract[0].fields;
     let names: Vec<_> = fields.iter().map(|field| field.name.as_str()).collect();
     assert_eq!(names, ["z", "a", "m"]);
     assert!(matches!(fields[0].take, Take::Text));
     assert!(matches!(&fields[1].take, Take::Attribute(name) if name == "href"));
-    let Take::Fields(inner) = &fields[2].take else {
-        panic!("no table")
-    };
+    let Take::Fields(inner) = &fields[2].take else { panic!("no table") };
     assert!(inner[0].selector.is_none() && matches!(inner[1].take, Take::Html));
 }
 
@@ -307,10 +264,7 @@ proptest! {
 fn deep_nesting_is_refused_and_not_followed() {
     let opened = format!("seeds = {}", "[".repeat(50_000));
     let dotted = format!("seeds{} = 1", ".a".repeat(50_000));
-    let fields = format!(
-        "seeds = [\"demo:\"]\n[[extract]]\nfields = {}",
-        "{ a = { fields = ".repeat(5_000)
-    );
+    let fields = format!("seeds = [\"demo:\"]\n[[extract]]\nfields = {}", "{ a = { fields = ".repeat(5_000));
     for text in [opened, dotted, fields] {
         assert!(loader(&text).load().is_err());
     }

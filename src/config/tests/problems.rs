@@ -463,9 +463,7 @@ http.headers.authorization = "x"
 #[test]
 fn an_assignment_is_shown_as_it_was_given() {
     let given = ["politeness.dely=1", "x", "net.allow=[1", "scope.max-depth=two"];
-    let loader = given
-        .iter()
-        .fold(loader("seeds = [\"demo:\"]"), |loader, set| loader.set(*set));
+    let loader = given.iter().fold(loader("seeds = [\"demo:\"]"), |loader, set| loader.set(*set));
     assert_snapshot!(loader.load().unwrap_err(), @r#"
     error: `politeness.dely`: no such key in `politeness`
      --> --set politeness.dely=1
@@ -506,9 +504,7 @@ fn a_secret_never_stands_in_a_message() {
 
 #[test]
 fn places_are_counted_in_characters_and_control_characters_are_not_printed() {
-    let error = loader("seeds = [\"demo:\"]\n[scope]\n\thosts = [\"ä\\u001b\", \"a b\"]")
-        .load()
-        .unwrap_err();
+    let error = loader("seeds = [\"demo:\"]\n[scope]\n\thosts = [\"ä\\u001b\", \"a b\"]").load().unwrap_err();
     let problem = &error.problems[1];
     assert_eq!((problem.line, problem.column), (3, 22), "{error}");
     assert!(!error.to_string().contains('\u{1b}'), "{error}");

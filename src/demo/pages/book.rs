@@ -12,36 +12,22 @@ impl Press<'_> {
     pub(super) fn book(&self, number: usize) -> Page {
         let book = &self.books[number];
         let path = book.path();
-        let head = format!(
-            "<script type=\"application/ld+json\">{}</script>\n",
-            self.structured(book)
-        );
-        let main = format!(
-            "{}{}{}",
-            breadcrumb(book.category(), Some(book)),
-            article(book),
-            self.related(number)
-        );
-        let frame = Frame {
-            title: &book.title,
-            summary: &book.description,
-            path: &path,
-            head: &head,
-            main: &main,
-        };
+        let head = format!("<script type=\"application/ld+json\">{}</script>\n", self.structured(book));
+        let main =
+            format!("{}{}{}", breadcrumb(book.category(), Some(book)), article(book), self.related(number));
+        let frame =
+            Frame { title: &book.title, summary: &book.description, path: &path, head: &head, main: &main };
         self.framed(&frame, book.updated)
     }
 
     /// The next books on the shelf and, last, one from another shelf.
     fn related(&self, number: usize) -> String {
         let category = self.books[number].category;
-        let shelf: Vec<usize> = (0..self.books.len())
-            .filter(|n| self.books[*n].category == category)
-            .collect();
+        let shelf: Vec<usize> =
+            (0..self.books.len()).filter(|n| self.books[*n].category == category).collect();
         let first = number - shelf[0];
-        let mut list: Vec<&Book> = (1..=RELATED)
-            .map(|i| &self.books[shelf[(first + i) % shelf.len()]])
-            .collect();
+        let mut list: Vec<&Book> =
+            (1..=RELATED).map(|i| &self.books[shelf[(first + i) % shelf.len()]]).collect();
         list.push(&self.books[(number + self.books.len() / 2) % self.books.len()]);
         let href = |b: &Book| {
             if b.category == category {
@@ -50,10 +36,7 @@ impl Press<'_> {
                 format!("../{}/{}", b.category().slug, b.file)
             }
         };
-        format!(
-            "<section class=\"related\">\n<h2>Related books</h2>\n{}</section>\n",
-            cards(&list, href)
-        )
+        format!("<section class=\"related\">\n<h2>Related books</h2>\n{}</section>\n", cards(&list, href))
     }
 
     /// The book as schema.org data. A `<` is written as an escape of JSON, so that no text can end the script element.

@@ -17,11 +17,7 @@ struct Visit {
 
 impl Visit {
     fn new() -> Self {
-        Self {
-            shop: Shop::open(BASE),
-            memory: Memory::default(),
-            now_ms: 0,
-        }
+        Self { shop: Shop::open(BASE), memory: Memory::default(), now_ms: 0 }
     }
 
     fn ask(&mut self, path: &str) -> Response<Bytes> {
@@ -35,12 +31,7 @@ impl Visit {
         tags: Option<&str>,
         date: Option<&str>,
     ) -> Response<Bytes> {
-        let asked = Asked {
-            method,
-            path,
-            if_none_match: tags,
-            if_modified_since: date,
-        };
+        let asked = Asked { method, path, if_none_match: tags, if_modified_since: date };
         self.shop.answer(&mut self.memory, &asked, self.now_ms)
     }
 }
@@ -54,14 +45,9 @@ fn text(reply: &Response<Bytes>) -> String {
 }
 
 fn links(html: &str, from: &Url) -> Vec<Url> {
-    let hrefs = html
-        .split("href=\"")
-        .skip(1)
-        .map(|rest| rest.split('"').next().unwrap().replace("&amp;", "&"));
-    hrefs
-        .map(|href| from.join(&href).unwrap())
-        .filter(|url| url.scheme() == "http")
-        .collect()
+    let hrefs =
+        html.split("href=\"").skip(1).map(|rest| rest.split('"').next().unwrap().replace("&amp;", "&"));
+    hrefs.map(|href| from.join(&href).unwrap()).filter(|url| url.scheme() == "http").collect()
 }
 
 /// Walks the whole shop by its links, slowly, and returns each path's last status and content type. The closed section is
@@ -95,11 +81,7 @@ fn walk() -> BTreeMap<String, (u16, String)> {
 }
 
 fn with_status(status: u16) -> BTreeSet<String> {
-    walk()
-        .into_iter()
-        .filter(|(_, (s, _))| *s == status)
-        .map(|(path, _)| path)
-        .collect()
+    walk().into_iter().filter(|(_, (s, _))| *s == status).map(|(path, _)| path).collect()
 }
 
 #[test]
@@ -130,14 +112,7 @@ fn the_sitemap_lists_every_book_and_nothing_that_links_do_not_reach() {
     let listed: BTreeSet<_> = sitemap
         .split("<loc>")
         .skip(1)
-        .map(|s| {
-            s.split('<')
-                .next()
-                .unwrap()
-                .strip_prefix(BASE)
-                .unwrap()
-                .to_owned()
-        })
+        .map(|s| s.split('<').next().unwrap().strip_prefix(BASE).unwrap().to_owned())
         .collect();
     assert_eq!(listed.len(), books());
     assert!(listed.is_subset(&reached));
@@ -162,11 +137,7 @@ fn robots_txt_closes_the_basket_and_every_page_links_to_it() {
         format!("User-agent: *\nDisallow: /basket/\nCrawl-delay: 0.05\n\nSitemap: {BASE}/sitemap.xml\n")
     );
     let pages = visit.shop.shelves.values().filter(|r| r.kind == HTML);
-    assert!(
-        pages
-            .into_iter()
-            .all(|r| String::from_utf8_lossy(&r.body).contains("href=\"/basket/\""))
-    );
+    assert!(pages.into_iter().all(|r| String::from_utf8_lossy(&r.body).contains("href=\"/basket/\"")));
     assert_eq!(visit.ask("/basket/add/1").status(), StatusCode::OK);
 }
 
@@ -175,19 +146,10 @@ fn a_book_page_shows_its_facts_twice_for_people_and_for_machines() {
     let books = catalogue::stock();
     let book = books.iter().find(|b| b.title.contains('&')).unwrap();
     let html = text(&Visit::new().ask(&book.path()));
-    assert!(html.contains(&format!(
-        "<h1 class=\"title\">{}</h1>",
-        book.title.replace('&', "&amp;")
-    )));
+    assert!(html.contains(&format!("<h1 class=\"title\">{}</h1>", book.title.replace('&', "&amp;"))));
     assert!(html.contains(&format!("<p class=\"price\">{}</p>", book.price())));
     assert!(html.contains(&format!("In stock ({} available)", book.stock)));
-    let script = html
-        .split("ld+json\">")
-        .nth(1)
-        .unwrap()
-        .split("</script>")
-        .next()
-        .unwrap();
+    let script = html.split("ld+json\">").nth(1).unwrap().split("</script>").next().unwrap();
     let facts: serde_json::Value = serde_json::from_str(script).unwrap();
     assert_eq!(facts["name"], book.title.as_str());
     assert_eq!(facts["url"], format!("{BASE}{}", book.path()));
@@ -198,16 +160,10 @@ fn a_book_page_shows_its_facts_twice_for_people_and_for_machines() {
 fn a_page_that_the_client_knows_is_not_sent_again() {
     let mut visit = Visit::new();
     let full = visit.ask("/about.html");
-    let (tag, date) = (
-        header(&full, "etag").to_owned(),
-        header(&full, "last-modified").to_owned(),
-    );
+    let (tag, date) = (header(&full, "etag").to_owned(), header(&full, "last-modified").to_owned());
     assert!(tag.starts_with('"') && date.ends_with(" GMT"), "{tag} {date}");
     let again = visit.ask_with(&Method::GET, "/about.html", Some(&tag), None);
-    assert_eq!(
-        (again.status(), again.body().len()),
-        (StatusCode::NOT_MODIFIED, 0)
-    );
+    assert_eq!((again.status(), again.body().len()), (StatusCode::NOT_MODIFIED, 0));
     assert_eq!(header(&again, "etag"), tag);
     let again = visit.ask_with(&Method::HEAD, "/about.html", None, Some(&date));
     assert_eq!(again.status(), StatusCode::NOT_MODIFIED);
@@ -221,10 +177,7 @@ fn a_page_that_the_client_knows_is_not_sent_again() {
 fn the_news_fail_once_without_a_word_about_when_to_come_back() {
     let mut visit = Visit::new();
     let first = visit.ask(HICCUP);
-    assert_eq!(
-        (first.status(), header(&first, "retry-after")),
-        (StatusCode::SERVICE_UNAVAILABLE, "")
-    );
+    assert_eq!((first.status(), header(&first, "retry-after")), (StatusCode::SERVICE_UNAVAILABLE, ""));
     assert_eq!(visit.ask(HICCUP).status(), StatusCode::OK);
     assert_eq!(visit.ask(HICCUP).status(), StatusCode::OK);
 }
@@ -234,16 +187,9 @@ fn only_get_and_head_are_answered() {
     let mut visit = Visit::new();
     for method in [Method::POST, Method::PUT, Method::DELETE, Method::OPTIONS] {
         let reply = visit.ask_with(&method, HICCUP, None, None);
-        assert_eq!(
-            (reply.status(), header(&reply, "allow")),
-            (StatusCode::METHOD_NOT_ALLOWED, "GET, HEAD")
-        );
+        assert_eq!((reply.status(), header(&reply, "allow")), (StatusCode::METHOD_NOT_ALLOWED, "GET, HEAD"));
     }
-    assert_eq!(
-        visit.ask(HICCUP).status(),
-        StatusCode::SERVICE_UNAVAILABLE,
-        "a refused method is no visit"
-    );
+    assert_eq!(visit.ask(HICCUP).status(), StatusCode::SERVICE_UNAVAILABLE, "a refused method is no visit");
 }
 
 /// Asks for the whole throttled section at the given pace in a shop that has just opened, and waits when told; returns how often it
@@ -274,10 +220,7 @@ fn a_client_that_waits_as_told_is_refused_a_few_times_only() {
     for pace_ms in 0..=1000 {
         let refusals = refusals_at(&mut visit, pace_ms);
         assert!(refusals <= 2, "{refusals} at {pace_ms} ms");
-        assert!(
-            refusals >= 1 || pace_ms > 150,
-            "a client at {pace_ms} ms should meet the throttle"
-        );
+        assert!(refusals >= 1 || pace_ms > 150, "a client at {pace_ms} ms should meet the throttle");
     }
     assert_eq!(refusals_at(&mut visit, 334), 0);
 }
@@ -288,16 +231,9 @@ fn whoever_asks_while_told_to_wait_is_counted_and_refused() {
     while visit.ask(THROTTLED).status() == StatusCode::OK {}
     visit.now_ms += 1500;
     let early = visit.ask(THROTTLED);
-    assert_eq!(
-        (early.status(), header(&early, "retry-after")),
-        (StatusCode::TOO_MANY_REQUESTS, "1")
-    );
+    assert_eq!((early.status(), header(&early, "retry-after")), (StatusCode::TOO_MANY_REQUESTS, "1"));
     assert_eq!(visit.memory.breaches(), 1);
-    assert_eq!(
-        visit.ask("/").status(),
-        StatusCode::OK,
-        "the other pages stay open"
-    );
+    assert_eq!(visit.ask("/").status(), StatusCode::OK, "the other pages stay open");
     visit.now_ms += 500;
     assert_eq!(visit.ask(THROTTLED).status(), StatusCode::OK);
     assert_eq!(visit.memory.breaches(), 1);

@@ -7,9 +7,9 @@ use serde_json::{Map, Value};
 
 use super::{ExtractRule, FieldRule, Many, Presence, Take, WhiteSpace};
 use crate::extract::ExtractError;
-use crate::extract::element::{Element, fold};
 use crate::item::Harvest;
 use crate::page::Page;
+use crate::page::element::{Element, fold};
 
 /// Bytes of text that the rules may take from one page: nested scopes can repeat a page's text many times.
 const MAX_TAKEN: usize = 64 * 1024 * 1024;
@@ -75,12 +75,7 @@ struct Taker<'p> {
 
 impl<'p> Taker<'p> {
     fn new(page: &'p Page) -> Self {
-        Self {
-            page,
-            left: MAX_TAKEN,
-            items: 0,
-            missing: BTreeMap::new(),
-        }
+        Self { page, left: MAX_TAKEN, items: 0, missing: BTreeMap::new() }
     }
 
     fn is_spent(&self) -> bool {
@@ -90,11 +85,7 @@ impl<'p> Taker<'p> {
     fn report(&self, harvest: &mut Harvest) {
         let url = self.page.url();
         for (field, count) in &self.missing {
-            let items = if *count == 1 {
-                "1 item was".to_owned()
-            } else {
-                format!("{count} items were")
-            };
+            let items = if *count == 1 { "1 item was".to_owned() } else { format!("{count} items were") };
             harvest.problem(format!("{url}: {items} dropped without {field}"));
         }
         if self.is_spent() {
@@ -142,9 +133,7 @@ impl<'p> Taker<'p> {
                 self.value(field, first)
             }
             Many::All => {
-                let all: Vec<_> = elements
-                    .filter_map(|element| self.value(field, element))
-                    .collect();
+                let all: Vec<_> = elements.filter_map(|element| self.value(field, element)).collect();
                 (!all.is_empty()).then_some(Value::Array(all))
             }
         }
@@ -213,10 +202,6 @@ fn attribute(element: Element<'_>, name: &str, white_space: WhiteSpace) -> Optio
 /// Group 1 if the expression has one, else the whole match.
 fn part(regex: &Regex, text: &str) -> Option<String> {
     let found = regex.captures(text)?;
-    let part = if regex.captures_len() > 1 {
-        found.get(1)?
-    } else {
-        found.get(0)?
-    };
+    let part = if regex.captures_len() > 1 { found.get(1)? } else { found.get(0)? };
     Some(part.as_str().to_owned())
 }

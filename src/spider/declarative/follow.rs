@@ -3,11 +3,11 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{FollowRule, Nofollow, Recipe};
-use crate::extract::element::Element;
-use crate::extract::links::{Link, MAX_LINKS, link_elements};
-use crate::extract::tree::NodeId;
 use crate::item::Harvest;
 use crate::page::Page;
+use crate::page::element::Element;
+use crate::page::links::{Link, MAX_LINKS, link_elements};
+use crate::page::tree::NodeId;
 use crate::url::CanonicalUrl;
 
 /// Adds the links of `page` that the recipe takes, each URL once, in the order of the document.
@@ -48,9 +48,7 @@ fn rules_of_links(recipe: &Recipe, page: &Page, harvest: &mut Harvest) -> Vec<(L
     let (found, unread) = link_elements(page);
     if unread > 0 {
         let url = page.url();
-        harvest.problem(format!(
-            "{url}: {unread} links were not read, only {MAX_LINKS} of a page are"
-        ));
+        harvest.problem(format!("{url}: {unread} links were not read, only {MAX_LINKS} of a page are"));
     }
     let bound = regions.iter().any(Option::is_some);
     let take = |(element, link): (Element<'_>, Link)| {
@@ -79,10 +77,7 @@ struct Rules<'r> {
 
 impl<'r> Rules<'r> {
     fn of(recipe: &'r Recipe, page: &'r Page) -> Self {
-        Self {
-            all: &recipe.follow,
-            label: page.request().label.as_deref(),
-        }
+        Self { all: &recipe.follow, label: page.request().label.as_deref() }
     }
 
     fn first(&self, url: &CanonicalUrl, suits: impl Fn(&FollowRule) -> bool) -> Option<usize> {

@@ -2,7 +2,7 @@
 
 use super::Take;
 use crate::extract::ExtractError;
-use crate::extract::css::Css;
+use crate::page::css::Css;
 
 /// A selector and what it says to take.
 ///
@@ -35,14 +35,7 @@ impl FieldSelector {
         let text = text.trim();
         let (css, take) = split(text)?;
         let css = css.trim();
-        Ok(Self {
-            css: if css.is_empty() && take.is_some() {
-                None
-            } else {
-                Some(Css::parse(css)?)
-            },
-            take,
-        })
+        Ok(Self { css: if css.is_empty() && take.is_some() { None } else { Some(Css::parse(css)?) }, take })
     }
 }
 
@@ -50,9 +43,7 @@ fn split(text: &str) -> Result<(&str, Option<Take>), ExtractError> {
     if let Some(css) = text.strip_suffix("::text") {
         return Ok((css, Some(Take::Text)));
     }
-    let attribute = text
-        .strip_suffix(')')
-        .and_then(|rest| rest.rsplit_once("::attr("));
+    let attribute = text.strip_suffix(')').and_then(|rest| rest.rsplit_once("::attr("));
     let Some((css, name)) = attribute else {
         return Ok((text, None));
     };
@@ -86,19 +77,9 @@ mod tests {
 
     #[test]
     fn what_is_no_selector_is_refused_with_its_text() {
-        for text in [
-            "",
-            "h1::attr()",
-            "h1::attr(a b)",
-            "h1::html",
-            "h1[",
-            "a::text::text",
-        ] {
+        for text in ["", "h1::attr()", "h1::attr(a b)", "h1::html", "h1[", "a::text::text"] {
             let error = FieldSelector::parse(text).unwrap_err();
-            assert!(
-                error.to_string().contains(&format!("`{text}`")) || text.contains("text"),
-                "{error}"
-            );
+            assert!(error.to_string().contains(&format!("`{text}`")) || text.contains("text"), "{error}");
         }
     }
 

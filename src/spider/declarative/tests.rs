@@ -17,9 +17,7 @@ const SHOP: &str = "<title>Shop</title>
 
 fn page(request: Request, content_type: &str, body: &str) -> Page {
     let mut response = Response::of(request.url.clone(), StatusCode::OK, body.to_owned());
-    response
-        .headers
-        .insert("content-type", content_type.parse().unwrap());
+    response.headers.insert("content-type", content_type.parse().unwrap());
     Page::new(Arc::new(request), response)
 }
 
@@ -62,17 +60,8 @@ fn rule(scope: Option<&str>, fields: Vec<FieldRule>) -> ExtractRule {
 }
 
 fn items(rules: Vec<ExtractRule>, page: &Page) -> (Vec<Value>, Harvest) {
-    let harvest = harvest(
-        Recipe {
-            extract: rules,
-            ..Recipe::default()
-        },
-        page,
-    );
-    let items = harvest
-        .items()
-        .iter()
-        .map(|(_, fields)| Value::Object(fields.clone()));
+    let harvest = harvest(Recipe { extract: rules, ..Recipe::default() }, page);
+    let items = harvest.items().iter().map(|(_, fields)| Value::Object(fields.clone()));
     (items.collect(), harvest)
 }
 
@@ -80,20 +69,12 @@ fn followed(recipe: Recipe, page: &Page) -> Vec<(String, Option<String>)> {
     let harvest = harvest(recipe, page);
     let requests = harvest.requests().iter();
     requests
-        .map(|request| {
-            (
-                request.url.as_str().to_owned(),
-                request.label.as_deref().map(str::to_owned),
-            )
-        })
+        .map(|request| (request.url.as_str().to_owned(), request.label.as_deref().map(str::to_owned)))
         .collect()
 }
 
 fn follow_rules(follow: Vec<FollowRule>) -> Recipe {
-    Recipe {
-        follow,
-        ..Recipe::default()
-    }
+    Recipe { follow, ..Recipe::default() }
 }
 
 fn pattern(text: &str) -> Vec<UrlPattern> {
@@ -113,13 +94,8 @@ fn without_rules_a_page_gives_url_status_and_title() {
 
 #[test]
 fn each_scope_gives_an_item_with_the_url_in_front() {
-    let (items, _) = items(
-        vec![rule(
-            Some("li.book"),
-            vec![field("name", "h2"), field("to", "a::attr(href)")],
-        )],
-        &shop(),
-    );
+    let (items, _) =
+        items(vec![rule(Some("li.book"), vec![field("name", "h2"), field("to", "a::attr(href)")])], &shop());
     assert_eq!(
         items,
         [
@@ -132,10 +108,7 @@ fn each_scope_gives_an_item_with_the_url_in_front() {
 
 #[test]
 fn a_rule_may_name_a_field_url_itself() {
-    let (items, _) = items(
-        vec![rule(Some("li.book"), vec![field("url", "a::attr(href)")])],
-        &shop(),
-    );
+    let (items, _) = items(vec![rule(Some("li.book"), vec![field("url", "a::attr(href)")])], &shop());
     assert_eq!(items[0], serde_json::json!({"url": "http://a.example/book/1"}));
 }
 
@@ -143,10 +116,7 @@ fn a_rule_may_name_a_field_url_itself() {
 fn a_rule_without_scope_gives_one_item_for_the_page() {
     let mut all = field("names", "h2");
     all.many = Many::All;
-    let (items, _) = items(
-        vec![rule(None, vec![all, field("src", "img::attr(src)")])],
-        &shop(),
-    );
+    let (items, _) = items(vec![rule(None, vec![all, field("src", "img::attr(src)")])], &shop());
     assert_eq!(
         items,
         [
@@ -173,13 +143,8 @@ fn an_absent_field_is_its_default_or_null_or_an_empty_list() {
     with_default.default = Some(Value::from(0));
     let mut list = field("list", "i");
     list.many = Many::All;
-    let (items, _) = items(
-        vec![rule(
-            Some("li.book"),
-            vec![with_default, list, field("none", "u")],
-        )],
-        &shop(),
-    );
+    let (items, _) =
+        items(vec![rule(Some("li.book"), vec![with_default, list, field("none", "u")])], &shop());
     assert_eq!(items[1]["price"], 0);
     assert_eq!(items[1]["list"], serde_json::json!([]));
     assert_eq!(items[0]["list"], serde_json::json!(["x", "y"]));
@@ -217,12 +182,7 @@ fn html_the_url_and_raw_white_space_can_be_taken() {
     url.take = Take::Url;
     raw.white_space = WhiteSpace::Keep;
     let (items, _) = items(vec![rule(None, vec![inner, url, raw])], &shop());
-    assert!(
-        items[0]["inner"]
-            .as_str()
-            .unwrap()
-            .starts_with("<a href=\"/book/1\">One</a>")
-    );
+    assert!(items[0]["inner"].as_str().unwrap().starts_with("<a href=\"/book/1\">One</a>"));
     assert_eq!(items[0]["here"], "http://a.example/list");
     assert_eq!(items[0]["raw"], " One  of\n    us ");
 }
@@ -246,50 +206,26 @@ fn rules_speak_by_label_and_by_page() {
 
 #[test]
 fn without_follow_rules_every_link_is_followed_once_but_for_nofollow() {
-    let urls: Vec<_> = followed(Recipe::default(), &shop())
-        .into_iter()
-        .map(|(url, _)| url)
-        .collect();
-    assert_eq!(
-        urls,
-        [
-            "http://a.example/book/1",
-            "http://a.example/book/2?a=1",
-            "http://b.example/"
-        ]
-    );
+    let urls: Vec<_> = followed(Recipe::default(), &shop()).into_iter().map(|(url, _)| url).collect();
+    assert_eq!(urls, ["http://a.example/book/1", "http://a.example/book/2?a=1", "http://b.example/"]);
 }
 
 #[test]
 fn nofollow_can_be_ignored() {
-    let recipe = Recipe {
-        nofollow: Nofollow::Ignore,
-        ..Recipe::default()
-    };
-    assert!(
-        followed(recipe, &shop())
-            .iter()
-            .any(|(url, _)| url == "http://a.example/about")
-    );
+    let recipe = Recipe { nofollow: Nofollow::Ignore, ..Recipe::default() };
+    assert!(followed(recipe, &shop()).iter().any(|(url, _)| url == "http://a.example/about"));
 }
 
 #[test]
 fn a_page_that_says_nofollow_gives_no_links() {
-    for (robots, agent, expected) in [
-        ("nofollow", "", 0),
-        ("crawl: none", "crawl", 0),
-        ("crawl: none", "other", 3),
-    ] {
+    for (robots, agent, expected) in
+        [("nofollow", "", 0), ("crawl: none", "crawl", 0), ("crawl: none", "other", 3)]
+    {
         let mut response = Response::of(at("http://a.example/list").url, StatusCode::OK, SHOP);
-        response
-            .headers
-            .insert("content-type", "text/html".parse().unwrap());
+        response.headers.insert("content-type", "text/html".parse().unwrap());
         response.headers.insert("x-robots-tag", robots.parse().unwrap());
         let page = Page::new(Arc::new(at("http://a.example/list")), response);
-        let recipe = Recipe {
-            agent: agent.to_owned(),
-            ..Recipe::default()
-        };
+        let recipe = Recipe { agent: agent.to_owned(), ..Recipe::default() };
         assert_eq!(followed(recipe, &page).len(), expected, "{robots} for {agent}");
     }
 }
@@ -304,10 +240,7 @@ fn a_link_goes_to_the_first_rule_that_takes_it() {
             priority: 5,
             ..FollowRule::default()
         },
-        FollowRule {
-            css: Some(Css::parse("ol").unwrap()),
-            ..FollowRule::default()
-        },
+        FollowRule { css: Some(Css::parse("ol").unwrap()), ..FollowRule::default() },
     ];
     assert_eq!(
         followed(follow_rules(rules), &shop()),
@@ -329,19 +262,13 @@ fn a_link_that_stands_twice_goes_to_the_better_rule() {
         FollowRule::default(),
     ];
     let found = followed(follow_rules(rules), &shop());
-    assert_eq!(
-        found[0],
-        ("http://a.example/book/1".to_owned(), Some("book".to_owned()))
-    );
+    assert_eq!(found[0], ("http://a.example/book/1".to_owned(), Some("book".to_owned())));
     assert_eq!(found.len(), 3);
 }
 
 #[test]
 fn a_rule_for_a_label_is_silent_on_other_pages() {
-    let rules = vec![FollowRule {
-        on: Some("list".to_owned()),
-        ..FollowRule::default()
-    }];
+    let rules = vec![FollowRule { on: Some("list".to_owned()), ..FollowRule::default() }];
     assert!(followed(follow_rules(rules.clone()), &shop()).is_empty());
     let list = page(at("http://a.example/list").label("list"), "text/html", SHOP);
     assert_eq!(followed(follow_rules(rules), &list).len(), 3);
@@ -350,30 +277,17 @@ fn a_rule_for_a_label_is_silent_on_other_pages() {
 #[test]
 fn a_refresh_is_a_link() {
     let body = "<meta http-equiv=Refresh content='0; url=/next'>";
-    let found = followed(
-        Recipe::default(),
-        &page(at("http://a.example/"), "text/html", body),
-    );
+    let found = followed(Recipe::default(), &page(at("http://a.example/"), "text/html", body));
     assert_eq!(found, [("http://a.example/next".to_owned(), None)]);
     let reload = "<meta http-equiv=refresh content=30>";
-    assert!(
-        followed(
-            Recipe::default(),
-            &page(at("http://a.example/"), "text/html", reload)
-        )
-        .is_empty()
-    );
+    assert!(followed(Recipe::default(), &page(at("http://a.example/"), "text/html", reload)).is_empty());
 }
 
 #[test]
 fn what_is_no_html_gives_no_links_and_no_title() {
-    for content_type in [
-        "application/json",
-        "image/png",
-        "application/pdf",
-        "text/plain",
-        "application/rss+xml",
-    ] {
+    for content_type in
+        ["application/json", "image/png", "application/pdf", "text/plain", "application/rss+xml"]
+    {
         let page = page(at("http://a.example/x"), content_type, SHOP);
         let harvest = harvest(Recipe::default(), &page);
         assert!(harvest.requests().is_empty(), "{content_type}");
@@ -388,9 +302,5 @@ fn nested_scopes_cannot_multiply_a_page_without_bound() {
     let page = page(at("http://a.example/"), "text/html", &body);
     let (items, harvest) = items(vec![rule(Some("div"), vec![field("all", "::text")])], &page);
     assert!(items.len() < 40, "{}", items.len());
-    assert!(
-        harvest.problems()[0].contains("the rest was left"),
-        "{:?}",
-        harvest.problems()
-    );
+    assert!(harvest.problems()[0].contains("the rest was left"), "{:?}", harvest.problems());
 }

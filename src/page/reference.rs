@@ -17,11 +17,7 @@ pub(crate) fn resolve(base: &Url, reference: &str, encoding: &'static Encoding) 
         return None;
     }
     let encode = query_encoder(encoding);
-    Url::options()
-        .base_url(Some(base))
-        .encoding_override(Some(&encode))
-        .parse(reference)
-        .ok()
+    Url::options().base_url(Some(base)).encoding_override(Some(&encode)).parse(reference).ok()
 }
 
 fn query_encoder(encoding: &'static Encoding) -> impl for<'q> Fn(&'q str) -> Cow<'q, [u8]> {
@@ -59,20 +55,14 @@ mod tests {
 
     #[test]
     fn the_query_is_written_in_the_encoding_of_the_page() {
-        assert_eq!(
-            resolved("é?q=é", "windows-1252"),
-            "http://a.example/x/%C3%A9?q=%E9"
-        );
+        assert_eq!(resolved("é?q=é", "windows-1252"), "http://a.example/x/%C3%A9?q=%E9");
         assert_eq!(resolved("?q=é", "utf-8"), "http://a.example/x/?q=%C3%A9");
         assert_eq!(resolved("?q=é", "utf-16le"), "http://a.example/x/?q=%C3%A9");
     }
 
     #[test]
     fn a_letter_that_the_encoding_lacks_becomes_a_character_reference() {
-        assert_eq!(
-            resolved("?q=é\u{4eac}", "windows-1252"),
-            "http://a.example/x/?q=%E9%26%2320140%3B"
-        );
+        assert_eq!(resolved("?q=é\u{4eac}", "windows-1252"), "http://a.example/x/?q=%E9%26%2320140%3B");
     }
 
     #[test]

@@ -83,9 +83,7 @@ impl<'p> Element<'p> {
     /// If `css` is no selector.
     pub fn select<'c>(&self, css: impl AsCss<'c>) -> Result<Selection<'p>, ExtractError> {
         let css = css.css()?;
-        Ok(Selection {
-            elements: self.matches(&css).collect(),
-        })
+        Ok(Selection { elements: self.matches(&css).collect() })
     }
 
     /// The first element below this one that matches.
@@ -115,9 +113,7 @@ impl<'p> Element<'p> {
 
     pub(crate) fn matches<'c>(&self, css: &'c Css) -> impl Iterator<Item = Element<'p>> + use<'p, 'c> {
         let page = self.page;
-        self.node
-            .select(css.selector())
-            .map(move |node| Element { page, node })
+        self.node.select(css.selector()).map(move |node| Element { page, node })
     }
 }
 
@@ -171,10 +167,7 @@ impl<'p> Selection<'p> {
     /// An attribute of each that has it.
     #[must_use]
     pub fn attrs(&self, name: &str) -> Vec<&'p str> {
-        self.elements
-            .iter()
-            .filter_map(|element| element.attr(name))
-            .collect()
+        self.elements.iter().filter_map(|element| element.attr(name)).collect()
     }
 
     /// One after the other.

@@ -1,7 +1,22 @@
 //! A response with its HTML parsed when asked for. Lives on one worker.
 //!
 //! Nothing is decoded or parsed before it is asked for, and each only once. An answer that is no HTML has an empty
-//! document: no title, no links. Everything here is bounded, whatever the page contains (see [`crate::extract`]).
+//! document: no title, no links.
+//!
+//! What a page costs is bounded here and not left to the page: a document deeper than [`tree::MAX_DEPTH`] is flattened, a
+//! tree ends at [`tree::MAX_WEIGHT`] elements, a tag keeps [`markup::MAX_ATTRIBUTES`], and [`links::MAX_LINKS`] links are
+//! read. Every pass is linear.
+
+pub mod charset;
+pub mod css;
+pub mod element;
+mod error;
+pub mod links;
+pub mod markup;
+mod reference;
+pub mod refresh;
+mod sniff;
+pub mod tree;
 
 use std::cell::OnceCell;
 use std::sync::Arc;
@@ -12,12 +27,14 @@ use scraper::{ElementRef, Html};
 use serde::de::DeserializeOwned;
 use url::Url;
 
-use crate::extract::css::{AsCss, Css};
-use crate::extract::element::{Element, Selection};
-use crate::extract::links::{Links, links};
-use crate::extract::refresh::Refresh;
-use crate::extract::tree::{Document, Limit};
-use crate::extract::{ExtractError, charset, markup, reference, sniff};
+pub use error::ExtractError;
+
+use css::{AsCss, Css};
+use element::{Element, Selection};
+use links::{Links, links};
+use refresh::Refresh;
+use tree::{Document, Limit};
+
 use crate::headers::charset::ContentType;
 use crate::headers::directives::PageDirectives;
 use crate::request::Request;
@@ -113,9 +130,7 @@ impl Page {
     /// What `Content-Type` says; `None` if it is absent or unreadable.
     #[must_use]
     pub fn content_type(&self) -> Option<&ContentType> {
-        self.content_type
-            .get_or_init(|| self.header("content-type").and_then(ContentType::parse))
-            .as_ref()
+        self.content_type.get_or_init(|| self.header("content-type").and_then(ContentType::parse)).as_ref()
     }
 
     /// Whether it is read as HTML: by its `Content-Type`, or where there is none by how the body begins.
@@ -130,15 +145,13 @@ impl Page {
     /// The body as text. What is not valid in its encoding becomes U+FFFD.
     #[must_use]
     pub fn text(&self) -> &str {
-        self.text
-            .get_or_init(|| self.encoding().decode(&self.response.body).0.into_owned())
+        self.text.get_or_init(|| self.encoding().decode(&self.response.body).0.into_owned())
     }
 
     /// The encoding it is read in: byte order mark, `Content-Type`, the document's own word, windows-1252.
     #[must_use]
     pub fn encoding(&self) -> &'static Encoding {
-        self.encoding
-            .get_or_init(|| charset::encoding(self.content_type(), &self.response.body))
+        self.encoding.get_or_init(|| charset::encoding(self.content_type(), &self.response.body))
     }
 
     /// The body read as JSON.
@@ -162,8 +175,7 @@ impl Page {
     }
 
     fn document(&self) -> &Document {
-        self.document
-            .get_or_init(|| markup::parse(if self.is_html() { self.text() } else { "" }))
+        self.document.get_or_init(|| markup::parse(if self.is_html() { self.text() } else { "" }))
     }
 
     /// The folded text of the first `<title>` that is not empty.
@@ -188,7 +200,7 @@ impl Page {
         })
     }
 
-    /// The links of the page, see [`crate::extract::links`].
+    /// The links of the page, see [`crate::page::links`].
     #[must_use]
     pub fn links(&self) -> Links {
         links(self)
@@ -224,10 +236,7 @@ impl Page {
     pub fn meta_refresh(&self) -> Option<(Refresh, Option<CanonicalUrl>)> {
         let refresh = self
             .named("meta")
-            .filter(|meta| {
-                meta.attr("http-equiv")
-                    .is_some_and(|name| name.eq_ignore_ascii_case("refresh"))
-            })
+            .filter(|meta| meta.attr("http-equiv").is_some_and(|name| name.eq_ignore_ascii_case("refresh")))
             .find_map(|meta| Refresh::parse(meta.attr("content")?))?;
         let url = if refresh.target.is_empty() {
             Some(self.url().clone())
@@ -313,9 +322,7 @@ impl Page {
     }
 
     pub(crate) fn matches<'p, 'c>(&'p self, css: &'c Css) -> impl Iterator<Item = Element<'p>> + use<'p, 'c> {
-        self.html()
-            .select(css.selector())
-            .map(|node| Element::new(self, node))
+        self.html().select(css.selector()).map(|node| Element::new(self, node))
     }
 
     /// All elements in the order of the document.
@@ -330,9 +337,7 @@ impl Page {
 }
 
 fn has_word(list: Option<&str>, word: &str) -> bool {
-    list.unwrap_or_default()
-        .split_ascii_whitespace()
-        .any(|found| found.eq_ignore_ascii_case(word))
+    list.unwrap_or_default().split_ascii_whitespace().any(|found| found.eq_ignore_ascii_case(word))
 }
 
 #[cfg(test)]

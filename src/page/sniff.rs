@@ -25,15 +25,11 @@ pub(crate) fn looks_like_html(body: &[u8]) -> bool {
 
 fn is_other_xml(head: &[u8]) -> bool {
     let roots: [&[u8]; 5] = [b"<rss", b"<feed", b"<urlset", b"<sitemapindex", b"<svg"];
-    roots.iter().any(|root| {
-        head.get(..root.len())
-            .is_some_and(|begin| begin.eq_ignore_ascii_case(root))
-    })
+    roots.iter().any(|root| head.get(..root.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(root)))
 }
 
 fn contains(head: &[u8], wanted: &[u8]) -> bool {
-    head.windows(wanted.len())
-        .any(|window| window.eq_ignore_ascii_case(wanted))
+    head.windows(wanted.len()).any(|window| window.eq_ignore_ascii_case(wanted))
 }
 
 #[cfg(test)]
@@ -42,12 +38,7 @@ mod tests {
 
     #[test]
     fn markup_is_html() {
-        for body in [
-            "<!DOCTYPE html>",
-            " \n<a href=x>",
-            "<!-- x -->",
-            "<?xml version='1.0'?><HTML>",
-        ] {
+        for body in ["<!DOCTYPE html>", " \n<a href=x>", "<!-- x -->", "<?xml version='1.0'?><HTML>"] {
             assert!(looks_like_html(body.as_bytes()), "{body}");
         }
     }

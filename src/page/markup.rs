@@ -162,9 +162,7 @@ fn construct(bytes: &[u8], start: usize) -> Construct {
 }
 
 fn tag(bytes: &[u8], name_start: usize) -> Construct {
-    let name_end = skip(bytes, name_start, |byte| {
-        !is_space(byte) && byte != b'/' && byte != b'>'
-    });
+    let name_end = skip(bytes, name_start, |byte| !is_space(byte) && byte != b'/' && byte != b'>');
     let (end, cut) = attributes(bytes, name_end);
     if let Some(kept) = cut {
         return Construct::LongTag { kept, end };
@@ -235,14 +233,8 @@ fn find_end_tag(bytes: &[u8], from: usize, name: &[u8]) -> Option<usize> {
     while let Some(start) = find(bytes, at, b'<') {
         let after = start + 2 + name.len();
         let named = bytes.get(start + 1) == Some(&b'/')
-            && bytes
-                .get(start + 2..after)
-                .is_some_and(|found| found.eq_ignore_ascii_case(name));
-        if named
-            && bytes
-                .get(after)
-                .is_some_and(|byte| is_space(*byte) || matches!(byte, b'/' | b'>'))
-        {
+            && bytes.get(start + 2..after).is_some_and(|found| found.eq_ignore_ascii_case(name));
+        if named && bytes.get(after).is_some_and(|byte| is_space(*byte) || matches!(byte, b'/' | b'>')) {
             return Some(start);
         }
         at = start + 1;
@@ -361,10 +353,7 @@ mod tests {
     fn a_tag_keeps_its_first_thousand_attributes() {
         let many: String = (0..5_000).map(|n| format!(" a{n}=\">\"")).collect();
         let html = parse(&format!("<p{many}>in</p><i>after</i>")).html;
-        let p = html
-            .select(&scraper::Selector::parse("p").unwrap())
-            .next()
-            .unwrap();
+        let p = html.select(&scraper::Selector::parse("p").unwrap()).next().unwrap();
         assert_eq!(p.value().attrs().count(), MAX_ATTRIBUTES);
         assert_eq!(p.inner_html(), "in");
         assert_eq!(html.select(&scraper::Selector::parse("i").unwrap()).count(), 1);
@@ -372,9 +361,7 @@ mod tests {
 
     #[test]
     fn a_script_in_a_script_ends_where_the_tokenizer_ends_it() {
-        let html = parse("<script><!--<script></script>x--></script><p>y")
-            .html
-            .html();
+        let html = parse("<script><!--<script></script>x--></script><p>y").html.html();
         assert_eq!(html, reference("<script><!--<script></script>x--></script><p>y"));
     }
 }

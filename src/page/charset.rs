@@ -31,11 +31,7 @@ pub fn encoding(content_type: Option<&ContentType>, body: &[u8]) -> &'static Enc
 }
 
 fn of_plain_text(body: &[u8]) -> &'static Encoding {
-    if std::str::from_utf8(body).is_ok() {
-        UTF_8
-    } else {
-        WINDOWS_1252
-    }
+    if std::str::from_utf8(body).is_ok() { UTF_8 } else { WINDOWS_1252 }
 }
 
 /// The encoding that a document declares in its first [`PRESCAN_BYTES`], by `<meta>` or by an XML declaration.
@@ -56,10 +52,7 @@ fn xml_declaration(bytes: &[u8]) -> Option<&'static Encoding> {
     let rest = bytes.strip_prefix(b"<?xml")?;
     let declaration = &rest[..rest.iter().position(|byte| *byte == b'>')?];
     let name = declaration.windows(8).position(|window| window == b"encoding")?;
-    let value = declaration[name + 8..]
-        .trim_ascii_start()
-        .strip_prefix(b"=")?
-        .trim_ascii_start();
+    let value = declaration[name + 8..].trim_ascii_start().strip_prefix(b"=")?.trim_ascii_start();
     let (quote, value) = value.split_first()?;
     if !matches!(quote, b'"' | b'\'') {
         return None;
@@ -117,18 +110,13 @@ impl<'b> Scan<'b> {
     /// Moves to the `>` of the next `-->`, whose dashes may be those of the beginning.
     fn comment(&mut self) -> Option<()> {
         let from = self.at + 2;
-        let end = self.bytes[from..]
-            .windows(3)
-            .position(|window| window == b"-->")?;
+        let end = self.bytes[from..].windows(3).position(|window| window == b"-->")?;
         self.at = from + end + 2;
         Some(())
     }
 
     fn tag(&mut self) -> Option<()> {
-        let name = self
-            .rest()
-            .iter()
-            .position(|byte| is_space(*byte) || *byte == b'>')?;
+        let name = self.rest().iter().position(|byte| is_space(*byte) || *byte == b'>')?;
         self.at += name;
         while self.attribute()?.is_some() {}
         Some(())
@@ -251,15 +239,12 @@ fn charset_in_content(content: &str) -> Option<&str> {
         if let Some(quote) = value.chars().next().filter(|first| matches!(first, '"' | '\'')) {
             return value[1..].split_once(quote).map(|(label, _)| label);
         }
-        return value
-            .split(|end: char| end == ';' || end.is_ascii_whitespace())
-            .next();
+        return value.split(|end: char| end == ';' || end.is_ascii_whitespace()).next();
     }
 }
 
 fn is_meta(rest: &[u8]) -> bool {
-    rest.get(..5)
-        .is_some_and(|tag| tag.eq_ignore_ascii_case(b"<meta"))
+    rest.get(..5).is_some_and(|tag| tag.eq_ignore_ascii_case(b"<meta"))
         && rest.get(5).is_some_and(|byte| is_space(*byte) || *byte == b'/')
 }
 
@@ -291,10 +276,7 @@ mod tests {
         let meta = b"<meta charset=euc-jp>";
         assert_eq!(of("text/html; charset=koi8-r", meta), "KOI8-R");
         assert_eq!(of("text/html", meta), "EUC-JP");
-        assert_eq!(
-            of("text/html; charset=koi8-r", b"\xef\xbb\xbf<meta charset=euc-jp>"),
-            "UTF-8"
-        );
+        assert_eq!(of("text/html; charset=koi8-r", b"\xef\xbb\xbf<meta charset=euc-jp>"), "UTF-8");
         assert_eq!(of("text/html; charset=koi8-r", b"\xff\xfe<\0"), "UTF-16LE");
     }
 
@@ -315,19 +297,13 @@ mod tests {
 
     #[test]
     fn an_xml_declaration_declares() {
-        assert_eq!(
-            found("<?xml version='1.0' encoding='iso-8859-2'?><html>"),
-            Some("ISO-8859-2")
-        );
+        assert_eq!(found("<?xml version='1.0' encoding='iso-8859-2'?><html>"), Some("ISO-8859-2"));
         assert_eq!(found(" <?xml encoding='iso-8859-2'?>"), None);
     }
 
     #[test]
     fn what_stands_in_a_comment_declares_nothing() {
-        assert_eq!(
-            found("<!-- <meta charset=euc-jp> --><meta charset=koi8-r>"),
-            Some("KOI8-R")
-        );
+        assert_eq!(found("<!-- <meta charset=euc-jp> --><meta charset=koi8-r>"), Some("KOI8-R"));
     }
 
     #[test]

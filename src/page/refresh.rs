@@ -13,7 +13,7 @@ impl Refresh {
     /// Reads the `content` attribute; `None` if it asks for no refresh.
     ///
     /// ```
-    /// use crawl::extract::refresh::Refresh;
+    /// use crawl::page::refresh::Refresh;
     /// let refresh = Refresh::parse("5; URL='/next'").unwrap();
     /// assert_eq!((refresh.seconds, refresh.target.as_str()), (5, "/next"));
     /// assert_eq!(Refresh::parse("soon"), None);
@@ -25,11 +25,7 @@ impl Refresh {
         if digits.is_empty() && !rest.starts_with('.') {
             return None;
         }
-        let seconds = if digits.is_empty() {
-            0
-        } else {
-            digits.parse().unwrap_or(u64::MAX)
-        };
+        let seconds = if digits.is_empty() { 0 } else { digits.parse().unwrap_or(u64::MAX) };
         let (_, rest) = split_while(rest, |letter| letter.is_ascii_digit() || letter == '.');
         if !rest.is_empty()
             && !rest.starts_with(|letter: char| is_divider(letter) || letter.is_ascii_whitespace())
@@ -38,10 +34,7 @@ impl Refresh {
         }
         let rest = rest.trim_ascii_start();
         let rest = rest.strip_prefix(is_divider).unwrap_or(rest).trim_ascii_start();
-        Some(Self {
-            seconds,
-            target: target(rest),
-        })
+        Some(Self { seconds, target: target(rest) })
     }
 }
 
@@ -97,10 +90,7 @@ mod tests {
 
     #[test]
     fn more_seconds_than_fit_are_for_ever() {
-        assert_eq!(
-            read("99999999999999999999999;url=x"),
-            Some((u64::MAX, "x".to_owned()))
-        );
+        assert_eq!(read("99999999999999999999999;url=x"), Some((u64::MAX, "x".to_owned())));
     }
 
     #[test]

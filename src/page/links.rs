@@ -40,10 +40,7 @@ pub struct Links {
 #[must_use]
 pub fn links(page: &Page) -> Links {
     let (found, unread) = link_elements(page);
-    Links {
-        links: found.into_iter().map(|(_, link)| link).collect(),
-        unread,
-    }
+    Links { links: found.into_iter().map(|(_, link)| link).collect(), unread }
 }
 
 /// Links with their elements, and how many were not read.
@@ -69,8 +66,6 @@ fn link(page: &Page, element: Element<'_>) -> Option<Link> {
         url: page.accept(target).ok()?,
         text: fold(&element.raw_text_up_to(MAX_LINK_TEXT)),
         fragment,
-        nofollow: rel
-            .split_ascii_whitespace()
-            .any(|word| word.eq_ignore_ascii_case("nofollow")),
+        nofollow: rel.split_ascii_whitespace().any(|word| word.eq_ignore_ascii_case("nofollow")),
     })
 }

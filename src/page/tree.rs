@@ -66,15 +66,13 @@ pub enum Limit {
 impl fmt::Display for Limit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Depth => write!(
-                f,
-                "elements are nested deeper than {MAX_DEPTH}: the document was flattened"
-            ),
+            Self::Depth => {
+                write!(f, "elements are nested deeper than {MAX_DEPTH}: the document was flattened")
+            }
             Self::Size => write!(f, "the document has too many elements: its tree was cut"),
-            Self::Attributes => write!(
-                f,
-                "a tag has more than {MAX_ATTRIBUTES} attributes: the rest was dropped"
-            ),
+            Self::Attributes => {
+                write!(f, "a tag has more than {MAX_ATTRIBUTES} attributes: the rest was dropped")
+            }
         }
     }
 }
@@ -114,10 +112,7 @@ pub(super) struct Gate {
 impl Gate {
     /// A gate before an empty document.
     pub(super) fn new() -> Self {
-        let options = TreeBuilderOpts {
-            scripting_enabled: false,
-            ..TreeBuilderOpts::default()
-        };
+        let options = TreeBuilderOpts { scripting_enabled: false, ..TreeBuilderOpts::default() };
         Self {
             builder: TreeBuilder::new(WeighingSink::new(), options),
             mode: RefCell::new(Mode::Markup),
@@ -134,10 +129,7 @@ impl Gate {
     pub(super) fn finish(self) -> Document {
         let depth = self.was_deep.get().then_some(Limit::Depth);
         let size = self.is_full().then_some(Limit::Size);
-        Document {
-            limits: depth.into_iter().chain(size).collect(),
-            html: self.builder.sink.finish(),
-        }
+        Document { limits: depth.into_iter().chain(size).collect(), html: self.builder.sink.finish() }
     }
 
     /// Whether the tree takes nothing more.
@@ -152,8 +144,7 @@ impl Gate {
 
     /// Whether the current element is one of SVG or MathML.
     pub(super) fn is_foreign(&self) -> bool {
-        self.builder
-            .adjusted_current_node_present_but_not_in_html_namespace()
+        self.builder.adjusted_current_node_present_but_not_in_html_namespace()
     }
 
     fn admits(&self, tag: &Tag) -> bool {
@@ -192,12 +183,7 @@ impl Gate {
     }
 
     fn admits_end(&self, name: &LocalName) -> bool {
-        if let Some(count) = self
-            .left_out
-            .borrow_mut()
-            .get_mut(name)
-            .filter(|count| **count > 0)
-        {
+        if let Some(count) = self.left_out.borrow_mut().get_mut(name).filter(|count| **count > 0) {
             *count -= 1;
             return false;
         }

@@ -21,10 +21,7 @@ impl Css {
             selector: text.to_owned(),
             reason: error.to_string(),
         })?;
-        Ok(Self {
-            text: text.to_owned(),
-            selector,
-        })
+        Ok(Self { text: text.to_owned(), selector })
     }
 
     /// The selector as written.
