@@ -5,6 +5,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::fetch::{Fetcher, Limits, Outgoing};
@@ -22,6 +23,8 @@ use crate::store::cache::{CacheEntry, ValidatorCache};
 use crate::time::Timestamp;
 use crate::url::{Canon, Fingerprint, HostKey};
 
+/// robots.txt is a small file: a host that needs longer for it is not well, and nothing else is asked meanwhile.
+const ROBOTS_TIME: Duration = Duration::from_secs(20);
 /// robots.txt is read this far (RFC 9309 2.5 asks for 500 KiB at least).
 const ROBOTS_BYTES: u64 = 512 * 1024;
 
@@ -230,7 +233,8 @@ impl<F: Fetcher> Context<F> {
         validators: Vec<(String, String)>,
     ) -> (Outcome, RobotsReply) {
         let began = self.clock.now();
-        let limits = Limits { body: ROBOTS_BYTES, ..self.limits };
+        let total = self.limits.total.min(ROBOTS_TIME);
+        let limits = Limits { body: ROBOTS_BYTES, total, ..self.limits };
         let mut headers = (self.host_headers)(&request.host());
         headers.extend(validators);
         let outgoing = Outgoing { headers, limits, ..Outgoing::new(request) };

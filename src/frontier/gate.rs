@@ -13,8 +13,8 @@ use crate::robots::{self, Access, ProductToken, RobotsAnswer, RobotsRecord, Robo
 use crate::time::Timestamp;
 use crate::url::{CanonicalUrl, Origin};
 
-/// A robots.txt that stays unreachable this long is left for a later run, after two tries at least.
-const GIVE_UP_AFTER: Duration = Duration::from_secs(60);
+/// A robots.txt that has been asked in vain for this long is left for a later run, after two tries at least.
+const GIVE_UP_AFTER: Duration = Duration::from_secs(40);
 
 /// What stands between an origin's queue and the wire.
 #[derive(Debug)]
@@ -42,7 +42,7 @@ pub(super) struct Ask {
     hops: u32,
     /// Attempts that failed.
     tries: u32,
-    /// When the first attempt failed.
+    /// When the first attempt that failed began.
     since: Option<Timestamp>,
     /// Validators of the copy that we have.
     pub(super) validators: Vec<(String, String)>,
@@ -89,6 +89,7 @@ impl RobotsReply {
 /// When and how an attempt was answered.
 pub(super) struct Heard<'a> {
     pub(super) reply: &'a RobotsReply,
+    pub(super) began: Timestamp,
     pub(super) now: Timestamp,
     /// The earliest time of the next request to the host.
     pub(super) not_before: Timestamp,
@@ -209,7 +210,7 @@ impl Gate {
 
     fn fail(&mut self, ask: Ask, heard: &Heard<'_>) -> RobotsRecord {
         let tries = ask.tries + 1;
-        let since = ask.since.unwrap_or(heard.now);
+        let since = ask.since.unwrap_or(heard.began);
         let wait = heard.policy.backoff.wait(tries, None, heard.roll);
         let retry_at = heard.not_before.max(heard.now + wait);
         let reason = heard.reply.reason();
