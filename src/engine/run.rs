@@ -325,14 +325,19 @@ impl<F: Fetcher> Loop<F> {
         change.items.extend(gained.items);
         change.links.extend(gained.links);
         if failure.class.is_loss() {
-            change.failed.push(FailedRecord {
-                request: request.clone(),
-                at: self.clock.now(),
-                class: failure.class.as_str().to_owned(),
-                status: failure.status,
-                reason: failure.reason,
-            });
+            self.list_failure(change, request, &failure);
         }
+    }
+
+    /// Puts a request on the failed list, to be made again by whoever reads it.
+    fn list_failure(&self, change: &mut Change, request: &Request, failure: &Failure) {
+        change.failed.push(FailedRecord {
+            request: request.clone(),
+            at: self.clock.now(),
+            class: failure.class.as_str().to_owned(),
+            status: failure.status,
+            reason: failure.reason.clone(),
+        });
     }
 
     async fn settle_robots(&mut self, lease: RobotsLease, outcome: Outcome, reply: RobotsReply) {
@@ -386,6 +391,9 @@ impl<F: Fetcher> Loop<F> {
         if end != End::Interrupted {
             let mut change = Change::default();
             for drop in self.frontier.release_held() {
+                // Nothing has shown since that the host is well: it may be the host that shuts us out, not the page.
+                change.totals.failed += 1;
+                self.list_failure(&mut change, &drop.pending.request, &drop.failure);
                 self.give_up(&mut change, drop);
             }
             self.commit(change).await;
