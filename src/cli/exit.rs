@@ -17,7 +17,7 @@ use crate::store::StoreError;
 pub(super) struct Exit(pub(super) u8);
 
 /// Every code: its number, what it means, and what to do.
-const TABLE: [(u8, &str, &str); 11] = [
+const TABLE: [(u8, &str, &str); 9] = [
     (0, "complete", ""),
     (1, "internal failure", "read the error above; the state stays resumable"),
     (2, "usage or crawler file", "correct what is named above; nothing was started"),
@@ -31,9 +31,7 @@ const TABLE: [(u8, &str, &str); 11] = [
         "refused: robots.txt forbids everything, or cannot be had",
         "ask the owner of the site, or run it again later if robots.txt was out of reach",
     ),
-    (5, "a host seems to have blocked us", "leave it alone and ask its owner"),
     (6, "parked: all that is left must wait longer than patience", "run it again after the time named above"),
-    (7, "a threshold of the crawler file was missed", "look at the report before you use the output"),
     (
         8,
         "the state directory is in use by another run",

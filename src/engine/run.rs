@@ -127,16 +127,27 @@ impl<F: Fetcher> Loop<F> {
         started: Timestamp,
         round: u32,
     ) -> Result<Report, CrawlError> {
+        match self.drive(&mut stop).await {
+            Ok(end) => self.finish(end, started, round).await,
+            Err(error) => {
+                self.writer.close().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Goes round until the crawl ends.
+    async fn drive(&mut self, stop: &mut watch::Receiver<Stop>) -> Result<End, CrawlError> {
         self.plant_seeds().await;
         let mut deadline = None;
-        let end = loop {
+        loop {
             let wait = match deadline {
-                Some(_) if self.out.is_empty() && self.uncommitted == 0 => break End::Interrupted,
+                Some(_) if self.out.is_empty() && self.uncommitted == 0 => return Ok(End::Interrupted),
                 Some(deadline) => Wait::Until(deadline),
                 None => self.dispatch().await,
             };
             let wait = match wait {
-                Wait::End(end) if self.uncommitted == 0 => break end,
+                Wait::End(end) if self.uncommitted == 0 => return Ok(end),
                 Wait::End(_) => Wait::Answer,
                 wait => wait,
             };
@@ -149,8 +160,7 @@ impl<F: Fetcher> Loop<F> {
                 Some(done) = self.workers.join_next_with_id() => self.came_back(done).await,
                 () = self.clock.sleep_until(until) => self.drop_what_is_late(deadline),
             }
-        };
-        self.finish(end, started, round).await
+        }
     }
 
     /// After a stop, what has not come back by the deadline stays in its queue.
@@ -288,9 +298,9 @@ impl<F: Fetcher> Loop<F> {
         };
         if let Some((class, reason)) = failure {
             let failure = Failure { class, status: page.outcome.status, reason };
-            self.note_failure(change, request, failure);
+            self.note_failure(change, request, &failure);
         }
-        change.items = harvest.items;
+        change.items.extend(harvest.items);
         change.links.extend(harvest.links);
         change.cache = page.cache;
     }
@@ -298,11 +308,11 @@ impl<F: Fetcher> Loop<F> {
     fn give_up(&self, change: &mut Change, drop: Drop) {
         let Drop { origin, pending, failure } = drop;
         change.done.push((origin, pending.key));
-        self.note_failure(change, &pending.request, failure);
+        self.note_failure(change, &pending.request, &failure);
     }
 
     /// Counts a failure, tells the spider and keeps what it makes of it.
-    fn note_failure(&self, change: &mut Change, request: &Request, failure: Failure) {
+    fn note_failure(&self, change: &mut Change, request: &Request, failure: &Failure) {
         let totals = &mut change.totals;
         *match failure.class {
             FailureClass::Robots => &mut totals.disallowed,
@@ -312,10 +322,10 @@ impl<F: Fetcher> Loop<F> {
             FailureClass::Parse => &mut totals.parse_errors,
             _ => &mut totals.failed,
         } += 1;
-        self.voice.given_up(request, &failure);
+        self.voice.given_up(request, failure);
         let mut harvest = Harvest::new();
         let spider = &self.context.spiders[usize::from(request.spider)];
-        let told = std::panic::AssertUnwindSafe(|| spider.failed(request, &failure, &mut harvest));
+        let told = std::panic::AssertUnwindSafe(|| spider.failed(request, failure, &mut harvest));
         if std::panic::catch_unwind(told).is_err() {
             tracing::error!(url = %request.url, spider = spider.name(), "the spider panicked in `failed`");
             harvest = Harvest::new();
@@ -325,7 +335,7 @@ impl<F: Fetcher> Loop<F> {
         change.items.extend(gained.items);
         change.links.extend(gained.links);
         if failure.class.is_loss() {
-            self.list_failure(change, request, &failure);
+            self.list_failure(change, request, failure);
         }
     }
 
