@@ -190,6 +190,8 @@ pub mod testing;
 pub mod time;
 pub mod url;
 
+pub use engine::Crawl;
+
 /// What nearly every spider needs: `use crawl::prelude::*;`.
 pub mod prelude {
     pub use crate::engine::Crawl;

@@ -1,6 +1,5 @@
 //! Pure readers of single header fields.
 
-pub mod cache_control;
 pub mod charset;
 pub mod date;
 pub mod directives;

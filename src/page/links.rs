@@ -4,11 +4,13 @@
 //! are not followed unless a spider does so itself. Links to other schemes than http and https, and those that are no
 //! URL, are left out without a word: every page has some.
 
+use std::collections::HashSet;
+
 use super::element::{Element, fold};
 use crate::page::Page;
 use crate::url::CanonicalUrl;
 
-/// Links of one page that are read; further ones are only counted.
+/// Different places that the links of one page may lead to; links behind that are only counted.
 pub const MAX_LINKS: usize = 10_000;
 
 /// Bytes of a link's text that are kept.
@@ -30,7 +32,8 @@ pub struct Link {
 /// The links of a page, in the order of the document.
 #[derive(Debug, Default)]
 pub struct Links {
-    /// The links, not more than [`MAX_LINKS`]. The same URL may stand here several times.
+    /// The links, to [`MAX_LINKS`] places at most. The same URL may stand here several times, but a page that repeats itself
+    /// has not more than twice as many links as that.
     pub links: Vec<Link>,
     /// Link elements behind [`MAX_LINKS`], which were not read.
     pub unread: usize,
@@ -45,12 +48,18 @@ pub fn links(page: &Page) -> Links {
 
 /// Links with their elements, and how many were not read.
 pub(crate) fn link_elements(page: &Page) -> (Vec<(Element<'_>, Link)>, usize) {
+    let (mut found, mut places) = (Vec::new(), HashSet::new());
     let mut elements = page.elements().filter(is_link);
-    let found = elements
-        .by_ref()
-        .take(MAX_LINKS)
-        .filter_map(|element| Some((element, link(page, element)?)))
-        .collect();
+    while places.len() < MAX_LINKS
+        && let Some(element) = elements.next()
+    {
+        let Some((url, fragment)) = target(page, element) else { continue };
+        let is_new = places.insert(url.clone());
+        // An index names the same pages over and over: what counts are the places that it leads to.
+        if is_new || found.len() < MAX_LINKS {
+            found.push((element, link(element, url, fragment)));
+        }
+    }
     (found, elements.count())
 }
 
@@ -58,14 +67,18 @@ fn is_link(element: &Element<'_>) -> bool {
     matches!(element.name(), "a" | "area") && element.attr("href").is_some()
 }
 
-fn link(page: &Page, element: Element<'_>) -> Option<Link> {
+fn target(page: &Page, element: Element<'_>) -> Option<(CanonicalUrl, Option<String>)> {
     let target = element.url("href")?;
     let fragment = target.fragment().map(str::to_owned);
+    Some((page.accept(target).ok()?, fragment))
+}
+
+fn link(element: Element<'_>, url: CanonicalUrl, fragment: Option<String>) -> Link {
     let rel = element.attr("rel").unwrap_or_default();
-    Some(Link {
-        url: page.accept(target).ok()?,
+    Link {
+        url,
         text: fold(&element.raw_text_up_to(MAX_LINK_TEXT)),
         fragment,
         nofollow: rel.split_ascii_whitespace().any(|word| word.eq_ignore_ascii_case("nofollow")),
-    })
+    }
 }
