@@ -54,8 +54,23 @@ pub(super) fn resume(args: &ResumeArgs, stage: &Stage, registry: &Registry) -> R
     job.run(registry)
 }
 
+/// Lets the process open as many files as the system allows it to: each host keeps a connection between two of its pages,
+/// and the usual limit of 1,024 is soon used up.
+fn allow_many_connections() {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+        let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+        let raised = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+        if let Err(error) = raised {
+            tracing::debug!(%error, "the limit on open files stays as it is");
+        }
+    }
+}
+
 /// The machinery that a crawl runs on.
 pub(super) fn runtime() -> Result<Runtime, Failure> {
+    allow_many_connections();
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -200,7 +200,7 @@ impl Page {
         })
     }
 
-    /// The links of the page, see [`crate::page::links`].
+    /// The links of the page, see [`mod@links`].
     #[must_use]
     pub fn links(&self) -> Links {
         links(self)
