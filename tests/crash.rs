@@ -11,7 +11,15 @@ const KILLS: usize = 8;
 
 fn start(site: &DemoSite, dir: &Path) -> Child {
     Command::new(env!("CARGO_BIN_EXE_crawl"))
-        .args(["run", "--seed", &site.url(), "--set", "politeness.delay=10ms", "--set", "politeness.jitter=0"])
+        .args([
+            "run",
+            "--seed",
+            &site.url(),
+            "--set",
+            "politeness.delay=10ms",
+            "--set",
+            "politeness.jitter=0",
+        ])
         .arg("--state")
         .arg(dir.join("state"))
         .arg("--out")
@@ -68,5 +76,9 @@ async fn killed_again_and_again_a_crawl_loses_nothing_and_doubles_nothing() {
     let items = items(dir.path());
     assert!(items.len() >= demo::pages(), "{} of {} pages have their item", items.len(), demo::pages());
     assert!(items.values().all(|lines| *lines == 1), "an item is there twice");
-    assert_eq!(items.len(), fetched.len() - 1, "every page that was fetched has its item, robots.txt has none");
+    assert_eq!(
+        items.len(),
+        fetched.len() - 1,
+        "every page that was fetched has its item, robots.txt has none"
+    );
 }
