@@ -1,5 +1,6 @@
 //! kill -9 at random moments, again and again, with the server's own log as the judge.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
