@@ -12,6 +12,9 @@ use crate::robots::{ProductToken, RobotsRecord, RobotsRules, RobotsVerdict, Visi
 use crate::time::Timestamp;
 use crate::url::{HostKey, Origin};
 
+/// Pages of a host that are held after a 401 or 403.
+pub(super) const MAX_HELD: usize = 1_000;
+
 /// A host and everything that waits on it.
 #[derive(Debug)]
 pub(super) struct HostEntry {
@@ -24,7 +27,7 @@ pub(super) struct HostEntry {
     /// robots.txt of other hosts that were redirected here.
     pub(super) errands: VecDeque<((usize, usize), Ask)>,
     /// Pages that were answered 401 or 403, with their lanes.
-    pub(super) held: Vec<(usize, Pending)>,
+    held: VecDeque<(usize, Pending)>,
     /// Its place in the timetable.
     pub(super) slot: Option<(Timestamp, u64)>,
     pub(super) pages_out: u64,
@@ -71,7 +74,7 @@ impl HostEntry {
             machine: Host::default(),
             lanes: Vec::new(),
             errands: VecDeque::new(),
-            held: Vec::new(),
+            held: VecDeque::new(),
             slot: None,
             pages_out: 0,
             turn: 0,
@@ -168,6 +171,13 @@ impl HostEntry {
             dropped.push(Drop { origin: lane.origin.clone(), pending, failure: forbidden_by(why) });
         }
         None
+    }
+
+    /// Sets a page aside after a 401 or 403. Of too many the oldest is given up: memory is not the site's to fill.
+    pub(super) fn hold(&mut self, lane: usize, pending: Pending) -> Option<Drop> {
+        self.held.push_back((lane, pending));
+        let (lane, oldest) = (self.held.len() > MAX_HELD).then(|| self.held.pop_front()).flatten()?;
+        Some(self.drop_held(lane, oldest))
     }
 
     /// Gives up the pages that were held after a 401 or 403.

@@ -159,7 +159,7 @@ pub struct Settlement {
     pub host: (HostKey, HostState),
     /// What the answer did to the host.
     pub reaction: Reaction,
-    /// Pages held back after a 403, dropped now that the host is seen to be well.
+    /// Pages held back after a 403, dropped now that the host is seen to be well or that there are too many.
     pub released: Vec<Drop>,
 }
 

@@ -222,6 +222,7 @@ impl Frontier {
             self.pages += 1;
             entry.machine.count_page(self.round);
         }
+        let mut released = Vec::new();
         match &mut verdict {
             Verdict::RetryAt(moment) => {
                 if outcome.class == Class::Throttled {
@@ -234,10 +235,12 @@ impl Frontier {
                 let room = self.settings.head;
                 entry.lanes[lane].queue.put_back(pending.clone(), *moment, room);
             }
-            Verdict::Held => entry.held.push((lane, pending.clone())),
+            Verdict::Held => released.extend(entry.hold(lane, pending.clone())),
             Verdict::Done | Verdict::Dropped(_) => entry.lanes[lane].queue.settle(pending.key),
         }
-        let released = if outcome.class.is_health() { entry.release_held() } else { Vec::new() };
+        if outcome.class.is_health() {
+            released.extend(entry.release_held());
+        }
         let host_state = (entry.key.clone(), entry.machine.state().clone());
         self.touch(host, now);
         Settlement { verdict, origin, pending, host: host_state, reaction, released }

@@ -206,6 +206,33 @@ fn a_page_refused_with_403_is_dropped_by_the_next_success_or_at_the_end() {
     assert_eq!(frontier.hosts().next().unwrap().waiting, 0);
 }
 
+#[test]
+fn of_too_many_forbidden_pages_the_oldest_is_given_up() {
+    let mut frontier = frontier(settings(), policy());
+    let most = super::host::MAX_HELD as u64;
+    for seq in 0..=most {
+        frontier.admit(at(0), pending(&format!("http://a.example/{seq}"), seq));
+    }
+    open(&mut frontier, at(0), &answer(404, ""));
+    let mut released = Vec::new();
+    let mut now = 1_000;
+    while released.is_empty() {
+        match frontier.next(at(now)) {
+            Step::Fetch(lease) => {
+                let settled = frontier.settle(at(now), lease, &outcome(Class::Forbidden, at(now)));
+                released.extend(settled.released.into_iter().map(|drop| drop.pending.key.seq));
+            }
+            Step::Load(load) => {
+                let rest = (0..=most).map(|seq| pending(&format!("http://a.example/{seq}"), seq));
+                let behind: Vec<_> = rest.filter(|one| Some(one.key) > load.after).take(load.limit).collect();
+                frontier.load(at(now), load, behind);
+            }
+            _ => now += 1_000,
+        }
+    }
+    assert_eq!((released, frontier.release_held().len() as u64), (vec![0], most));
+}
+
 /// A request in a store, by a key that stays the same over all its tries.
 type Place = (Origin, QueueKey);
 
