@@ -31,7 +31,7 @@ pub use builder::{BuildError, Builder};
 pub use event::Event;
 pub use report::{End, HostReport, Report};
 pub use run::Progress;
-pub use start::{PlanChange, Start};
+pub use start::Start;
 pub use stop::StopHandle;
 pub use totals::Totals;
 pub use worker::{Execution, HostHeaders};

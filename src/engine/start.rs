@@ -22,13 +22,13 @@ pub enum Start {
 
 /// A setting that is not what it was when the state was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PlanChange {
+struct PlanChange {
     /// The key in the crawler file.
-    pub key: String,
+    key: String,
     /// Its value then, if it had one.
-    pub before: Option<String>,
+    before: Option<String>,
     /// Its value now, if it has one.
-    pub now: Option<String>,
+    now: Option<String>,
 }
 
 /// Where a run begins.
@@ -119,7 +119,7 @@ fn explain(before: &BTreeMap<String, String>, now: &BTreeMap<String, String>) {
 
 /// The settings in which two plans differ, by key.
 #[must_use]
-pub(super) fn changes(before: &BTreeMap<String, String>, now: &BTreeMap<String, String>) -> Vec<PlanChange> {
+fn changes(before: &BTreeMap<String, String>, now: &BTreeMap<String, String>) -> Vec<PlanChange> {
     let keys: std::collections::BTreeSet<_> = before.keys().chain(now.keys()).collect();
     let differs = keys.into_iter().filter(|key| before.get(*key) != now.get(*key));
     differs

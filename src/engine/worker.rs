@@ -95,12 +95,8 @@ impl<F: Fetcher> Context<F> {
         match self.fetcher.fetch(outgoing).await {
             Ok(response) => self.answered(request, response, known, key).await,
             Err(error) => PageDone {
-                outcome: Outcome::failed(error.kind, began, self.clock.now_up()),
-                harvest: Yield::default(),
-                cache: None,
-                bytes: 0,
                 detail: Some(error.to_string()),
-                dead_end: None,
+                ..PageDone::of(Outcome::failed(error.kind, began, self.clock.now_up()))
             },
         }
     }
@@ -120,8 +116,7 @@ impl<F: Fetcher> Context<F> {
     ) -> PageDone {
         let outcome = Outcome::of(&response);
         let bytes = response.wire_bytes;
-        let mut done =
-            PageDone { outcome, harvest: Yield::default(), cache: None, bytes, detail: None, dead_end: None };
+        let mut done = PageDone { bytes, ..PageDone::of(outcome) };
         match (outcome.class, known) {
             (Class::Fetched, known) => {
                 let digest = Fingerprint::of(&response.body).get();
@@ -198,10 +193,16 @@ impl<F: Fetcher> Context<F> {
     /// Takes a harvest apart and drops the links that do not belong to the crawl.
     pub(super) fn judged(&self, parent: &Request, harvest: Harvest) -> Yield {
         let (items, requests, problems) = harvest.into_parts(&parent.url);
-        let found = requests.len();
-        let links: Vec<_> = requests.into_iter().filter_map(|request| self.below(parent, request)).collect();
-        let out_of_scope = (found - links.len()) as u64;
-        Yield { items, out_of_scope, links, problems, error: None, unchanged: false }
+        let (links, out_of_scope) = self.belonging(parent, requests);
+        Yield { items, out_of_scope, links, problems, ..Yield::default() }
+    }
+
+    /// The links of `parent` that belong to the crawl, and how many do not.
+    fn belonging(&self, parent: &Request, found: Vec<Request>) -> (Vec<Request>, u64) {
+        let all = found.len();
+        let links: Vec<_> = found.into_iter().filter_map(|request| self.below(parent, request)).collect();
+        let out_of_scope = (all - links.len()) as u64;
+        (links, out_of_scope)
     }
 
     /// A link of `parent` as a request of the crawl, if it belongs.
@@ -220,9 +221,7 @@ impl<F: Fetcher> Context<F> {
             let fields = serde_json::from_str(text).ok()?;
             Some(Item { url: request.url.clone(), kind: kind.clone(), fields })
         });
-        let found = entry.links.len();
-        let links: Vec<_> = entry.links.iter().filter_map(|link| self.below(request, link.clone())).collect();
-        let out_of_scope = (found - links.len()) as u64;
+        let (links, out_of_scope) = self.belonging(request, entry.links.clone());
         Yield { items: items.collect(), out_of_scope, links, unchanged: true, ..Yield::default() }
     }
 
@@ -253,7 +252,12 @@ impl PageDone {
     pub(super) fn lost(began: Timestamp, ended: Timestamp) -> Self {
         let outcome = Outcome::failed(FailureKind::Request, began, ended);
         let detail = Some("the fetcher panicked".to_owned());
-        Self { outcome, harvest: Yield::default(), cache: None, bytes: 0, detail, dead_end: None }
+        Self { detail, ..Self::of(outcome) }
+    }
+
+    /// An outcome that brought nothing yet.
+    fn of(outcome: Outcome) -> Self {
+        Self { outcome, harvest: Yield::default(), cache: None, bytes: 0, detail: None, dead_end: None }
     }
 }
 

@@ -198,7 +198,7 @@ impl Gate {
         };
         let target = crate::url::Canon::default().join(ask.url.as_url(), location);
         match target {
-            Ok(url) if ask.hops < robots::MAX_REDIRECTS && url != ask.url => {
+            Ok(url) if robots::access_after_redirects(ask.hops) == Access::Redirect && url != ask.url => {
                 (ask.url, ask.hops) = (url, ask.hops + 1);
                 *self = Self::Ask { ask: Box::new(ask), at: Timestamp::ZERO };
                 None

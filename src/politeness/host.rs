@@ -146,11 +146,6 @@ impl Host {
         self.pace(next);
     }
 
-    /// A request that was begun did not go out after all, or its answer tells nothing about the host.
-    pub fn cancel(&mut self) {
-        self.in_flight = self.in_flight.saturating_sub(1);
-    }
-
     /// Its answer is here.
     pub fn finish(&mut self, outcome: &Outcome, policy: &Policy, rng: &mut Rng) -> Reaction {
         self.in_flight = self.in_flight.saturating_sub(1);
