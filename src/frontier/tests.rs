@@ -43,7 +43,7 @@ fn pending(url: &str, seq: u64) -> Pending {
 }
 
 fn outcome(class: Class, now: Timestamp) -> Outcome {
-    Outcome { class, status: None, told: None, began: now, ended: now }
+    Outcome { class, status: None, told: None, announced: Default::default(), began: now, ended: now }
 }
 
 fn answer(status: u16, body: &'static str) -> RobotsReply {

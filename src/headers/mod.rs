@@ -3,5 +3,6 @@
 pub mod charset;
 pub mod date;
 pub mod directives;
+pub mod rate_limit;
 pub mod retry_after;
 pub mod validators;

@@ -283,7 +283,14 @@ mod tests {
     }
 
     fn outcome(class: Class, began: u64, ended: u64) -> Outcome {
-        Outcome { class, status: None, told: None, began: at(began), ended: at(ended) }
+        Outcome {
+            class,
+            status: None,
+            told: None,
+            announced: Default::default(),
+            began: at(began),
+            ended: at(ended),
+        }
     }
 
     fn throttled(told: Option<u64>, began: u64, ended: u64) -> Outcome {

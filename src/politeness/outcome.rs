@@ -8,6 +8,7 @@ use std::time::Duration;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
+use crate::headers::rate_limit::Announced;
 use crate::headers::retry_after::retry_after;
 use crate::response::{FailureKind, Response, Truncation};
 use crate::time::Timestamp;
@@ -21,6 +22,8 @@ pub struct Outcome {
     pub status: Option<u16>,
     /// The wait that the server asked for, measured from `ended`.
     pub told: Option<Duration>,
+    /// What it tells of its limits.
+    pub announced: Announced,
     /// When the request left.
     pub began: Timestamp,
     /// When the last byte was read or the failure was noticed.
@@ -109,6 +112,7 @@ impl Outcome {
             class,
             status: Some(response.status.as_u16()),
             told: told(response, class),
+            announced: Announced::default(),
             began: response.started,
             ended: response.ended,
         }
@@ -117,7 +121,8 @@ impl Outcome {
     /// The outcome of a request that got no answer.
     #[must_use]
     pub const fn failed(kind: FailureKind, began: Timestamp, ended: Timestamp) -> Self {
-        Self { class: Class::Unreachable(kind), status: None, told: None, began, ended }
+        let announced = Announced { limit: None, remaining: None, reset: None };
+        Self { class: Class::Unreachable(kind), status: None, told: None, announced, began, ended }
     }
 }
 

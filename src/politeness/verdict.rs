@@ -96,6 +96,7 @@ mod tests {
             class,
             status: Some(500),
             told: None,
+            announced: Default::default(),
             began: Timestamp::ZERO,
             ended: Timestamp::from_secs(10),
         }
