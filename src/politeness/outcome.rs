@@ -44,6 +44,8 @@ pub enum Class {
     Gone,
     /// 401, 403: not tried at once; may be the beginning of a block.
     Forbidden,
+    /// A page that wants a browser or a human proved instead of the page that was asked: treated like [`Class::Forbidden`].
+    Challenge,
     /// 408, 425: the request came at a bad moment.
     Transient,
     /// 429, 503: the *host* is to be left alone.
@@ -87,6 +89,7 @@ impl Class {
             Self::Redirected => "redirected",
             Self::Gone => "gone",
             Self::Forbidden => "forbidden",
+            Self::Challenge => "challenge",
             Self::Transient => "transient",
             Self::Throttled => "throttled",
             Self::ServerError => "server-error",
