@@ -8,6 +8,7 @@ pub mod block;
 mod host;
 mod outcome;
 mod policy;
+mod standing;
 mod verdict;
 
 pub use block::{BlockPolicy, Finding, Standing, Watch, WatchState};

@@ -80,6 +80,12 @@ impl Class {
         matches!(self, Self::Fetched | Self::NotModified | Self::Redirected | Self::Gone | Self::Truncated(_))
     }
 
+    /// Whether it says that we are not welcome, as 401 and 403 do.
+    #[must_use]
+    pub const fn is_forbidden(self) -> bool {
+        matches!(self, Self::Forbidden | Self::Challenge)
+    }
+
     /// The class as it stands in reports.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
