@@ -323,9 +323,23 @@ fn where_no_control_can_tell_forbidden_pages_count_like_limits() {
         case.forbid();
     }
     assert_eq!(case.control(ControlAnswer::Inconclusive), Finding::Nothing);
+    assert!(!case.watch.wants_control(&case.policy));
     let findings: Vec<_> = (0..7).map(|_| case.refuse(RefusalKind::Forbidden, 403, MINUTE, None)).collect();
     assert_eq!(findings[6], Finding::Suspected);
     assert_eq!(findings[..6], [Finding::Nothing; 6]);
+}
+
+#[test]
+fn a_control_that_told_nothing_is_soon_repeated() {
+    let mut case = Case::default();
+    for _ in 0..3 {
+        case.forbid();
+    }
+    case.control(ControlAnswer::Inconclusive);
+    case.refuse(RefusalKind::Forbidden, 403, MINUTE, None);
+    assert!(case.watch.wants_control(&case.policy));
+    assert_eq!(case.control(ControlAnswer::Passed), Finding::Section);
+    assert_eq!(case.watch.state().evidence.tested, 0, "what was counted meanwhile was the section");
 }
 
 #[test]
