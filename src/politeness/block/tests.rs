@@ -228,6 +228,19 @@ fn nothing_but_503_is_an_outage() {
 }
 
 #[test]
+fn a_503_among_failures_does_not_hide_an_outage() {
+    let mut case = Case::default();
+    let mut findings = vec![];
+    for _ in 0..5 {
+        case.refuse(RefusalKind::Throttled, 503, MINUTE, None);
+        findings.extend([case.fail(), case.fail()]);
+    }
+    assert_eq!(findings.last(), Some(&Finding::Down));
+    assert_eq!(case.throttle(MINUTE), Finding::Nothing);
+    assert_eq!(case.watch.state().evidence.failures, 0, "who limits us is there");
+}
+
+#[test]
 fn a_limit_after_an_outage_is_a_limit() {
     let mut case = Case::default();
     while case.standing() != Standing::Down {

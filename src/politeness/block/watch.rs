@@ -104,7 +104,9 @@ impl Watch {
     fn pressed(&mut self, refusal: &Refusal<'_>, policy: &BlockPolicy) -> Finding {
         let evidence = &mut self.state.evidence;
         evidence.refusals = evidence.refusals.saturating_add(1);
-        evidence.failures = 0;
+        if refusal.status != Some(503) {
+            evidence.failures = 0;
+        }
         evidence.weigh(refusal, policy.min_pause);
         match self.state.standing {
             Standing::Suspected => self.judge_suspected(refusal.ended, policy),
