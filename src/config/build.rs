@@ -28,6 +28,7 @@ pub(super) fn build(file: CrawlerFile, around: Surroundings, check: &mut Check<'
     let hosts_follow_seeds = !check.is_there(&Path::of(&["scope", "hosts"]));
     scope::add_seed_hosts(&mut scope, &seeds, check);
     let pace = pace::build(&file.politeness, &file.robots, &file.backoff, &file.retry, check);
+    let block = file.block.build(check);
     let extract = pages::build_extract(file.extract, check);
     let follow = pages::build_follow(file.follow, check);
     pages::check_labels(&seeds, &extract, &follow, check);
@@ -61,7 +62,7 @@ pub(super) fn build(file: CrawlerFile, around: Surroundings, check: &mut Check<'
         max_in_flight: pace.max_in_flight,
         max_rate: pace.max_rate,
         canon,
-        policy: Policy { max_pages: budget.max_pages_per_host, ..pace.policy },
+        policy: Policy { max_pages: budget.max_pages_per_host, block, ..pace.policy },
         hosts_follow_seeds,
         effective: Vec::new(),
     };

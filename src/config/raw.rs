@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::tables::block::BlockTable;
 use super::tables::hosts::HostTable;
 use super::tables::identity::IdentityTable;
 use super::tables::ordered::ordered;
@@ -35,6 +36,7 @@ pub(super) struct CrawlerFile {
     pub(super) robots: RobotsTable,
     pub(super) backoff: BackoffTable,
     pub(super) retry: RetryTable,
+    pub(super) block: BlockTable,
     pub(super) http: HttpTable,
     pub(super) net: NetTable,
     pub(super) url: UrlTable,

@@ -8,6 +8,7 @@ use std::time::Duration;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
+use crate::headers::challenge::challenge;
 use crate::headers::rate_limit::Announced;
 use crate::headers::retry_after::retry_after;
 use crate::response::{FailureKind, Response, Truncation};
@@ -110,6 +111,7 @@ impl Outcome {
     #[must_use]
     pub fn of(response: &Response) -> Self {
         let class = match (Class::of_status(response.status), response.truncated) {
+            _ if challenge(response.status, &response.headers, &response.body).is_some() => Class::Challenge,
             // What was cut at our own limit is what we wanted of it; only a body that broke off is worth another try.
             (
                 Class::Fetched,
@@ -189,6 +191,19 @@ mod tests {
         assert_eq!(Outcome::of(&response).class, Class::Truncated(Truncation::Disconnect));
         response.truncated = Some(Truncation::Length);
         assert_eq!(Outcome::of(&response).class, Class::Fetched);
+    }
+
+    #[test]
+    fn a_challenge_page_is_not_the_page_whatever_its_status() {
+        for status in [200, 403, 429, 503] {
+            let url = CanonicalUrl::parse("http://a.example/").unwrap();
+            let page = "<html><head><title>Just a moment...</title>";
+            let response = Response::of(url, StatusCode::from_u16(status).unwrap(), page);
+            assert_eq!(Outcome::of(&response).class, Class::Challenge, "{status}");
+        }
+        let mut accepted = answer(202);
+        accepted.headers.insert("x-amzn-waf-action", http::HeaderValue::from_static("challenge"));
+        assert_eq!(Outcome::of(&accepted).class, Class::Challenge);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! there, because the values come from the defaults file. Each `build` turns a mirror into the types of the rooms below and
 //! reports what makes no sense.
 
+pub(super) mod block;
 pub(super) mod fields;
 pub(super) mod hosts;
 pub(super) mod identity;

@@ -104,7 +104,9 @@ impl Watch {
     fn pressed(&mut self, refusal: &Refusal<'_>, policy: &BlockPolicy) -> Finding {
         let evidence = &mut self.state.evidence;
         evidence.refusals = evidence.refusals.saturating_add(1);
-        evidence.failures = 0;
+        if refusal.status != Some(503) {
+            evidence.failures = 0;
+        }
         evidence.weigh(refusal, policy.min_pause);
         match self.state.standing {
             Standing::Suspected => self.judge_suspected(refusal.ended, policy),
@@ -189,13 +191,17 @@ impl Watch {
     }
 
     /// Whether a page that was there before should be asked now: HEAD first, then GET if that is refused. If there is none,
-    /// its robots.txt may do, else the control is [`ControlAnswer::Inconclusive`].
+    /// its robots.txt may do, else the control is [`ControlAnswer::Inconclusive`]. After such a control the next forbidden
+    /// page wants another one.
     #[must_use]
     pub fn wants_control(&self, policy: &BlockPolicy) -> bool {
         let evidence = &self.state.evidence;
-        let factor = 1 << evidence.passed.min(MOST_DOUBLINGS);
-        matches!(self.state.standing, Standing::Ok | Standing::Limited)
-            && evidence.forbidden >= policy.control_after.saturating_mul(factor)
+        let due = if evidence.is_unsure() {
+            1
+        } else {
+            policy.control_after.saturating_mul(1 << evidence.passed.min(MOST_DOUBLINGS))
+        };
+        matches!(self.state.standing, Standing::Ok | Standing::Limited) && evidence.forbidden >= due
     }
 
     /// A control is answered.
