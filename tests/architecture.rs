@@ -54,7 +54,7 @@ const NEIGHBOURS: [(&str, &str); 14] = [
 ];
 
 /// Outer crates that only these rooms know.
-const OUTER: [(&str, &[&str]); 16] = [
+const OUTER: [(&str, &[&str]); 18] = [
     ("reqwest", &["fetch"]),
     ("rustls", &["fetch"]),
     ("sled", &["store"]),
@@ -71,6 +71,8 @@ const OUTER: [(&str, &[&str]); 16] = [
     ("schemars", &["config", "cli"]),
     ("texting_robots", &["robots"]),
     ("governor", &["politeness", "frontier"]),
+    ("sfv", &["headers", "cli"]),
+    ("base64", &["cli"]),
 ];
 
 /// Floors up to this one are pure: no runtime, no disk, no log, no process.

@@ -93,6 +93,7 @@ scenarios! {
     robots_429_then_rules => "robots-429-then-rules",
     robots_503 => "robots-503",
     robots_503_then_well => "robots-503-then-well",
+    robots_503_with_retry_after => "robots-503-with-retry-after",
     robots_disallow => "robots-disallow",
     robots_disallow_all => "robots-disallow-all",
     robots_expires => "robots-expires",

@@ -259,6 +259,8 @@ pub(super) enum ProbeOp {
     Canon,
     Host,
     Page,
+    Headers,
+    Sfv,
 }
 
 #[cfg(test)]

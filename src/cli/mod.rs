@@ -5,7 +5,6 @@
 //! decides about politeness: a command builds a plan into a [`Crawl`](crate::engine::Crawl) and shows what comes of it.
 
 mod args;
-mod base64;
 mod check;
 mod crawling;
 mod demo_site;

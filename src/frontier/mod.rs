@@ -293,9 +293,9 @@ impl Frontier {
         let not_before = asked.machine.state().not_before;
         let roll = self.rng.f64();
         let entry = &mut self.hosts[owner];
-        let began = outcome.began;
-        let heard =
-            Heard { reply, began, now, not_before, policy: &entry.policy, agent: &self.settings.agent, roll };
+        let (agent, policy) = (&self.settings.agent, &entry.policy);
+        let (began, told) = (outcome.began, outcome.told);
+        let heard = Heard { reply, began, now, not_before, told, policy, agent, roll };
         let record = entry.lanes[lane].gate.hear(ask, &heard);
         let origin = entry.lanes[lane].origin.clone();
         entry.hear_wish(lane, now);

@@ -9,8 +9,8 @@ use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
 use crate::headers::challenge::challenge;
-use crate::headers::rate_limit::Announced;
-use crate::headers::retry_after::retry_after;
+use crate::headers::rate_limit::{Announced, announced};
+use crate::headers::retry_after::of_headers;
 use crate::response::{FailureKind, Response, Truncation};
 use crate::time::Timestamp;
 
@@ -123,7 +123,7 @@ impl Outcome {
             class,
             status: Some(response.status.as_u16()),
             told: told(response, class),
-            announced: Announced::default(),
+            announced: announced(&response.headers, response.ended),
             began: response.started,
             ended: response.ended,
         }
@@ -142,8 +142,7 @@ fn told(response: &Response, class: Class) -> Option<Duration> {
     if matches!(class, Class::Fetched | Class::NotModified | Class::Truncated(_)) {
         return None;
     }
-    let values = response.headers.get_all(http::header::RETRY_AFTER);
-    retry_after(values.iter().map(http::HeaderValue::as_bytes), response.header("date"), response.ended)
+    of_headers(&response.headers, response.ended)
 }
 
 #[cfg(test)]
@@ -216,5 +215,18 @@ mod tests {
         let mut fine = answer(200);
         fine.headers.insert("retry-after", http::HeaderValue::from_static("3"));
         assert_eq!(Outcome::of(&fine).told, None);
+    }
+    #[test]
+    fn limits_are_read_on_every_answer() {
+        for status in [200, 301, 304, 404, 429, 503] {
+            let mut response = answer(status);
+            response.headers.insert("ratelimit", http::HeaderValue::from_static("\"a\";r=5;t=10"));
+            let announced = Outcome::of(&response).announced;
+            assert_eq!(
+                (announced.remaining, announced.reset),
+                (Some(5), Some(Duration::from_secs(10))),
+                "{status}"
+            );
+        }
     }
 }
