@@ -9,7 +9,7 @@ use super::{BlockPolicy, Control, ControlAnswer, Evidence, Finding, Refusal, Ref
 use crate::time::Timestamp;
 
 /// Refusals in a row that the usual short waits may answer. From the next one on pauses are long enough to be evidence.
-const SHORT_WAITS: u32 = 4;
+const SHORT_WAITS: u32 = 3;
 /// A site that passes every control is asked for one ever more seldom: after 3, 6, 12 ... 96 forbidden pages.
 const MOST_DOUBLINGS: u32 = 5;
 /// Probes of many hosts that began to refuse together spread over this share of the pause. It only lengthens.
