@@ -204,6 +204,27 @@ fn a_page_that_was_asked_before_the_refusal_says_nothing() {
 }
 
 #[test]
+fn a_clock_that_was_set_back_does_not_stop_the_machine() {
+    let mut case = Case::suspected();
+    case.now = case.now - DAY;
+    case.answer(1);
+    assert_eq!(case.answer(2), Finding::Cleared);
+}
+
+#[test]
+fn a_host_that_forbids_is_not_down() {
+    let mut case = Case::default();
+    while case.standing() != Standing::Down {
+        case.fail();
+    }
+    for _ in 0..3 {
+        case.forbid();
+    }
+    assert_eq!(case.standing(), Standing::Limited);
+    assert!(case.watch.wants_control(&case.policy));
+}
+
+#[test]
 fn errors_of_the_server_and_the_network_make_it_down_and_never_suspected() {
     let mut case = Case::default();
     for _ in 0..9 {
