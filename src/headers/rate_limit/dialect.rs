@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use http::HeaderMap;
+use http::header::HeaderName;
 
 use super::Announced;
 use super::reset::{Clocks, thousandths};
@@ -29,7 +30,10 @@ const CALL_LIMIT: &str = "x-shopify-shop-api-call-limit";
 /// The quotas of all dialects that the fields speak.
 pub(super) fn quotas(headers: &HeaderMap, clocks: Clocks) -> impl Iterator<Item = Announced> {
     let call_limit = values(headers, CALL_LIMIT).find_map(used_of_limit);
-    DIALECTS.iter().filter_map(move |dialect| quota(headers, *dialect, clocks)).chain(call_limit)
+    // Most answers have no such field at all: they are not searched for every word of every dialect.
+    let is_dialect = |name: &HeaderName| DIALECTS.iter().any(|(before, _)| name.as_str().starts_with(before));
+    let spoken: &[_] = if headers.keys().any(is_dialect) { &DIALECTS } else { &[] };
+    spoken.iter().filter_map(move |dialect| quota(headers, *dialect, clocks)).chain(call_limit)
 }
 
 fn quota(headers: &HeaderMap, (before, after): (&str, &str), clocks: Clocks) -> Option<Announced> {
