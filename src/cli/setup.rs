@@ -6,6 +6,7 @@ use crate::clock::Clock;
 use crate::config::{Plan, Reader, SinkPlan};
 use crate::engine::{Builder, Crawl};
 use crate::extract::ExtractError;
+use crate::extract::sitemap::Sitemap;
 use crate::fetch::http::HttpFetcher;
 use crate::item::Harvest;
 use crate::page::Page;
@@ -125,6 +126,10 @@ impl Spider for Seeded {
 
     fn parse(&self, page: &Page, harvest: &mut Harvest) -> Result<(), ExtractError> {
         self.spider.parse(page, harvest)
+    }
+
+    fn sitemap(&self, request: &Request, sitemap: &Sitemap, harvest: &mut Harvest) {
+        self.spider.sitemap(request, sitemap, harvest);
     }
 
     fn failed(&self, request: &Request, failure: &PageFailure, harvest: &mut Harvest) {
