@@ -55,6 +55,7 @@ pub(super) fn describe(
     Ok(builder
         .shared_spider(spider)
         .scope(plan.scope.clone())
+        .sitemaps(plan.sitemaps.clone())
         .canon(plan.canon.clone())
         .limits(plan.limits)
         .policies(move |host| policies.policy(host))

@@ -181,7 +181,7 @@ impl Quota {
         let taken = self.taken.entry(host.clone()).or_default();
         *taken = taken.saturating_add(1);
         if taken.checked_sub(1) == Some(self.most) {
-            tracing::warn!(%host, most = self.most, "the host names more sitemaps than are read; raise `max-per-host` in [sitemap] to read more");
+            tracing::warn!(%host, most = self.most, "the host names more sitemaps than are read; raise `max-sitemaps` in [sitemap] to read more");
         }
         *taken <= self.most
     }
