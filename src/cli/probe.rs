@@ -15,7 +15,7 @@ use url::Url;
 use super::args::ProbeOp;
 use super::exit::{Exit, Failure};
 use super::render::unprintable;
-use super::{base64, robots};
+use super::{base64, robots, sitemap};
 use crate::extract::facts::describe;
 use crate::host::host_facts;
 use crate::robots::RobotsRules;
@@ -65,6 +65,7 @@ fn answer(op: ProbeOp, asked: &Value) -> Answer {
         ProbeOp::Canon => canon(asked),
         ProbeOp::Host => as_json(&host_facts(text(asked, "host")?)),
         ProbeOp::Page => page(asked),
+        ProbeOp::Sitemap => sitemap::probed(optional_text(asked, "url")?, octets(asked, "body")?),
     }
 }
 

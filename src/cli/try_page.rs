@@ -78,7 +78,7 @@ async fn fetch(
 }
 
 /// Takes over what the crawl's state knows of hosts: their waits hold here too.
-fn keep_waits(builder: Builder<HttpFetcher>, dir: &Path) -> Result<Builder<HttpFetcher>, Failure> {
+pub(super) fn keep_waits(builder: Builder<HttpFetcher>, dir: &Path) -> Result<Builder<HttpFetcher>, Failure> {
     let mut store = MemoryStore::default();
     if dir.join("FORMAT").exists() {
         let known = DiskStore::open(dir, Default::default())?.recover()?;

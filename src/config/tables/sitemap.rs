@@ -3,8 +3,8 @@
 use std::fmt;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::de::{Deserializer, SeqAccess, Visitor};
 use serde::Deserialize;
+use serde::de::{Deserializer, SeqAccess, Visitor};
 
 use crate::config::check::Check;
 use crate::config::path::Path;
@@ -77,10 +77,12 @@ impl SitemapTable {
     /// What is to be read, and for each URL where it stands.
     pub(in crate::config) fn build(self, canon: &Canon, check: &mut Check<'_>) -> (Sitemaps, Vec<Path>) {
         let top = Path::of(&["sitemap"]);
-        let (urls, places): (Vec<_>, Vec<_>) = self.urls(&top.key("follow"), canon, check).into_iter().unzip();
+        let (urls, places): (Vec<_>, Vec<_>) =
+            self.urls(&top.key("follow"), canon, check).into_iter().unzip();
         let since_key = top.key("since");
         let since = self.since.as_deref().and_then(|text| {
-            let date = w3c_date(text).ok_or("expected a date such as \"2026-11-22\" or \"2026-11-22T09:15:00Z\"");
+            let date =
+                w3c_date(text).ok_or("expected a date such as \"2026-11-22\" or \"2026-11-22T09:15:00Z\"");
             check.taken(&since_key, date)
         });
         let sitemaps = Sitemaps {
@@ -104,7 +106,9 @@ impl SitemapTable {
         let mut urls = Vec::new();
         for (word, place) in self.words().iter().zip(check.items(key)) {
             match word.as_str() {
-                "off" if self.words().len() > 1 => check.wrong(&place, "\"off\" stands alone: remove it or the rest"),
+                "off" if self.words().len() > 1 => {
+                    check.wrong(&place, "\"off\" stands alone: remove it or the rest")
+                }
                 "off" | "robots" => {}
                 word if !word.contains(':') => {
                     check.wrong(&place, "expected \"robots\", \"off\" or the URL of a sitemap in full, as in https://example.com/sitemap.xml");
