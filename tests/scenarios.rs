@@ -136,14 +136,20 @@ fn every_scenario_is_the_same_when_it_is_run_again() {
 
 #[test]
 fn killed_at_random_moments_it_loses_nothing_and_undercuts_nothing() {
-    let text = std::fs::read_to_string(folder().join("kill-anywhere.toml")).unwrap();
-    let mut scenario = Scenario::parse(&text).unwrap();
+    for (name, length) in [("kill-anywhere", 60.0), ("sitemap-kill", 12.0)] {
+        let text = std::fs::read_to_string(folder().join(format!("{name}.toml"))).unwrap();
+        kill_again_and_again(&Scenario::parse(&text).unwrap(), length);
+    }
+}
+
+fn kill_again_and_again(scenario: &Scenario, length: f64) {
+    let mut scenario = scenario.clone();
     let mut rng = fastrand::Rng::with_seed(11);
     for seed in 0..150 {
         let kills = rng.usize(1..12);
         scenario.crawl.seed = seed;
         scenario.crawl.head = rng.usize(1..5);
-        scenario.crawl.kill_at = (0..kills).map(|_| rng.f64() * 60.0).collect();
+        scenario.crawl.kill_at = (0..kills).map(|_| rng.f64() * length).collect();
         scenario.crawl.kill_at.sort_by(f64::total_cmp);
         let run = simulate(&scenario).unwrap();
         assert!(run.faults.is_empty(), "{:?}\n{}", scenario.crawl, run.faults.join("\n"));

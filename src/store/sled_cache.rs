@@ -379,7 +379,8 @@ mod tests {
     #[test]
     fn a_large_entry_is_not_kept_and_takes_the_old_one_with_it() {
         let dir = tempfile::tempdir().unwrap();
-        let cache = open(dir.path());
+        let options = CacheOptions { max_entry_bytes: 256 << 10, ..CacheOptions::default() };
+        let cache = SledCache::open(dir.path(), options).unwrap();
         cache.put(key(1), &entry(1));
         let mut large = entry(1);
         large.items = vec![(None, "x".repeat(300 << 10))];
