@@ -151,7 +151,7 @@ fn kill_again_and_again(scenario: &Scenario, length: f64) {
         scenario.crawl.head = rng.usize(1..5);
         scenario.crawl.kill_at = (0..kills).map(|_| rng.f64() * length).collect();
         scenario.crawl.kill_at.sort_by(f64::total_cmp);
-        let run = simulate(&scenario).unwrap();
+        let run = simulate(&scenario).unwrap_or_else(|error| panic!("{error}"));
         assert!(run.faults.is_empty(), "{:?}\n{}", scenario.crawl, run.faults.join("\n"));
     }
 }

@@ -107,7 +107,7 @@ impl SitemapTable {
         for (word, place) in self.words().iter().zip(check.items(key)) {
             match word.as_str() {
                 "off" if self.words().len() > 1 => {
-                    check.wrong(&place, "\"off\" stands alone: remove it or the rest")
+                    check.wrong(&place, "\"off\" stands alone: remove it or the rest");
                 }
                 "off" | "robots" => {}
                 word if !word.contains(':') => {

@@ -232,7 +232,7 @@ fn sitemaps_are_one_word_or_a_list_and_their_hosts_belong_to_the_crawl() {
     assert_eq!(with("\"robots\"").robots, RobotsSitemaps::Read);
     let both = with("[\"robots\", \"http://localhost/s.xml\"]");
     assert_eq!((both.robots, both.urls), (RobotsSitemaps::Read, vec![url("http://localhost/s.xml")]));
-    assert_eq!(both.since.map(|date| date.as_secs()), Some(1_767_225_600));
+    assert_eq!(both.since.map(crate::time::Timestamp::as_secs), Some(1_767_225_600));
     let alone = plan("[sitemap]\nfollow = \"http://127.0.0.1/s.xml\"\n");
     assert!(in_scope(&alone.scope, "http://127.0.0.1/x") && !in_scope(&alone.scope, "http://a.example/"));
     assert!(alone.http.addresses.permits("127.0.0.1".parse().unwrap()));
