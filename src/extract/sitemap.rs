@@ -35,7 +35,7 @@ pub const MAX_ALTERNATES: usize = 200_000;
 ///
 /// ```
 /// use crawl::extract::sitemap::{Kind, Sitemap};
-/// use crawl::url::{Canon, CanonicalUrl};
+/// use crawl::url::CanonicalUrl;
 ///
 /// let url = CanonicalUrl::parse("https://a.example/sitemap.xml")?;
 /// let body = b"<urlset><url><loc>/b?x=1&amp;y=2</loc><lastmod>2026-11-22</lastmod></url></urlset>";
