@@ -54,12 +54,13 @@ const NEIGHBOURS: [(&str, &str); 14] = [
 ];
 
 /// Outer crates that only these rooms know.
-const OUTER: [(&str, &[&str]); 18] = [
+const OUTER: [(&str, &[&str]); 19] = [
     ("reqwest", &["fetch"]),
     ("rustls", &["fetch"]),
     ("sled", &["store"]),
     ("fjall", &["store"]),
     ("postcard", &["store"]),
+    ("quick_xml", &["extract"]),
     ("scraper", &["page"]),
     ("html5ever", &["page"]),
     ("hyper", &["demo", "fetch"]),

@@ -19,6 +19,7 @@ mod robots;
 mod settings;
 mod setup;
 mod signals;
+mod sitemap;
 mod status;
 mod summary;
 mod try_page;
@@ -70,6 +71,7 @@ fn obey(command: Command, stage: &Stage, registry: &Registry) -> Result<Exit, Fa
         Command::Resume(args) => crawling::resume(&args, stage, registry),
         Command::Check(args) => check::check(&args, registry),
         Command::Try(args) => try_page::try_page(&args, registry),
+        Command::Sitemap(args) => sitemap::sitemap(&args),
         Command::Status(args) => status::status(&args),
         Command::Robots(RobotsCommand::Check { file, agent, urls }) => robots::check(&file, &agent, &urls),
         Command::New(args) => new::new(&args),

@@ -20,7 +20,7 @@ use url::Url;
 use super::args::ProbeOp;
 use super::exit::{Exit, Failure};
 use super::render::unprintable;
-use super::robots;
+use super::{robots, sitemap};
 use crate::extract::facts::describe;
 use crate::host::host_facts;
 use crate::robots::RobotsRules;
@@ -78,6 +78,7 @@ fn answer(op: ProbeOp, asked: &Value) -> Answer {
         ProbeOp::Page => page(asked),
         ProbeOp::Headers => fields::told(asked),
         ProbeOp::Sfv => fields::structured(asked),
+        ProbeOp::Sitemap => sitemap::probed(optional_text(asked, "url")?, octets(asked, "body")?),
     }
 }
 

@@ -15,6 +15,7 @@ use super::tables::pages::{ExtractTable, FollowTable};
 use super::tables::scope::ScopeTable;
 use super::tables::seeds::SeedTable;
 use super::tables::sink::SinkTable;
+use super::tables::sitemap::SitemapTable;
 use super::tables::url::UrlTable;
 use super::tables::wire::{HttpTable, NetTable};
 
@@ -32,6 +33,7 @@ pub(super) struct CrawlerFile {
     pub(super) state_dir: Option<PathBuf>,
     pub(super) identity: IdentityTable,
     pub(super) scope: ScopeTable,
+    pub(super) sitemap: SitemapTable,
     pub(super) politeness: PolitenessTable,
     pub(super) robots: RobotsTable,
     pub(super) backoff: BackoffTable,

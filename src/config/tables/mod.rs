@@ -14,5 +14,6 @@ pub(super) mod pages;
 pub(super) mod scope;
 pub(super) mod seeds;
 pub(super) mod sink;
+pub(super) mod sitemap;
 pub(super) mod url;
 pub(super) mod wire;
