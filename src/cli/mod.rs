@@ -5,6 +5,7 @@
 //! decides about politeness: a command builds a plan into a [`Crawl`](crate::engine::Crawl) and shows what comes of it.
 
 mod args;
+mod audit;
 mod base64;
 mod check;
 mod crawling;
@@ -72,6 +73,7 @@ fn obey(command: Command, stage: &Stage, registry: &Registry) -> Result<Exit, Fa
         Command::Check(args) => check::check(&args, registry),
         Command::Try(args) => try_page::try_page(&args, registry),
         Command::Status(args) => status::status(&args),
+        Command::Audit(args) => audit::audit(&args),
         Command::Robots(RobotsCommand::Check { file, agent, urls }) => robots::check(&file, &agent, &urls),
         Command::New(args) => new::new(&args),
         Command::Config(args) => settings::config(&args),

@@ -18,6 +18,7 @@
 
 mod builder;
 mod event;
+mod recorder;
 mod report;
 mod run;
 mod start;
@@ -49,6 +50,7 @@ use crate::scope::Scope;
 use crate::sink::{Sink, SinkError};
 use crate::spider::Spider;
 use crate::store::cache::ValidatorCache;
+use crate::store::journal::{JournalError, Journals};
 use crate::store::{Store, StoreError};
 use crate::url::Canon;
 
@@ -63,6 +65,7 @@ pub struct Crawl<F> {
     settings: Settings,
     policies: Policies,
     store: Box<dyn Store>,
+    journals: Option<Journals>,
     sinks: Vec<Box<dyn Sink>>,
     cache: Arc<dyn ValidatorCache>,
     rules: u64,
@@ -112,6 +115,9 @@ pub enum CrawlError {
     /// The output cannot be written.
     #[error(transparent)]
     Sink(#[from] SinkError),
+    /// The journal cannot be written, and no request leaves unrecorded.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
     /// `resume` was asked for and there is nothing to resume.
     #[error("there is nothing to resume: {reason}; begin with `crawl run`")]
     NothingToResume {

@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use tokio::task::{Id, JoinError, JoinSet};
 
 use super::event::Event;
+use super::recorder::{Opening, Recorder, Ticket};
 use super::report::{End, HostReport, Report};
 use super::start::{self, Beginning};
 use super::stop::Stop;
@@ -50,8 +51,8 @@ enum Done {
 
 /// What a worker is out for.
 enum Out {
-    Page(Lease),
-    Robots(RobotsLease),
+    Page(Lease, Ticket),
+    Robots(RobotsLease, Ticket),
 }
 
 /// What the loop waits for.
@@ -67,6 +68,7 @@ struct Loop<F> {
     workers: JoinSet<Done>,
     out: HashMap<Id, Out>,
     writer: WriterDoor,
+    recorder: Recorder,
     uncommitted: usize,
     clock: Clock,
     voice: Voice,
@@ -85,6 +87,15 @@ impl<F: Fetcher> Crawl<F> {
         if self.start == super::Start::Fresh {
             self.cache.clear();
         }
+        let opening = Opening {
+            at: started,
+            round: run.round,
+            found: past.found(&run, started),
+            settings: &self.settings,
+            scope: &self.scope,
+            robots: past.robots(),
+        };
+        let recorder = Recorder::start(self.journals.as_ref(), opening)?;
         let pages = run.totals.get("pages").copied().unwrap_or(0);
         let mut frontier = Frontier::new(self.settings, self.policies, run.round, pages);
         past.restore(&mut frontier, started);
@@ -111,6 +122,7 @@ impl<F: Fetcher> Crawl<F> {
                 Execution::Threads => WriterDoor::thread(writer),
                 Execution::Inline => WriterDoor::inline(writer),
             },
+            recorder,
             uncommitted: 0,
             voice: Voice { events: self.events, progress: self.progress, clock: self.clock.clone() },
             clock: self.clock,
@@ -127,7 +139,12 @@ impl<F: Fetcher> Loop<F> {
         started: Timestamp,
         round: u32,
     ) -> Result<Report, CrawlError> {
-        match self.drive(&mut stop).await {
+        let driven = self.drive(&mut stop).await;
+        let recorded = driven.and_then(|end| {
+            self.recorder.run_ends(self.clock.now(), end.as_str())?;
+            Ok(end)
+        });
+        match recorded {
             Ok(end) => self.finish(end, started, round).await,
             Err(error) => {
                 self.writer.close().await;
@@ -144,7 +161,7 @@ impl<F: Fetcher> Loop<F> {
             let wait = match deadline {
                 Some(_) if self.out.is_empty() && self.uncommitted == 0 => return Ok(End::Interrupted),
                 Some(deadline) => Wait::Until(deadline),
-                None => self.dispatch().await,
+                None => self.dispatch().await?,
             };
             let wait = match wait {
                 Wait::End(end) if self.uncommitted == 0 => return Ok(end),
@@ -157,7 +174,7 @@ impl<F: Fetcher> Loop<F> {
                 biased;
                 Ok(()) = stop.changed(), if deadline.is_none() => deadline = Some(self.clock.now() + DRAIN),
                 reply = self.writer.reply() => self.written(reply.ok_or(CrawlError::WriterGone)?)?,
-                Some(done) = self.workers.join_next_with_id() => self.came_back(done).await,
+                Some(done) = self.workers.join_next_with_id() => self.came_back(done).await?,
                 () = self.clock.sleep_until(until) => self.drop_what_is_late(deadline),
             }
         }
@@ -189,68 +206,73 @@ impl<F: Fetcher> Loop<F> {
     }
 
     /// Lets everything go out that may.
-    async fn dispatch(&mut self) -> Wait {
+    async fn dispatch(&mut self) -> Result<Wait, CrawlError> {
         loop {
             let step = self.frontier.next(self.clock.now());
             self.commit_drops().await;
             match step {
-                Step::Fetch(lease) => self.fetch(lease),
-                Step::Robots(lease) => self.ask_robots(lease),
+                Step::Fetch(lease) => self.fetch(lease)?,
+                Step::Robots(lease) => self.ask_robots(lease)?,
                 Step::Load(load) => {
                     self.uncommitted += 1;
                     self.writer.send(Job::Load(load)).await;
                 }
-                Step::WaitUntil(moment) => return Wait::Until(moment),
-                Step::AwaitFetches => return Wait::Answer,
-                Step::OnlyParkedLeft { until } => return Wait::End(End::Parked { until }),
-                Step::LimitReached => return Wait::End(End::Limit),
-                Step::Finished => return Wait::End(End::Complete),
+                Step::WaitUntil(moment) => return Ok(Wait::Until(moment)),
+                Step::AwaitFetches => return Ok(Wait::Answer),
+                Step::OnlyParkedLeft { until } => return Ok(Wait::End(End::Parked { until })),
+                Step::LimitReached => return Ok(Wait::End(End::Limit)),
+                Step::Finished => return Ok(Wait::End(End::Complete)),
             }
         }
     }
 
-    fn fetch(&mut self, lease: Lease) {
+    fn fetch(&mut self, lease: Lease) -> Result<(), CrawlError> {
+        let ticket = self.recorder.page_leaves(&lease, self.frontier.policy_for(&lease))?;
         let context = Arc::clone(&self.context);
         let request = lease.request().clone();
         tracing::debug!(host = %request.host(), url = %request.url, attempt = lease.pending().tries + 1, "fetch");
         let task = self.workers.spawn(async move { Done::Page(Box::new(context.page(request).await)) });
-        self.out.insert(task.id(), Out::Page(lease));
+        self.out.insert(task.id(), Out::Page(lease, ticket));
+        Ok(())
     }
 
-    fn ask_robots(&mut self, lease: RobotsLease) {
+    fn ask_robots(&mut self, lease: RobotsLease) -> Result<(), CrawlError> {
+        let ticket = self.recorder.robots_leaves(&lease, self.frontier.policy_for_robots(&lease))?;
         let context = Arc::clone(&self.context);
         let (request, validators) = (Request::get(lease.url().clone()), lease.validators().to_vec());
         let task = self.workers.spawn(async move {
             let (outcome, reply) = context.robots(request, validators).await;
             Done::Robots(outcome, reply)
         });
-        self.out.insert(task.id(), Out::Robots(lease));
+        self.out.insert(task.id(), Out::Robots(lease, ticket));
+        Ok(())
     }
 
-    async fn came_back(&mut self, done: Result<(Id, Done), JoinError>) {
+    async fn came_back(&mut self, done: Result<(Id, Done), JoinError>) -> Result<(), CrawlError> {
         let (id, done) = match done {
             Ok((id, done)) => (id, Some(done)),
             Err(error) => (error.id(), None),
         };
         match (self.out.remove(&id), done) {
-            (Some(Out::Page(lease)), Some(Done::Page(page))) => self.settle(lease, *page).await,
-            (Some(Out::Robots(lease)), Some(Done::Robots(outcome, reply))) => {
-                self.settle_robots(lease, outcome, reply).await;
+            (Some(Out::Page(lease, ticket)), Some(Done::Page(page))) => self.settle(lease, ticket, *page).await,
+            (Some(Out::Robots(lease, ticket)), Some(Done::Robots(outcome, reply))) => {
+                self.settle_robots(lease, ticket, outcome, reply).await
             }
             // The fetcher panicked. Its request is settled like one that could not be sent.
-            (Some(Out::Page(lease)), _) => {
+            (Some(Out::Page(lease, ticket)), _) => {
                 let page = PageDone::lost(lease.began(), self.clock.now_up());
-                self.settle(lease, page).await;
+                self.settle(lease, ticket, page).await
             }
-            (Some(Out::Robots(lease)), _) => {
+            (Some(Out::Robots(lease, ticket)), _) => {
                 let outcome = Outcome::failed(FailureKind::Protocol, lease.began(), self.clock.now_up());
-                self.settle_robots(lease, outcome, RobotsReply::None(FailureKind::Protocol)).await;
+                self.settle_robots(lease, ticket, outcome, RobotsReply::None(FailureKind::Protocol)).await
             }
-            (None, _) => {}
+            (None, _) => Ok(()),
         }
     }
 
-    async fn settle(&mut self, lease: Lease, page: PageDone) {
+    async fn settle(&mut self, lease: Lease, ticket: Ticket, page: PageDone) -> Result<(), CrawlError> {
+        self.recorder.ended(ticket, &page.outcome, page.location.as_deref())?;
         let settled = self.frontier.settle(self.clock.now(), lease, &page.outcome);
         self.voice.page(&settled.pending.request, &page);
         self.voice.host(&settled.host, settled.reaction);
@@ -279,6 +301,7 @@ impl<F: Fetcher> Loop<F> {
             self.give_up(&mut change, drop);
         }
         self.commit(change).await;
+        Ok(())
     }
 
     /// Takes over what a page gave.
@@ -350,8 +373,16 @@ impl<F: Fetcher> Loop<F> {
         });
     }
 
-    async fn settle_robots(&mut self, lease: RobotsLease, outcome: Outcome, reply: RobotsReply) {
+    async fn settle_robots(
+        &mut self,
+        lease: RobotsLease,
+        ticket: Ticket,
+        outcome: Outcome,
+        reply: RobotsReply,
+    ) -> Result<(), CrawlError> {
+        self.recorder.ended(ticket, &outcome, reply.location())?;
         let settled = self.frontier.settle_robots(self.clock.now(), lease, &outcome, &reply);
+        self.recorder.robots_ruled(ticket, settled.record.as_ref())?;
         tracing::debug!(origin = %settled.origin, status = outcome.status, "robots.txt");
         self.voice.host(&settled.host, settled.reaction);
         self.voice.event(Event::RobotsAsked { origin: settled.origin, status: outcome.status });
@@ -360,6 +391,7 @@ impl<F: Fetcher> Loop<F> {
         change.totals.robots = 1;
         change.totals.throttled = u64::from(outcome.class == Class::Throttled);
         self.commit(change).await;
+        Ok(())
     }
 
     async fn commit_drops(&mut self) {

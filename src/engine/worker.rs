@@ -66,6 +66,8 @@ pub(super) struct PageDone {
     pub(super) detail: Option<String>,
     /// A redirect that is not followed.
     pub(super) dead_end: Option<String>,
+    /// Where a redirect points, as the server wrote it.
+    pub(super) location: Option<String>,
 }
 
 /// What a page gave, after scope was judged.
@@ -140,7 +142,9 @@ impl<F: Fetcher> Context<F> {
     }
 
     fn redirected(&self, request: &Request, response: &Response, done: &mut PageDone) {
-        match redirect::follow(request, response.status.as_u16(), response.header("location"), &self.canon) {
+        let location = response.header("location");
+        done.location = location.map(str::to_owned);
+        match redirect::follow(request, response.status.as_u16(), location, &self.canon) {
             Ok(next) => match self.scope.judge(&next) {
                 Ok(()) => done.harvest.links.push(next),
                 Err(_) => done.harvest.out_of_scope += 1,
@@ -257,7 +261,8 @@ impl PageDone {
 
     /// An outcome that brought nothing yet.
     fn of(outcome: Outcome) -> Self {
-        Self { outcome, harvest: Yield::default(), cache: None, bytes: 0, detail: None, dead_end: None }
+        let harvest = Yield::default();
+        Self { outcome, harvest, cache: None, bytes: 0, detail: None, dead_end: None, location: None }
     }
 }
 

@@ -208,6 +208,18 @@ impl Frontier {
         })
     }
 
+    /// The policy of the host that a page is asked of.
+    #[must_use]
+    pub fn policy_for(&self, lease: &Lease) -> &Policy {
+        &self.hosts[lease.host].policy
+    }
+
+    /// The policy of the host that is asked for robots.txt.
+    #[must_use]
+    pub fn policy_for_robots(&self, lease: &RobotsLease) -> &Policy {
+        &self.hosts[lease.host].policy
+    }
+
     /// Takes the outcome of a page.
     pub fn settle(&mut self, now: Timestamp, lease: Lease, outcome: &Outcome) -> Settlement {
         let Lease { host, lane, origin, mut pending, .. } = lease;
