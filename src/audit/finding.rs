@@ -72,14 +72,20 @@ impl Rule {
     #[must_use]
     pub const fn means(self) -> &'static str {
         match self {
-            Self::RobotsFirst => "each page against the answer to robots.txt of its origin, at most a day old",
+            Self::RobotsFirst => {
+                "each page against the answer to robots.txt of its origin, at most a day old"
+            }
             Self::Disallowed => "each path against the stored text of robots.txt",
             Self::VisitTime => "each page against the Visit-time of robots.txt",
-            Self::Concurrency => "requests in flight against the configured number, or one where robots.txt asks for a delay",
+            Self::Concurrency => {
+                "requests in flight against the configured number, or one where robots.txt asks for a delay"
+            }
             Self::Delay => "each gap against the configured delay, also across runs",
             Self::CrawlDelay => "each gap against the Crawl-delay or Request-rate of the stored text",
             Self::Rate => "requests against the configured rate and burst",
-            Self::Wait => "each request against every Retry-After and every exhausted limit, also across runs",
+            Self::Wait => {
+                "each request against every Retry-After and every exhausted limit, also across runs"
+            }
             Self::Scope => "each page against the hosts and patterns of the crawler file",
             Self::Crawl => "all requests against max-in-flight and max-rate",
         }

@@ -107,7 +107,12 @@ impl OriginGate {
     }
 
     /// A verdict comes into force. `rules` is what it allows. Returns what is wrong with it.
-    pub(super) fn rule(&mut self, line: &RobotsLine, rules: RobotsRules, max_wish: Duration) -> Option<Fault> {
+    pub(super) fn rule(
+        &mut self,
+        line: &RobotsLine,
+        rules: RobotsRules,
+        max_wish: Duration,
+    ) -> Option<Fault> {
         let fault = match line.answer_to {
             Some(request) => self.unfounded(request, line.verdict),
             None => None,

@@ -166,8 +166,10 @@ impl Auditor {
 
     fn run_starts(&mut self, start: &RunStart) -> Result<(), JournalFault> {
         self.run = None;
-        let agent = ProductToken::parse(&start.agent)
-            .map_err(|error| JournalFault::Unreadable { what: "the crawler's name", reason: error.to_string() })?;
+        let agent = ProductToken::parse(&start.agent).map_err(|error| JournalFault::Unreadable {
+            what: "the crawler's name",
+            reason: error.to_string(),
+        })?;
         self.findings.runs += 1;
         self.hosts.iter_mut().for_each(|host| host.run_starts(start.at));
         self.origins.iter_mut().for_each(OriginGate::run_starts);
@@ -308,7 +310,10 @@ impl Auditor {
         if let (Some(before), Some(least)) = (before, run.min_interval_ms) {
             let gap = pace::ahead(before, at);
             if gap.saturating_add(1) < i64::try_from(least).unwrap_or(i64::MAX) {
-                faults.push((Rule::Crawl, format!("left {gap} ms after the request before it, {least} ms asked")));
+                faults.push((
+                    Rule::Crawl,
+                    format!("left {gap} ms after the request before it, {least} ms asked"),
+                ));
             }
         }
         Ok(faults)
@@ -350,6 +355,12 @@ impl Auditor {
 
 /// The URL of an origin and a path, as it was asked.
 fn address(origin: &str, path: &str) -> Result<CanonicalUrl, JournalFault> {
+    if !path.starts_with('/') {
+        return Err(JournalFault::Unreadable {
+            what: "a path",
+            reason: "it has no slash in front".to_owned(),
+        });
+    }
     let url = Canon::of([]).parse(&format!("{origin}{path}"));
     url.map_err(|error| JournalFault::Unreadable { what: "a URL", reason: error.to_string() })
 }

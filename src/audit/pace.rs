@@ -165,7 +165,8 @@ impl HostPace {
         let Some(until) = self.wait else { return };
         self.checked(Rule::Wait);
         if at + ROUNDING < until {
-            faults.push((Rule::Wait, format!("left inside of a wait that the server asked for until {until}")));
+            faults
+                .push((Rule::Wait, format!("left inside of a wait that the server asked for until {until}")));
         }
     }
 

@@ -88,7 +88,7 @@ pub(super) enum Command {
     Try(TryArgs),
     /// Show how far a crawl is, from its state directory
     Status(StatusArgs),
-    /// Check from the journal of a crawl that it kept every rule. Exit code 0: it did, 1: it did not
+    /// Check from the journal of a crawl that it kept every rule
     Audit(AuditArgs),
     /// Ask a robots.txt file what it allows
     #[command(subcommand)]

@@ -1,11 +1,11 @@
 //! `crawl audit`: whether a crawl kept every rule of politeness, told from its journal.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
 use serde::Serialize;
-use std::collections::BTreeMap;
 
 use super::args::AuditArgs;
 use super::crawling::JOURNAL;
@@ -68,7 +68,14 @@ fn text(state: &Path, findings: &Findings) -> String {
     findings.breaches.iter().take(MOST_LINES).for_each(|breach| row("broken", &breach.to_string()));
     findings.damage.iter().for_each(|damage| row("damaged", damage));
     let hosts = counted(findings.hosts.len() as u64, "host");
-    row("read", &format!("{}, {} to {hosts}", counted(findings.runs as u64, "run"), counted(findings.requests, "request")));
+    row(
+        "read",
+        &format!(
+            "{}, {} to {hosts}",
+            counted(findings.runs as u64, "run"),
+            counted(findings.requests, "request")
+        ),
+    );
     let checks = findings.checks();
     for rule in Rule::ALL {
         if let Some(count) = checks.get(&rule) {
@@ -76,7 +83,8 @@ fn text(state: &Path, findings: &Findings) -> String {
         }
     }
     findings.hosts.iter().take(MOST_LINES).for_each(|host| row("host", &of_host(host)));
-    let more = findings.hosts.len().saturating_sub(MOST_LINES) + findings.breaches.len().saturating_sub(MOST_LINES);
+    let more =
+        findings.hosts.len().saturating_sub(MOST_LINES) + findings.breaches.len().saturating_sub(MOST_LINES);
     if more > 0 {
         row("", &format!("and {more} more: --json lists all, --host NAME one host"));
     }
@@ -94,7 +102,8 @@ fn result(findings: &Findings) -> String {
 }
 
 fn of_host(host: &HostFinding) -> String {
-    let mut text = format!("{}: {} ({} for robots.txt)", host.host, counted(host.requests, "request"), host.robots);
+    let mut text =
+        format!("{}: {} ({} for robots.txt)", host.host, counted(host.requests, "request"), host.robots);
     if let (Some(first), Some(last)) = (host.first, host.last) {
         write!(text, " from {first} to {last}").expect("a String takes everything");
     }

@@ -31,9 +31,9 @@ mod writer;
 pub use builder::{BuildError, Builder};
 pub use event::Event;
 pub use report::{End, HostReport, Report};
-pub use run::Progress;
 pub use start::Start;
 pub use stop::StopHandle;
+pub use tell::Progress;
 pub use totals::Totals;
 pub use worker::{Execution, HostHeaders};
 

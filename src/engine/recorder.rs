@@ -8,9 +8,10 @@ use std::collections::{HashMap, HashSet};
 
 use http::Method as HttpMethod;
 
+use super::report::End as EndOfRun;
 use crate::audit::record::{
-    Begin, BodyPart, End, Found, HostLine, Method, OriginLine, Pace, Record, Reply, RobotsLine, Ruling, RunEnd,
-    RunStart, ScopeLine, Verdict, Wait, What,
+    Begin, BodyPart, End, Found, HostLine, Method, OriginLine, Pace, Record, Reply, RobotsLine, Ruling,
+    RunEnd, RunStart, ScopeLine, Verdict, Wait, What,
 };
 use crate::frontier::{Lease, RobotsLease, Settings};
 use crate::politeness::{Class, Outcome, Policy};
@@ -112,11 +113,15 @@ impl Recorder {
             errand: Errand::Page,
             rule: lease.rule(),
         };
-        self.leaves(leaving, policy)
+        self.leaves(&leaving, policy)
     }
 
     /// A request for robots.txt is about to leave. `policy` is that of the host that is asked.
-    pub(super) fn robots_leaves(&mut self, lease: &RobotsLease, policy: &Policy) -> Result<Ticket, JournalError> {
+    pub(super) fn robots_leaves(
+        &mut self,
+        lease: &RobotsLease,
+        policy: &Policy,
+    ) -> Result<Ticket, JournalError> {
         let leaving = Leaving {
             at: lease.began(),
             url: lease.url(),
@@ -125,10 +130,10 @@ impl Recorder {
             errand: Errand::Robots(lease.origin()),
             rule: None,
         };
-        self.leaves(leaving, policy)
+        self.leaves(&leaving, policy)
     }
 
-    fn leaves(&mut self, leaving: Leaving<'_>, policy: &Policy) -> Result<Ticket, JournalError> {
+    fn leaves(&mut self, leaving: &Leaving<'_>, policy: &Policy) -> Result<Ticket, JournalError> {
         match &mut self.0 {
             Some(book) => book.leaves(leaving, policy),
             None => Ok(Ticket(0)),
@@ -167,16 +172,16 @@ impl Recorder {
     }
 
     /// The run is over.
-    pub(super) fn run_ends(&mut self, at: Timestamp, why: &str) -> Result<(), JournalError> {
-        match &mut self.0 {
-            Some(book) => book.writer.write(Record::RunEnd(RunEnd { at, why: why.to_owned() })),
-            None => Ok(()),
+    pub(super) fn run_ends(&mut self, at: Timestamp, end: EndOfRun) -> Result<EndOfRun, JournalError> {
+        if let Some(book) = &mut self.0 {
+            book.writer.write(Record::RunEnd(RunEnd { at, why: end.as_str().to_owned() }))?;
         }
+        Ok(end)
     }
 }
 
 impl Book {
-    fn leaves(&mut self, leaving: Leaving<'_>, policy: &Policy) -> Result<Ticket, JournalError> {
+    fn leaves(&mut self, leaving: &Leaving<'_>, policy: &Policy) -> Result<Ticket, JournalError> {
         let asked = leaving.url.origin();
         let origin = self.origin(&asked, policy)?;
         let what = match &leaving.errand {

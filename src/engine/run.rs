@@ -30,19 +30,6 @@ use crate::time::Timestamp;
 /// How long requests in flight are waited for after a stop.
 const DRAIN: Duration = Duration::from_secs(8);
 
-/// How far a crawl is.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Progress {
-    /// Counts of this run alone.
-    pub run: Totals,
-    /// Requests in flight.
-    pub in_flight: usize,
-    /// Hosts that wait for their time.
-    pub hosts_waiting: usize,
-    /// When the next request may go out, if none may now.
-    pub next_wake: Option<Timestamp>,
-}
-
 /// What a worker brought back.
 enum Done {
     Page(Box<PageDone>),
@@ -140,11 +127,7 @@ impl<F: Fetcher> Loop<F> {
         round: u32,
     ) -> Result<Report, CrawlError> {
         let driven = self.drive(&mut stop).await;
-        let recorded = driven.and_then(|end| {
-            self.recorder.run_ends(self.clock.now(), end.as_str())?;
-            Ok(end)
-        });
-        match recorded {
+        match driven.and_then(|end| Ok(self.recorder.run_ends(self.clock.now(), end)?)) {
             Ok(end) => self.finish(end, started, round).await,
             Err(error) => {
                 self.writer.close().await;
@@ -254,7 +237,9 @@ impl<F: Fetcher> Loop<F> {
             Err(error) => (error.id(), None),
         };
         match (self.out.remove(&id), done) {
-            (Some(Out::Page(lease, ticket)), Some(Done::Page(page))) => self.settle(lease, ticket, *page).await,
+            (Some(Out::Page(lease, ticket)), Some(Done::Page(page))) => {
+                self.settle(lease, ticket, *page).await
+            }
             (Some(Out::Robots(lease, ticket)), Some(Done::Robots(outcome, reply))) => {
                 self.settle_robots(lease, ticket, outcome, reply).await
             }
@@ -278,7 +263,7 @@ impl<F: Fetcher> Loop<F> {
         self.voice.host(&settled.host, settled.reaction);
         let request = &settled.pending.request;
         let mut change = Change { host: Some(settled.host.clone()), ..Change::default() };
-        count_answer(&mut change.totals, &page);
+        page.count(&mut change.totals);
         match settled.verdict {
             Verdict::Done => {
                 change.done.push((settled.origin.clone(), settled.pending.key));
@@ -460,17 +445,5 @@ impl<F: Fetcher> Loop<F> {
                 None => return Err(CrawlError::WriterGone),
             }
         }
-    }
-}
-
-/// What an answer adds to the counts, whatever becomes of its URL.
-fn count_answer(totals: &mut Totals, page: &PageDone) {
-    totals.requests = 1;
-    totals.bytes = page.bytes;
-    match page.outcome.class {
-        Class::Fetched | Class::NotModified => totals.pages = 1,
-        Class::Redirected => totals.redirects = 1,
-        Class::Throttled => totals.throttled = 1,
-        _ => {}
     }
 }

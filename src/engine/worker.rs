@@ -7,6 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::totals::Totals;
 use crate::clock::Clock;
 use crate::fetch::{Fetcher, Limits, Outgoing};
 use crate::frontier::RobotsReply;
@@ -257,6 +258,18 @@ impl PageDone {
         let outcome = Outcome::failed(FailureKind::Request, began, ended);
         let detail = Some("the fetcher panicked".to_owned());
         Self { detail, ..Self::of(outcome) }
+    }
+
+    /// What the answer adds to the counts, whatever becomes of its URL.
+    pub(super) fn count(&self, totals: &mut Totals) {
+        totals.requests = 1;
+        totals.bytes = self.bytes;
+        match self.outcome.class {
+            Class::Fetched | Class::NotModified => totals.pages = 1,
+            Class::Redirected => totals.redirects = 1,
+            Class::Throttled => totals.throttled = 1,
+            _ => {}
+        }
     }
 
     /// An outcome that brought nothing yet.

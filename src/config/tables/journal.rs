@@ -23,7 +23,11 @@ impl JournalTable {
     pub(in crate::config) fn build(&self, check: &mut Check<'_>) -> Option<u32> {
         let keep = self.keep.unwrap_or(1);
         let place = Path::of(&["journal", "keep"]);
-        check.must(keep > 0, &place, "expected 1 or more: the round that runs counts; enabled = false writes none");
+        check.must(
+            keep > 0,
+            &place,
+            "expected 1 or more: the round that runs counts; enabled = false writes none",
+        );
         (self.enabled != Some(false)).then_some(keep)
     }
 }

@@ -183,7 +183,8 @@ impl JournalReader {
     fn flaw(&self) -> JournalFlaw {
         let left = &self.window[self.at..];
         let places = (1..left.len()).zip(self.place + 1..);
-        let more = left.len() > MAX_FRAME || places.into_iter().any(|(at, place)| frame_at(&left[at..], place).is_some());
+        let more = left.len() > MAX_FRAME
+            || places.into_iter().any(|(at, place)| frame_at(&left[at..], place).is_some());
         if more { JournalFlaw::Damaged { at: self.place } } else { JournalFlaw::CutTail }
     }
 }

@@ -93,7 +93,10 @@ impl Journals {
             }
             Place::Memory(journals) => {
                 let number = next(round, lock(journals).keys().copied());
-                JournalWriter::new(Out::Memory(Arc::clone(journals), number), PathBuf::from(file_name(number)))
+                JournalWriter::new(
+                    Out::Memory(Arc::clone(journals), number),
+                    PathBuf::from(file_name(number)),
+                )
             }
         }
     }
@@ -108,7 +111,10 @@ impl Journals {
             Place::Dir(dir) => {
                 let mut known = numbers(dir)?;
                 known.sort_unstable();
-                known.into_iter().map(|number| open_part(&dir.join(file_name(number)), file_name(number))).collect()
+                known
+                    .into_iter()
+                    .map(|number| open_part(&dir.join(file_name(number)), file_name(number)))
+                    .collect()
             }
             Place::Memory(journals) => Ok(lock(journals)
                 .iter()
