@@ -107,6 +107,7 @@
 //! | 0 | [`time`] [`url`] [`request`] [`response`] [`item`] | plain data: moments, normal forms, what goes out, what came back, what was found |
 //! | 1 | [`headers`] [`robots`] [`scope`] [`address`] [`host`] [`redirect`] | rules of the web as pure functions |
 //! | 2 | [`politeness`] | the machine of one host: an outcome goes in, the earliest next time comes out |
+//! | 2 | [`audit`] | judges from the journal whether all of that was kept; knows nothing of `politeness` and `frontier` |
 //! | 3 | [`frontier`] | all hosts and their queues: which request goes out next |
 //! | 4 | [`fetch`] [`page`] [`extract`] [`spider`] [`sink`] [`store`] [`clock`] [`demo`] | the doors: network, markup, your code, output, disk, time |
 //! | 5 | [`engine`] [`testing`] | the one loop that ties them together; a simulated web with a referee |
@@ -165,6 +166,7 @@
 //!   its items written again.
 
 pub mod address;
+pub mod audit;
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -28,6 +28,17 @@ An interrupted crawl goes on where it was. A complete one begins its next round:
 changed is not sent again.
 Ctrl-C ends it in order, a second Ctrl-C at once; both times nothing is lost.";
 
+const AUDIT_HELP: &str = "\
+Exit codes:
+    0  every rule was kept
+    1  a rule was broken; the first breach stands first
+    2  there is no journal, or no such host in it
+    9  a journal is damaged: what stands behind the damage could not be judged
+
+Examples:
+  crawl audit .crawl/site
+  crawl audit .crawl/site --host example.com --json";
+
 /// A polite web crawler: keeps to robots.txt, waits when told to, goes on where it was
 #[derive(Debug, Parser)]
 #[command(name = "crawl", version, max_term_width = 100, after_help = EXAMPLES, after_long_help = long_help())]
@@ -79,6 +90,8 @@ pub(super) enum Command {
     Sitemap(SitemapArgs),
     /// Show how far a crawl is, from its state directory
     Status(StatusArgs),
+    /// Check from the journal of a crawl that it kept every rule
+    Audit(AuditArgs),
     /// Ask a robots.txt file what it allows
     #[command(subcommand)]
     Robots(RobotsCommand),
@@ -223,6 +236,19 @@ pub(super) struct StatusArgs {
     pub(super) state: Option<PathBuf>,
     #[command(flatten)]
     pub(super) sets: Sets,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = AUDIT_HELP)]
+pub(super) struct AuditArgs {
+    /// The state directory of the crawl
+    pub(super) state: PathBuf,
+    /// Tell only of this host, to hand it to its owner
+    #[arg(long, value_name = "NAME")]
+    pub(super) host: Option<String>,
     /// Print JSON
     #[arg(long)]
     pub(super) json: bool,

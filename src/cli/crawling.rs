@@ -18,6 +18,10 @@ use crate::engine::{Crawl, CrawlError, Progress, Report, Start};
 use crate::fetch::Fetcher;
 use crate::store::cache::{SledCache, ValidatorCache};
 use crate::store::disk::DiskStore;
+use crate::store::journal::Journals;
+
+/// The folder of a state directory that the journal lies in.
+pub(super) const JOURNAL: &str = "journal";
 
 /// What is run, and how.
 struct Job<'a> {
@@ -111,6 +115,10 @@ async fn crawl(plan: &mut Plan, start: Start, stage: &Stage, registry: &Registry
     let spider = setup::spider(plan, registry)?;
     let clock = Clock::start();
     let mut builder = setup::describe(plan, spider, &clock)?.store(store).cache(cache).start(start);
+    builder = match plan.journal_rounds {
+        Some(keep) => builder.journals(Journals::in_dir(plan.state_dir.join(JOURNAL), keep)),
+        None => builder.without_journal(),
+    };
     for sink in setup::sinks(plan)? {
         builder = builder.boxed_sink(sink);
     }

@@ -11,6 +11,7 @@ use crate::fetch::http::OptionsError;
 use crate::robots::ProductTokenError;
 use crate::sink::SinkError;
 use crate::store::StoreError;
+use crate::store::journal::JournalError;
 
 /// A process exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -158,6 +159,12 @@ fn of_options(error: &OptionsError) -> Exit {
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
+        Self::Crawl(error.into())
+    }
+}
+
+impl From<JournalError> for Failure {
+    fn from(error: JournalError) -> Self {
         Self::Crawl(error.into())
     }
 }

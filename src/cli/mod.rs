@@ -5,6 +5,7 @@
 //! decides about politeness: a command builds a plan into a [`Crawl`](crate::engine::Crawl) and shows what comes of it.
 
 mod args;
+mod audit;
 mod check;
 mod crawling;
 mod demo_site;
@@ -73,6 +74,7 @@ fn obey(command: Command, stage: &Stage, registry: &Registry) -> Result<Exit, Fa
         Command::Try(args) => try_page::try_page(&args, registry),
         Command::Sitemap(args) => sitemap::sitemap(&args),
         Command::Status(args) => status::status(&args),
+        Command::Audit(args) => audit::audit(&args),
         Command::Robots(RobotsCommand::Check { file, agent, urls }) => robots::check(&file, &agent, &urls),
         Command::New(args) => new::new(&args),
         Command::Config(args) => settings::config(&args),

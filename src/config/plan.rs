@@ -53,6 +53,8 @@ pub struct Plan {
     pub sinks: Vec<SinkPlan>,
     /// Where the crawl's state is kept.
     pub state_dir: PathBuf,
+    /// Rounds whose journals are kept beside the state; `None` if none is written.
+    pub journal_rounds: Option<u32>,
     pub(super) policy: Policy,
     pub(super) overrides: Overrides,
     pub(super) allow: Vec<IpNet>,

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use super::tables::block::BlockTable;
 use super::tables::hosts::HostTable;
 use super::tables::identity::IdentityTable;
+use super::tables::journal::JournalTable;
 use super::tables::ordered::ordered;
 use super::tables::pace::{BackoffTable, PolitenessTable, RetryTable, RobotsTable};
 use super::tables::pages::{ExtractTable, FollowTable};
@@ -51,4 +52,5 @@ pub(super) struct CrawlerFile {
     #[schemars(with = "BTreeMap<String, HostTable>")]
     pub(super) hosts: Vec<(String, HostTable)>,
     pub(super) sink: SinkTable,
+    pub(super) journal: JournalTable,
 }

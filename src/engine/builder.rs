@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::sync::{broadcast, watch};
@@ -20,6 +20,7 @@ use crate::sink::Sink;
 use crate::spider::Spider;
 use crate::store::cache::{NoCache, SledCache, ValidatorCache};
 use crate::store::disk::DiskStore;
+use crate::store::journal::Journals;
 use crate::store::memory::MemoryStore;
 use crate::store::{Store, StoreError};
 use crate::url::{Canon, HostKey};
@@ -29,6 +30,26 @@ const EVENTS: usize = 1_024;
 
 /// A change to the settings that is made when the crawl is put together.
 type Tune = Box<dyn FnOnce(&mut Settings)>;
+
+/// Rounds whose journals are kept beside the state.
+const JOURNAL_ROUNDS: u32 = 2;
+
+/// Where the journal is kept.
+enum JournalChoice {
+    BesideTheState,
+    These(Journals),
+    None,
+}
+
+impl JournalChoice {
+    fn take(self, state: Option<&Path>) -> Option<Journals> {
+        match self {
+            Self::BesideTheState => state.map(|dir| Journals::in_dir(dir.join("journal"), JOURNAL_ROUNDS)),
+            Self::These(journals) => Some(journals),
+            Self::None => None,
+        }
+    }
+}
 
 /// What outlives a run.
 type State = (Box<dyn Store>, Arc<dyn ValidatorCache>);
@@ -50,6 +71,7 @@ pub struct Builder<F> {
     policies: Option<Policies>,
     tune: Vec<Tune>,
     store: Option<Box<dyn Store>>,
+    journals: JournalChoice,
     state_dir: Option<PathBuf>,
     sinks: Vec<Box<dyn Sink>>,
     cache: Option<Arc<dyn ValidatorCache>>,
@@ -98,6 +120,7 @@ impl Builder<HttpFetcher> {
             policies: None,
             tune: Vec::new(),
             store: None,
+            journals: JournalChoice::BesideTheState,
             state_dir: None,
             sinks: Vec::new(),
             cache: None,
@@ -237,6 +260,19 @@ impl<F: Fetcher> Builder<F> {
         self
     }
 
+    /// Where the journal of every request is kept, which [`crate::audit`] judges. Default: in the folder `journal` of the
+    /// state directory, two rounds of it; without a state directory in none.
+    pub fn journals(mut self, journals: Journals) -> Self {
+        self.journals = JournalChoice::These(journals);
+        self
+    }
+
+    /// Keeps no journal: what the crawl did cannot be judged afterwards.
+    pub fn without_journal(mut self) -> Self {
+        self.journals = JournalChoice::None;
+        self
+    }
+
     /// Where validators are kept. Default: in the state directory, or nowhere.
     pub fn cache(mut self, cache: Arc<dyn ValidatorCache>) -> Self {
         self.cache = Some(cache);
@@ -312,6 +348,7 @@ impl<F: Fetcher> Builder<F> {
         settings.patience = self.policy.backoff.patience;
         self.tune.drain(..).for_each(|tune| tune(&mut settings));
         let (store, cache) = self.open_state()?;
+        let journals = self.journals.take(self.state_dir.as_deref());
         let policy = self.policy;
         Ok(Crawl {
             fetcher,
@@ -324,6 +361,7 @@ impl<F: Fetcher> Builder<F> {
             settings,
             policies: self.policies.unwrap_or_else(|| Box::new(move |_| policy.clone())),
             store,
+            journals,
             sinks: self.sinks,
             cache,
             rules: self.rules,

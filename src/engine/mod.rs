@@ -19,6 +19,7 @@
 mod builder;
 mod event;
 mod plant;
+mod recorder;
 mod report;
 mod run;
 mod sitemap;
@@ -32,10 +33,10 @@ mod writer;
 pub use builder::{BuildError, Builder};
 pub use event::Event;
 pub use report::{End, HostReport, Report};
-pub use run::Progress;
 pub use sitemap::{RobotsSitemaps, Sitemaps};
 pub use start::Start;
 pub use stop::StopHandle;
+pub use tell::Progress;
 pub use totals::Totals;
 pub use worker::{Execution, HostHeaders};
 
@@ -52,6 +53,7 @@ use crate::scope::Scope;
 use crate::sink::{Sink, SinkError};
 use crate::spider::Spider;
 use crate::store::cache::ValidatorCache;
+use crate::store::journal::{JournalError, Journals};
 use crate::store::{Store, StoreError};
 use crate::url::Canon;
 
@@ -67,6 +69,7 @@ pub struct Crawl<F> {
     settings: Settings,
     policies: Policies,
     store: Box<dyn Store>,
+    journals: Option<Journals>,
     sinks: Vec<Box<dyn Sink>>,
     cache: Arc<dyn ValidatorCache>,
     rules: u64,
@@ -116,6 +119,9 @@ pub enum CrawlError {
     /// The output cannot be written.
     #[error(transparent)]
     Sink(#[from] SinkError),
+    /// The journal cannot be written, and no request leaves unrecorded.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
     /// `resume` was asked for and there is nothing to resume.
     #[error("there is nothing to resume: {reason}; begin with `crawl run`")]
     NothingToResume {

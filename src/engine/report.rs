@@ -46,6 +46,18 @@ pub enum End {
     Interrupted,
 }
 
+impl End {
+    /// In a word.
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::Limit => "limit",
+            Self::Parked { .. } => "parked",
+            Self::Interrupted => "interrupted",
+        }
+    }
+}
+
 /// One host at the end of a run.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "kebab-case")]

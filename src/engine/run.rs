@@ -9,6 +9,7 @@ use tokio::task::{Id, JoinError, JoinSet};
 
 use super::event::Event;
 use super::plant;
+use super::recorder::{Opening, Recorder, Ticket};
 use super::report::{End, HostReport, Report};
 use super::sitemap::{Order, Quota, Reader};
 use super::start::{self, Beginning};
@@ -23,26 +24,13 @@ use crate::fetch::Fetcher;
 use crate::frontier::{ControlLease, Drop, Frontier, Lease, RobotsLease, RobotsReply, Step};
 use crate::item::Harvest;
 use crate::politeness::{Class, Outcome, Verdict};
-use crate::request::{Kind, Request};
+use crate::request::Request;
 use crate::response::{Failure, FailureClass, FailureKind};
 use crate::store::{FailedRecord, RunRecord};
 use crate::time::Timestamp;
 
 /// How long requests in flight are waited for after a stop.
 const DRAIN: Duration = Duration::from_secs(8);
-
-/// How far a crawl is.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Progress {
-    /// Counts of this run alone.
-    pub run: Totals,
-    /// Requests in flight.
-    pub in_flight: usize,
-    /// Hosts that wait for their time.
-    pub hosts_waiting: usize,
-    /// When the next request may go out, if none may now.
-    pub next_wake: Option<Timestamp>,
-}
 
 /// What a worker brought back.
 enum Done {
@@ -53,9 +41,9 @@ enum Done {
 
 /// What a worker is out for.
 enum Out {
-    Page(Lease),
-    Robots(RobotsLease),
-    Control(ControlLease),
+    Page(Lease, Ticket),
+    Robots(RobotsLease, Ticket),
+    Control(ControlLease, Ticket),
 }
 
 /// What the loop waits for.
@@ -71,6 +59,7 @@ struct Loop<F> {
     workers: JoinSet<Done>,
     out: HashMap<Id, Out>,
     writer: WriterDoor,
+    recorder: Recorder,
     uncommitted: usize,
     clock: Clock,
     voice: Voice,
@@ -90,6 +79,15 @@ impl<F: Fetcher> Crawl<F> {
         if self.start == super::Start::Fresh {
             self.cache.clear();
         }
+        let opening = Opening {
+            at: started,
+            round: run.round,
+            found: past.found(&run, started),
+            settings: &self.settings,
+            scope: &self.scope,
+            robots: past.robots(),
+        };
+        let recorder = Recorder::start(self.journals.as_ref(), opening)?;
         let pages = run.totals.get("pages").copied().unwrap_or(0);
         let order = if self.settings.max_pages.is_some() { Order::AsNeeded } else { Order::First };
         let mut frontier = Frontier::new(self.settings, self.policies, run.round, pages);
@@ -118,6 +116,7 @@ impl<F: Fetcher> Crawl<F> {
                 Execution::Threads => WriterDoor::thread(writer),
                 Execution::Inline => WriterDoor::inline(writer),
             },
+            recorder,
             uncommitted: 0,
             voice: Voice { events: self.events, progress: self.progress, clock: self.clock.clone() },
             clock: self.clock,
@@ -135,7 +134,8 @@ impl<F: Fetcher> Loop<F> {
         started: Timestamp,
         round: u32,
     ) -> Result<Report, CrawlError> {
-        match self.drive(&mut stop).await {
+        let driven = self.drive(&mut stop).await;
+        match driven.and_then(|end| Ok(self.recorder.run_ends(self.clock.now(), end)?)) {
             Ok(end) => self.finish(end, started, round).await,
             Err(error) => {
                 self.writer.close().await;
@@ -152,7 +152,7 @@ impl<F: Fetcher> Loop<F> {
             let wait = match deadline {
                 Some(_) if self.out.is_empty() && self.uncommitted == 0 => return Ok(End::Interrupted),
                 Some(deadline) => Wait::Until(deadline),
-                None => self.dispatch().await,
+                None => self.dispatch().await?,
             };
             let wait = match wait {
                 Wait::End(end) if self.uncommitted == 0 => return Ok(end),
@@ -165,7 +165,7 @@ impl<F: Fetcher> Loop<F> {
                 biased;
                 Ok(()) = stop.changed(), if deadline.is_none() => deadline = Some(self.clock.now() + DRAIN),
                 reply = self.writer.reply() => self.written(reply.ok_or(CrawlError::WriterGone)?)?,
-                Some(done) = self.workers.join_next_with_id() => self.came_back(done).await,
+                Some(done) = self.workers.join_next_with_id() => self.came_back(done).await?,
                 () = self.clock.sleep_until(until) => self.drop_what_is_late(deadline),
             }
         }
@@ -184,90 +184,99 @@ impl<F: Fetcher> Loop<F> {
     }
 
     /// Lets everything go out that may.
-    async fn dispatch(&mut self) -> Wait {
+    async fn dispatch(&mut self) -> Result<Wait, CrawlError> {
         loop {
             let step = self.frontier.next(self.clock.now());
             self.commit_drops().await;
             self.plant_sitemaps().await;
             match step {
-                Step::Fetch(lease) => self.fetch(lease),
-                Step::Robots(lease) => self.ask_robots(lease),
-                Step::Control(lease) => self.ask_control(lease),
+                Step::Fetch(lease) => self.fetch(lease)?,
+                Step::Robots(lease) => self.ask_robots(lease)?,
+                Step::Control(lease) => self.ask_control(lease)?,
                 Step::Load(load) => {
                     self.uncommitted += 1;
                     self.writer.send(Job::Load(load)).await;
                 }
-                Step::WaitUntil(moment) => return Wait::Until(moment),
-                Step::AwaitFetches => return Wait::Answer,
-                Step::OnlyParkedLeft { until } => return Wait::End(End::Parked { until }),
-                Step::LimitReached => return Wait::End(End::Limit),
-                Step::Finished => return Wait::End(End::Complete),
+                Step::WaitUntil(moment) => return Ok(Wait::Until(moment)),
+                Step::AwaitFetches => return Ok(Wait::Answer),
+                Step::OnlyParkedLeft { until } => return Ok(Wait::End(End::Parked { until })),
+                Step::LimitReached => return Ok(Wait::End(End::Limit)),
+                Step::Finished => return Ok(Wait::End(End::Complete)),
             }
         }
     }
 
-    fn fetch(&mut self, lease: Lease) {
+    fn fetch(&mut self, lease: Lease) -> Result<(), CrawlError> {
+        let ticket = self.recorder.page_leaves(&lease, self.frontier.policy_for(&lease))?;
         let context = Arc::clone(&self.context);
         let request = lease.request().clone();
         tracing::debug!(host = %request.host(), url = %request.url, attempt = lease.pending().tries + 1, "fetch");
         let task = self.workers.spawn(async move { Done::Page(Box::new(context.page(request).await)) });
-        self.out.insert(task.id(), Out::Page(lease));
+        self.out.insert(task.id(), Out::Page(lease, ticket));
+        Ok(())
     }
 
-    fn ask_robots(&mut self, lease: RobotsLease) {
+    fn ask_robots(&mut self, lease: RobotsLease) -> Result<(), CrawlError> {
+        let ticket = self.recorder.robots_leaves(&lease, self.frontier.policy_for_robots(&lease))?;
         let context = Arc::clone(&self.context);
         let (request, validators) = (Request::get(lease.url().clone()), lease.validators().to_vec());
         let task = self.workers.spawn(async move {
             let (outcome, reply) = context.robots(request, validators).await;
             Done::Robots(outcome, reply)
         });
-        self.out.insert(task.id(), Out::Robots(lease));
+        self.out.insert(task.id(), Out::Robots(lease, ticket));
+        Ok(())
     }
 
-    fn ask_control(&mut self, lease: ControlLease) {
+    fn ask_control(&mut self, lease: ControlLease) -> Result<(), CrawlError> {
+        let ticket = self.recorder.control_leaves(&lease, self.frontier.policy_for_control(&lease))?;
         let context = Arc::clone(&self.context);
         let (url, method) = (lease.url().clone(), lease.method().clone());
         let task = self.workers.spawn(async move { Done::Control(context.control(url, method).await) });
-        self.out.insert(task.id(), Out::Control(lease));
+        self.out.insert(task.id(), Out::Control(lease, ticket));
+        Ok(())
     }
 
-    async fn came_back(&mut self, done: Result<(Id, Done), JoinError>) {
+    async fn came_back(&mut self, done: Result<(Id, Done), JoinError>) -> Result<(), CrawlError> {
         let (id, done) = match done {
             Ok((id, done)) => (id, Some(done)),
             Err(error) => (error.id(), None),
         };
         match (self.out.remove(&id), done) {
-            (Some(Out::Page(lease)), Some(Done::Page(page))) => self.settle(lease, *page).await,
-            (Some(Out::Robots(lease)), Some(Done::Robots(outcome, reply))) => {
-                self.settle_robots(lease, outcome, reply).await;
+            (Some(Out::Page(lease, ticket)), Some(Done::Page(page))) => {
+                self.settle(lease, ticket, *page).await
             }
-            (Some(Out::Control(lease)), Some(Done::Control(outcome))) => {
-                self.settle_control(lease, outcome).await
+            (Some(Out::Robots(lease, ticket)), Some(Done::Robots(outcome, reply))) => {
+                self.settle_robots(lease, ticket, outcome, reply).await
+            }
+            (Some(Out::Control(lease, ticket)), Some(Done::Control(outcome))) => {
+                self.settle_control(lease, ticket, outcome).await
             }
             // The fetcher panicked. Its request is settled like one that could not be sent.
-            (Some(Out::Page(lease)), _) => {
+            (Some(Out::Page(lease, ticket)), _) => {
                 let page = PageDone::lost(lease.began(), self.clock.now_up());
-                self.settle(lease, page).await;
+                self.settle(lease, ticket, page).await
             }
-            (Some(Out::Robots(lease)), _) => {
+            (Some(Out::Robots(lease, ticket)), _) => {
                 let outcome = Outcome::failed(FailureKind::Protocol, lease.began(), self.clock.now_up());
-                self.settle_robots(lease, outcome, RobotsReply::None(FailureKind::Protocol)).await;
+                self.settle_robots(lease, ticket, outcome, RobotsReply::None(FailureKind::Protocol)).await
             }
-            (Some(Out::Control(lease)), _) => {
+            (Some(Out::Control(lease, ticket)), _) => {
                 let outcome = Outcome::failed(FailureKind::Protocol, lease.began(), self.clock.now_up());
-                self.settle_control(lease, outcome).await;
+                self.settle_control(lease, ticket, outcome).await
             }
-            (None, _) => {}
+            (None, _) => Ok(()),
         }
     }
 
-    async fn settle(&mut self, lease: Lease, page: PageDone) {
+    async fn settle(&mut self, lease: Lease, ticket: Ticket, page: PageDone) -> Result<(), CrawlError> {
+        self.recorder.ended(ticket, &page.outcome, page.location.as_deref())?;
         let settled = self.frontier.settle(self.clock.now(), lease, &page.outcome, page.refusal.as_ref());
         self.voice.page(&settled.pending.request, &page);
         self.voice.host(&settled.host, settled.reaction);
         let request = &settled.pending.request;
         let mut change = Change { host: Some(settled.host.clone()), ..Change::default() };
-        count_answer(&mut change.totals, request.kind, &page);
+        page.count(&mut change.totals, request.kind);
         match settled.verdict {
             Verdict::Done => {
                 change.done.push((settled.origin.clone(), settled.pending.key));
@@ -290,6 +299,7 @@ impl<F: Fetcher> Loop<F> {
             self.give_up(&mut change, drop);
         }
         self.commit(change).await;
+        Ok(())
     }
 
     /// Takes over what a page gave.
@@ -361,8 +371,16 @@ impl<F: Fetcher> Loop<F> {
         });
     }
 
-    async fn settle_robots(&mut self, lease: RobotsLease, outcome: Outcome, reply: RobotsReply) {
+    async fn settle_robots(
+        &mut self,
+        lease: RobotsLease,
+        ticket: Ticket,
+        outcome: Outcome,
+        reply: RobotsReply,
+    ) -> Result<(), CrawlError> {
+        self.recorder.ended(ticket, &outcome, reply.location())?;
         let settled = self.frontier.settle_robots(self.clock.now(), lease, &outcome, &reply);
+        self.recorder.robots_ruled(ticket, settled.record.as_ref())?;
         tracing::debug!(origin = %settled.origin, status = outcome.status, "robots.txt");
         self.voice.host(&settled.host, settled.reaction);
         self.voice.event(Event::RobotsAsked { origin: settled.origin, status: outcome.status });
@@ -371,9 +389,16 @@ impl<F: Fetcher> Loop<F> {
         change.totals.robots = 1;
         change.totals.throttled = u64::from(outcome.class == Class::Throttled);
         self.commit(change).await;
+        Ok(())
     }
 
-    async fn settle_control(&mut self, lease: ControlLease, outcome: Outcome) {
+    async fn settle_control(
+        &mut self,
+        lease: ControlLease,
+        ticket: Ticket,
+        outcome: Outcome,
+    ) -> Result<(), CrawlError> {
+        self.recorder.ended(ticket, &outcome, None)?;
         tracing::debug!(url = %lease.url(), method = %lease.method(), status = outcome.status, "control");
         let settled = self.frontier.settle_control(self.clock.now(), lease, &outcome);
         self.voice.host(&settled.host, settled.reaction);
@@ -385,6 +410,7 @@ impl<F: Fetcher> Loop<F> {
             self.give_up(&mut change, drop);
         }
         self.commit(change).await;
+        Ok(())
     }
 
     async fn commit_drops(&mut self) {
@@ -462,18 +488,5 @@ impl<F: Fetcher> Loop<F> {
                 None => return Err(CrawlError::WriterGone),
             }
         }
-    }
-}
-
-/// What an answer adds to the counts, whatever becomes of its URL.
-fn count_answer(totals: &mut Totals, kind: Kind, page: &PageDone) {
-    totals.requests = 1;
-    totals.bytes = page.bytes;
-    match page.outcome.class {
-        Class::Fetched | Class::NotModified if kind.is_page() => totals.pages = 1,
-        Class::Fetched | Class::NotModified => totals.sitemaps = 1,
-        Class::Redirected => totals.redirects = 1,
-        Class::Throttled => totals.throttled = 1,
-        _ => {}
     }
 }

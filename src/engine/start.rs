@@ -3,10 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::CrawlError;
+use crate::audit::record::Found;
 use crate::frontier::Frontier;
+use crate::robots::RobotsRecord;
 use crate::sink::{Position, Sink};
 use crate::store::{Recovered, RunRecord, Store};
 use crate::time::Timestamp;
+use crate::url::Origin;
 
 /// What to make of an earlier state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -45,6 +48,20 @@ pub(super) struct Past {
 }
 
 impl Past {
+    /// What the run finds, in the journal's words.
+    pub(super) fn found(&self, run: &RunRecord, now: Timestamp) -> Found {
+        match self.is_empty {
+            true => Found::Nothing,
+            false if run.started == now => Found::Rounds,
+            false => Found::Unfinished,
+        }
+    }
+
+    /// The robots.txt verdicts that were kept.
+    pub(super) fn robots(&self) -> Vec<(Origin, RobotsRecord)> {
+        self.recovered.robots.clone()
+    }
+
     /// Brings a new frontier to where the last run was.
     pub(super) fn restore(self, frontier: &mut Frontier, now: Timestamp) {
         if !self.is_empty {

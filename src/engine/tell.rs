@@ -5,7 +5,6 @@
 use tokio::sync::{broadcast, watch};
 
 use super::event::Event;
-use super::run::Progress;
 use super::totals::Totals;
 use super::worker::PageDone;
 use crate::clock::Clock;
@@ -13,7 +12,21 @@ use crate::frontier::Frontier;
 use crate::politeness::{HostState, Reaction, Standing};
 use crate::request::Request;
 use crate::response::Failure;
+use crate::time::Timestamp;
 use crate::url::HostKey;
+
+/// How far a crawl is.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Progress {
+    /// Counts of this run alone.
+    pub run: Totals,
+    /// Requests in flight.
+    pub in_flight: usize,
+    /// Hosts that wait for their time.
+    pub hosts_waiting: usize,
+    /// When the next request may go out, if none may now.
+    pub next_wake: Option<Timestamp>,
+}
 
 /// Speaks for the loop. Whoever listens or not, the crawl goes on.
 pub(super) struct Voice {

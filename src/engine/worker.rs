@@ -10,6 +10,7 @@ use std::time::Duration;
 use http::{HeaderMap, Method};
 
 use super::sitemap::{Reader, is_worth_keeping};
+use super::totals::Totals;
 use crate::clock::Clock;
 use crate::fetch::{Fetcher, Limits, Outgoing};
 use crate::frontier::RobotsReply;
@@ -75,6 +76,8 @@ pub(super) struct PageDone {
     pub(super) detail: Option<String>,
     /// A redirect that is not followed.
     pub(super) dead_end: Option<String>,
+    /// Where a redirect points, as the server wrote it.
+    pub(super) location: Option<String>,
 }
 
 /// What a page gave, after scope was judged.
@@ -154,7 +157,9 @@ impl<F: Fetcher> Context<F> {
     }
 
     fn redirected(&self, request: &Request, response: &Response, done: &mut PageDone) {
-        match redirect::follow(request, response.status.as_u16(), response.header("location"), &self.canon) {
+        let location = response.header("location");
+        done.location = location.map(str::to_owned);
+        match redirect::follow(request, response.status.as_u16(), location, &self.canon) {
             Ok(next) => match self.scope.judge(&next) {
                 Ok(()) => done.harvest.links.push(next),
                 Err(_) => done.harvest.out_of_scope += 1,
@@ -299,6 +304,19 @@ impl PageDone {
         Self { detail, ..Self::of(outcome) }
     }
 
+    /// What the answer adds to the counts, whatever becomes of its URL.
+    pub(super) fn count(&self, totals: &mut Totals, kind: Kind) {
+        totals.requests = 1;
+        totals.bytes = self.bytes;
+        match self.outcome.class {
+            Class::Fetched | Class::NotModified if kind.is_page() => totals.pages = 1,
+            Class::Fetched | Class::NotModified => totals.sitemaps = 1,
+            Class::Redirected => totals.redirects = 1,
+            Class::Throttled => totals.throttled = 1,
+            _ => {}
+        }
+    }
+
     /// An outcome that brought nothing yet.
     fn of(outcome: Outcome) -> Self {
         Self {
@@ -309,6 +327,7 @@ impl PageDone {
             refusal: None,
             detail: None,
             dead_end: None,
+            location: None,
         }
     }
 }

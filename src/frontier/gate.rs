@@ -78,6 +78,15 @@ impl RobotsReply {
         }
     }
 
+    /// Its Location field.
+    #[must_use]
+    pub fn location(&self) -> Option<&str> {
+        match self {
+            Self::Answer { location, .. } => location.as_deref(),
+            Self::None(_) => None,
+        }
+    }
+
     fn reason(&self) -> String {
         match self {
             Self::Answer { status, .. } => format!("robots.txt answered {status}"),
@@ -263,6 +272,11 @@ impl Ask {
             _ => None,
         };
         Self { validators: record.validators, copy, ..Self::first(origin) }
+    }
+
+    /// robots.txt itself.
+    pub(super) const fn home(&self) -> &CanonicalUrl {
+        &self.home
     }
 
     /// From robots.txt itself again, after an attempt that failed on the way.

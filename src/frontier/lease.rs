@@ -93,6 +93,12 @@ impl RobotsLease {
         &self.ask.url
     }
 
+    /// Whose robots.txt it is; a redirect may have led elsewhere.
+    #[must_use]
+    pub fn origin(&self) -> Origin {
+        self.ask.home().origin()
+    }
+
     /// Conditional request fields for the copy that is at hand.
     #[must_use]
     pub fn validators(&self) -> &[(String, String)] {

@@ -215,6 +215,24 @@ impl Frontier {
         })
     }
 
+    /// The policy of the host that a page is asked of.
+    #[must_use]
+    pub fn policy_for(&self, lease: &Lease) -> &Policy {
+        &self.hosts[lease.host].policy
+    }
+
+    /// The policy of the host that is asked for robots.txt.
+    #[must_use]
+    pub fn policy_for_robots(&self, lease: &RobotsLease) -> &Policy {
+        &self.hosts[lease.host].policy
+    }
+
+    /// The policy of the host that is asked for a control page.
+    #[must_use]
+    pub fn policy_for_control(&self, lease: &ControlLease) -> &Policy {
+        &self.hosts[lease.host].policy
+    }
+
     /// Takes the outcome of a page. `headers` are those of a refusal: a few of them are kept as evidence.
     pub fn settle(
         &mut self,

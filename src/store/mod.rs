@@ -7,6 +7,7 @@
 pub mod cache;
 pub mod codec;
 pub mod disk;
+pub mod journal;
 pub mod memory;
 
 mod frontier;

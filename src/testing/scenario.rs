@@ -18,6 +18,7 @@ use crate::item::Item;
 use crate::politeness::{Backoff, Policy};
 use crate::scope::Scope;
 use crate::sink::memory::Collect;
+use crate::store::journal::Journals;
 use crate::time::Timestamp;
 use crate::url::CanonicalUrl;
 
@@ -133,6 +134,8 @@ pub struct ScenarioRun {
     pub ended: Timestamp,
     /// What was not as expected, breaches of politeness included.
     pub faults: Vec<String>,
+    /// The journals of all its runs.
+    pub journals: Journals,
 }
 
 impl Scenario {
@@ -152,12 +155,13 @@ impl Scenario {
         let clock = Clock::starting_at(DAY + Duration::from_secs(self.crawl.time_of_day));
         let web = SimWeb::new(self.sites.iter().cloned(), clock.clone(), self.crawl.seed);
         let (store, items) = (SharedStore::default(), Collect::default());
+        let journals = Journals::in_memory();
         let start = clock.now();
         let mut kills = self.crawl.kill_at.iter();
         let report = loop {
             let kill = kills.next();
             let end = start + Duration::from_secs_f64(*kill.unwrap_or(&ENDLESS));
-            let crawl = self.crawl(&web, &clock, &store, &items)?;
+            let crawl = self.crawl(&web, &clock, &store, &items, &journals)?;
             tokio::select! {
                 biased;
                 () = clock.sleep_until(end), if kill.is_some() => {}
@@ -173,6 +177,7 @@ impl Scenario {
             items: items.items().clone(),
             ended: clock.now(),
             faults: Vec::new(),
+            journals,
         };
         run.faults = self.judge(&run);
         Ok(run)
@@ -187,6 +192,7 @@ impl Scenario {
             *seen.entry(item.url.as_str()).or_default() += 1;
         }
         let doubled = seen.iter().filter(|(_, count)| **count > self.spiders());
+        faults.extend(audit(&run.journals));
         faults.extend(doubled.map(|(url, count)| format!("{count} items of {url}")));
         faults
     }
@@ -233,6 +239,7 @@ impl Scenario {
         clock: &Clock,
         store: &SharedStore,
         items: &Collect,
+        journals: &Journals,
     ) -> Result<Crawl<SimWeb>, BuildError> {
         let model = self.crawl.clone();
         let policy = Policy {
@@ -256,6 +263,7 @@ impl Scenario {
             })
             .clock(clock.clone())
             .store(store.clone())
+            .journals(journals.clone())
             .sink(items.clone())
             .start(Start::Continue)
             .execution(Execution::Inline);
@@ -269,5 +277,16 @@ impl Scenario {
             settings.seed = model.seed;
         });
         tuned.build_with(web.clone())
+    }
+}
+
+/// What the audit of the journals finds: it must agree with the judge, who sees the server's side.
+fn audit(journals: &Journals) -> Vec<String> {
+    match journals.audit() {
+        Ok(findings) => {
+            let breaches = findings.breaches.iter().map(|breach| format!("audit: {breach}"));
+            breaches.chain(findings.damage).collect()
+        }
+        Err(error) => vec![error.to_string()],
     }
 }

@@ -8,6 +8,7 @@ pub(super) mod block;
 pub(super) mod fields;
 pub(super) mod hosts;
 pub(super) mod identity;
+pub(super) mod journal;
 pub(super) mod ordered;
 pub(super) mod pace;
 pub(super) mod pages;
