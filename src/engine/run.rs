@@ -1,11 +1,15 @@
 //! The loop itself: dispatch what may go out, then wait for the next thing to happen.
 
+mod out;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::task::{Id, JoinError, JoinSet};
+use tokio::task::{Id, JoinSet};
+
+use out::{Done, Out};
 
 use super::event::Event;
 use super::report::{End, HostReport, Report};
@@ -22,7 +26,7 @@ use crate::frontier::{Drop, Frontier, Lease, RobotsLease, RobotsReply, Step};
 use crate::item::Harvest;
 use crate::politeness::{Class, Outcome, Verdict};
 use crate::request::Request;
-use crate::response::{Failure, FailureClass, FailureKind};
+use crate::response::{Failure, FailureClass};
 use crate::store::{FailedRecord, RunRecord};
 use crate::time::Timestamp;
 
@@ -40,18 +44,6 @@ pub struct Progress {
     pub hosts_waiting: usize,
     /// When the next request may go out, if none may now.
     pub next_wake: Option<Timestamp>,
-}
-
-/// What a worker brought back.
-enum Done {
-    Page(Box<PageDone>),
-    Robots(Outcome, RobotsReply),
-}
-
-/// What a worker is out for.
-enum Out {
-    Page(Lease),
-    Robots(RobotsLease),
 }
 
 /// What the loop waits for.
@@ -200,53 +192,13 @@ impl<F: Fetcher> Loop<F> {
                     self.uncommitted += 1;
                     self.writer.send(Job::Load(load)).await;
                 }
+                Step::Resolve(request) => self.ask_address(request),
                 Step::WaitUntil(moment) => return Wait::Until(moment),
                 Step::AwaitFetches => return Wait::Answer,
                 Step::OnlyParkedLeft { until } => return Wait::End(End::Parked { until }),
                 Step::LimitReached => return Wait::End(End::Limit),
                 Step::Finished => return Wait::End(End::Complete),
             }
-        }
-    }
-
-    fn fetch(&mut self, lease: Lease) {
-        let context = Arc::clone(&self.context);
-        let request = lease.request().clone();
-        tracing::debug!(host = %request.host(), url = %request.url, attempt = lease.pending().tries + 1, "fetch");
-        let task = self.workers.spawn(async move { Done::Page(Box::new(context.page(request).await)) });
-        self.out.insert(task.id(), Out::Page(lease));
-    }
-
-    fn ask_robots(&mut self, lease: RobotsLease) {
-        let context = Arc::clone(&self.context);
-        let (request, validators) = (Request::get(lease.url().clone()), lease.validators().to_vec());
-        let task = self.workers.spawn(async move {
-            let (outcome, reply) = context.robots(request, validators).await;
-            Done::Robots(outcome, reply)
-        });
-        self.out.insert(task.id(), Out::Robots(lease));
-    }
-
-    async fn came_back(&mut self, done: Result<(Id, Done), JoinError>) {
-        let (id, done) = match done {
-            Ok((id, done)) => (id, Some(done)),
-            Err(error) => (error.id(), None),
-        };
-        match (self.out.remove(&id), done) {
-            (Some(Out::Page(lease)), Some(Done::Page(page))) => self.settle(lease, *page).await,
-            (Some(Out::Robots(lease)), Some(Done::Robots(outcome, reply))) => {
-                self.settle_robots(lease, outcome, reply).await;
-            }
-            // The fetcher panicked. Its request is settled like one that could not be sent.
-            (Some(Out::Page(lease)), _) => {
-                let page = PageDone::lost(lease.began(), self.clock.now_up());
-                self.settle(lease, page).await;
-            }
-            (Some(Out::Robots(lease)), _) => {
-                let outcome = Outcome::failed(FailureKind::Protocol, lease.began(), self.clock.now_up());
-                self.settle_robots(lease, outcome, RobotsReply::None(FailureKind::Protocol)).await;
-            }
-            (None, _) => {}
         }
     }
 

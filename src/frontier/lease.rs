@@ -8,6 +8,7 @@ use crate::time::Timestamp;
 use crate::url::{CanonicalUrl, HostKey, Origin};
 
 use super::gate::Ask;
+use super::groups::Pass;
 
 /// What is to be done now.
 #[derive(Debug)]
@@ -18,6 +19,8 @@ pub enum Step {
     Robots(RobotsLease),
     /// Read more of a queue from the store.
     Load(LoadRequest),
+    /// Find out which address the requests of this host will go to.
+    Resolve(AddressRequest),
     /// Nothing may go out before this moment.
     WaitUntil(Timestamp),
     /// Nothing can go out before an answer or a load is here.
@@ -38,6 +41,7 @@ pub enum Step {
 #[derive(Debug)]
 pub struct Lease {
     pub(super) host: usize,
+    pub(super) pass: Pass,
     pub(super) lane: usize,
     pub(super) origin: Origin,
     pub(super) pending: Pending,
@@ -76,6 +80,7 @@ impl Lease {
 #[derive(Debug)]
 pub struct RobotsLease {
     pub(super) host: usize,
+    pub(super) pass: Pass,
     pub(super) owner: (usize, usize),
     pub(super) ask: Ask,
     pub(super) began: Timestamp,
@@ -112,6 +117,22 @@ pub struct LoadRequest {
     pub after: Option<QueueKey>,
     /// At most so many.
     pub limit: usize,
+}
+
+/// A host whose address must be known before it is asked for anything; goes back into [`super::Frontier::resolved`].
+#[must_use = "a host whose question is not answered is never asked"]
+#[derive(Debug)]
+pub struct AddressRequest {
+    pub(super) host: usize,
+    pub(super) key: HostKey,
+}
+
+impl AddressRequest {
+    /// Whose address.
+    #[must_use]
+    pub const fn host(&self) -> &HostKey {
+        &self.key
+    }
 }
 
 /// What a due host has to ask.

@@ -7,9 +7,11 @@ mod backoff;
 mod host;
 mod outcome;
 mod policy;
+mod rate;
 mod verdict;
 
 pub use host::{Host, HostState, Phase, Reaction};
 pub use outcome::{Class, Outcome};
 pub use policy::{Backoff, Policy, Retry};
+pub use rate::{Rate, RateError};
 pub use verdict::{History, Verdict};
