@@ -183,6 +183,7 @@ impl HttpFetcher {
             .map_err(|_| FetchError::new(FailureKind::ResponseTimeout, "no head of an answer in time"))?
             .map_err(failure::of_exchange)?;
         self.check_peer(&answer)?;
+        self.note_peer(&outgoing.request.url, &answer).await;
         self.check_head(answer.headers())?;
         Ok(answer)
     }
@@ -213,6 +214,15 @@ impl HttpFetcher {
                 Err(FetchError::new(FailureKind::Address, format!("the answer came from {}", peer.ip())))
             }
             _ => Ok(()),
+        }
+    }
+
+    /// Behind a proxy the peer is the proxy, whatever the URL says.
+    async fn note_peer(&self, url: &CanonicalUrl, answer: &reqwest::Response) {
+        if let (Some(Host::Domain(name)), Some(peer), None) =
+            (url.as_url().host(), answer.remote_addr(), &self.options.proxy)
+        {
+            self.resolver.met(name, peer.ip().to_canonical()).await;
         }
     }
 

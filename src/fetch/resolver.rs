@@ -3,7 +3,8 @@
 //! The guard sits where the connection is made: whatever a name resolved to a moment ago, only addresses that the policy permits
 //! *now* are handed to the connector, so a name that changes its mind (DNS rebinding) finds no gap between check and use.
 //! Of several addresses the one that was first stays first as long as the name has it: what was counted against an address
-//! a while ago still goes there. The connector begins with the first. Address literals in a URL never come here; the fetcher checks them itself.
+//! a while ago still goes there. The connector begins with the first, and whichever it got through to is first from then on.
+//! Address literals in a URL never come here; the fetcher checks them itself.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -57,6 +58,13 @@ impl GuardedResolver {
         let found = self.addresses(host).await.ok()?;
         let mut kept = permitted(host, &found, self.policy.as_ref()).ok()?;
         kept.next().map(|address| address.ip())
+    }
+
+    /// A connection to `host` was made to this address, which need not be the first: the others may be out of reach.
+    pub(super) async fn met(&self, host: &str, peer: IpAddr) {
+        if self.first.get(host).await.is_some_and(|first| first != peer) {
+            self.first.insert(host.into(), peer).await;
+        }
     }
 
     async fn addresses(&self, host: &str) -> Result<Arc<[IpAddr]>, ResolveError> {

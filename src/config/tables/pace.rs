@@ -158,7 +158,7 @@ pub(in crate::config) fn build(
 ) -> Pace {
     let top = Path::of(&["politeness"]);
     let own_rate = politeness.rate(check);
-    let delay_counts = own_rate.is_none() || check.is_there(&top.key("delay"));
+    let delay_counts = own_rate.is_none() || check.is_given(&top.key("delay"));
     let policy = Policy {
         max_pages: None,
         delay: if delay_counts { politeness.delay.unwrap_or_default().0 } else { Duration::ZERO },
@@ -198,12 +198,7 @@ impl PolitenessTable {
         let top = Path::of(&["politeness"]);
         let (at_once, exempt) = (self.address_concurrency.unwrap_or(1), top.key("address-exempt"));
         must_be_some(at_once, &top.key("address-concurrency"), check);
-        let words = self.address_exempt.as_deref().unwrap_or_default();
-        let networks = if check.is_there(&exempt) {
-            check.each(&exempt, words, networks)
-        } else {
-            words.iter().filter_map(|word| networks(word).ok()).collect()
-        };
+        let networks = check.each(&exempt, self.address_exempt.as_deref().unwrap_or_default(), networks);
         let tenants = self.multi_tenant.as_deref().unwrap_or_default();
         Sharing {
             group: match self.group {
