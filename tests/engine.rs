@@ -118,13 +118,15 @@ impl Spider for Pages {
 async fn most_at_once(cap: Option<u32>) -> usize {
     let http = HttpOptions {
         user_agent: "test/1.0".to_owned(),
-        addresses: AddressPolicy::new(vec!["127.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()]),
+        addresses: AddressPolicy::new(
+            ["127.0.0.0/8", "::1/128"].map(|net| net.parse().expect("it is a network")).into(),
+        ),
         ..HttpOptions::default()
     };
-    let fetcher = HttpFetcher::new(http.clone(), Clock::start()).unwrap();
+    let fetcher = HttpFetcher::new(http.clone(), Clock::start()).expect("the options are right");
     let address = fetcher.resolve(&HostKey::of("localhost")).await.expect("localhost leads somewhere");
-    let listener = TcpListener::bind((address, 0)).await.unwrap();
-    let home = listener.local_addr().unwrap();
+    let listener = TcpListener::bind((address, 0)).await.expect("loopback has free ports");
+    let home = listener.local_addr().expect("it is bound");
     let server = Counting::default();
     tokio::spawn(server.clone().serve(listener));
     let of = |host: String| (0..8).map(move |page| format!("http://{host}/{page}"));
@@ -135,7 +137,7 @@ async fn most_at_once(cap: Option<u32>) -> usize {
         .policy(policy)
         .http(http)
         .settings(move |settings| settings.sharing.address_concurrency = cap);
-    let report = crawl.build().unwrap().run().await.unwrap();
+    let report = crawl.build().expect("it has a spider").run().await.expect("memory does not fail");
     assert_eq!((report.totals.pages, report.totals.failed), (16, 0));
     println!("{cap:?}: {:?}", report.took);
     server.most.load(Ordering::SeqCst)

@@ -122,7 +122,7 @@ impl Frontier {
             }
             self.groups.get(group).enter(host);
         }
-        self.to_address(now, host)
+        self.pass_address(now, host)
     }
 
     /// The first in a group's line is called up, if its time has come.
@@ -138,7 +138,7 @@ impl Frontier {
         self.groups.call_up(group);
         if !self.groups.get(group).is_address() {
             self.groups.get(group).enter(host);
-            return self.to_address(now, host);
+            return self.pass_address(now, host);
         }
         // While it stood here, its own group may have been told to wait.
         let first = self.groups.of(host).group;
@@ -154,7 +154,7 @@ impl Frontier {
     }
 
     /// Its own group lets the host pass: now its address.
-    fn to_address(&mut self, now: Timestamp, host: usize) -> Option<Step> {
+    fn pass_address(&mut self, now: Timestamp, host: usize) -> Option<Step> {
         if let Some(address) = self.groups.of(host).address {
             let most = self.most_in_flight(host);
             if !self.groups.get(address).admits(now, host, most) {
@@ -213,11 +213,13 @@ impl Frontier {
     }
 
     /// Gives back what a request has taken, and lets its group hear the answer.
+    #[expect(clippy::needless_pass_by_value, reason = "a pass is given back once")]
     pub(super) fn give_back(&mut self, now: Timestamp, host: usize, pass: Pass, outcome: &Outcome) {
-        if let Some(group) = pass.group {
+        let Pass { group, address } = pass;
+        if let Some(group) = group {
             self.groups.get(group).hear(&self.hosts[host].machine, outcome);
         }
-        for group in [pass.group, pass.address].into_iter().flatten() {
+        for group in [group, address].into_iter().flatten() {
             self.groups.get(group).leave();
             self.touch_group(now, group);
         }
