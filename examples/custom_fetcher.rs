@@ -5,6 +5,7 @@
 //!
 //! Run it with `cargo run --example custom_fetcher`. It crawls the built-in demo bookshop; nothing leaves this machine.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -15,6 +16,7 @@ use crawl::fetch::http::{HttpFetcher, HttpOptions};
 use crawl::fetch::{FetchError, Fetcher, Outgoing};
 use crawl::prelude::*;
 use crawl::response::Response;
+use crawl::url::HostKey;
 
 /// Asks for English pages and counts what came over the wire.
 struct Counted<F>(F, Arc<AtomicU64>);
@@ -25,6 +27,10 @@ impl<F: Fetcher> Fetcher for Counted<F> {
         let response = self.0.fetch(outgoing).await?;
         self.1.fetch_add(response.wire_bytes, Ordering::Relaxed);
         Ok(response)
+    }
+
+    async fn resolve(&self, host: &HostKey) -> Option<IpAddr> {
+        self.0.resolve(host).await
     }
 }
 

@@ -54,6 +54,8 @@ scenarios! {
     n403_held_then_dropped => "403-held-then-dropped",
     n429_without_word => "429-without-word",
     n503_with_retry_after => "503-with-retry-after",
+    address_is_shared => "address-is-shared",
+    address_of_one_busy_host => "address-of-one-busy-host",
     all_forbidden => "all-forbidden",
     burst_is_one_strike => "burst-is-one-strike",
     crawl_delay => "crawl-delay",
@@ -62,12 +64,16 @@ scenarios! {
     crawl_delay_too_long => "crawl-delay-too-long",
     dead_for_a_while => "dead-for-a-while",
     dead_host_does_not_delay_others => "dead-host-does-not-delay-others",
+    domain_shares_a_pace => "domain-shares-a-pace",
+    domain_waits_together => "domain-waits-together",
     fair_among_hosts => "fair-among-hosts",
     jitter_only_lengthens => "jitter-only-lengthens",
     kill_anywhere => "kill-anywhere",
     kill_during_retry_after => "kill-during-retry-after",
+    kill_in_a_group_s_wait => "kill-in-a-group-s-wait",
     kill_while_asking_robots => "kill-while-asking-robots",
     kill_with_a_small_head => "kill-with-a-small-head",
+    kill_with_addresses => "kill-with-addresses",
     kill_with_crawl_delay => "kill-with-crawl-delay",
     max_depth => "max-depth",
     max_pages => "max-pages",
@@ -82,6 +88,7 @@ scenarios! {
     priority_then_fifo => "priority-then-fifo",
     priority_with_a_small_head => "priority-with-a-small-head",
     probe_after_wait => "probe-after-wait",
+    rate_with_burst => "rate-with-burst",
     redirect_chain => "redirect-chain",
     redirect_loop => "redirect-loop",
     redirect_to_other_host => "redirect-to-other-host",
@@ -154,5 +161,22 @@ fn kill_again_and_again(scenario: &Scenario, length: f64) {
         scenario.crawl.kill_at.sort_by(f64::total_cmp);
         let run = simulate(&scenario).unwrap_or_else(|error| panic!("{error}"));
         assert!(run.faults.is_empty(), "{:?}\n{}", scenario.crawl, run.faults.join("\n"));
+    }
+}
+
+#[test]
+fn killed_at_random_moments_groups_keep_their_pace_and_their_waits() {
+    let mut rng = fastrand::Rng::with_seed(12);
+    for file in ["kill-in-a-group-s-wait.toml", "kill-with-addresses.toml"] {
+        let text = std::fs::read_to_string(folder().join(file)).unwrap();
+        let mut scenario = Scenario::parse(&text).unwrap();
+        for seed in 0..60 {
+            let kills = rng.usize(1..10);
+            scenario.crawl.seed = seed;
+            scenario.crawl.kill_at = (0..kills).map(|_| rng.f64() * 50.0).collect();
+            scenario.crawl.kill_at.sort_by(f64::total_cmp);
+            let run = simulate(&scenario).unwrap();
+            assert!(run.faults.is_empty(), "{:?}\n{}", scenario.crawl, run.faults.join("\n"));
+        }
     }
 }

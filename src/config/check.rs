@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use super::path::Path;
 use super::problem::{Finding, Spot};
-use super::tree::{Node, Value};
+use super::tree::{Node, Origin, Value};
 
 /// Further problems are not reported.
 const MOST_FINDINGS: usize = 500;
@@ -101,7 +101,12 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// Whether the value at `path` was written by the user rather than left at its default.
+    /// Whether the value at `path` was given by the user, although it has a default.
+    pub(super) fn is_given(&self, path: &Path) -> bool {
+        self.tree.find(path).is_some_and(|node| !matches!(node.origin, Origin::Default))
+    }
+
+    /// Whether there is a value at `path`. One without a default was written by the user.
     pub(super) fn is_there(&self, path: &Path) -> bool {
         self.tree.find(path).is_some()
     }

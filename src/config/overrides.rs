@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::politeness::Policy;
+use crate::politeness::{Policy, Rate};
 use crate::url::{CanonicalUrl, HostKey};
 
 /// One `[hosts."name"]`.
@@ -14,6 +14,8 @@ pub(super) struct HostOverride {
     pub(super) delay: Option<Duration>,
     pub(super) jitter: Option<f64>,
     pub(super) max_concurrency: Option<u32>,
+    pub(super) rate: Option<Rate>,
+    pub(super) burst: Option<u32>,
     pub(super) max_crawl_delay: Option<Duration>,
     pub(super) max_pages: Option<u64>,
     pub(super) headers: Vec<(String, String)>,
@@ -72,7 +74,11 @@ impl Overrides {
     pub(super) fn policy(&self, base: &Policy, host: &HostKey) -> Policy {
         let mut policy = base.clone();
         for over in self.of(host) {
-            policy.delay = over.delay.unwrap_or(policy.delay);
+            // A rate takes the place of the delays of less exact tables.
+            let delay = if over.rate.is_some() { Duration::ZERO } else { policy.delay };
+            policy.delay = over.delay.unwrap_or(delay);
+            policy.rate = over.rate.or(policy.rate);
+            policy.burst = over.burst.unwrap_or(policy.burst);
             policy.jitter = over.jitter.unwrap_or(policy.jitter);
             policy.max_concurrency = over.max_concurrency.unwrap_or(policy.max_concurrency);
             policy.max_crawl_delay = over.max_crawl_delay.unwrap_or(policy.max_crawl_delay);
@@ -98,6 +104,17 @@ mod tests {
 
     fn delay(seconds: u64) -> HostOverride {
         HostOverride { delay: Some(Duration::from_secs(seconds)), ..HostOverride::default() }
+    }
+
+    #[test]
+    fn a_rate_takes_the_place_of_the_delay_unless_the_delay_stands_beside_it() {
+        let rated = HostOverride { rate: "5/s".parse().ok(), burst: Some(10), ..HostOverride::default() };
+        let both = HostOverride { rate: "5/s".parse().ok(), ..delay(3) };
+        let overrides = Overrides::new(vec![("a.example".to_owned(), rated), ("b.example".to_owned(), both)]);
+        let policy = |host: &str| overrides.policy(&Policy::default(), &HostKey::of(host));
+        assert_eq!((policy("a.example").delay, policy("a.example").burst), (Duration::ZERO, 10));
+        assert_eq!((policy("b.example").delay, policy("b.example").burst), (Duration::from_secs(3), 1));
+        assert_eq!(policy("c.example").rate, None);
     }
 
     #[test]

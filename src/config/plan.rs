@@ -12,9 +12,9 @@ use crate::address::AddressPolicy;
 use crate::engine::Sitemaps;
 use crate::fetch::Limits;
 use crate::fetch::http::HttpOptions;
-use crate::frontier::{Rate, Settings};
+use crate::frontier::{Settings, Sharing};
 use crate::host::is_loopback;
-use crate::politeness::Policy;
+use crate::politeness::{Policy, Rate};
 use crate::request::Request;
 use crate::scope::{HostPattern, Scope};
 use crate::sink::csv::CsvOptions;
@@ -43,6 +43,8 @@ pub struct Plan {
     pub max_in_flight: u32,
     /// Requests of the whole crawl; `None`: as many as the hosts allow.
     pub max_rate: Option<Rate>,
+    /// What holds for hosts that belong together.
+    pub sharing: Sharing,
     /// Bounds of one exchange.
     pub limits: Limits,
     /// What the fetcher is built with: User-Agent, headers of every request, proxy, addresses.
@@ -188,6 +190,7 @@ impl Plan {
     pub fn tune(&self, settings: &mut Settings) {
         settings.max_in_flight = self.max_in_flight as usize;
         settings.max_rate = self.max_rate;
+        settings.sharing = self.sharing.clone();
         settings.max_pages = self.budget.max_pages;
         settings.patience = self.policy.backoff.patience;
     }

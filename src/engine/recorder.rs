@@ -10,8 +10,8 @@ use http::Method as HttpMethod;
 
 use super::report::End as EndOfRun;
 use crate::audit::record::{
-    Begin, BodyPart, End, Found, HostLine, Method, OriginLine, Pace, Record, Reply, RobotsLine, Ruling,
-    RunEnd, RunStart, ScopeLine, Verdict, Wait, What,
+    Begin, BodyPart, Bucket, End, Found, HostLine, Method, OriginLine, Pace, Record, Reply, RobotsLine,
+    Ruling, RunEnd, RunStart, ScopeLine, Verdict, Wait, What,
 };
 use crate::frontier::{ControlLease, Lease, RobotsLease, Settings};
 use crate::politeness::{Class, Outcome, Policy};
@@ -335,7 +335,11 @@ fn pace(policy: &Policy) -> Pace {
         delay_ms: millis(policy.delay),
         max_concurrency: policy.max_concurrency,
         max_crawl_delay_ms: millis(policy.max_crawl_delay),
-        bucket: None,
+        bucket: policy.rate.map(|rate| Bucket {
+            requests: rate.requests.get(),
+            per_ms: millis(rate.per),
+            burst: policy.burst,
+        }),
         rule: "fixed".to_owned(),
     }
 }

@@ -1,50 +1,36 @@
 //! The loop itself: dispatch what may go out, then wait for the next thing to happen.
 
+mod out;
+mod settle;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::task::{Id, JoinError, JoinSet};
+use tokio::task::{Id, JoinSet};
 
-use super::event::Event;
+use out::{Done, Out};
+
 use super::plant;
-use super::recorder::{Opening, Recorder, Ticket};
+use super::recorder::{Opening, Recorder};
 use super::report::{End, HostReport, Report};
 use super::sitemap::{Order, Quota, Reader};
 use super::start::{self, Beginning};
 use super::stop::Stop;
 use super::tell::Voice;
 use super::totals::Totals;
-use super::worker::{Context, Execution, PageDone};
+use super::worker::{Context, Execution};
 use super::writer::{Change, Job, Reply, Writer, WriterDoor};
 use super::{Crawl, CrawlError};
 use crate::clock::Clock;
 use crate::fetch::Fetcher;
-use crate::frontier::{ControlLease, Drop, Frontier, Lease, RobotsLease, RobotsReply, Step};
-use crate::item::Harvest;
-use crate::politeness::{Class, Outcome, Verdict};
-use crate::request::Request;
-use crate::response::{Failure, FailureClass, FailureKind};
-use crate::store::{FailedRecord, RunRecord};
+use crate::frontier::{Frontier, Step};
+use crate::store::RunRecord;
 use crate::time::Timestamp;
 
 /// How long requests in flight are waited for after a stop.
 const DRAIN: Duration = Duration::from_secs(8);
-
-/// What a worker brought back.
-enum Done {
-    Page(Box<PageDone>),
-    Robots(Outcome, RobotsReply),
-    Control(Outcome),
-}
-
-/// What a worker is out for.
-enum Out {
-    Page(Lease, Ticket),
-    Robots(RobotsLease, Ticket),
-    Control(ControlLease, Ticket),
-}
 
 /// What the loop waits for.
 enum Wait {
@@ -197,6 +183,7 @@ impl<F: Fetcher> Loop<F> {
                     self.uncommitted += 1;
                     self.writer.send(Job::Load(load)).await;
                 }
+                Step::Resolve(request) => self.ask_address(request),
                 Step::WaitUntil(moment) => return Ok(Wait::Until(moment)),
                 Step::AwaitFetches => return Ok(Wait::Answer),
                 Step::OnlyParkedLeft { until } => return Ok(Wait::End(End::Parked { until })),
@@ -204,213 +191,6 @@ impl<F: Fetcher> Loop<F> {
                 Step::Finished => return Ok(Wait::End(End::Complete)),
             }
         }
-    }
-
-    fn fetch(&mut self, lease: Lease) -> Result<(), CrawlError> {
-        let ticket = self.recorder.page_leaves(&lease, self.frontier.policy_for(&lease))?;
-        let context = Arc::clone(&self.context);
-        let request = lease.request().clone();
-        tracing::debug!(host = %request.host(), url = %request.url, attempt = lease.pending().tries + 1, "fetch");
-        let task = self.workers.spawn(async move { Done::Page(Box::new(context.page(request).await)) });
-        self.out.insert(task.id(), Out::Page(lease, ticket));
-        Ok(())
-    }
-
-    fn ask_robots(&mut self, lease: RobotsLease) -> Result<(), CrawlError> {
-        let ticket = self.recorder.robots_leaves(&lease, self.frontier.policy_for_robots(&lease))?;
-        let context = Arc::clone(&self.context);
-        let (request, validators) = (Request::get(lease.url().clone()), lease.validators().to_vec());
-        let task = self.workers.spawn(async move {
-            let (outcome, reply) = context.robots(request, validators).await;
-            Done::Robots(outcome, reply)
-        });
-        self.out.insert(task.id(), Out::Robots(lease, ticket));
-        Ok(())
-    }
-
-    fn ask_control(&mut self, lease: ControlLease) -> Result<(), CrawlError> {
-        let ticket = self.recorder.control_leaves(&lease, self.frontier.policy_for_control(&lease))?;
-        let context = Arc::clone(&self.context);
-        let (url, method) = (lease.url().clone(), lease.method().clone());
-        let task = self.workers.spawn(async move { Done::Control(context.control(url, method).await) });
-        self.out.insert(task.id(), Out::Control(lease, ticket));
-        Ok(())
-    }
-
-    async fn came_back(&mut self, done: Result<(Id, Done), JoinError>) -> Result<(), CrawlError> {
-        let (id, done) = match done {
-            Ok((id, done)) => (id, Some(done)),
-            Err(error) => (error.id(), None),
-        };
-        match (self.out.remove(&id), done) {
-            (Some(Out::Page(lease, ticket)), Some(Done::Page(page))) => {
-                self.settle(lease, ticket, *page).await
-            }
-            (Some(Out::Robots(lease, ticket)), Some(Done::Robots(outcome, reply))) => {
-                self.settle_robots(lease, ticket, outcome, reply).await
-            }
-            (Some(Out::Control(lease, ticket)), Some(Done::Control(outcome))) => {
-                self.settle_control(lease, ticket, outcome).await
-            }
-            // The fetcher panicked. Its request is settled like one that could not be sent.
-            (Some(Out::Page(lease, ticket)), _) => {
-                let page = PageDone::lost(lease.began(), self.clock.now_up());
-                self.settle(lease, ticket, page).await
-            }
-            (Some(Out::Robots(lease, ticket)), _) => {
-                let outcome = Outcome::failed(FailureKind::Protocol, lease.began(), self.clock.now_up());
-                self.settle_robots(lease, ticket, outcome, RobotsReply::None(FailureKind::Protocol)).await
-            }
-            (Some(Out::Control(lease, ticket)), _) => {
-                let outcome = Outcome::failed(FailureKind::Protocol, lease.began(), self.clock.now_up());
-                self.settle_control(lease, ticket, outcome).await
-            }
-            (None, _) => Ok(()),
-        }
-    }
-
-    async fn settle(&mut self, lease: Lease, ticket: Ticket, page: PageDone) -> Result<(), CrawlError> {
-        self.recorder.ended(ticket, &page.outcome, page.location.as_deref())?;
-        let settled = self.frontier.settle(self.clock.now(), lease, &page.outcome, page.refusal.as_ref());
-        self.voice.page(&settled.pending.request, &page);
-        self.voice.host(&settled.host, settled.reaction);
-        let request = &settled.pending.request;
-        let mut change = Change { host: Some(settled.host.clone()), ..Change::default() };
-        page.count(&mut change.totals, request.kind);
-        match settled.verdict {
-            Verdict::Done => {
-                change.done.push((settled.origin.clone(), settled.pending.key));
-                self.reap(&mut change, request, page);
-            }
-            Verdict::RetryAt(_) => {
-                change.totals.retries += 1;
-                change.retry = Some((settled.origin.clone(), settled.pending.clone()));
-            }
-            Verdict::Held => {}
-            Verdict::Dropped(mut failure) => {
-                if let Some(detail) = page.detail {
-                    failure.reason = detail;
-                }
-                let drop = Drop { origin: settled.origin.clone(), pending: settled.pending.clone(), failure };
-                self.give_up(&mut change, drop);
-            }
-        }
-        for drop in settled.released {
-            self.give_up(&mut change, drop);
-        }
-        self.commit(change).await;
-        Ok(())
-    }
-
-    /// Takes over what a page gave.
-    fn reap(&self, change: &mut Change, request: &Request, page: PageDone) {
-        let harvest = page.harvest;
-        change.totals.items += harvest.items.len() as u64;
-        change.totals.problems += harvest.problems.len() as u64;
-        change.totals.out_of_scope += harvest.out_of_scope;
-        change.totals.unchanged += u64::from(harvest.unchanged && request.kind.is_page());
-        for problem in &harvest.problems {
-            tracing::warn!(url = %request.url, problem, "page has a problem");
-        }
-        let failure = match (harvest.error, page.dead_end) {
-            (Some(reason), _) => Some((FailureClass::Parse, reason)),
-            (None, Some(reason)) => Some((FailureClass::Redirect, reason)),
-            (None, None) => None,
-        };
-        if let Some((class, reason)) = failure {
-            let failure = Failure { class, status: page.outcome.status, reason };
-            self.note_failure(change, request, &failure);
-        }
-        change.items.extend(harvest.items);
-        change.links.extend(harvest.links);
-        change.cache = page.cache;
-    }
-
-    fn give_up(&self, change: &mut Change, drop: Drop) {
-        let Drop { origin, pending, failure } = drop;
-        change.done.push((origin, pending.key));
-        self.note_failure(change, &pending.request, &failure);
-    }
-
-    /// Counts a failure, tells the spider and keeps what it makes of it.
-    fn note_failure(&self, change: &mut Change, request: &Request, failure: &Failure) {
-        let totals = &mut change.totals;
-        *match failure.class {
-            FailureClass::Robots => &mut totals.disallowed,
-            FailureClass::Gone => &mut totals.gone,
-            FailureClass::Forbidden => &mut totals.forbidden,
-            FailureClass::Redirect => &mut totals.dead_ends,
-            FailureClass::Parse => &mut totals.parse_errors,
-            _ => &mut totals.failed,
-        } += 1;
-        self.voice.given_up(request, failure);
-        let mut harvest = Harvest::new();
-        let spider = &self.context.spiders[usize::from(request.spider)];
-        let told = std::panic::AssertUnwindSafe(|| spider.failed(request, failure, &mut harvest));
-        if std::panic::catch_unwind(told).is_err() {
-            tracing::error!(url = %request.url, spider = spider.name(), "the spider panicked in `failed`");
-            harvest = Harvest::new();
-        }
-        let gained = self.context.judged(request, harvest);
-        change.totals.items += gained.items.len() as u64;
-        change.items.extend(gained.items);
-        change.links.extend(gained.links);
-        if failure.class.is_loss() {
-            self.list_failure(change, request, failure);
-        }
-    }
-
-    /// Puts a request on the failed list, to be made again by whoever reads it.
-    fn list_failure(&self, change: &mut Change, request: &Request, failure: &Failure) {
-        change.failed.push(FailedRecord {
-            request: request.clone(),
-            at: self.clock.now(),
-            class: failure.class.as_str().to_owned(),
-            status: failure.status,
-            reason: failure.reason.clone(),
-        });
-    }
-
-    async fn settle_robots(
-        &mut self,
-        lease: RobotsLease,
-        ticket: Ticket,
-        outcome: Outcome,
-        reply: RobotsReply,
-    ) -> Result<(), CrawlError> {
-        self.recorder.ended(ticket, &outcome, reply.location())?;
-        let settled = self.frontier.settle_robots(self.clock.now(), lease, &outcome, &reply);
-        self.recorder.robots_ruled(ticket, settled.record.as_ref())?;
-        tracing::debug!(origin = %settled.origin, status = outcome.status, "robots.txt");
-        self.voice.host(&settled.host, settled.reaction);
-        self.voice.event(Event::RobotsAsked { origin: settled.origin, status: outcome.status });
-        let mut change = Change { host: Some(settled.host), robots: settled.record, ..Change::default() };
-        change.totals.requests = 1;
-        change.totals.robots = 1;
-        change.totals.throttled = u64::from(outcome.class == Class::Throttled);
-        self.commit(change).await;
-        Ok(())
-    }
-
-    async fn settle_control(
-        &mut self,
-        lease: ControlLease,
-        ticket: Ticket,
-        outcome: Outcome,
-    ) -> Result<(), CrawlError> {
-        self.recorder.ended(ticket, &outcome, None)?;
-        tracing::debug!(url = %lease.url(), method = %lease.method(), status = outcome.status, "control");
-        let settled = self.frontier.settle_control(self.clock.now(), lease, &outcome);
-        self.voice.host(&settled.host, settled.reaction);
-        let mut change = Change { host: Some(settled.host), ..Change::default() };
-        change.totals.requests = 1;
-        change.totals.controls = 1;
-        change.totals.throttled = u64::from(outcome.class == Class::Throttled);
-        for drop in settled.released {
-            self.give_up(&mut change, drop);
-        }
-        self.commit(change).await;
-        Ok(())
     }
 
     async fn commit_drops(&mut self) {

@@ -6,6 +6,7 @@
 //!
 //! What is absent on purpose: redirects, repetition, cookies and caching belong to the rooms above.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,7 +26,7 @@ use crate::address::AddressPolicy;
 use crate::clock::Clock;
 use crate::response::{FailureKind, Response};
 use crate::time::Timestamp;
-use crate::url::CanonicalUrl;
+use crate::url::{CanonicalUrl, HostKey};
 
 /// What a browser asks for, shortened to what a crawler can read: HTML first.
 const ACCEPT: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
@@ -182,6 +183,7 @@ impl HttpFetcher {
             .map_err(|_| FetchError::new(FailureKind::ResponseTimeout, "no head of an answer in time"))?
             .map_err(failure::of_exchange)?;
         self.check_peer(&answer)?;
+        self.note_peer(&outgoing.request.url, &answer).await;
         self.check_head(answer.headers())?;
         Ok(answer)
     }
@@ -212,6 +214,15 @@ impl HttpFetcher {
                 Err(FetchError::new(FailureKind::Address, format!("the answer came from {}", peer.ip())))
             }
             _ => Ok(()),
+        }
+    }
+
+    /// Behind a proxy the peer is the proxy, whatever the URL says.
+    async fn note_peer(&self, url: &CanonicalUrl, answer: &reqwest::Response) {
+        if let (Some(Host::Domain(name)), Some(peer), None) =
+            (url.as_url().host(), answer.remote_addr(), &self.options.proxy)
+        {
+            self.resolver.met(name, peer.ip().to_canonical()).await;
         }
     }
 
@@ -263,6 +274,15 @@ impl Fetcher for HttpFetcher {
             first_byte,
             ended: self.clock.now_up(),
         })
+    }
+
+    /// Behind a proxy nobody but the proxy knows.
+    async fn resolve(&self, host: &HostKey) -> Option<IpAddr> {
+        if self.options.proxy.is_some() {
+            return None;
+        }
+        let asked = self.resolver.first(host.as_str());
+        tokio::time::timeout(Limits::default().connect, asked).await.ok()?
     }
 }
 

@@ -12,10 +12,12 @@ pub mod http;
 mod resolver;
 
 use std::future::Future;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::request::Request;
 use crate::response::{FailureKind, Response};
+use crate::url::HostKey;
 
 /// A request as it leaves: the crawl's request and what the wire needs on top of it.
 #[derive(Debug, Clone)]
@@ -88,6 +90,14 @@ impl Default for Limits {
 pub trait Fetcher: Send + Sync + 'static {
     /// Sends the request once and reads the answer within its limits.
     fn fetch(&self, outgoing: Outgoing) -> impl Future<Output = Result<Response, FetchError>> + Send;
+
+    /// The address that requests to this host will go to, asked before the first of them and again from time to time.
+    /// `None`, the default: it is not known, and no limit by address counts for the host. A fetcher that wraps another one
+    /// passes the question on.
+    fn resolve(&self, host: &HostKey) -> impl Future<Output = Option<IpAddr>> + Send {
+        let _ = host;
+        std::future::ready(None)
+    }
 }
 
 /// Why no answer came. Never fatal to the run: it becomes an outcome of the URL.

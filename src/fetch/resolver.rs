@@ -2,6 +2,8 @@
 //!
 //! The guard sits where the connection is made: whatever a name resolved to a moment ago, only addresses that the policy permits
 //! *now* are handed to the connector, so a name that changes its mind (DNS rebinding) finds no gap between check and use.
+//! Of several addresses the one that was first stays first as long as the name has it: what was counted against an address
+//! a while ago still goes there. The connector begins with the first, and whichever it got through to is first from then on.
 //! Address literals in a URL never come here; the fetcher checks them itself.
 
 use std::net::{IpAddr, SocketAddr};
@@ -15,6 +17,8 @@ use crate::address::AddressPolicy;
 
 /// Names that are remembered.
 const MOST_NAMES: u64 = 10_000;
+/// How long the first address of a name stays first.
+const FIRST_STAYS: Duration = Duration::from_hours(2);
 /// Addresses of one name that are remembered and tried.
 const MOST_ADDRESSES: usize = 16;
 
@@ -31,10 +35,13 @@ pub(super) enum ResolveError {
     NotFound { host: Box<str>, reason: Box<str> },
 }
 
-/// The system's resolver, remembered for a while and filtered by the policy.
+/// The system's resolver, remembered for a while and filtered by the policy. Clones are the same resolver.
+#[derive(Clone)]
 pub(super) struct GuardedResolver {
     /// Look-ups of one name that run at the same time share one question; failures are not remembered.
     known: Cache<Box<str>, Arc<[IpAddr]>>,
+    /// The address that a connection to a name begins with.
+    first: Cache<Box<str>, IpAddr>,
     /// `None`: every address is permitted, because the only name that is ever asked is the configured proxy's.
     policy: Option<AddressPolicy>,
 }
@@ -42,20 +49,55 @@ pub(super) struct GuardedResolver {
 impl GuardedResolver {
     pub(super) fn new(policy: Option<AddressPolicy>, remembered: Duration) -> Self {
         let known = Cache::builder().max_capacity(MOST_NAMES).time_to_live(remembered).build();
-        Self { known, policy }
+        let first = Cache::builder().max_capacity(MOST_NAMES).time_to_idle(FIRST_STAYS).build();
+        Self { known, first, policy }
     }
+
+    /// The address that a connection to `host` begins with, if there is a permitted one.
+    pub(super) async fn first(&self, host: &str) -> Option<IpAddr> {
+        let found = self.addresses(host).await.ok()?;
+        let mut kept = permitted(host, &found, self.policy.as_ref()).ok()?;
+        kept.next().map(|address| address.ip())
+    }
+
+    /// A connection to `host` was made to this address, which need not be the first: the others may be out of reach.
+    pub(super) async fn met(&self, host: &str, peer: IpAddr) {
+        if self.first.get(host).await.is_some_and(|first| first != peer) {
+            self.first.insert(host.into(), peer).await;
+        }
+    }
+
+    async fn addresses(&self, host: &str) -> Result<Arc<[IpAddr]>, ResolveError> {
+        let key: Box<str> = host.into();
+        let found = self.known.try_get_with_by_ref(&key, look_up(host)).await;
+        let found = found.map_err(|error| ResolveError::clone(&error))?;
+        match self.first.get(host).await {
+            Some(first) if found.contains(&first) => Ok(led_by(first, &found)),
+            _ => {
+                self.first.insert(host.into(), found[0]).await;
+                Ok(found)
+            }
+        }
+    }
+}
+
+/// The addresses with this one in front.
+fn led_by(first: IpAddr, found: &Arc<[IpAddr]>) -> Arc<[IpAddr]> {
+    let at = found.iter().position(|address| *address == first).unwrap_or(0);
+    if at == 0 {
+        return Arc::clone(found);
+    }
+    let mut addresses = found.to_vec();
+    addresses[..=at].rotate_right(1);
+    addresses.into()
 }
 
 impl Resolve for GuardedResolver {
     fn resolve(&self, name: Name) -> Resolving {
-        let (known, policy) = (self.known.clone(), self.policy.clone());
+        let resolver = self.clone();
         Box::pin(async move {
-            let host: Box<str> = name.as_str().into();
-            let found = known
-                .try_get_with_by_ref(&host, look_up(&host))
-                .await
-                .map_err(|error| ResolveError::clone(&error))?;
-            Ok(permitted(&host, &found, policy.as_ref())?)
+            let found = resolver.addresses(name.as_str()).await?;
+            Ok(permitted(name.as_str(), &found, resolver.policy.as_ref())?)
         })
     }
 }
@@ -114,6 +156,23 @@ mod tests {
         let answer = resolver.resolve("a.example".parse().unwrap()).await;
         let error = answer.err().unwrap();
         assert!(matches!(error.downcast_ref(), Some(ResolveError::Refused { .. })));
+    }
+
+    #[tokio::test]
+    async fn the_address_that_was_first_stays_first_as_long_as_the_name_has_it() {
+        let other = IpAddr::V4(std::net::Ipv4Addr::new(93, 184, 216, 35));
+        let resolver = GuardedResolver::new(None, Duration::from_mins(5));
+        for (answer, first) in [
+            (vec![PUBLIC, other], PUBLIC),
+            (vec![other, PRIVATE, PUBLIC], PUBLIC),
+            (vec![PRIVATE, other], PRIVATE),
+            (vec![other, PRIVATE], PRIVATE),
+        ] {
+            resolver.known.insert("a.example".into(), answer.into()).await;
+            assert_eq!(resolver.first("a.example").await, Some(first));
+            let mut connected = resolver.resolve("a.example".parse().unwrap()).await.ok().unwrap();
+            assert_eq!(connected.next().unwrap().ip(), first);
+        }
     }
 
     #[tokio::test]

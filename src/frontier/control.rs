@@ -5,6 +5,7 @@
 
 use http::Method;
 
+use super::groups::Pass;
 use super::lease::Drop;
 use crate::politeness::block::ControlAnswer;
 use crate::politeness::{HostState, Outcome, Reaction};
@@ -51,6 +52,7 @@ impl Control {
 #[derive(Debug)]
 pub struct ControlLease {
     pub(super) host: usize,
+    pub(super) pass: Pass,
     pub(super) url: CanonicalUrl,
     pub(super) method: Method,
     pub(super) began: Timestamp,

@@ -11,6 +11,7 @@ use crate::url::{CanonicalUrl, HostKey, Origin};
 
 use super::control::ControlLease;
 use super::gate::Ask;
+use super::groups::Pass;
 
 /// What is to be done now.
 #[derive(Debug)]
@@ -23,6 +24,8 @@ pub enum Step {
     Control(ControlLease),
     /// Read more of a queue from the store.
     Load(LoadRequest),
+    /// Find out which address the requests of this host will go to.
+    Resolve(AddressRequest),
     /// Nothing may go out before this moment.
     WaitUntil(Timestamp),
     /// Nothing can go out before an answer or a load is here.
@@ -43,6 +46,7 @@ pub enum Step {
 #[derive(Debug)]
 pub struct Lease {
     pub(super) host: usize,
+    pub(super) pass: Pass,
     pub(super) lane: usize,
     pub(super) origin: Origin,
     pub(super) pending: Pending,
@@ -81,6 +85,7 @@ impl Lease {
 #[derive(Debug)]
 pub struct RobotsLease {
     pub(super) host: usize,
+    pub(super) pass: Pass,
     pub(super) owner: (usize, usize),
     pub(super) ask: Ask,
     pub(super) began: Timestamp,
@@ -123,6 +128,22 @@ pub struct LoadRequest {
     pub after: Option<QueueKey>,
     /// At most so many.
     pub limit: usize,
+}
+
+/// A host whose address must be known before it is asked for anything; goes back into [`super::Frontier::resolved`].
+#[must_use = "a host whose question is not answered is never asked"]
+#[derive(Debug)]
+pub struct AddressRequest {
+    pub(super) host: usize,
+    pub(super) key: HostKey,
+}
+
+impl AddressRequest {
+    /// Whose address.
+    #[must_use]
+    pub const fn host(&self) -> &HostKey {
+        &self.key
+    }
 }
 
 /// What a due host has to ask.

@@ -7,13 +7,16 @@
 //! Pure and clock-free: the same calls give the same leases. A [`Lease`] is the only way to a request, is settled exactly
 //! once and is never written to disk: what is out when the process dies is simply still in its queue.
 
-mod ceiling;
+mod bucket;
 mod control;
+mod dispatch;
 mod gate;
+mod groups;
 mod host;
 mod lane;
 mod lease;
 mod settings;
+mod sharing;
 #[cfg(test)]
 mod tests;
 
@@ -22,11 +25,13 @@ use std::collections::{BTreeSet, HashMap};
 use fastrand::Rng;
 use http::HeaderMap;
 
-pub use ceiling::Rate;
 pub use control::{ControlLease, ControlSettlement};
 pub use gate::RobotsReply;
-pub use lease::{Drop, HostView, Lease, LoadRequest, RobotsLease, RobotsSettlement, Settlement, Step};
+pub use lease::{
+    AddressRequest, Drop, HostView, Lease, LoadRequest, RobotsLease, RobotsSettlement, Settlement, Step,
+};
 pub use settings::Settings;
+pub use sharing::{Grouping, MULTI_TENANT, Sharing, TENANTS_IN_FLIGHT, content_networks};
 
 use crate::politeness::{Class, History, Host, HostState, Outcome, Policy, Reaction, Verdict};
 use crate::request::Pending;
@@ -34,13 +39,22 @@ use crate::robots::{RobotsRecord, RobotsRules};
 use crate::time::Timestamp;
 use crate::url::{HostKey, Origin};
 
-use ceiling::Ceiling;
+use bucket::Bucket;
 use gate::{Ask, Gate, Heard};
+use groups::Groups;
 use host::HostEntry;
-use lease::Errand;
 
 /// Gives the policy of a host.
 pub type Policies = Box<dyn Fn(&HostKey) -> Policy + Send + Sync>;
+
+/// What has its time in the timetable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Due {
+    /// A host that waits for itself alone.
+    Host(usize),
+    /// A group that has hosts in line.
+    Group(usize),
+}
 
 /// All hosts and what waits on them.
 pub struct Frontier {
@@ -48,8 +62,11 @@ pub struct Frontier {
     policies: Policies,
     hosts: Vec<HostEntry>,
     index: HashMap<HostKey, usize>,
-    timetable: BTreeSet<(Timestamp, u64, usize)>,
+    timetable: BTreeSet<(Timestamp, u64, Due)>,
     turn: u64,
+    /// Groups in the timetable.
+    groups_due: usize,
+    groups: Groups,
     loads: Vec<(usize, usize)>,
     loading: usize,
     in_flight: usize,
@@ -60,7 +77,7 @@ pub struct Frontier {
     dropped: Vec<Drop>,
     opened: Vec<(Origin, RobotsRules)>,
     robots: HashMap<Origin, RobotsRecord>,
-    ceiling: Option<Ceiling>,
+    ceiling: Option<Bucket>,
     rng: Rng,
 }
 
@@ -71,13 +88,15 @@ impl Frontier {
         settings.head = settings.head.max(1);
         Self {
             rng: Rng::with_seed(settings.seed),
-            ceiling: settings.max_rate.and_then(Ceiling::new),
+            ceiling: settings.max_rate.and_then(|rate| Bucket::new(rate, 1, None)),
+            groups: Groups::new(settings.sharing.clone()),
             settings,
             policies,
             hosts: Vec::new(),
             index: HashMap::new(),
             timetable: BTreeSet::new(),
             turn: 0,
+            groups_due: 0,
             loads: Vec::new(),
             loading: 0,
             in_flight: 0,
@@ -95,13 +114,18 @@ impl Frontier {
     /// its delay has passed once more: a restart may not undercut it. Called before anything is restored.
     pub fn resume(&mut self, now: Timestamp) {
         self.resumed_at = Some(now);
+        self.ceiling = self.settings.max_rate.and_then(|rate| Bucket::new(rate, 1, Some(now)));
     }
 
     /// A host as the last run left it.
     pub fn restore_host(&mut self, now: Timestamp, key: &HostKey, state: HostState) {
         let host = self.host_of(key);
         let entry = &mut self.hosts[host];
+        let waits = state.not_before > now;
         entry.machine = Host::resume(state, now, &entry.policy);
+        if waits {
+            self.groups.restore(host, &entry.machine);
+        }
     }
 
     /// A robots.txt verdict of an earlier run.
@@ -114,6 +138,7 @@ impl Frontier {
         let host = self.host_of(&origin.host_key());
         let lane = self.lane_of(now, host, origin);
         self.hosts[host].lanes[lane].queue = lane::Lane::stored(count);
+        self.groups.hold(host, &self.hosts[host].machine);
         self.touch(host, now);
     }
 
@@ -133,86 +158,6 @@ impl Frontier {
         self.loading -= 1;
         self.hosts[load.host].lanes[load.lane].queue.load(requests, load.limit);
         self.touch(load.host, now);
-    }
-
-    /// What to do now. Called until it no longer says [`Step::Fetch`], [`Step::Robots`] or [`Step::Load`].
-    pub fn next(&mut self, now: Timestamp) -> Step {
-        loop {
-            if let Some((host, lane)) = self.loads.pop() {
-                if let Some(step) = self.start_load(host, lane) {
-                    return step;
-                }
-                continue;
-            }
-            let busy = self.in_flight + self.loading > 0;
-            let Some(&(at, turn, host)) = self.timetable.first() else {
-                return if busy { Step::AwaitFetches } else { Step::Finished };
-            };
-            if self.page_limit_is_reached() {
-                return if busy { Step::AwaitFetches } else { Step::LimitReached };
-            }
-            if self.in_flight >= self.settings.max_in_flight {
-                return Step::AwaitFetches;
-            }
-            if at > now {
-                return self.wait_until(at, now);
-            }
-            if let Some(Err(until)) = self.ceiling.as_mut().map(|ceiling| ceiling.take(now)) {
-                return Step::WaitUntil(until);
-            }
-            self.timetable.remove(&(at, turn, host));
-            self.hosts[host].slot = None;
-            let step = self.lease(now, host);
-            self.touch(host, now);
-            if let Some(step) = step {
-                return step;
-            }
-        }
-    }
-
-    fn wait_until(&self, at: Timestamp, now: Timestamp) -> Step {
-        let idle = self.in_flight + self.loading == 0;
-        if idle && at.since(now) > self.settings.patience && !self.somebody_is_paced() {
-            return Step::OnlyParkedLeft { until: at };
-        }
-        Step::WaitUntil(at)
-    }
-
-    /// Whether a host waits for nothing but its delay.
-    fn somebody_is_paced(&self) -> bool {
-        let mut waiting = self.timetable.iter().map(|(_, _, host)| &self.hosts[*host]);
-        waiting.any(HostEntry::waits_for_pace)
-    }
-
-    fn page_limit_is_reached(&self) -> bool {
-        self.settings.max_pages.is_some_and(|most| self.pages + self.pages_out >= most)
-    }
-
-    fn start_load(&mut self, host: usize, lane: usize) -> Option<Step> {
-        let entry = &mut self.hosts[host].lanes[lane];
-        let from = entry.queue.wants_load()?;
-        self.loading += 1;
-        let limit = self.settings.head;
-        Some(Step::Load(LoadRequest { host, lane, origin: entry.origin.clone(), after: from.0, limit }))
-    }
-
-    /// Makes a due host's next request a lease, or finds that there is none after all.
-    fn lease(&mut self, now: Timestamp, host: usize) -> Option<Step> {
-        let entry = &mut self.hosts[host];
-        let errand = entry.next_errand(now, self.round, &mut self.dropped)?;
-        entry.machine.begin(now, &entry.policy, &mut self.rng);
-        self.in_flight += 1;
-        Some(match errand {
-            Errand::Page { lane, pending, rule } => {
-                let pages = u64::from(pending.request.kind.is_page());
-                self.pages_out += pages;
-                entry.pages_out += pages;
-                let origin = entry.lanes[lane].origin.clone();
-                Step::Fetch(Lease { host, lane, origin, pending, rule, began: now })
-            }
-            Errand::Robots { owner, ask } => Step::Robots(RobotsLease { host, owner, ask, began: now }),
-            Errand::Control { url, method } => Step::Control(ControlLease { host, url, method, began: now }),
-        })
     }
 
     /// The policy of the host that a page is asked of.
@@ -241,7 +186,7 @@ impl Frontier {
         outcome: &Outcome,
         headers: Option<&HeaderMap>,
     ) -> Settlement {
-        let Lease { host, lane, origin, mut pending, .. } = lease;
+        let Lease { host, pass, lane, origin, mut pending, .. } = lease;
         self.in_flight -= 1;
         let pages = u64::from(pending.request.kind.is_page());
         self.pages_out -= pages;
@@ -277,12 +222,12 @@ impl Frontier {
         }
         released.extend(entry.sort_held(outcome.class.is_health(), room));
         let host_state = (entry.key.clone(), entry.machine.state().clone());
+        self.give_back(now, host, pass, outcome);
         self.touch(host, now);
         Settlement { verdict, origin, pending, host: host_state, reaction, released }
     }
 
     /// Takes the outcome of a control request.
-    #[expect(clippy::needless_pass_by_value, reason = "a lease is settled once")]
     pub fn settle_control(
         &mut self,
         now: Timestamp,
@@ -296,6 +241,7 @@ impl Frontier {
         let passed = reaction == Reaction::SectionRefuses;
         let released = entry.sort_held(passed, room);
         let host = (entry.key.clone(), entry.machine.state().clone());
+        self.give_back(now, lease.host, lease.pass, outcome);
         self.touch(lease.host, now);
         ControlSettlement { host, reaction, released }
     }
@@ -308,7 +254,7 @@ impl Frontier {
         outcome: &Outcome,
         reply: &RobotsReply,
     ) -> RobotsSettlement {
-        let RobotsLease { host, owner: (owner, lane), ask, .. } = lease;
+        let RobotsLease { host, pass, owner: (owner, lane), ask, .. } = lease;
         self.in_flight -= 1;
         let asked = &mut self.hosts[host];
         let reaction = asked.machine.finish(outcome, &asked.policy, &mut self.rng);
@@ -323,6 +269,7 @@ impl Frontier {
         entry.hear_wish(lane, now);
         self.note_sitemaps(owner, lane, now);
         self.forward_hop(owner, lane, now);
+        self.give_back(now, host, pass, outcome);
         self.touch(host, now);
         self.touch(owner, now);
         let asked = &self.hosts[host];
@@ -389,7 +336,7 @@ impl Frontier {
     /// Hosts that wait for their time.
     #[must_use]
     pub fn hosts_waiting(&self) -> usize {
-        self.timetable.len()
+        self.timetable.len() - self.groups_due + self.groups.in_line
     }
 
     /// All hosts, in the order in which they were found.
@@ -407,6 +354,7 @@ impl Frontier {
         if let Some(moment) = self.resumed_at {
             entry.machine = Host::resume(HostState::default(), moment, &entry.policy);
         }
+        self.groups.add(key, &entry.policy, self.resumed_at);
         self.hosts.push(entry);
         host
     }
@@ -419,27 +367,5 @@ impl Frontier {
             self.note_sitemaps(host, lane, now);
             lane
         })
-    }
-
-    /// Puts a host where it now belongs in the timetable.
-    fn touch(&mut self, host: usize, now: Timestamp) {
-        let entry = &mut self.hosts[host];
-        for (lane, queue) in entry.lanes.iter_mut().enumerate() {
-            if queue.runs_low(now) {
-                self.loads.push((host, lane));
-            }
-        }
-        let at = entry.ready_at(now, self.round);
-        if let Some(old) = entry.slot
-            && Some(old.0) != at
-        {
-            self.timetable.remove(&(old.0, old.1, host));
-            entry.slot = None;
-        }
-        if let (None, Some(at)) = (entry.slot, at) {
-            self.turn += 1;
-            entry.slot = Some((at, self.turn));
-            self.timetable.insert((at, self.turn, host));
-        }
     }
 }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::ceiling::Rate;
-use crate::politeness::Policy;
+use super::sharing::Sharing;
+use crate::politeness::{Policy, Rate};
 use crate::robots::ProductToken;
 
 /// What holds for the crawl as a whole.
@@ -15,6 +15,8 @@ pub struct Settings {
     pub max_in_flight: usize,
     /// Requests of the whole crawl, robots.txt included. Default: as many as the hosts allow.
     pub max_rate: Option<Rate>,
+    /// What holds for hosts that belong together.
+    pub sharing: Sharing,
     /// Pages of a round after which the run ends. Default: no limit.
     pub max_pages: Option<u64>,
     /// Requests of an origin that are kept in memory, 1 at least. Default 64.
@@ -33,6 +35,7 @@ impl Settings {
             agent,
             max_in_flight: 256,
             max_rate: None,
+            sharing: Sharing::default(),
             max_pages: None,
             head: 64,
             patience: Policy::default().backoff.patience,

@@ -3,7 +3,10 @@
 //! The random test plays the writer too: what is committed and loaded happens in order but late, and what comes back is
 //! delivered late again, as with the writer on a thread of its own.
 
+mod groups;
+
 use std::collections::{BTreeMap, VecDeque};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -18,8 +21,10 @@ use crate::store::memory::MemoryStore;
 use crate::store::{Batch, Store};
 use crate::url::CanonicalUrl;
 
+/// Addresses make no difference, so that nobody asks for them.
 fn settings() -> Settings {
-    Settings::new(ProductToken::parse("simbot").unwrap())
+    let sharing = Sharing { address_concurrency: None, ..Sharing::default() };
+    Settings { sharing, ..Settings::new(ProductToken::parse("simbot").unwrap()) }
 }
 
 fn policy() -> Policy {
@@ -255,6 +260,7 @@ enum Out {
     Page(Lease),
     Robots(RobotsLease),
     Control(ControlLease),
+    Address(AddressRequest),
 }
 
 /// Where a request stands.
@@ -270,6 +276,7 @@ enum Stand {
 struct World {
     frontier: Frontier,
     cap: u32,
+    sharing: Sharing,
     now: Timestamp,
     store: MemoryStore,
     jobs: VecDeque<Job>,
@@ -314,14 +321,33 @@ fn ops() -> impl Strategy<Value = Op> {
     ]
 }
 
+/// Two hosts lead to one address; where the third leads nobody knows.
+fn address(host: &HostKey) -> Option<IpAddr> {
+    (!host.as_str().starts_with("h2")).then_some(IpAddr::from([10, 0, 0, 1]))
+}
+
+fn sharing() -> impl Strategy<Value = Sharing> {
+    let groups = prop::sample::select(vec![Grouping::Host, Grouping::Domain, Grouping::Ip]);
+    let rate = prop::option::weighted(0.3, Just("3/s".parse().unwrap()));
+    (groups, prop::option::of(1..3_u32), rate).prop_map(|(group, address_concurrency, address_rate)| {
+        Sharing { group, address_concurrency, address_rate, ..Sharing::default() }
+    })
+}
+
 impl World {
-    fn new(head: usize, cap: u32) -> Self {
-        let settings =
-            Settings { head, max_in_flight: 5, patience: Duration::from_hours(10_000), ..settings() };
+    fn new(head: usize, cap: u32, sharing: Sharing) -> Self {
+        let settings = Settings {
+            head,
+            sharing: sharing.clone(),
+            max_in_flight: 5,
+            patience: Duration::from_hours(10_000),
+            ..settings()
+        };
         let policy = Policy { delay: Duration::from_millis(100), max_concurrency: cap, ..policy() };
         Self {
             frontier: frontier(settings, policy),
             cap,
+            sharing,
             now: at(1_000),
             store: MemoryStore::default(),
             jobs: VecDeque::new(),
@@ -336,7 +362,7 @@ impl World {
         match op {
             Op::Offer { host, port, priority, wait } => {
                 self.offered += 1;
-                let url = format!("http://h{host}.example:{}/{}", 8080 + port, self.offered);
+                let url = format!("http://h{host}.one.example:{}/{}", 8080 + port, self.offered);
                 let mut request = request(&url).priority(*priority);
                 request.not_before = wait.map(|wait| self.now + Duration::from_millis(wait.into()));
                 self.jobs.push_back(Job::Commit(Batch { links: vec![request], ..Batch::default() }));
@@ -366,6 +392,7 @@ impl World {
                 Step::Robots(lease) => self.out.push(Out::Robots(lease)),
                 Step::Control(lease) => self.out.push(Out::Control(lease)),
                 Step::Load(load) => self.jobs.push_back(Job::Load(load)),
+                Step::Resolve(request) => self.out.push(Out::Address(request)),
                 other => return other,
             }
         }
@@ -381,6 +408,25 @@ impl World {
         let host = lease.request().host();
         let of_host = self.frontier.hosts().find(|view| *view.key == host).unwrap();
         assert!(of_host.in_flight <= self.cap);
+        self.judge_groups(&host);
+    }
+
+    /// How many are out together with a host, by what the settings say.
+    fn judge_groups(&self, host: &HostKey) {
+        let out = |near: &dyn Fn(&HostKey) -> bool| {
+            let together = self.frontier.hosts().filter(|view| view.in_flight > 0 && near(view.key));
+            together.fold((0, 0), |(hosts, requests), view| (hosts + 1, requests + view.in_flight))
+        };
+        let (_, of_domain) = out(&|_| true);
+        let (names, of_address) = out(&|other| address(other) == address(host));
+        match self.sharing.group {
+            Grouping::Domain => assert!(of_domain <= self.cap),
+            Grouping::Ip => assert!(address(host).is_none() || of_address <= self.cap),
+            Grouping::Host => {}
+        }
+        if let (Some(most), Some(_)) = (self.sharing.address_concurrency, address(host)) {
+            assert!(names == 1 || of_address <= most);
+        }
     }
 
     fn settle(&mut self, out: Out, class: Class, told: Option<Duration>) {
@@ -388,6 +434,10 @@ impl World {
             Outcome { told: told.filter(|_| class == Class::Throttled), ..outcome(class, self.now) };
         let lease = match out {
             Out::Page(lease) => lease,
+            Out::Address(request) => {
+                let found = address(request.host());
+                return self.frontier.resolved(self.now, request, found);
+            }
             Out::Robots(lease) => {
                 let _ = self.frontier.settle_robots(self.now, lease, &outcome, &answer(404, ""));
                 return;
@@ -498,9 +548,10 @@ proptest! {
     fn every_request_is_leased_until_it_is_settled_and_none_is_lost(
         head in 1..4_usize,
         cap in 1..4_u32,
+        sharing in sharing(),
         ops in prop::collection::vec(ops(), 1..250),
     ) {
-        let mut world = World::new(head, cap);
+        let mut world = World::new(head, cap, sharing);
         ops.iter().for_each(|op| world.act(op));
         world.finish();
     }
@@ -508,7 +559,7 @@ proptest! {
 
 #[test]
 fn more_waiting_moments_than_fit_in_memory_are_kept_all_the_same() {
-    let mut world = World::new(1, 1);
+    let mut world = World::new(1, 1, settings().sharing);
     for number in 0..400_u16 {
         world.act(&Op::Offer {
             host: 0,
@@ -525,7 +576,7 @@ fn more_waiting_moments_than_fit_in_memory_are_kept_all_the_same() {
 
 #[test]
 fn a_queue_longer_than_the_head_is_read_in_order() {
-    let mut world = World::new(2, 1);
+    let mut world = World::new(2, 1, settings().sharing);
     for _number in 0..20 {
         world.act(&Op::Offer { host: 0, port: 0, priority: 0, wait: None });
     }

@@ -140,6 +140,12 @@ impl Host {
         self.state.not_before = self.state.not_before.max(until);
     }
 
+    /// Until when it waits for its pace, refusals aside.
+    #[must_use]
+    pub const fn paced_until(&self) -> Timestamp {
+        self.paced
+    }
+
     fn pace(&mut self, next: Timestamp) {
         self.paced = self.paced.max(next);
         self.state.not_before = self.state.not_before.max(next);

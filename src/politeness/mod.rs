@@ -8,6 +8,7 @@ pub mod block;
 mod host;
 mod outcome;
 mod policy;
+mod rate;
 mod standing;
 mod verdict;
 
@@ -15,4 +16,5 @@ pub use block::{BlockPolicy, Finding, Standing, Watch, WatchState};
 pub use host::{Host, HostState, Phase, Reaction};
 pub use outcome::{Class, Outcome};
 pub use policy::{Backoff, Policy, Retry};
+pub use rate::{Rate, RateError};
 pub use verdict::{History, Verdict};

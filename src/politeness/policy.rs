@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::BlockPolicy;
+use super::{BlockPolicy, Rate};
 use crate::robots::ForbiddenPolicy;
 
 /// Everything about pace that is configured rather than learned, for one host.
@@ -14,6 +14,10 @@ pub struct Policy {
     pub jitter: f64,
     /// Requests in flight to the host. Default 1.
     pub max_concurrency: u32,
+    /// Requests of the host in a time, robots.txt included, counted beside the delay. Default: the delay alone.
+    pub rate: Option<Rate>,
+    /// Requests that may follow each other at once after a pause, under [`Policy::rate`]. Default 1: they are spread evenly.
+    pub burst: u32,
     /// Pages of the host in one round; more stay in its queue. Default 100,000.
     pub max_pages: Option<u64>,
     /// A Crawl-delay above this parks the host instead of being shortened. Default 300 s.
@@ -36,6 +40,8 @@ impl Default for Policy {
             delay: Duration::from_secs(1),
             jitter: 0.5,
             max_concurrency: 1,
+            rate: None,
+            burst: 1,
             max_pages: Some(100_000),
             max_crawl_delay: Duration::from_secs(300),
             backoff: Backoff::default(),

@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,6 +29,12 @@ pub struct Yardstick {
     pub delay: Duration,
     /// Requests of one host at the same time. Default 1.
     pub concurrency: usize,
+    /// Hosts that share one pace, by the name of their group. A host that is not here has its own.
+    pub groups: BTreeMap<String, String>,
+    /// Where names lead, as far as it is known.
+    pub addresses: BTreeMap<String, IpAddr>,
+    /// Requests to one address at the same time over several names. Default 2.
+    pub address_concurrency: usize,
     /// Delays that hosts ask for in robots.txt.
     pub wishes: BTreeMap<String, Duration>,
     /// URLs, or beginnings of URLs, that robots.txt forbids.
@@ -41,6 +48,9 @@ impl Default for Yardstick {
         Self {
             delay: Duration::from_secs(1),
             concurrency: 1,
+            groups: BTreeMap::new(),
+            addresses: BTreeMap::new(),
+            address_concurrency: 2,
             wishes: BTreeMap::new(),
             never: Vec::new(),
             spiders: 1,
@@ -90,8 +100,40 @@ impl Transcript {
             self.judge_waits(arrivals, &mut found);
             judge_refusals(host, arrivals, &mut found);
         }
+        self.judge_groups(yardstick, &mut found);
+        self.judge_addresses(yardstick, &mut found);
         self.judge_repeats(yardstick, &mut found);
         found
+    }
+
+    /// R3, R4, R5 for hosts with one pace: they are measured as one host.
+    fn judge_groups(&self, yardstick: &Yardstick, found: &mut Vec<Breach>) {
+        let mut groups: BTreeMap<&str, Vec<&Arrival>> = BTreeMap::new();
+        for arrival in &self.arrivals {
+            if let Some(group) = yardstick.groups.get(&*arrival.host) {
+                groups.entry(group).or_default().push(arrival);
+            }
+        }
+        for arrivals in groups.values() {
+            self.judge_pace(arrivals, yardstick, Duration::ZERO, found);
+            self.judge_waits(arrivals, found);
+        }
+    }
+
+    /// R3 for addresses: over several names never more at once than the cap. One name alone is measured as a host.
+    fn judge_addresses(&self, yardstick: &Yardstick, found: &mut Vec<Breach>) {
+        let cap = yardstick.address_concurrency;
+        let mut open: BTreeMap<IpAddr, Vec<&Arrival>> = BTreeMap::new();
+        for arrival in &self.arrivals {
+            let Some(address) = yardstick.addresses.get(&*arrival.host) else { continue };
+            let open = open.entry(*address).or_default();
+            open.retain(|other| end_of(other) > arrival.start);
+            open.push(arrival);
+            if open.len() > cap && open.iter().any(|other| other.host != arrival.host) {
+                let what = format!("is number {} at {address} at the same time, {cap} allowed", open.len());
+                found.push(self.told("R3", arrival, &what));
+            }
+        }
     }
 
     fn told(&self, rule: &'static str, arrival: &Arrival, what: &str) -> Breach {
@@ -353,6 +395,35 @@ mod tests {
         let mut refusal = arrival("http://a/1", 1_000, 1_100, 429);
         refusal.not_before = Some(Timestamp::from_secs(60));
         assert_eq!(rules_broken(vec![robots, refusal, page("2", 59_999, 60_000)]), ["R5"]);
+    }
+
+    fn rules_broken_by(yardstick: &Yardstick, arrivals: Vec<Arrival>) -> Vec<&'static str> {
+        let breaches = Transcript { began: Timestamp::ZERO, arrivals }.breaches(yardstick);
+        breaches.iter().map(|breach| breach.rule).collect()
+    }
+
+    #[test]
+    fn a_third_request_to_one_address_is_seen_unless_one_name_has_all_three() {
+        let address: IpAddr = "10.0.0.1".parse().unwrap();
+        let names = ["a", "b", "c"].map(|name| (name.to_owned(), address));
+        let yardstick = Yardstick { addresses: names.into(), concurrency: 3, ..Yardstick::default() };
+        let ask = |host: &str, start| arrival(&format!("http://{host}/robots.txt"), start, start + 500, 404);
+        assert!(rules_broken_by(&yardstick, vec![ask("a", 0), ask("b", 0), ask("c", 500)]).is_empty());
+        assert_eq!(rules_broken_by(&yardstick, vec![ask("a", 0), ask("b", 0), ask("c", 499)]), ["R3"]);
+        let free = Yardstick { delay: Duration::ZERO, ..yardstick };
+        assert!(rules_broken_by(&free, vec![ask("a", 0), ask("a", 1), ask("a", 2)]).is_empty());
+    }
+
+    #[test]
+    fn hosts_of_one_group_are_measured_as_one() {
+        let groups = ["a", "b"].map(|name| (name.to_owned(), "both".to_owned()));
+        let yardstick = Yardstick { groups: groups.into(), ..Yardstick::default() };
+        let ask = |host: &str, start| arrival(&format!("http://{host}/robots.txt"), start, start + 100, 404);
+        assert!(rules_broken_by(&yardstick, vec![ask("a", 0), ask("b", 1_100)]).is_empty());
+        assert_eq!(rules_broken_by(&yardstick, vec![ask("a", 0), ask("b", 1_099)]), ["R4"]);
+        let mut refused = ask("a", 0);
+        refused.not_before = Some(Timestamp::from_secs(60));
+        assert_eq!(rules_broken_by(&yardstick, vec![refused, ask("b", 59_999)]), ["R5"]);
     }
 
     #[test]

@@ -14,8 +14,9 @@ use super::transcript::Transcript;
 use super::web::SimWeb;
 use crate::clock::Clock;
 use crate::engine::{BuildError, Crawl, CrawlError, Execution, Report, RobotsSitemaps, Sitemaps, Start};
+use crate::frontier::{Grouping, Sharing};
 use crate::item::Item;
-use crate::politeness::{Backoff, Policy};
+use crate::politeness::{Backoff, Policy, Rate};
 use crate::scope::Scope;
 use crate::sink::memory::Collect;
 use crate::store::journal::Journals;
@@ -56,6 +57,18 @@ pub struct CrawlModel {
     pub jitter: f64,
     /// Requests in flight to a host. Default 1.
     pub max_concurrency: u32,
+    /// Requests of a host in a time, as in "5/s". The judge does not measure it: a site's limit does.
+    pub rate: Option<Rate>,
+    /// Requests that `rate` lets go at once after a pause. Default 1.
+    pub burst: u32,
+    /// Which hosts share one pace. Default: each has its own.
+    pub group: Grouping,
+    /// Domains whose hosts stay single.
+    pub multi_tenant: Vec<String>,
+    /// Requests in flight to an address. Default 2.
+    pub address_concurrency: u32,
+    /// Requests of an address in a time.
+    pub address_rate: Option<Rate>,
     /// Requests in flight over all hosts.
     pub max_in_flight: Option<usize>,
     /// Most pages of the run.
@@ -88,6 +101,12 @@ impl Default for CrawlModel {
             delay: 1.0,
             jitter: 0.0,
             max_concurrency: 1,
+            rate: None,
+            burst: 1,
+            group: Grouping::Host,
+            multi_tenant: Vec::new(),
+            address_concurrency: 2,
+            address_rate: None,
             max_in_flight: None,
             max_pages: None,
             max_pages_per_host: None,
@@ -99,6 +118,18 @@ impl Default for CrawlModel {
             seed: 1,
             time_of_day: 0,
             kill_at: Vec::new(),
+        }
+    }
+}
+
+impl CrawlModel {
+    fn sharing(&self) -> Sharing {
+        Sharing {
+            group: self.group,
+            multi_tenant: self.multi_tenant.clone(),
+            address_concurrency: Some(self.address_concurrency),
+            address_rate: self.address_rate,
+            ..Sharing::default()
         }
     }
 }
@@ -216,6 +247,7 @@ impl Scenario {
             delay: Duration::from_secs_f64(self.crawl.delay),
             concurrency: self.crawl.max_concurrency as usize,
             spiders: self.spiders(),
+            address_concurrency: self.crawl.address_concurrency as usize,
             ..Yardstick::default()
         };
         for site in &self.sites {
@@ -224,8 +256,11 @@ impl Scenario {
                 yardstick.never.extend(never);
                 let wish = Duration::from_secs_f64(site.wish);
                 if let Ok(url) = CanonicalUrl::parse(&origin) {
+                    let name = || url.host().to_owned();
+                    yardstick.groups.extend(site.group.clone().map(|group| (name(), group)));
+                    yardstick.addresses.extend(site.address.map(|address| (name(), address)));
                     let wishes = &mut yardstick.wishes;
-                    let known = wishes.entry(url.host().to_owned()).or_default();
+                    let known = wishes.entry(name()).or_default();
                     *known = wish.max(*known);
                 }
             }
@@ -247,9 +282,12 @@ impl Scenario {
             delay: Duration::from_secs_f64(model.delay),
             jitter: model.jitter,
             max_concurrency: model.max_concurrency,
+            rate: model.rate,
+            burst: model.burst,
             backoff: Backoff { patience: Duration::from_secs_f64(model.patience), ..Backoff::default() },
             ..Policy::default()
         };
+        let sharing = model.sharing();
         let scope = Scope { max_depth: model.max_depth, ..Scope::default() };
         let mut builder = Crawl::builder()
             .identity("simbot", "tests@example.com")
@@ -274,6 +312,7 @@ impl Scenario {
             settings.max_in_flight = model.max_in_flight.unwrap_or(settings.max_in_flight);
             settings.max_pages = model.max_pages;
             settings.head = model.head;
+            settings.sharing = sharing;
             settings.seed = model.seed;
         });
         tuned.build_with(web.clone())

@@ -3,6 +3,7 @@
 //! Plain data, read from a scenario file or written in Rust. All times are seconds; moments are seconds since the web began.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use serde::Deserialize;
 
@@ -17,6 +18,12 @@ pub struct Site {
     /// How many sites, if the origin has `{}` in it.
     #[serde(default)]
     pub count: u32,
+    /// The address that its name leads to; nobody knows it if absent.
+    #[serde(default)]
+    pub address: Option<IpAddr>,
+    /// For the judge: the group whose sites share one pace.
+    #[serde(default)]
+    pub group: Option<String>,
     /// Pages `/1`, `/2` … beside `/`.
     #[serde(default)]
     pub pages: u32,

@@ -1,6 +1,7 @@
 //! The simulated web: answers by its sites and writes down who came when.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use crate::clock::Clock;
 use crate::fetch::{FetchError, Fetcher, Outgoing};
 use crate::response::{FailureKind, Response};
 use crate::time::Timestamp;
+use crate::url::{CanonicalUrl, HostKey};
 
 /// A web of simulated sites. Clones are the same web.
 ///
@@ -50,6 +52,7 @@ pub struct SimWeb {
 #[derive(Debug)]
 struct State {
     sites: HashMap<Arc<str>, SiteState>,
+    names: HashMap<HostKey, IpAddr>,
     arrivals: Vec<Arrival>,
 }
 
@@ -57,9 +60,11 @@ impl SimWeb {
     /// A web of these sites that begins now. `seed` is that of all latencies.
     #[must_use]
     pub fn new(sites: impl IntoIterator<Item = Site>, clock: Clock, seed: u64) -> Self {
-        let mut states = HashMap::new();
+        let (mut states, mut names) = (HashMap::new(), HashMap::new());
         for site in sites.into_iter().map(Arc::new) {
             for origin in site.origins() {
+                let name = CanonicalUrl::parse(&origin).map(|url| url.host_key());
+                names.extend(name.ok().zip(site.address));
                 let state = SiteState::new(&site, origin, seed);
                 states.insert(Arc::clone(&state.origin), state);
             }
@@ -67,7 +72,7 @@ impl SimWeb {
         Self {
             began: clock.now(),
             clock,
-            state: Arc::new(Mutex::new(State { sites: states, arrivals: Vec::new() })),
+            state: Arc::new(Mutex::new(State { sites: states, names, arrivals: Vec::new() })),
         }
     }
 
@@ -160,5 +165,9 @@ impl Fetcher for SimWeb {
             arrival.location = response.header("location").map(Into::into);
         });
         Ok(response)
+    }
+
+    async fn resolve(&self, host: &HostKey) -> Option<IpAddr> {
+        self.state().names.get(host).copied()
     }
 }

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::ordered::ordered;
-use super::pace::{must_be_a_share, must_be_some};
+use super::pace::{must_be_a_burst, must_be_a_share, must_be_some, rate};
 use super::wire::check_headers;
 use crate::config::check::Check;
 use crate::config::overrides::{HostOverride, Overrides};
@@ -28,6 +28,11 @@ pub(in crate::config) struct HostTable {
     /// As `[politeness] max-concurrency`.
     #[schemars(range(min = 1))]
     max_concurrency: Option<u32>,
+    /// As `[politeness] rate`: takes the place of the delay, unless this table has one too.
+    rate: Option<String>,
+    /// As `[politeness] burst`.
+    #[schemars(range(min = 1, max = 10_000))]
+    burst: Option<u32>,
     /// As `[politeness] max-crawl-delay`.
     max_crawl_delay: Option<Time>,
     /// As `[scope] max-pages-per-host`.
@@ -64,6 +69,7 @@ impl HostTable {
     fn build(self, place: &Path, check: &mut Check<'_>) -> HostOverride {
         must_be_a_share(self.jitter.unwrap_or_default(), &place.key("jitter"), check);
         must_be_some(self.max_concurrency.unwrap_or(1), &place.key("max-concurrency"), check);
+        must_be_a_burst(self.burst.unwrap_or(1), &place.key("burst"), check);
         check.must(
             self.max_pages != Some(0),
             &place.key("max-pages"),
@@ -74,6 +80,8 @@ impl HostTable {
             delay: self.delay.map(|time| time.0),
             jitter: self.jitter,
             max_concurrency: self.max_concurrency,
+            rate: rate(self.rate.as_deref(), &place.key("rate"), check),
+            burst: self.burst,
             max_crawl_delay: self.max_crawl_delay.map(|time| time.0),
             max_pages: self.max_pages,
             headers: self.headers,

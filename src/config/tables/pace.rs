@@ -2,14 +2,18 @@
 
 use std::time::Duration;
 
+use ::url::Host;
+use ipnet::IpNet;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::wire::network;
 use crate::config::check::Check;
 use crate::config::path::Path;
 use crate::config::units::Time;
-use crate::frontier::Rate;
-use crate::politeness::{Backoff, Policy, Retry};
+use crate::frontier::{Grouping, Sharing, content_networks};
+use crate::host::parse_host;
+use crate::politeness::{Backoff, Policy, Rate, Retry};
 use crate::robots::ForbiddenPolicy;
 use crate::spider::declarative::Nofollow;
 
@@ -26,6 +30,12 @@ pub(in crate::config) struct PolitenessTable {
     /// Requests in flight to one host at once. Default 1.
     #[schemars(range(min = 1))]
     max_concurrency: Option<u32>,
+    /// Requests of one host in a time, robots.txt included: "5/s", "30/min" or "100/h". Takes the place of the default delay;
+    /// a delay that stands beside it, a Crawl-delay and all waits still count. Default: the delay alone.
+    rate: Option<String>,
+    /// Requests that may follow each other at once after a pause, with `rate`. Default 1: they are spread evenly.
+    #[schemars(range(min = 1, max = 10_000))]
+    burst: Option<u32>,
     /// Requests in flight at once over all hosts. Default 256.
     #[schemars(range(min = 1))]
     max_in_flight: Option<u32>,
@@ -33,6 +43,30 @@ pub(in crate::config) struct PolitenessTable {
     max_rate: Option<String>,
     /// A host whose Crawl-delay is longer than this is parked and reported, never visited faster. Default "300s".
     max_crawl_delay: Option<Time>,
+    /// Which hosts share one pace, one Retry-After and one set of requests in flight: each "host" for itself, all hosts of a
+    /// registrable "domain", or all hosts that lead to one address ("ip"). Default "host".
+    group: Option<GroupWord>,
+    /// Domains under which every name is a customer's, beside those that the program knows (wordpress.com, substack.com …) and
+    /// those of the public suffix list: their hosts stay single, with 8 requests in flight per domain. Default: none.
+    multi_tenant: Option<Vec<String>>,
+    /// Requests in flight to one address over all names that lead to it. A host with a larger `max-concurrency` may have as many
+    /// while it is alone there. Default 2.
+    #[schemars(range(min = 1))]
+    address_concurrency: Option<u32>,
+    /// Requests in a time to one address over all names that lead to it, as in "20/s". Default: no limit.
+    address_rate: Option<String>,
+    /// Networks whose addresses stand for many machines, so that no limit by address counts there and `group = "ip"` leaves
+    /// hosts single; "cdn" stands for the published networks of Cloudflare and Fastly. Default ["cdn"].
+    address_exempt: Option<Vec<String>>,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(rename = "Group")]
+enum GroupWord {
+    Host,
+    Domain,
+    Ip,
 }
 
 /// What robots.txt and its kin mean where the standards leave a choice.
@@ -111,6 +145,7 @@ pub(in crate::config) struct Pace {
     pub(in crate::config) policy: Policy,
     pub(in crate::config) max_in_flight: u32,
     pub(in crate::config) max_rate: Option<Rate>,
+    pub(in crate::config) sharing: Sharing,
 }
 
 /// The four tables together.
@@ -121,10 +156,15 @@ pub(in crate::config) fn build(
     retry: &RetryTable,
     check: &mut Check<'_>,
 ) -> Pace {
+    let top = Path::of(&["politeness"]);
+    let own_rate = politeness.rate(check);
+    let delay_counts = own_rate.is_none() || check.is_given(&top.key("delay"));
     let policy = Policy {
-        delay: politeness.delay.unwrap_or_default().0,
+        delay: if delay_counts { politeness.delay.unwrap_or_default().0 } else { Duration::ZERO },
         jitter: politeness.jitter.unwrap_or_default(),
         max_concurrency: politeness.max_concurrency.unwrap_or(1),
+        rate: own_rate,
+        burst: politeness.burst.unwrap_or(1),
         max_crawl_delay: politeness.max_crawl_delay.unwrap_or_default().0,
         backoff: backoff.build(check),
         retry: retry.build(check),
@@ -135,35 +175,68 @@ pub(in crate::config) fn build(
         robots_tries: robots.tries.unwrap_or(1),
         ..Policy::default()
     };
-    let (top, in_flight) = (Path::of(&["politeness"]), politeness.max_in_flight.unwrap_or(1));
+    let in_flight = politeness.max_in_flight.unwrap_or(1);
     must_be_a_share(policy.jitter, &top.key("jitter"), check);
     must_be_some(policy.max_concurrency, &top.key("max-concurrency"), check);
     must_be_some(policy.robots_tries, &Path::of(&["robots", "tries"]), check);
     must_be_some(in_flight, &top.key("max-in-flight"), check);
-    let max_rate = politeness.max_rate.as_deref();
+    must_be_a_burst(policy.burst, &top.key("burst"), check);
     Pace {
         policy,
         max_in_flight: in_flight,
-        max_rate: max_rate.and_then(|text| check.taken(&top.key("max-rate"), rate(text))),
+        max_rate: rate(politeness.max_rate.as_deref(), &top.key("max-rate"), check),
+        sharing: politeness.sharing(check),
     }
 }
 
-/// Reads `10/s`.
-fn rate(text: &str) -> Result<Rate, String> {
-    let parts = text.split_once('/').and_then(|(count, unit)| {
-        let per = match unit.trim() {
-            "s" => 1,
-            "min" => 60,
-            "h" => 3_600,
-            _ => return None,
-        };
-        let requests = count.trim().parse().ok()?;
-        let per = Duration::from_secs(per);
-        Some(Rate { requests, per })
-    });
-    parts.ok_or_else(|| {
-        "expected a number of requests in a time: \"10/s\", \"100/min\" or \"1000/h\"".to_owned()
-    })
+impl PolitenessTable {
+    fn rate(&self, check: &mut Check<'_>) -> Option<Rate> {
+        rate(self.rate.as_deref(), &Path::of(&["politeness", "rate"]), check)
+    }
+
+    fn sharing(&self, check: &mut Check<'_>) -> Sharing {
+        let top = Path::of(&["politeness"]);
+        let (at_once, exempt) = (self.address_concurrency.unwrap_or(1), top.key("address-exempt"));
+        must_be_some(at_once, &top.key("address-concurrency"), check);
+        let networks = check.each(&exempt, self.address_exempt.as_deref().unwrap_or_default(), networks);
+        let tenants = self.multi_tenant.as_deref().unwrap_or_default();
+        Sharing {
+            group: match self.group {
+                Some(GroupWord::Domain) => Grouping::Domain,
+                Some(GroupWord::Ip) => Grouping::Ip,
+                Some(GroupWord::Host) | None => Grouping::Host,
+            },
+            multi_tenant: check.each(&top.key("multi-tenant"), tenants, domain),
+            address_concurrency: Some(at_once),
+            address_rate: rate(self.address_rate.as_deref(), &top.key("address-rate"), check),
+            address_exempt: networks.into_iter().flatten().collect(),
+        }
+    }
+}
+
+/// Reads one entry of `address-exempt`.
+fn networks(text: &str) -> Result<Vec<IpNet>, String> {
+    if text == "cdn" {
+        return Ok(content_networks());
+    }
+    network(text).map(|network| vec![network]).map_err(|expected| format!("{expected}, or \"cdn\""))
+}
+
+/// Reads one entry of `multi-tenant`.
+fn domain(text: &str) -> Result<String, &'static str> {
+    match parse_host(text.trim_start_matches("*.")) {
+        Some(Host::Domain(name)) => Ok(name),
+        _ => Err("expected a domain such as \"pages.example\""),
+    }
+}
+
+/// Reads a rate such as `10/s`, if there is one.
+pub(super) fn rate(text: Option<&str>, path: &Path, check: &mut Check<'_>) -> Option<Rate> {
+    text.and_then(|text| check.taken(path, text.parse()))
+}
+
+pub(super) fn must_be_a_burst(burst: u32, path: &Path, check: &mut Check<'_>) {
+    check.must((1..=10_000).contains(&burst), path, "expected 1 to 10000 requests at once");
 }
 
 pub(super) fn must_be_a_share(jitter: f64, path: &Path, check: &mut Check<'_>) {

@@ -124,7 +124,8 @@ impl NetTable {
     }
 }
 
-fn network(text: &str) -> Result<IpNet, String> {
+/// Reads a network, or an address alone.
+pub(super) fn network(text: &str) -> Result<IpNet, String> {
     let alone = || text.parse::<IpAddr>().map(IpNet::from);
     text.parse::<IpNet>().or_else(|_| alone()).map_err(|_| {
         "expected a network such as \"10.0.0.0/8\" or an address such as \"127.0.0.1\"".to_owned()

@@ -9,7 +9,7 @@ use super::{Loader, loader};
 use crate::engine::{RobotsSitemaps, Sitemaps};
 use crate::fetch::Limits;
 use crate::fetch::http::HttpOptions;
-use crate::frontier::Settings;
+use crate::frontier::{Grouping, Settings, content_networks};
 use crate::politeness::Policy;
 use crate::request::Request;
 use crate::robots::ProductToken;
@@ -95,6 +95,29 @@ fn a_later_layer_wins_and_every_value_knows_its_own() {
         assert_eq!(origin_of(&plan, key), (value.to_owned(), origin.to_owned()), "{key}");
     }
     assert!(!plan.effective_values().contains_key("sink.csv.path"));
+}
+
+#[test]
+fn a_rate_takes_the_place_of_the_default_delay_and_not_of_a_written_one() {
+    for (lines, millis) in [("rate = \"5/s\"", 0), ("rate = \"5/s\"\ndelay = \"2s\"", 2_000)] {
+        let text = format!("{DEMO}[politeness]\n{lines}\nburst = 10\n");
+        let policy = loader(&text).load().unwrap().policy(&HostKey::of("a.example"));
+        assert_eq!(policy.rate, "5/s".parse().ok());
+        assert_eq!((policy.delay, policy.burst), (Duration::from_millis(millis), 10), "{lines}");
+    }
+}
+
+#[test]
+fn what_hosts_share_is_read() {
+    let lines = "group = \"domain\"\nmulti-tenant = [\"Pages.Example\"]\naddress-concurrency = 4\n\
+                 address-rate = \"20/s\"\naddress-exempt = [\"cdn\", \"203.0.113.0/24\"]\n";
+    let sharing = loader(&format!("{DEMO}[politeness]\n{lines}")).load().unwrap().sharing;
+    assert_eq!(sharing.group, Grouping::Domain);
+    assert_eq!(sharing.multi_tenant, ["pages.example"]);
+    assert_eq!((sharing.address_concurrency, sharing.address_rate), (Some(4), "20/s".parse().ok()));
+    assert_eq!(sharing.address_exempt.len(), content_networks().len() + 1);
+    let none = loader(&format!("{DEMO}[politeness]\naddress-exempt = []\n")).load().unwrap().sharing;
+    assert!(none.address_exempt.is_empty());
 }
 
 #[test]

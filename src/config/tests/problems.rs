@@ -119,7 +119,7 @@ forbidden = "dney"
      --> a.toml:7:1
       |
     7 | speed = 9
-      | ^^^^^ known keys: delay, jitter, max-concurrency, max-crawl-delay, max-in-flight, max-rate
+      | ^^^^^ known keys: address-concurrency, address-exempt, address-rate, burst, delay, group, jitter, max-concurrency, max-crawl-delay, max-in-flight, max-rate, multi-tenant, rate
 
     error: `robots.forbidden`: expected "allow" or "deny", found "dney"
      --> a.toml:9:13
@@ -129,6 +129,33 @@ forbidden = "dney"
 
     6 problems; nothing was started
     "#);
+}
+
+#[test]
+fn what_hosts_share_is_checked() {
+    let text = r#"seeds = ["demo:"]
+[politeness]
+rate = "fast"
+burst = 0
+group = "network"
+multi-tenant = ["1.2.3.4"]
+address-concurrency = 0
+address-exempt = ["cdn", "all"]
+[hosts."a.example"]
+rate = "0/s"
+"#;
+    let told = problems(text);
+    for part in [
+        "`politeness.rate`: expected a number of requests in a time",
+        "`politeness.burst`: expected 1 to 10000",
+        "`politeness.group`: expected \"host\" or \"domain\" or \"ip\"",
+        "`politeness.multi-tenant[0]`: expected a domain",
+        "`politeness.address-concurrency`: expected 1 or more",
+        "`politeness.address-exempt[1]`: expected a network such as \"10.0.0.0/8\" or an address such as \"127.0.0.1\", or \"cdn\"",
+        "`hosts.\"a.example\".rate`: expected a number of requests",
+    ] {
+        assert!(told.contains(part), "{part}\n{told}");
+    }
 }
 
 #[test]

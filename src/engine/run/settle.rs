@@ -1,0 +1,166 @@
+//! What answers become: verdicts of the frontier turned into one change for the writer.
+
+use super::Loop;
+use crate::engine::CrawlError;
+use crate::engine::event::Event;
+use crate::engine::recorder::Ticket;
+use crate::engine::worker::PageDone;
+use crate::engine::writer::Change;
+use crate::fetch::Fetcher;
+use crate::frontier::{ControlLease, Drop, Lease, RobotsLease, RobotsReply};
+use crate::item::Harvest;
+use crate::politeness::{Class, Outcome, Verdict};
+use crate::request::Request;
+use crate::response::{Failure, FailureClass};
+use crate::store::FailedRecord;
+
+impl<F: Fetcher> Loop<F> {
+    pub(super) async fn settle(
+        &mut self,
+        lease: Lease,
+        ticket: Ticket,
+        page: PageDone,
+    ) -> Result<(), CrawlError> {
+        self.recorder.ended(ticket, &page.outcome, page.location.as_deref())?;
+        let settled = self.frontier.settle(self.clock.now(), lease, &page.outcome, page.refusal.as_ref());
+        self.voice.page(&settled.pending.request, &page);
+        self.voice.host(&settled.host, settled.reaction);
+        let request = &settled.pending.request;
+        let mut change = Change { host: Some(settled.host.clone()), ..Change::default() };
+        page.count(&mut change.totals, request.kind);
+        match settled.verdict {
+            Verdict::Done => {
+                change.done.push((settled.origin.clone(), settled.pending.key));
+                self.reap(&mut change, request, page);
+            }
+            Verdict::RetryAt(_) => {
+                change.totals.retries += 1;
+                change.retry = Some((settled.origin.clone(), settled.pending.clone()));
+            }
+            Verdict::Held => {}
+            Verdict::Dropped(mut failure) => {
+                if let Some(detail) = page.detail {
+                    failure.reason = detail;
+                }
+                let drop = Drop { origin: settled.origin.clone(), pending: settled.pending.clone(), failure };
+                self.give_up(&mut change, drop);
+            }
+        }
+        for drop in settled.released {
+            self.give_up(&mut change, drop);
+        }
+        self.commit(change).await;
+        Ok(())
+    }
+
+    /// Takes over what a page gave.
+    fn reap(&self, change: &mut Change, request: &Request, page: PageDone) {
+        let harvest = page.harvest;
+        change.totals.items += harvest.items.len() as u64;
+        change.totals.problems += harvest.problems.len() as u64;
+        change.totals.out_of_scope += harvest.out_of_scope;
+        change.totals.unchanged += u64::from(harvest.unchanged && request.kind.is_page());
+        for problem in &harvest.problems {
+            tracing::warn!(url = %request.url, problem, "page has a problem");
+        }
+        let failure = match (harvest.error, page.dead_end) {
+            (Some(reason), _) => Some((FailureClass::Parse, reason)),
+            (None, Some(reason)) => Some((FailureClass::Redirect, reason)),
+            (None, None) => None,
+        };
+        if let Some((class, reason)) = failure {
+            let failure = Failure { class, status: page.outcome.status, reason };
+            self.note_failure(change, request, &failure);
+        }
+        change.items.extend(harvest.items);
+        change.links.extend(harvest.links);
+        change.cache = page.cache;
+    }
+
+    pub(super) fn give_up(&self, change: &mut Change, drop: Drop) {
+        let Drop { origin, pending, failure } = drop;
+        change.done.push((origin, pending.key));
+        self.note_failure(change, &pending.request, &failure);
+    }
+
+    /// Counts a failure, tells the spider and keeps what it makes of it.
+    fn note_failure(&self, change: &mut Change, request: &Request, failure: &Failure) {
+        let totals = &mut change.totals;
+        *match failure.class {
+            FailureClass::Robots => &mut totals.disallowed,
+            FailureClass::Gone => &mut totals.gone,
+            FailureClass::Forbidden => &mut totals.forbidden,
+            FailureClass::Redirect => &mut totals.dead_ends,
+            FailureClass::Parse => &mut totals.parse_errors,
+            _ => &mut totals.failed,
+        } += 1;
+        self.voice.given_up(request, failure);
+        let mut harvest = Harvest::new();
+        let spider = &self.context.spiders[usize::from(request.spider)];
+        let told = std::panic::AssertUnwindSafe(|| spider.failed(request, failure, &mut harvest));
+        if std::panic::catch_unwind(told).is_err() {
+            tracing::error!(url = %request.url, spider = spider.name(), "the spider panicked in `failed`");
+            harvest = Harvest::new();
+        }
+        let gained = self.context.judged(request, harvest);
+        change.totals.items += gained.items.len() as u64;
+        change.items.extend(gained.items);
+        change.links.extend(gained.links);
+        if failure.class.is_loss() {
+            self.list_failure(change, request, failure);
+        }
+    }
+
+    /// Puts a request on the failed list, to be made again by whoever reads it.
+    pub(super) fn list_failure(&self, change: &mut Change, request: &Request, failure: &Failure) {
+        change.failed.push(FailedRecord {
+            request: request.clone(),
+            at: self.clock.now(),
+            class: failure.class.as_str().to_owned(),
+            status: failure.status,
+            reason: failure.reason.clone(),
+        });
+    }
+
+    pub(super) async fn settle_robots(
+        &mut self,
+        lease: RobotsLease,
+        ticket: Ticket,
+        outcome: Outcome,
+        reply: RobotsReply,
+    ) -> Result<(), CrawlError> {
+        self.recorder.ended(ticket, &outcome, reply.location())?;
+        let settled = self.frontier.settle_robots(self.clock.now(), lease, &outcome, &reply);
+        self.recorder.robots_ruled(ticket, settled.record.as_ref())?;
+        tracing::debug!(origin = %settled.origin, status = outcome.status, "robots.txt");
+        self.voice.host(&settled.host, settled.reaction);
+        self.voice.event(Event::RobotsAsked { origin: settled.origin, status: outcome.status });
+        let mut change = Change { host: Some(settled.host), robots: settled.record, ..Change::default() };
+        change.totals.requests = 1;
+        change.totals.robots = 1;
+        change.totals.throttled = u64::from(outcome.class == Class::Throttled);
+        self.commit(change).await;
+        Ok(())
+    }
+
+    pub(super) async fn settle_control(
+        &mut self,
+        lease: ControlLease,
+        ticket: Ticket,
+        outcome: Outcome,
+    ) -> Result<(), CrawlError> {
+        self.recorder.ended(ticket, &outcome, None)?;
+        tracing::debug!(url = %lease.url(), method = %lease.method(), status = outcome.status, "control");
+        let settled = self.frontier.settle_control(self.clock.now(), lease, &outcome);
+        self.voice.host(&settled.host, settled.reaction);
+        let mut change = Change { host: Some(settled.host), ..Change::default() };
+        change.totals.requests = 1;
+        change.totals.controls = 1;
+        change.totals.throttled = u64::from(outcome.class == Class::Throttled);
+        for drop in settled.released {
+            self.give_up(&mut change, drop);
+        }
+        self.commit(change).await;
+        Ok(())
+    }
+}

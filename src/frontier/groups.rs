@@ -1,0 +1,414 @@
+//! Hosts that belong together: who of them may go, and who waits in line.
+//!
+//! A group is what hosts share: a domain or an address with one pace, a multi-tenant domain, an address with its cap. When a
+//! group is not ready its hosts stand in its line and cost nothing; the timetable holds the group, not them. Every move of a host
+//! is a step that the host takes once per request, so a line of any length costs no more than the requests that it is for.
+//!
+//! A host passes its pace first and its address second, and keeps its place in the first while it stands in line at the second:
+//! of each domain no more hosts stand there than may be in flight, and none is sent back and forth.
+
+use std::collections::{HashMap, VecDeque};
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::bucket::Bucket;
+use super::sharing::{Grouping, Sharing, TENANTS_IN_FLIGHT};
+use crate::address::address_of;
+use crate::host::parse_host;
+use crate::politeness::{Class, Host, Outcome, Policy};
+use crate::time::Timestamp;
+use crate::url::HostKey;
+
+/// How long an address is relied on.
+const ADDRESS_LIFE: Duration = Duration::from_hours(1);
+/// How long a host whose address is not known goes without one.
+const UNKNOWN_LIFE: Duration = Duration::from_mins(5);
+
+/// All groups, and what each host has to do with them.
+#[derive(Debug)]
+pub(super) struct Groups {
+    sharing: Sharing,
+    list: Vec<Group>,
+    index: HashMap<Key, usize>,
+    members: Vec<Member>,
+    /// Hosts that an earlier run left in a wait and whose address decides who else must wait.
+    pub(super) held: Vec<usize>,
+    /// Those of them whose address is not known yet.
+    pub(super) held_left: usize,
+    /// Questions for addresses that are out.
+    pub(super) asking: usize,
+    /// Hosts that stand in some line.
+    pub(super) in_line: usize,
+}
+
+/// What hosts share.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Key {
+    /// One pace for a domain.
+    Domain(Box<str>),
+    /// One pace for an address.
+    Near(IpAddr),
+    /// A ceiling for the customers of a domain.
+    Tenants(Box<str>),
+    /// A ceiling for an address.
+    Address(IpAddr),
+}
+
+/// One of them.
+#[derive(Debug)]
+pub(super) struct Group {
+    kind: Kind,
+    out: u32,
+    /// The only host with requests out, if there is only one.
+    holder: Option<usize>,
+    next: Timestamp,
+    /// Until when it waits for its pace alone.
+    paced: Timestamp,
+    /// It has pushed back and has not answered well since: one request at a time.
+    struck: bool,
+    bucket: Option<Bucket>,
+    line: VecDeque<usize>,
+    /// Its place in the timetable.
+    pub(super) slot: Option<(Timestamp, u64)>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// As many requests as a host may have, over all its hosts, one pace.
+    Pace,
+    /// So many requests, no pace.
+    Tenants,
+    /// So many requests, or those that its only visitor may have.
+    Address { most: u32 },
+}
+
+/// What a host has to do with groups.
+#[derive(Debug)]
+struct Member {
+    group: Option<usize>,
+    address: Option<usize>,
+    known: Known,
+    /// Its own requests in a time; a group with one pace keeps the bucket of its hosts.
+    bucket: Option<Bucket>,
+    token_at: Timestamp,
+    in_line: bool,
+    /// Nobody goes before its address is known.
+    held: bool,
+}
+
+/// What is known of a host's address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Known {
+    Nothing,
+    Asking,
+    Until(Timestamp),
+}
+
+/// What a request has taken and gives back when it is settled.
+#[derive(Debug)]
+pub(super) struct Pass {
+    pub(super) group: Option<usize>,
+    pub(super) address: Option<usize>,
+}
+
+impl Groups {
+    pub(super) fn new(sharing: Sharing) -> Self {
+        Self {
+            sharing,
+            list: Vec::new(),
+            index: HashMap::new(),
+            members: Vec::new(),
+            held: Vec::new(),
+            held_left: 0,
+            asking: 0,
+            in_line: 0,
+        }
+    }
+
+    /// Takes up the next host. After a restart all buckets are empty from `resumed` on.
+    pub(super) fn add(&mut self, key: &HostKey, policy: &Policy, resumed: Option<Timestamp>) {
+        let literal = parse_host(key.as_str()).and_then(|host| address_of(&host));
+        let settled = literal.is_some() || !self.sharing.needs_addresses();
+        let member = Member {
+            group: self.group_by_name(key),
+            address: None,
+            known: if settled { Known::Until(Timestamp::MAX) } else { Known::Nothing },
+            bucket: policy.rate.and_then(|rate| Bucket::new(rate, policy.burst, resumed)),
+            token_at: Timestamp::ZERO,
+            in_line: false,
+            held: false,
+        };
+        let host = self.members.len();
+        self.members.push(member);
+        self.join(host, literal, resumed);
+        self.share_bucket(host);
+    }
+
+    fn group_by_name(&mut self, key: &HostKey) -> Option<usize> {
+        if self.sharing.group == Grouping::Ip {
+            return None;
+        }
+        if let Some(landlord) = self.sharing.landlord(key) {
+            let landlord = landlord.into();
+            return Some(self.group(Key::Tenants(landlord), Kind::Tenants));
+        }
+        let domain = (self.sharing.group == Grouping::Domain).then(|| Sharing::domain(key)).flatten()?;
+        let domain = domain.into();
+        Some(self.group(Key::Domain(domain), Kind::Pace))
+    }
+
+    fn group(&mut self, key: Key, kind: Kind) -> usize {
+        *self.index.entry(key).or_insert_with(|| {
+            self.list.push(Group::new(kind));
+            self.list.len() - 1
+        })
+    }
+
+    /// Puts a host where its address belongs.
+    fn join(&mut self, host: usize, address: Option<IpAddr>, resumed: Option<Timestamp>) {
+        let address = address.and_then(|address| self.sharing.counted(address));
+        if self.sharing.group == Grouping::Ip {
+            self.members[host].group = address.map(|address| self.group(Key::Near(address), Kind::Pace));
+        }
+        self.members[host].address = address.and_then(|address| self.ceiling(address, resumed));
+    }
+
+    /// The ceiling of an address, if there is any.
+    fn ceiling(&mut self, address: IpAddr, resumed: Option<Timestamp>) -> Option<usize> {
+        let (most, rate) = (self.sharing.address_concurrency, self.sharing.address_rate);
+        if most.is_none() && rate.is_none() {
+            return None;
+        }
+        let known = self.list.len();
+        let at = self.group(Key::Address(address), Kind::Address { most: most.unwrap_or(u32::MAX) });
+        if at == known {
+            self.list[at].bucket = rate.and_then(|rate| Bucket::new(rate, 1, resumed));
+        }
+        Some(at)
+    }
+
+    /// Hosts of one pace have one bucket: the slowest of theirs.
+    fn share_bucket(&mut self, host: usize) {
+        let member = &mut self.members[host];
+        let Some(group) = member.group.map(|group| &mut self.list[group]) else { return };
+        if group.kind != Kind::Pace {
+            return;
+        }
+        if let Some(own) = member.bucket.take() {
+            let slower = |bucket: &Bucket| own.rate().interval() > bucket.rate().interval();
+            if group.bucket.as_ref().is_none_or(slower) {
+                group.bucket = Some(own);
+            }
+        }
+    }
+
+    /// Whether the address of a host must be asked for before its next request.
+    pub(super) fn needs_address(&self, host: usize, now: Timestamp) -> bool {
+        match self.members[host].known {
+            Known::Nothing => true,
+            Known::Asking => false,
+            Known::Until(moment) => moment <= now,
+        }
+    }
+
+    /// The address of a host is being asked for.
+    pub(super) fn ask(&mut self, host: usize) {
+        self.members[host].known = Known::Asking;
+        self.asking += 1;
+    }
+
+    /// Takes the answer. A host that joins a group brings its waits along.
+    pub(super) fn answer(
+        &mut self,
+        now: Timestamp,
+        host: usize,
+        address: Option<IpAddr>,
+        machine: &Host,
+        resumed: Option<Timestamp>,
+    ) {
+        self.asking -= 1;
+        self.held_left -= usize::from(std::mem::take(&mut self.members[host].held));
+        let life = if address.is_some() { ADDRESS_LIFE } else { UNKNOWN_LIFE };
+        self.members[host].known = Known::Until(now + life);
+        let before = self.members[host].group;
+        self.join(host, address, resumed);
+        if self.members[host].group != before {
+            self.share_bucket(host);
+            self.hold(host, machine);
+        }
+    }
+
+    /// Lets the whole group of a host wait as long as the host must.
+    pub(super) fn hold(&mut self, host: usize, machine: &Host) {
+        if let Some(group) = self.members[host].group {
+            self.list[group].hold(machine);
+        }
+    }
+
+    /// A host that an earlier run has left in a wait.
+    pub(super) fn restore(&mut self, host: usize, machine: &Host) {
+        self.hold(host, machine);
+        if self.sharing.group == Grouping::Ip && self.members[host].known == Known::Nothing {
+            self.held.push(host);
+            self.held_left += 1;
+            self.members[host].held = true;
+        }
+    }
+
+    /// Whether the host is under way to a request and must not be put into the timetable.
+    pub(super) fn has(&self, host: usize) -> bool {
+        self.members[host].in_line || self.members[host].known == Known::Asking
+    }
+
+    /// The group whose pace or ceiling a host shares by name, and the one of its address.
+    pub(super) fn of(&self, host: usize) -> Pass {
+        Pass { group: self.members[host].group, address: self.members[host].address }
+    }
+
+    pub(super) fn get(&mut self, group: usize) -> &mut Group {
+        &mut self.list[group]
+    }
+
+    /// Puts a host at the end of a group's line.
+    pub(super) fn line_up(&mut self, group: usize, host: usize) {
+        self.list[group].line.push_back(host);
+        self.in_line += 1;
+        self.members[host].in_line = true;
+    }
+
+    /// Puts a host back where it stood: at the head of a group's line.
+    pub(super) fn line_up_first(&mut self, group: usize, host: usize) {
+        self.list[group].line.push_front(host);
+        self.in_line += 1;
+        self.members[host].in_line = true;
+    }
+
+    /// Takes the first host out of a group's line.
+    pub(super) fn call_up(&mut self, group: usize) -> Option<usize> {
+        let host = self.list[group].line.pop_front()?;
+        self.in_line -= 1;
+        self.members[host].in_line = false;
+        Some(host)
+    }
+
+    /// When the host's own bucket has a token; the epoch if it has one now.
+    pub(super) fn token_at(&mut self, host: usize, now: Timestamp) -> Timestamp {
+        let member = &mut self.members[host];
+        let at = member.bucket.as_mut().map_or(Timestamp::ZERO, |bucket| bucket.ready_at(now));
+        member.token_at = at;
+        at
+    }
+
+    /// Whether a host's place in the timetable is owed to its bucket.
+    pub(super) fn waits_for_token(&self, host: usize, at: Timestamp) -> bool {
+        at > Timestamp::ZERO && self.members[host].token_at == at
+    }
+
+    /// Whether a group's place in the timetable is owed to its pace, not to a refusal.
+    pub(super) fn waits_for_pace(&self, group: usize, at: Timestamp) -> bool {
+        let group = &self.list[group];
+        at > group.next || group.next <= group.paced
+    }
+
+    /// A request goes out: it takes its tokens, and the group has the host's pace.
+    pub(super) fn begin(&mut self, now: Timestamp, host: usize, pass: &Pass, machine: &Host) {
+        let own = self.members[host].bucket.as_mut();
+        own.into_iter().for_each(|bucket| bucket.take(now));
+        for group in [pass.group, pass.address].into_iter().flatten() {
+            self.list[group].bucket.iter_mut().for_each(|bucket| bucket.take(now));
+        }
+        if let Some(group) = pass.group {
+            self.list[group].pace(machine.paced_until());
+        }
+    }
+}
+
+impl Group {
+    fn new(kind: Kind) -> Self {
+        Self {
+            kind,
+            out: 0,
+            holder: None,
+            next: Timestamp::ZERO,
+            paced: Timestamp::ZERO,
+            struck: false,
+            bucket: None,
+            line: VecDeque::new(),
+            slot: None,
+        }
+    }
+
+    /// Who is first in line.
+    pub(super) fn head(&self) -> Option<usize> {
+        self.line.front().copied()
+    }
+
+    /// Whether there is room for one more request of a host that may have `most` in flight.
+    pub(super) fn has_room(&self, host: usize, most: u32) -> bool {
+        match self.kind {
+            Kind::Pace => self.out < if self.struck { 1 } else { most },
+            Kind::Tenants => self.out < TENANTS_IN_FLIGHT,
+            Kind::Address { most: shared } => {
+                self.out < shared || (self.holder == Some(host) && self.out < most)
+            }
+        }
+    }
+
+    /// When the next request may go out, if there is room.
+    pub(super) fn ready_at(&mut self, now: Timestamp) -> Timestamp {
+        let token = self.bucket.as_mut().map_or(Timestamp::ZERO, |bucket| bucket.ready_at(now));
+        self.next.max(token)
+    }
+
+    /// Whether a host may go without standing in line.
+    pub(super) fn admits(&mut self, now: Timestamp, host: usize, most: u32) -> bool {
+        self.line.is_empty() && self.has_room(host, most) && self.ready_at(now) <= now
+    }
+
+    /// Takes room for one request.
+    pub(super) fn enter(&mut self, host: usize) {
+        self.holder = (self.out == 0 || self.holder == Some(host)).then_some(host);
+        self.out += 1;
+    }
+
+    /// Gives the room of a request back.
+    pub(super) fn leave(&mut self) {
+        self.out -= 1;
+    }
+
+    /// Whether it is the ceiling of an address.
+    pub(super) const fn is_address(&self) -> bool {
+        matches!(self.kind, Kind::Address { .. })
+    }
+
+    /// An answer has come to one of its hosts. What pushes back, pushes back for all; that a host cannot be reached is said of
+    /// that host alone.
+    pub(super) fn hear(&mut self, machine: &Host, outcome: &Outcome) {
+        self.pace(machine.paced_until());
+        if !matches!(outcome.class, Class::Unreachable(_)) {
+            self.hold(machine);
+        }
+        if outcome.class == Class::Throttled {
+            self.struck = true;
+        } else if outcome.class.is_health() {
+            self.struck = false;
+        }
+    }
+
+    fn pace(&mut self, next: Timestamp) {
+        if self.kind == Kind::Pace {
+            self.paced = self.paced.max(next);
+            self.next = self.next.max(next);
+        }
+    }
+
+    fn hold(&mut self, machine: &Host) {
+        if self.kind == Kind::Pace {
+            self.pace(machine.paced_until());
+            // A host that seems to have shut us out is parked alone: its neighbours have said nothing.
+            if !machine.is_doubted() {
+                self.next = self.next.max(machine.state().not_before);
+            }
+        }
+    }
+}
