@@ -74,6 +74,13 @@ pub(super) fn build(file: CrawlerFile, around: Surroundings, check: &mut Check<'
         effective: Vec::new(),
     };
     check_credentials(&plan, check);
+    allow_starts(&mut plan);
+    plan.share_seeds();
+    plan
+}
+
+/// A seed or a sitemap that is written with an address allows that address.
+fn allow_starts(plan: &mut Plan) {
     plan.http.addresses = AddressPolicy::new(plan.allow.clone());
     for request in plan.requests() {
         plan.allow(&request.url);
@@ -81,8 +88,6 @@ pub(super) fn build(file: CrawlerFile, around: Surroundings, check: &mut Check<'
     for url in plan.sitemaps.urls.clone() {
         plan.allow(&url);
     }
-    plan.share_seeds();
-    plan
 }
 
 /// Everything that the file says to begin with.

@@ -382,8 +382,9 @@ fn refusals_that_persist_stretch_the_wait_from_a_minute_to_an_hour() {
     assert_eq!(case.watch.stretch(&case.policy), None);
     case.throttle(Duration::from_secs(1));
     case.throttle(Duration::from_secs(5));
-    assert_eq!(case.watch.stretch(&case.policy), None, "the usual waits may do");
     case.throttle(Duration::from_secs(10));
+    assert_eq!(case.watch.stretch(&case.policy), None, "the usual waits may do");
+    case.throttle(Duration::from_secs(20));
     let mut waits = vec![];
     for _ in 0..7 {
         let wait = case.watch.stretch(&case.policy).unwrap();
@@ -391,7 +392,7 @@ fn refusals_that_persist_stretch_the_wait_from_a_minute_to_an_hour() {
         case.throttle(wait);
     }
     assert_eq!(waits, [1, 2, 4, 8, 16, 32, 60]);
-    assert_eq!(case.standing(), Standing::Suspected, "after ten requests");
+    assert_eq!(case.standing(), Standing::Suspected, "after eleven requests");
 }
 
 #[test]
@@ -403,7 +404,7 @@ fn waits_stretch_under_retry_after_as_well() {
         waits.push(wait.as_secs());
         case.refuse(RefusalKind::Throttled, 429, wait, Some(Duration::from_secs(1)));
     }
-    assert_eq!(waits, [1, 1, 1, 60, 120, 240]);
+    assert_eq!(waits, [1, 1, 1, 1, 60, 120]);
 }
 
 #[test]
