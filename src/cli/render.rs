@@ -104,9 +104,42 @@ pub(super) fn counted(count: u64, noun: &str) -> String {
     format!("{count} {noun}{plural}")
 }
 
+/// `text` in lines of at most `width` columns, all of them behind `margin`, each with its line end. A longer word is cut.
+pub(super) fn wrapped(text: &str, width: usize, margin: &str) -> String {
+    let room = width.saturating_sub(margin.chars().count()).max(1);
+    let (mut lines, mut line) = (String::new(), String::new());
+    let mut end = |line: &mut String| {
+        lines.extend([margin, line.trim_end(), "\n"]);
+        line.clear();
+    };
+    for word in text.split_inclusive(' ') {
+        let length = word.trim_end().chars().count();
+        if !line.is_empty() && line.chars().count() + length > room {
+            end(&mut line);
+        }
+        for letter in word.chars() {
+            if line.chars().count() == room {
+                end(&mut line);
+            }
+            line.push(letter);
+        }
+    }
+    if !line.is_empty() {
+        end(&mut line);
+    }
+    lines
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_text_is_broken_between_words_and_a_long_word_is_cut() {
+        assert_eq!(wrapped("one two three", 9, "  "), "  one two\n  three\n");
+        assert_eq!(wrapped("abcdefgh", 5, ""), "abcde\nfgh\n");
+        assert_eq!(wrapped("", 5, ""), "");
+    }
 
     #[test]
     fn nothing_that_a_terminal_obeys_gets_through() {
