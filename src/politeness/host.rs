@@ -175,9 +175,11 @@ impl Host {
                 self.strike(outcome, policy, rng)
             }
             Class::Unreachable(kind) if kind.accuses_host() => self.fail(outcome, policy, rng),
-            Class::Forbidden | Class::Transient | Class::ServerError | Class::Unreachable(_) => {
-                self.told(outcome)
-            }
+            Class::Forbidden
+            | Class::Challenge
+            | Class::Transient
+            | Class::ServerError
+            | Class::Unreachable(_) => self.told(outcome),
             _ => self.succeed(),
         }
     }

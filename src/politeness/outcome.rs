@@ -8,6 +8,7 @@ use std::time::Duration;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
+use crate::headers::challenge::challenge;
 use crate::headers::rate_limit::Announced;
 use crate::headers::retry_after::retry_after;
 use crate::response::{FailureKind, Response, Truncation};
@@ -44,6 +45,8 @@ pub enum Class {
     Gone,
     /// 401, 403: not tried at once; may be the beginning of a block.
     Forbidden,
+    /// A page that wants a browser or a human proved instead of the page that was asked: treated like [`Class::Forbidden`].
+    Challenge,
     /// 408, 425: the request came at a bad moment.
     Transient,
     /// 429, 503: the *host* is to be left alone.
@@ -87,6 +90,7 @@ impl Class {
             Self::Redirected => "redirected",
             Self::Gone => "gone",
             Self::Forbidden => "forbidden",
+            Self::Challenge => "challenge",
             Self::Transient => "transient",
             Self::Throttled => "throttled",
             Self::ServerError => "server-error",
@@ -101,6 +105,7 @@ impl Outcome {
     #[must_use]
     pub fn of(response: &Response) -> Self {
         let class = match (Class::of_status(response.status), response.truncated) {
+            _ if challenge(response.status, &response.headers, &response.body).is_some() => Class::Challenge,
             // What was cut at our own limit is what we wanted of it; only a body that broke off is worth another try.
             (
                 Class::Fetched,
@@ -180,6 +185,19 @@ mod tests {
         assert_eq!(Outcome::of(&response).class, Class::Truncated(Truncation::Disconnect));
         response.truncated = Some(Truncation::Length);
         assert_eq!(Outcome::of(&response).class, Class::Fetched);
+    }
+
+    #[test]
+    fn a_challenge_page_is_not_the_page_whatever_its_status() {
+        for status in [200, 403, 429, 503] {
+            let url = CanonicalUrl::parse("http://a.example/").unwrap();
+            let page = "<html><head><title>Just a moment...</title>";
+            let response = Response::of(url, StatusCode::from_u16(status).unwrap(), page);
+            assert_eq!(Outcome::of(&response).class, Class::Challenge, "{status}");
+        }
+        let mut accepted = answer(202);
+        accepted.headers.insert("x-amzn-waf-action", http::HeaderValue::from_static("challenge"));
+        assert_eq!(Outcome::of(&accepted).class, Class::Challenge);
     }
 
     #[test]
