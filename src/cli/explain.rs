@@ -4,6 +4,8 @@
 //! `scope`, `robots`, `store`.
 
 mod scope;
+#[cfg(test)]
+mod tests;
 mod text;
 
 use std::path::{Path, PathBuf};

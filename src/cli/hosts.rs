@@ -9,10 +9,10 @@ use super::Registry;
 use super::args::StateArgs;
 use super::exit::{Exit, Failure};
 use super::pace::Pace;
-use super::render::{counted, duration, print, print_json, safe, wrapped};
+use super::render::{counted, duration, per_time, print, print_json, safe, wrapped};
 use super::state::{Known, KnownHost, Place};
-use crate::engine::{HostWait, Standing, learned_rate, wait_of};
-use crate::politeness::Policy;
+use crate::engine::{HostWait, advice, evidence_of, gravity, learned_rate, standing_of, told, wait_of};
+use crate::politeness::{Policy, Standing};
 use crate::robots::{RobotsAnswer, RobotsRecord, RobotsRules};
 use crate::time::Timestamp;
 use crate::url::Origin;
@@ -50,7 +50,7 @@ pub(super) struct HostRow {
     /// `ok`, `limited`, `suspected`, `blocked`, `down`, or `shut` by its robots.txt.
     pub(super) standing: &'static str,
     #[serde(skip)]
-    rank: (Standing, bool),
+    rank: (u8, bool),
     /// Requests per second that it was found to bear.
     pub(super) learned_rate: Option<f64>,
     #[serde(flatten)]
@@ -71,6 +71,8 @@ pub(super) struct HostRow {
     /// What stands in the way, in words.
     pub(super) trouble: Option<String>,
     pub(super) todo: Option<String>,
+    /// What speaks for a standing worse than a limit.
+    evidence: Option<String>,
 }
 
 /// A wait with its end as people write it.
@@ -84,7 +86,7 @@ pub(super) struct HostWaitShown {
 impl HostRow {
     pub(super) fn of(host: &KnownHost<'_>, known: &Known) -> Self {
         let state = &host.state;
-        let standing = Standing::of(state);
+        let standing = standing_of(state);
         let policy = known.policy(&host.key);
         let obstacle = Obstacle::of(host, known, &policy);
         let wait = wait_of(state, known.now);
@@ -94,7 +96,7 @@ impl HostRow {
         let mut row = Self {
             host: host.key.to_string(),
             standing: standing.as_str(),
-            rank: (standing, obstacle.is_some()),
+            rank: (gravity(standing), obstacle.is_some()),
             learned_rate,
             pace: Pace::of(&policy, wish, learned_rate),
             crawl_delay_s: wish.map(|wish| wish.as_secs_f64()),
@@ -108,6 +110,7 @@ impl HostRow {
             last_status: state.last_status,
             trouble: None,
             todo: None,
+            evidence: evidence_of(state).map(told),
         };
         row.explain(standing, wait, obstacle);
         row
@@ -124,7 +127,7 @@ impl HostRow {
         } else if standing != Standing::Ok {
             let over = || "its wait is over: the next run asks it again".to_owned();
             self.trouble = Some(wait.map_or_else(over, |wait| wait.reason));
-            self.todo = Some(standing.advice().to_owned());
+            self.todo = Some(advice(standing).to_owned());
         }
     }
 
@@ -137,11 +140,7 @@ impl HostRow {
     }
 
     fn shown_pace(&self) -> String {
-        match self.learned_rate {
-            Some(rate) if rate < 0.01 => format!("{:.1}/h", rate * 3_600.0),
-            Some(rate) => format!("{rate:.2}/s"),
-            None => duration(self.pace.interval),
-        }
+        self.learned_rate.map_or_else(|| duration(self.pace.interval), per_time)
     }
 
     /// What stands under the row of a host in trouble, or of one that has pushed back before.
@@ -155,6 +154,7 @@ impl HostRow {
             let cost = duration(Duration::from_secs(self.throttled_s));
             notes.push(format!("pushed back {}, which cost {cost}", counted(self.refused, "time")));
         }
+        notes.extend(self.evidence.iter().map(|evidence| format!("evidence: {evidence}")));
         notes.extend(self.todo.iter().map(|todo| format!("do:  {todo}")));
         notes
     }

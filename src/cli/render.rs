@@ -98,6 +98,15 @@ pub(super) fn bytes(count: u64) -> String {
     format!("{amount:.1} {}", UNITS[unit])
 }
 
+/// Requests per second with the digits that matter: `2.5/s`, `0.04/s`, `12/h`.
+pub(super) fn per_time(rate: f64) -> String {
+    match rate {
+        rate if rate >= 0.995 => format!("{rate:.1}/s"),
+        rate if rate >= 0.01 => format!("{rate:.2}/s"),
+        rate => format!("{:.1}/h", rate * 3_600.0),
+    }
+}
+
 /// A count with its noun: `1 page`, `2 pages`.
 pub(super) fn counted(count: u64, noun: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
@@ -121,7 +130,9 @@ pub(super) fn wrapped(text: &str, width: usize, margin: &str) -> String {
             if line.chars().count() == room {
                 end(&mut line);
             }
-            line.push(letter);
+            if letter != ' ' || !line.is_empty() {
+                line.push(letter);
+            }
         }
     }
     if !line.is_empty() {
@@ -138,6 +149,7 @@ mod tests {
     fn a_long_text_is_broken_between_words_and_a_long_word_is_cut() {
         assert_eq!(wrapped("one two three", 9, "  "), "  one two\n  three\n");
         assert_eq!(wrapped("abcdefgh", 5, ""), "abcde\nfgh\n");
+        assert_eq!(wrapped("abcde fgh", 5, ""), "abcde\nfgh\n");
         assert_eq!(wrapped("", 5, ""), "");
     }
 

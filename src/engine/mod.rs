@@ -25,6 +25,7 @@ mod start;
 mod stop;
 mod tell;
 mod totals;
+mod trouble;
 mod worker;
 mod writer;
 
@@ -32,10 +33,11 @@ pub use builder::{BuildError, Builder};
 pub use event::Event;
 pub use report::{End, HostReport, Report};
 pub use run::Progress;
-pub use standing::{HostWait, Standing, learned_rate, wait_of};
+pub use standing::{HostWait, advice, evidence_of, gravity, learned_rate, standing_of, told, wait_of};
 pub use start::Start;
 pub use stop::StopHandle;
 pub use totals::Totals;
+pub use trouble::Trouble;
 pub use worker::{Execution, HostHeaders};
 
 use std::collections::BTreeMap;

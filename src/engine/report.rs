@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::standing::{evidence_of, learned_rate, standing_of};
 use super::totals::Totals;
 use crate::frontier::HostView;
 use crate::politeness::Phase;
+use crate::politeness::block::{Evidence, Standing};
 use crate::time::Timestamp;
 
 /// The end of a run.
@@ -65,6 +67,12 @@ pub struct HostReport {
     pub not_before: Timestamp,
     /// Push-backs in a row; 0 if it is well.
     pub strikes: u32,
+    /// How we stand with it.
+    pub standing: Standing,
+    /// What that rests on.
+    pub evidence: Evidence,
+    /// Requests per second that it was found to bear; `None` if nothing was learned.
+    pub learned_rate: Option<f64>,
     /// The last status.
     pub last_status: Option<u16>,
     /// Why (a part of) it may not be asked in this run.
@@ -86,6 +94,9 @@ impl HostReport {
                 Phase::Open => 0,
                 Phase::Backoff { strikes, .. } => strikes,
             },
+            standing: standing_of(state),
+            evidence: evidence_of(state).cloned().unwrap_or_default(),
+            learned_rate: learned_rate(state),
             last_status: state.last_status,
             shut: view.shut.clone(),
         }

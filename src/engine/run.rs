@@ -13,6 +13,7 @@ use super::start::{self, Beginning};
 use super::stop::Stop;
 use super::tell::Voice;
 use super::totals::Totals;
+use super::trouble::Trouble;
 use super::worker::{Context, Execution, PageDone};
 use super::writer::{Change, Job, Reply, Writer, WriterDoor};
 use super::{Crawl, CrawlError};
@@ -40,6 +41,8 @@ pub struct Progress {
     pub hosts_waiting: usize,
     /// When the next request may go out, if none may now.
     pub next_wake: Option<Timestamp>,
+    /// Hosts that refuse, and what that costs.
+    pub trouble: Trouble,
 }
 
 /// What a worker brought back.
@@ -102,6 +105,8 @@ impl<F: Fetcher> Crawl<F> {
             clock: self.clock.clone(),
             execution: self.execution,
         };
+        let mut voice = Voice::new(self.events, self.progress, self.clock.clone());
+        voice.begin(&frontier);
         let engine = Loop {
             context: Arc::new(context),
             frontier,
@@ -112,7 +117,7 @@ impl<F: Fetcher> Crawl<F> {
                 Execution::Inline => WriterDoor::inline(writer),
             },
             uncommitted: 0,
-            voice: Voice { events: self.events, progress: self.progress, clock: self.clock.clone() },
+            voice,
             clock: self.clock,
             run: Totals::default(),
         };

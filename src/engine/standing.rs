@@ -2,71 +2,93 @@
 //!
 //! The one place where reports, log lines and commands learn it: they agree because they ask here. Nothing is decided here.
 
+use std::fmt::Write as _;
+
 use serde::Serialize;
 
-use crate::politeness::{HostState, Phase};
+use crate::politeness::block::Evidence;
+use crate::politeness::{HostState, Phase, Standing, WatchState};
 use crate::time::Timestamp;
 
-/// How a host stands, the worst last.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Standing {
-    /// It answers.
-    #[default]
-    Ok,
-    /// It has pushed back (429, 503, no answer) and has not answered well since.
-    Limited,
-    /// It does not answer, or only with errors, for a long time.
-    Down,
-    /// It may have shut us out: single probes go out, nothing else.
-    Suspected,
-    /// It has shut us out: one probe a day, then none.
-    Blocked,
-}
+/// Header fields of a refusal that are told in words; reports have all that are kept.
+const TOLD_FIELDS: usize = 3;
 
-impl Standing {
-    /// The standing that is stored with a host.
-    #[must_use]
-    pub const fn of(state: &HostState) -> Self {
-        match state.phase {
-            Phase::Open => Self::Ok,
-            Phase::Backoff { .. } => Self::Limited,
-        }
-    }
-
-    /// Its name in tables and reports.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Ok => "ok",
-            Self::Limited => "limited",
-            Self::Down => "down",
-            Self::Suspected => "suspected",
-            Self::Blocked => "blocked",
-        }
-    }
-
-    /// What the user can do about it; nothing needs to be done if it is [`Standing::Ok`].
-    #[must_use]
-    pub const fn advice(self) -> &'static str {
-        match self {
-            Self::Ok => "",
-            Self::Limited => "wait: it is asked again after that; if this returns, raise politeness.delay",
-            Self::Down => "see whether the site works in a browser, and run it again when it does",
-            Self::Suspected => {
-                "leave it alone for now; ask its owner, or see whether the site has an API or a dump"
-            }
-            Self::Blocked => {
-                "write to the owner of the site and wait for an answer, or use its API; no other address or name will be tried"
-            }
-        }
-    }
+/// What is stored of a host's refusals; none as long as nobody watches them.
+const fn watch_of(_state: &HostState) -> Option<&WatchState> {
+    None
 }
 
 /// Requests per second that the host was found to bear; none while nothing was learned, and the configured delay alone counts.
 #[must_use]
 pub const fn learned_rate(_state: &HostState) -> Option<f64> {
     None
+}
+
+/// The standing that is stored with a host.
+#[must_use]
+pub fn standing_of(state: &HostState) -> Standing {
+    match (watch_of(state).map(|watch| watch.standing), state.phase) {
+        (Some(standing), _) if standing != Standing::Ok => standing,
+        (_, Phase::Open) => Standing::Ok,
+        (_, Phase::Backoff { .. }) => Standing::Limited,
+    }
+}
+
+/// What speaks for the standing of a host that is in worse trouble than a limit.
+#[must_use]
+pub fn evidence_of(state: &HostState) -> Option<&Evidence> {
+    let watch = watch_of(state)?;
+    (gravity(watch.standing) > gravity(Standing::Limited)).then_some(&watch.evidence)
+}
+
+/// How bad a standing is: the worst host is shown first.
+#[must_use]
+pub const fn gravity(standing: Standing) -> u8 {
+    match standing {
+        Standing::Ok => 0,
+        Standing::Limited => 1,
+        Standing::Down => 2,
+        Standing::Suspected => 3,
+        Standing::Blocked => 4,
+    }
+}
+
+/// What the user can do about it; nothing needs to be done if it is [`Standing::Ok`].
+#[must_use]
+pub const fn advice(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Ok => "",
+        Standing::Limited => "wait: it is asked again after that; if this returns, raise politeness.delay",
+        Standing::Down => "see whether the site works in a browser, and run it again when it does",
+        Standing::Suspected => {
+            "leave it alone for now; ask its owner, or see whether the site has an API or a dump"
+        }
+        Standing::Blocked => {
+            "write to the owner of the site and wait for an answer, or use its API; nothing is tried to get around it"
+        }
+    }
+}
+
+/// The evidence in one line: how many refusals, of which kind, from when to when, and what the last one said.
+#[must_use]
+pub fn told(evidence: &Evidence) -> String {
+    let counts = [(evidence.refusals, "refusals"), (evidence.failures, "failures")];
+    let counts = counts.into_iter().filter(|(count, _)| *count > 0);
+    let counts: Vec<_> = counts.map(|(count, noun)| format!("{count} {noun}")).collect();
+    let mut text = format!("{} in a row", counts.join(" and "));
+    let statuses: Vec<_> =
+        evidence.statuses.iter().map(|(status, count)| format!("{count} x {status}")).collect();
+    let mut add = |part: std::fmt::Arguments<'_>| text.write_fmt(part).expect("a String takes everything");
+    if !statuses.is_empty() {
+        add(format_args!(" ({})", statuses.join(", ")));
+    }
+    if let (Some(first), Some(last)) = (evidence.first, evidence.last.max(evidence.last_failure)) {
+        add(format_args!(", from {first} to {last}"));
+    }
+    for (name, value) in evidence.last_headers.iter().take(TOLD_FIELDS) {
+        add(format_args!(", {name}: {value}"));
+    }
+    text
 }
 
 /// Why a host is left alone until a moment.
@@ -110,8 +132,8 @@ mod tests {
 
     #[test]
     fn a_host_that_pushed_back_is_limited_until_it_answers() {
-        assert_eq!(Standing::of(&HostState::default()), Standing::Ok);
-        assert_eq!(Standing::of(&refused(429)), Standing::Limited);
+        assert_eq!(standing_of(&HostState::default()), Standing::Ok);
+        assert_eq!(standing_of(&refused(429)), Standing::Limited);
     }
 
     #[test]
@@ -127,7 +149,21 @@ mod tests {
     #[test]
     fn every_trouble_comes_with_advice() {
         let all = [Standing::Limited, Standing::Down, Standing::Suspected, Standing::Blocked];
-        assert!(all.iter().all(|standing| standing.advice().len() > 20));
-        assert!(all.is_sorted() && Standing::Ok < Standing::Limited);
+        assert!(all.iter().all(|standing| advice(*standing).len() > 20));
+        assert!(all.map(gravity).is_sorted());
+    }
+
+    #[test]
+    fn evidence_reads_well_in_one_line() {
+        let mut evidence = Evidence::default();
+        evidence.refusals = 21;
+        evidence.statuses = [(403, 1), (429, 20)].into();
+        evidence.first = Some(Timestamp::ZERO);
+        evidence.last = Some(Timestamp::from_secs(90_000));
+        evidence.last_headers = vec![("server".to_owned(), "x".to_owned())];
+        assert_eq!(
+            told(&evidence),
+            "21 refusals in a row (1 x 403, 20 x 429), from 1970-01-01T00:00:00.000Z to 1970-01-02T01:00:00.000Z, server: x"
+        );
     }
 }

@@ -84,7 +84,7 @@ mod tests {
 
     fn said(rules: &str, url: &str, depth: Option<u32>) -> ScopeSaid {
         let text = format!(
-            "seeds = [\"http://a.example/\"]\n[identity]\ncontact = \"me@a.example\"\n[scope]\n{rules}\n"
+            "seeds = [\"http://a.example/start\"]\n[identity]\ncontact = \"me@a.example\"\n[scope]\n{rules}\n"
         );
         let plan = Loader::new().text("a.toml", text).load().unwrap();
         let mut request = Request::get(CanonicalUrl::parse(url).unwrap());
@@ -96,16 +96,16 @@ mod tests {
     fn what_keeps_a_url_out_is_told_with_its_key_and_line() {
         let out = |rules: &str, url: &str, depth| said(rules, url, depth).key.unwrap();
         assert_eq!(out("", "http://b.example/", None), "the hosts of the seeds");
-        assert_eq!(out("hosts = [\"c.example\"]", "http://a.example/", None), "scope.hosts (a.toml:5)");
+        assert_eq!(out("hosts = [\"a.example\"]", "http://b.example/", None), "scope.hosts (a.toml:5)");
         assert_eq!(out("exclude = [\"/x\"]", "http://a.example/x", None), "scope.exclude (a.toml:5)");
-        assert_eq!(out("include = [\"/x\"]", "http://a.example/y", None), "scope.include (a.toml:5)");
+        assert_eq!(out("include = [\"/start\"]", "http://a.example/y", None), "scope.include (a.toml:5)");
         assert_eq!(out("max-depth = 1", "http://a.example/y", Some(2)), "scope.max-depth (a.toml:5)");
         assert_eq!(out("", "http://a.example/x/x/x", None), "scope.traps.max-in-a-row (default)");
     }
 
     #[test]
     fn what_lets_a_url_in_is_told_too_and_what_cannot_be_told() {
-        let rules = "include = [\"/x\"]\nmax-depth = 3";
+        let rules = "include = [\"/start\", \"/x\"]\nmax-depth = 3";
         let known = said(rules, "http://a.example/x", Some(2));
         assert!(known.belongs);
         assert_eq!(
