@@ -68,16 +68,23 @@ impl Troubles {
         let before = self.hosts.insert(key.clone(), now);
         let cost = now.throttled_ms.saturating_sub(before.map_or(0, |before| before.throttled_ms));
         self.counts.throttled += Duration::from_millis(cost);
-        if before.and_then(|before| before.rate) != now.rate {
-            before.and_then(|before| before.rate).map(|rate| self.rates.remove(&(rate, key.clone())));
+        let rate = before.and_then(|before| before.rate);
+        if rate != now.rate {
+            if let Some(rate) = rate {
+                self.rates.remove(&(rate, key.clone()));
+            }
             self.rates.extend(now.rate.map(|rate| (rate, key.clone())));
         }
         let standing = before.map_or(Standing::Ok, |before| before.standing);
         if standing == now.standing {
             return None;
         }
-        self.count(standing).map(|count| *count -= 1);
-        self.count(now.standing).map(|count| *count += 1);
+        if let Some(count) = self.count(standing) {
+            *count -= 1;
+        }
+        if let Some(count) = self.count(now.standing) {
+            *count += 1;
+        }
         Some(standing)
     }
 
