@@ -249,6 +249,46 @@ fn a_crawler_file_runs_and_its_second_run_asks_only_for_what_has_changed() {
     desk.run(&["resume", SITE, "--state", "state"]).ends_with(2);
 }
 
+#[test]
+fn hosts_explain_and_plan_tell_what_a_state_knows() {
+    let desk = Desk::new();
+    let state = ["--state", "state"];
+    desk.run(&with(&with(&SMALL, &["state", "--limit", "12"]), &QUICK)).ends_with(3);
+
+    let hosts = desk.run(&with(&["hosts"], &state)).ends_with(0).out;
+    let rows: Vec<_> = hosts.lines().collect();
+    assert!(rows[0].starts_with("host ") && rows[1].starts_with("127.0.0.1 "), "{hosts}");
+    assert!(rows.iter().all(|row| row.chars().count() <= 100), "{hosts}");
+    let all = desk.run(&with(&["hosts", "--json"], &state)).ends_with(0).json();
+    assert_eq!([&all[0]["standing"], &all[0]["decided-by"]], ["ok", "crawl-delay"]);
+    assert_eq!(all[0]["pages"], 12);
+
+    let explain = |url: &str| desk.run(&with(&["explain", url], &state)).ends_with(0).out;
+    assert!(explain("demo:/new-arrivals/?#top").contains("it was fetched, or found unchanged, in round 1"));
+    let shut = explain("demo:/basket/");
+    assert!(shut.contains("robots.txt forbids it: Disallow: /basket/ (robots.txt line "), "{shut}");
+    let away = explain("https://elsewhere.example/");
+    assert!(away.contains("out: the hosts of the seeds: its host is not one of"), "{away}");
+    let home = desk.run(&with(&["explain", "demo:", "--json"], &state)).ends_with(0).json();
+    assert_eq!(
+        [&home["verdict"], &home["seen"], &home["robots"]["allowed"]],
+        [&json!("fetched"), &json!(true), &json!(true)]
+    );
+
+    let plan = desk.run(&with(&["plan"], &state)).ends_with(0).out;
+    assert!(
+        plan.contains("127.0.0.1 decides, at 3 requests a second") && plan.contains("not known: links"),
+        "{plan}"
+    );
+    let first = desk.run(&["plan", SITE, "--state", "absent", "--json"]).ends_with(0).json();
+    assert_eq!([&first["from"], &first["pages"]], [&json!("seeds"), &json!(1)]);
+
+    desk.run(&["hosts", "--state", "absent"]).ends_with(2);
+    desk.run(&["plan", "--state", "absent"]).ends_with(2);
+    desk.run(&["explain", "https://a.example/"]).ends_with(2);
+    desk.run(&with(&["explain", "nowhere"], &state)).ends_with(2);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_seed_alone_gives_url_status_and_title_on_the_standard_output() {
     let site = DemoSite::start().await.unwrap();
@@ -363,8 +403,12 @@ fn nothing_that_a_server_says_reaches_the_terminal_as_a_command() {
     let url = serve(EVIL);
     let ran = desk.run(&with(&["run", "--seed", &url, "--limit", "2", "-vv"], &QUICK));
     let tried = desk.run(&with(&["try", &url, "-vv"], &QUICK[..4]));
-    let status = desk.run(&["status", "--state", ".crawl/127.0.0.1"]);
-    for text in [&ran.out, &ran.err, &tried.out, &tried.err, &status.out] {
+    let [status, hosts, plan] =
+        ["status", "hosts", "plan"].map(|command| desk.run(&[command, "--state", ".crawl/127.0.0.1"]));
+    let explained = desk.run(&["explain", &format!("{url}\x1b]0;evil\x07"), "--state", ".crawl/127.0.0.1"]);
+    let read = [&status.out, &hosts.out, &plan.out, &explained.out];
+    assert!(read.iter().all(|text| !text.is_empty()), "{status:?} {hosts:?} {plan:?} {explained:?}");
+    for text in [&ran.out, &ran.err, &tried.out, &tried.err].into_iter().chain(read) {
         let bad: Vec<_> = text.chars().filter(|letter| letter.is_control() && *letter != '\n').collect();
         assert!(bad.is_empty(), "{bad:?} in {text}");
     }

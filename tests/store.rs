@@ -57,6 +57,21 @@ fn a_new_store_knows_nothing() {
 }
 
 #[test]
+fn what_was_found_in_this_round_is_known_waiting_or_done() {
+    on_each(|store| {
+        let page = get("http://a.example/x");
+        assert!(!store.knows(&page));
+        let batch = Batch { links: vec![page.clone()], ..Batch::default() };
+        let key = store.commit(batch).unwrap().fresh[0].key;
+        assert!(store.knows(&page));
+        store.commit(Batch { done: vec![(origin(A), key)], ..Batch::default() }).unwrap();
+        assert!(store.knows(&page));
+        store.begin_round(RunRecord::default()).unwrap();
+        assert!(!store.knows(&page));
+    });
+}
+
+#[test]
 fn a_link_enters_once_also_within_one_batch() {
     on_each(|store| {
         let first =

@@ -89,9 +89,15 @@ pub(super) enum Command {
     /// List the pages of a sitemap, and of those that an index leads to
     Sitemap(SitemapArgs),
     /// Show how far a crawl is, from its state directory
-    Status(StatusArgs),
+    Status(StateArgs),
     /// Check from the journal of a crawl that it kept every rule
     Audit(AuditArgs),
+    /// Show how each host stands, what it waits for and what to do about it
+    Hosts(StateArgs),
+    /// Say why a URL was fetched or not, and what it waits for
+    Explain(ExplainArgs),
+    /// Estimate how long a crawl takes, host by host
+    Plan(StateArgs),
     /// Ask a robots.txt file what it allows
     #[command(subcommand)]
     Robots(RobotsCommand),
@@ -134,7 +140,7 @@ pub(super) struct Layers {
 }
 
 /// Assignments over a crawler file.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(super) struct Sets {
     /// Set a key of the crawler file, as in politeness.delay=2s; may be repeated
     #[arg(long = "set", value_name = "KEY=VALUE")]
@@ -144,7 +150,11 @@ pub(super) struct Sets {
 impl Sets {
     /// The file, if there is one, and the assignments.
     pub(super) fn over(&self, file: Option<&PathBuf>) -> Loader {
-        let loader = file.map_or_else(Loader::new, |file| Loader::new().file(file));
+        self.laid_over(file.map_or_else(Loader::new, |file| Loader::new().file(file)))
+    }
+
+    /// These assignments on top of other layers.
+    pub(super) fn laid_over(&self, loader: Loader) -> Loader {
         self.sets.iter().fold(loader, Loader::set)
     }
 }
@@ -226,8 +236,9 @@ pub(super) struct SitemapArgs {
     pub(super) sets: Sets,
 }
 
+/// Which crawl's state to read.
 #[derive(Debug, Args)]
-pub(super) struct StatusArgs {
+pub(super) struct StateArgs {
     /// The crawler file; without it, --state says where to look
     #[arg(required_unless_present = "state")]
     pub(super) file: Option<PathBuf>,
@@ -249,6 +260,21 @@ pub(super) struct AuditArgs {
     /// Tell only of this host, to hand it to its owner
     #[arg(long, value_name = "NAME")]
     pub(super) host: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ExplainArgs {
+    /// The crawler file, then the URL; a URL alone needs --state
+    #[arg(required = true, num_args = 1..=2, value_names = ["FILE", "URL"])]
+    pub(super) file_and_url: Vec<String>,
+    /// The state directory, if it is not the one of FILE
+    #[arg(long, value_name = "DIR")]
+    pub(super) state: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) sets: Sets,
     /// Print JSON
     #[arg(long)]
     pub(super) json: bool,

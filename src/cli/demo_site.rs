@@ -21,10 +21,7 @@ impl Demo {
     /// Opens the site where the state in `dir` knows it, or else on a free port.
     pub(super) async fn open_for(dir: &Path) -> Result<Self, Failure> {
         let file = dir.join(FILE);
-        let known = std::fs::read_to_string(&file).ok();
-        let known: Option<SocketAddr> = known.and_then(|text| text.trim().parse().ok());
-        // The file could name any address: only this machine's own are listened on.
-        let known = known.filter(|address| address.ip().is_loopback());
+        let known = known_address(dir);
         let again = match known {
             Some(address) => DemoSite::start_on(address).await.ok(),
             None => None,
@@ -53,6 +50,18 @@ impl Demo {
     pub(super) async fn close(self) {
         self.site.stop().await;
     }
+}
+
+/// Where the demo site of the state in `dir` was.
+fn known_address(dir: &Path) -> Option<SocketAddr> {
+    let known = std::fs::read_to_string(dir.join(FILE)).ok()?;
+    // The file could name any address: only this machine's own are listened on.
+    known.trim().parse().ok().filter(|address: &SocketAddr| address.ip().is_loopback())
+}
+
+/// The demo site's home page as the state in `dir` knows it.
+pub(super) fn known_home(dir: &Path) -> Option<CanonicalUrl> {
+    CanonicalUrl::parse(&format!("http://{}/", known_address(dir)?)).ok()
 }
 
 #[cfg(test)]

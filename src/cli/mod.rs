@@ -10,8 +10,12 @@ mod check;
 mod crawling;
 mod demo_site;
 mod exit;
+mod explain;
+mod hosts;
 mod log;
 mod new;
+mod pace;
+mod plan_time;
 mod probe;
 mod progress;
 mod registry;
@@ -21,6 +25,7 @@ mod settings;
 mod setup;
 mod signals;
 mod sitemap;
+mod state;
 mod status;
 mod summary;
 mod try_page;
@@ -75,6 +80,9 @@ fn obey(command: Command, stage: &Stage, registry: &Registry) -> Result<Exit, Fa
         Command::Sitemap(args) => sitemap::sitemap(&args),
         Command::Status(args) => status::status(&args),
         Command::Audit(args) => audit::audit(&args),
+        Command::Hosts(args) => hosts::hosts(&args, registry),
+        Command::Explain(args) => explain::explain(&args, registry),
+        Command::Plan(args) => plan_time::plan(&args, registry),
         Command::Robots(RobotsCommand::Check { file, agent, urls }) => robots::check(&file, &agent, &urls),
         Command::New(args) => new::new(&args),
         Command::Config(args) => settings::config(&args),

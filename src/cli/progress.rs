@@ -8,9 +8,9 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, P
 use tokio::sync::watch;
 
 use super::args::{LogForm, Voice};
-use super::render::{counted, duration};
+use super::render::{counted, duration, per_time, safe};
 use crate::clock::Clock;
-use crate::engine::Progress;
+use crate::engine::{Progress, Trouble};
 use crate::time::Timestamp;
 
 /// How often the line is drawn anew.
@@ -63,6 +63,7 @@ fn describe(progress: &Progress, started: Timestamp, now: Timestamp) -> String {
         write!(text, " | {} waiting", counted(progress.hosts_waiting as u64, "host"))
             .expect("a String takes everything");
     }
+    add_trouble(&mut text, &progress.trouble);
     let idle = progress.next_wake.filter(|_| progress.in_flight == 0).map(|wake| wake.since(now));
     if let Some(wait) = idle.filter(|wait| *wait >= WORTH_SAYING) {
         write!(text, " | next request in {}", duration(wait)).expect("a String takes everything");
@@ -70,10 +71,44 @@ fn describe(progress: &Progress, started: Timestamp, now: Timestamp) -> String {
     text
 }
 
+/// Hosts that refuse, by how they stand, and what they cost.
+fn add_trouble(text: &mut String, trouble: &Trouble) {
+    let counts = [
+        (trouble.limited, "limited"),
+        (trouble.down, "down"),
+        (trouble.suspected, "suspected"),
+        (trouble.blocked, "blocked"),
+    ];
+    let mut add = |part: String| write!(text, " | {part}").expect("a String takes everything");
+    for (count, standing) in counts.into_iter().filter(|(count, _)| *count > 0) {
+        add(format!("{count} {standing}"));
+    }
+    if let Some((host, rate)) = &trouble.slowest {
+        add(format!("{} at {}", safe(host.as_str()), per_time(*rate)));
+    }
+    if trouble.throttled >= WORTH_SAYING {
+        add(format!("refusals cost {}", duration(trouble.throttled)));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::engine::Totals;
+
+    #[test]
+    fn hosts_that_refuse_are_counted_by_how_they_stand_with_what_they_cost() {
+        let trouble = Trouble {
+            limited: 2,
+            blocked: 1,
+            throttled: Duration::from_secs(14),
+            slowest: Some((crate::url::HostKey::of("a.example"), 0.42)),
+            ..Trouble::default()
+        };
+        let text = describe(&Progress { trouble, ..Progress::default() }, Timestamp::ZERO, Timestamp::ZERO);
+        let end = " | 2 limited | 1 blocked | a.example at 0.42/s | refusals cost 14.0 s";
+        assert!(text.ends_with(end), "{text}");
+    }
 
     #[test]
     fn the_line_tells_pace_and_what_is_waited_for() {

@@ -98,15 +98,60 @@ pub(super) fn bytes(count: u64) -> String {
     format!("{amount:.1} {}", UNITS[unit])
 }
 
+/// Requests per second with the digits that matter: `2.5/s`, `0.04/s`, `12/h`.
+pub(super) fn per_time(rate: f64) -> String {
+    match rate {
+        rate if rate >= 0.995 => format!("{rate:.1}/s"),
+        rate if rate >= 0.01 => format!("{rate:.2}/s"),
+        rate => format!("{:.1}/h", rate * 3_600.0),
+    }
+}
+
 /// A count with its noun: `1 page`, `2 pages`.
 pub(super) fn counted(count: u64, noun: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
     format!("{count} {noun}{plural}")
 }
 
+/// `text` in lines of at most `width` columns, all of them behind `margin`, each with its line end. A longer word is cut.
+pub(super) fn wrapped(text: &str, width: usize, margin: &str) -> String {
+    let room = width.saturating_sub(margin.chars().count()).max(1);
+    let (mut lines, mut line) = (String::new(), String::new());
+    let mut end = |line: &mut String| {
+        lines.extend([margin, line.trim_end(), "\n"]);
+        line.clear();
+    };
+    for word in text.split_inclusive(' ') {
+        let length = word.trim_end().chars().count();
+        if !line.is_empty() && line.chars().count() + length > room {
+            end(&mut line);
+        }
+        for letter in word.chars() {
+            if line.chars().count() == room {
+                end(&mut line);
+            }
+            if letter != ' ' || !line.is_empty() {
+                line.push(letter);
+            }
+        }
+    }
+    if !line.is_empty() {
+        end(&mut line);
+    }
+    lines
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_text_is_broken_between_words_and_a_long_word_is_cut() {
+        assert_eq!(wrapped("one two three", 9, "  "), "  one two\n  three\n");
+        assert_eq!(wrapped("abcdefgh", 5, ""), "abcde\nfgh\n");
+        assert_eq!(wrapped("abcde fgh", 5, ""), "abcde\nfgh\n");
+        assert_eq!(wrapped("", 5, ""), "");
+    }
 
     #[test]
     fn nothing_that_a_terminal_obeys_gets_through() {

@@ -6,14 +6,12 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::args::StatusArgs;
-use super::crawling;
+use super::args::StateArgs;
 use super::exit::{Exit, Failure};
 use super::render::{counted, duration, print, print_json, safe};
-use crate::clock::Clock;
+use super::state::Place;
 use crate::politeness::{HostState, Phase};
 use crate::robots::{RobotsAnswer, RobotsRecord};
-use crate::store::disk::DiskStore;
 use crate::store::{FailedRecord, Recovered, RunRecord, Store};
 use crate::time::Timestamp;
 use crate::url::Origin;
@@ -21,15 +19,8 @@ use crate::url::Origin;
 /// Hosts and failed URLs that the text lists; JSON lists all.
 const MOST_LINES: usize = 20;
 
-pub(super) fn status(args: &StatusArgs) -> Result<Exit, Failure> {
-    let dir = state_dir(args)?;
-    if !dir.join("FORMAT").exists() {
-        return Err(Failure::Usage(format!(
-            "there is no state in `{}`: begin with `crawl run`",
-            dir.display()
-        )));
-    }
-    let status = read(&dir)?;
+pub(super) fn status(args: &StateArgs) -> Result<Exit, Failure> {
+    let status = read(&Place::of(args)?)?;
     if args.json {
         print_json(&status)?;
     } else {
@@ -38,20 +29,10 @@ pub(super) fn status(args: &StatusArgs) -> Result<Exit, Failure> {
     Ok(Exit::COMPLETE)
 }
 
-fn state_dir(args: &StatusArgs) -> Result<PathBuf, Failure> {
-    match &args.state {
-        Some(dir) => Ok(dir.clone()),
-        None => Ok(args.sets.over(args.file.as_ref()).load()?.state_dir),
-    }
-}
-
-fn read(dir: &Path) -> Result<Status, Failure> {
-    let mut store = DiskStore::open(dir, Default::default())?;
-    let known = store.recover()?;
-    let failed = store.failed()?;
-    // The clock belongs to the runtime's time, even though nothing waits here.
-    let now = crawling::runtime()?.block_on(async { Clock::start().now() });
-    Ok(Status::of(dir, known, &failed, now))
+fn read(place: &Place) -> Result<Status, Failure> {
+    let mut known = place.open()?;
+    let failed = known.store.failed()?;
+    Ok(Status::of(&place.dir, known.recovered, &failed, known.now))
 }
 
 /// What a state directory says of its crawl.

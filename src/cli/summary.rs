@@ -1,14 +1,20 @@
 //! The end of a run, for people: what it came to, which hosts are in the way, where the output is, and what the exit code says.
 
+use std::cmp::Reverse;
 use std::fmt::Write as _;
 
 use super::exit::Exit;
-use super::render::{bytes, counted, duration, safe};
+use super::render::{bytes, counted, duration, per_time, safe};
 use crate::config::{Plan, SinkPlan};
-use crate::engine::{End, HostReport, Progress, Report, Totals};
+use crate::engine::{End, HostReport, Progress, Report, Totals, advice, gravity, told};
+use crate::politeness::Standing;
+use crate::url::HostKey;
 
 /// Hosts that are listed.
 const MOST_HOSTS: usize = 20;
+
+/// A learned rate from this share of the configured one on is as good as that.
+const NEARLY: f64 = 0.98;
 
 /// The whole summary.
 pub(super) fn text(plan: &Plan, report: &Report, last: &Progress, exit: Exit) -> String {
@@ -16,10 +22,14 @@ pub(super) fn text(plan: &Plan, report: &Report, last: &Progress, exit: Exit) ->
     for (name, value) in rows(&report.totals) {
         line(&mut text, name, &value);
     }
-    for host in troubled(report).take(MOST_HOSTS) {
-        line(&mut text, "host", &host_line(host));
+    let troubled = troubled(plan, report);
+    for host in troubled.iter().take(MOST_HOSTS) {
+        line(&mut text, "host", &host_line(host, learned(plan, host)));
+        for note in verdict(host) {
+            line(&mut text, "", &note);
+        }
     }
-    let more = troubled(report).skip(MOST_HOSTS).count();
+    let more = troubled.len().saturating_sub(MOST_HOSTS);
     if more > 0 {
         line(&mut text, "", &format!("and {} more", counted(more as u64, "host")));
     }
@@ -103,36 +113,55 @@ fn of_which(count: u64, part: u64, what: &str) -> String {
     }
 }
 
-/// Hosts that still have something to ask, or have cost us a wait.
-fn troubled(report: &Report) -> impl Iterator<Item = &HostReport> {
-    report.hosts.iter().filter(|host| host.waiting > 0 || host.shut.is_some() || host.throttled > 0)
+/// Hosts that still have something to ask, refuse, have cost us a wait or made us slower; the worst first.
+fn troubled<'a>(plan: &Plan, report: &'a Report) -> Vec<&'a HostReport> {
+    let is_troubled = |host: &&HostReport| {
+        let left = host.waiting > 0 || host.shut.is_some();
+        left || host.throttled > 0 || host.standing != Standing::Ok || learned(plan, host).is_some()
+    };
+    let mut troubled: Vec<_> = report.hosts.iter().filter(is_troubled).collect();
+    troubled.sort_by_key(|host| Reverse(gravity(host.standing)));
+    troubled
 }
 
-/// `a.example: 12 pages waiting, not before 2026-11-22T00:50:12.000Z (429)`.
-fn host_line(host: &HostReport) -> String {
-    let mut text = safe(&host.host).into_owned();
-    let mut add = |part: &str| {
-        let separator = if text.len() == host.host.len() { ": " } else { ", " };
-        text.push_str(separator);
-        text.push_str(part);
-    };
+/// The learned rate of a host, if it is below the one that is configured.
+fn learned(plan: &Plan, host: &HostReport) -> Option<f64> {
+    let delay = plan.policy(&HostKey::of(&host.host)).delay.as_secs_f64();
+    host.learned_rate.filter(|rate| rate * delay < NEARLY)
+}
+
+/// `a.example: 12 pages left, asked for a pause until 2026-11-22T00:50:12.000Z, last status 429`.
+fn host_line(host: &HostReport, learned: Option<f64>) -> String {
+    let name = safe(&host.host);
+    let mut parts = Vec::new();
     if host.waiting > 0 {
-        add(&format!("{} left", counted(host.waiting, "page")));
+        parts.push(format!("{} left", counted(host.waiting, "page")));
     }
     if let Some(shut) = &host.shut {
-        add(&format!("shut ({}): nothing is asked of it in this run", safe(shut)));
+        parts.push(format!("shut ({}): nothing is asked of it in this run", safe(shut)));
     }
-    if host.strikes > 0 {
-        add(&format!("asked for a pause until {}", host.not_before));
+    if gravity(host.standing) > gravity(Standing::Limited) {
+        parts.push(format!("{}, not asked before {}", host.standing.as_str(), host.not_before));
+    } else if host.strikes > 0 {
+        parts.push(format!("asked for a pause until {}", host.not_before));
     }
     if host.throttled > 0 {
         let waited = std::time::Duration::from_secs(host.throttled_s);
-        add(&format!("pushed back {}, which cost {}", times(host.throttled), duration(waited)));
+        parts.push(format!("pushed back {}, which cost {}", times(host.throttled), duration(waited)));
     }
+    parts.extend(learned.map(|rate| format!("bears {}", per_time(rate))));
     if let Some(status) = host.last_status.filter(|_| host.waiting > 0) {
-        add(&format!("last status {status}"));
+        parts.push(format!("last status {status}"));
     }
-    text
+    format!("{name}: {}", parts.join(", "))
+}
+
+/// What speaks for a standing worse than a limit, and what to do about it.
+fn verdict(host: &HostReport) -> Vec<String> {
+    if gravity(host.standing) <= gravity(Standing::Limited) {
+        return Vec::new();
+    }
+    vec![safe(&told(&host.evidence)).into_owned(), advice(host.standing).to_owned()]
 }
 
 fn times(count: u64) -> String {
@@ -201,6 +230,7 @@ mod tests {
             strikes: 0,
             standing: Default::default(),
             evidence: Default::default(),
+            learned_rate: None,
             last_status: None,
             shut: None,
         }
@@ -261,6 +291,29 @@ mod tests {
         for line in wanted {
             assert!(text.contains(line), "{line:?} is not in {text}");
         }
+    }
+
+    #[test]
+    fn a_blocked_host_comes_first_with_its_evidence_and_what_to_do() {
+        let mut evidence = crate::politeness::block::Evidence::default();
+        evidence.refusals = 21;
+        let slow = HostReport { learned_rate: Some(0.25), ..host("a.example") };
+        let quick = HostReport { learned_rate: Some(0.99), ..host("c.example") };
+        let blocked =
+            HostReport { waiting: 4, strikes: 9, standing: Standing::Blocked, evidence, ..host("b.example") };
+        let text = summary(&report(End::Complete, vec![slow, quick, blocked]));
+        let lines: Vec<_> = text.lines().map(str::trim).collect();
+        let at = lines.iter().position(|line| line.contains("b.example")).unwrap();
+        assert_eq!(
+            lines[at..at + 2],
+            [
+                "host          b.example: 4 pages left, blocked, not asked before 1970-01-01T00:01:00.000Z",
+                "21 refusals in a row"
+            ]
+        );
+        assert!(lines[at + 2].contains("owner"), "{text}");
+        assert_eq!(lines[at + 3], "host          a.example: bears 0.25/s");
+        assert!(!text.contains("c.example"), "{text}");
     }
 
     #[test]

@@ -23,10 +23,12 @@ mod recorder;
 mod report;
 mod run;
 mod sitemap;
+mod standing;
 mod start;
 mod stop;
 mod tell;
 mod totals;
+mod trouble;
 mod worker;
 mod writer;
 
@@ -34,10 +36,12 @@ pub use builder::{BuildError, Builder};
 pub use event::Event;
 pub use report::{End, HostReport, Report};
 pub use sitemap::{RobotsSitemaps, Sitemaps};
+pub use standing::{HostWait, advice, evidence_of, gravity, learned_rate, standing_of, told, wait_of};
 pub use start::Start;
 pub use stop::StopHandle;
 pub use tell::Progress;
 pub use totals::Totals;
+pub use trouble::Trouble;
 pub use worker::{Execution, HostHeaders};
 
 use std::collections::BTreeMap;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::standing::{evidence_of, learned_rate, standing_of};
 use super::totals::Totals;
 use crate::frontier::HostView;
 use crate::politeness::Phase;
@@ -82,6 +83,8 @@ pub struct HostReport {
     pub standing: Standing,
     /// What that rests on.
     pub evidence: Evidence,
+    /// Requests per second that it was found to bear; `None` if nothing was learned.
+    pub learned_rate: Option<f64>,
     /// The last status.
     pub last_status: Option<u16>,
     /// Why (a part of) it may not be asked in this run.
@@ -103,8 +106,9 @@ impl HostReport {
                 Phase::Open => 0,
                 Phase::Backoff { strikes, .. } => strikes,
             },
-            standing: state.watch.standing,
-            evidence: state.watch.evidence.clone(),
+            standing: standing_of(state),
+            evidence: evidence_of(state).cloned().unwrap_or_default(),
+            learned_rate: learned_rate(state),
             last_status: state.last_status,
             shut: view.shut.clone(),
         }

@@ -93,6 +93,8 @@ impl<F: Fetcher> Crawl<F> {
             clock: self.clock.clone(),
             execution: self.execution,
         };
+        let mut voice = Voice::new(self.events, self.progress, self.clock.clone());
+        voice.begin(&frontier);
         let engine = Loop {
             context: Arc::new(context),
             frontier,
@@ -104,7 +106,7 @@ impl<F: Fetcher> Crawl<F> {
             },
             recorder,
             uncommitted: 0,
-            voice: Voice { events: self.events, progress: self.progress, clock: self.clock.clone() },
+            voice,
             clock: self.clock,
             run: Totals::default(),
             quota: Quota::new(self.sitemaps.max_per_host),

@@ -1,11 +1,14 @@
 //! What a crawl says while it runs: log lines, events, progress.
 //!
-//! A host that pushes back is one line per burst, at INFO: it is the web's daily business, not an error.
+//! A host that pushes back is one line per burst, at INFO: it is the web's daily business, not an error. A host that may have
+//! shut us out is one line at WARN, one that has is one line at ERROR, with the evidence and what to do.
 
 use tokio::sync::{broadcast, watch};
 
 use super::event::Event;
+use super::standing::{advice, evidence_of, gravity, standing_of, told};
 use super::totals::Totals;
+use super::trouble::{Trouble, Troubles};
 use super::worker::PageDone;
 use crate::clock::Clock;
 use crate::frontier::Frontier;
@@ -26,16 +29,37 @@ pub struct Progress {
     pub hosts_waiting: usize,
     /// When the next request may go out, if none may now.
     pub next_wake: Option<Timestamp>,
+    /// Hosts that refuse, and what that costs.
+    pub trouble: Trouble,
 }
 
 /// Speaks for the loop. Whoever listens or not, the crawl goes on.
 pub(super) struct Voice {
-    pub(super) events: broadcast::Sender<Event>,
-    pub(super) progress: watch::Sender<Progress>,
-    pub(super) clock: Clock,
+    events: broadcast::Sender<Event>,
+    progress: watch::Sender<Progress>,
+    clock: Clock,
+    troubles: Troubles,
 }
 
 impl Voice {
+    pub(super) fn new(
+        events: broadcast::Sender<Event>,
+        progress: watch::Sender<Progress>,
+        clock: Clock,
+    ) -> Self {
+        Self { events, progress, clock, troubles: Troubles::default() }
+    }
+
+    /// Says which hosts are in trouble since an earlier run.
+    pub(super) fn begin(&mut self, frontier: &Frontier) {
+        for host in frontier.hosts() {
+            self.troubles.remember(host.key, host.state);
+            if gravity(standing_of(host.state)) > gravity(Standing::Limited) {
+                self.standing(host.key, host.state);
+            }
+        }
+    }
+
     /// Passes an event on; nobody may be listening.
     pub(super) fn event(&self, event: Event) {
         drop(self.events.send(event));
@@ -61,8 +85,9 @@ impl Voice {
         });
     }
 
-    /// Says once per burst that a host pushes back.
-    pub(super) fn host(&self, (host, state): &(HostKey, HostState), reaction: Reaction) {
+    /// Says what an answer did to its host: once per burst that it pushes back, once that its standing has changed.
+    pub(super) fn host(&mut self, (host, state): &(HostKey, HostState), reaction: Reaction) {
+        let before = self.troubles.hear(host, state);
         match reaction {
             Reaction::Waits { until, told, first } => {
                 if first {
@@ -75,35 +100,32 @@ impl Voice {
                 tracing::info!(%host, "host answers again");
                 self.event(Event::HostRecovered { host: host.clone() });
             }
-            Reaction::Stands(standing) => self.stands(host, state, standing),
-            Reaction::Cleared => {
-                tracing::info!(%host, "host is well again");
-                self.event(Event::HostStands { host: host.clone(), standing: Standing::Ok });
-            }
+            // How a host stands is told below, from its state.
+            Reaction::Stands(_) | Reaction::Cleared | Reaction::None => {}
             Reaction::SectionRefuses => {
                 tracing::info!(%host, "host refuses some pages only: others are answered");
             }
-            Reaction::None => {}
+        }
+        if before.is_some_and(|before| is_news(before, standing_of(state))) {
+            self.standing(host, state);
         }
     }
 
-    /// Says once what a host is suspected of, and on what grounds.
-    fn stands(&self, host: &HostKey, state: &HostState, standing: Standing) {
-        let evidence = &state.watch.evidence;
-        let (first, last) = (evidence.first.unwrap_or_default(), evidence.last.unwrap_or_default());
-        let (status, headers, until) = (evidence.last_status, &evidence.last_headers, state.not_before);
-        let refusals = evidence.statuses.values().sum::<u32>();
+    /// Says how a host stands, at the weight that it has for the user.
+    fn standing(&self, host: &HostKey, state: &HostState) {
+        let standing = standing_of(state);
+        let evidence = evidence_of(state).map(told);
+        let (until, todo) = (state.not_before, advice(standing));
         match standing {
-            Standing::Blocked => tracing::error!(
-                %host, refusals, %first, %last, status, ?headers,
-                "host has shut us out: a probe a day for a week, then none; ask its owner"
-            ),
-            Standing::Suspected => tracing::warn!(
-                %host, refusals, %first, %last, status, ?headers, %until,
-                "host seems to have shut us out: parked, one probe an hour, its queue is kept"
-            ),
-            _ => {
-                tracing::warn!(%host, %until, standing = standing.as_str(), "host is out of order: left alone")
+            Standing::Ok | Standing::Limited => tracing::info!(%host, "host is well again"),
+            Standing::Down => {
+                tracing::warn!(%host, evidence, %until, todo, "host does not work: it is asked seldom");
+            }
+            Standing::Suspected => {
+                tracing::warn!(%host, evidence, %until, todo, "host may have shut us out: only single probes go to it");
+            }
+            Standing::Blocked => {
+                tracing::error!(%host, evidence, %until, todo, "host has shut us out: a probe a day for a week, then none");
             }
         }
         self.event(Event::HostStands { host: host.clone(), standing });
@@ -116,6 +138,39 @@ impl Voice {
             in_flight: frontier.in_flight(),
             hosts_waiting: frontier.hosts_waiting(),
             next_wake: frontier.next_wake(),
+            trouble: self.troubles.counts(),
         });
+    }
+}
+
+/// Whether a change of standing is told beside the waits: the way into more than a limit, and the way out of it.
+fn is_news(before: Standing, now: Standing) -> bool {
+    gravity(before).max(gravity(now)) > gravity(Standing::Limited)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_come_and_go_without_a_line_of_their_own() {
+        assert!(!is_news(Standing::Ok, Standing::Limited) && !is_news(Standing::Limited, Standing::Ok));
+        assert!(is_news(Standing::Limited, Standing::Suspected) && is_news(Standing::Blocked, Standing::Ok));
+    }
+
+    #[test]
+    fn a_limited_host_is_an_event_and_a_count() {
+        let (events, mut heard) = broadcast::channel(8);
+        let (progress, _) = watch::channel(Progress::default());
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let mut voice = runtime.block_on(async { Voice::new(events, progress, Clock::start()) });
+        let until = crate::time::Timestamp::from_secs(9);
+        let phase = crate::politeness::Phase::Backoff { until, strikes: 1 };
+        let state = HostState { phase, throttled: 1, ..HostState::default() };
+        let waits = Reaction::Waits { until, told: true, first: false };
+        voice.host(&(HostKey::of("a.example"), state), waits);
+        assert!(matches!(heard.try_recv(), Ok(Event::HostWaits { told: true, .. })));
+        assert!(heard.try_recv().is_err(), "a limit is no standing to be told");
+        assert_eq!(voice.troubles.counts().limited, 1);
     }
 }

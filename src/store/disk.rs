@@ -21,6 +21,7 @@ use super::lock::{StateDir, io_error};
 use super::seen_log::{LogReport, SeenLog};
 use super::step::{Before, Head, Queue, Step, StepError, mark};
 use super::{Batch, Committed, FailedRecord, Pending, QueueKey, Recovered, RunRecord, Store, StoreError};
+use crate::request::Request;
 use crate::url::{CanonicalUrl, HostKey, Origin};
 
 /// How much the store on disk may use.
@@ -214,6 +215,10 @@ impl Store for DiskStore {
             _ => {}
         }
         Ok(found)
+    }
+
+    fn knows(&self, request: &Request) -> bool {
+        self.seen.contains(request.fingerprint().get())
     }
 
     fn commit(&mut self, batch: Batch) -> Result<Committed, StoreError> {

@@ -86,6 +86,10 @@ impl Store for MemoryStore {
         Ok(found.map(|(_, pending)| pending.clone()).collect())
     }
 
+    fn knows(&self, request: &Request) -> bool {
+        self.seen.contains(request.fingerprint().get())
+    }
+
     fn commit(&mut self, batch: Batch) -> Result<Committed, StoreError> {
         let offered = batch.links.len();
         let links = batch.links.into_iter();

@@ -142,6 +142,9 @@ pub trait Store: Send + 'static {
         limit: usize,
     ) -> Result<Vec<Pending>, StoreError>;
 
+    /// Whether the seen-set of this round has the request's fingerprint: it waits, or it was asked.
+    fn knows(&self, request: &Request) -> bool;
+
     /// Does everything in `batch`, or nothing of it.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::request::{Pending, QueueKey};
+use crate::request::{Pending, QueueKey, Request};
 use crate::store::memory::MemoryStore;
 use crate::store::{Batch, Committed, FailedRecord, Recovered, RunRecord, Store, StoreError};
 use crate::url::Origin;
@@ -30,6 +30,10 @@ impl Store for SharedStore {
         limit: usize,
     ) -> Result<Vec<Pending>, StoreError> {
         self.state().pending(origin, after, limit)
+    }
+
+    fn knows(&self, request: &Request) -> bool {
+        self.state().knows(request)
     }
 
     fn commit(&mut self, batch: Batch) -> Result<Committed, StoreError> {

@@ -116,6 +116,15 @@ impl CanonStep {
     }
 }
 
+/// A change that a URL went through on its way into normal form.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CanonChange {
+    /// The step that made it; none for what the URL standard demands, the fragment included.
+    pub step: Option<CanonStep>,
+    /// The URL as the change left it.
+    pub url: CanonicalUrl,
+}
+
 /// The steps that are switched on, and their lists. Cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Canon {
@@ -208,6 +217,21 @@ impl Canon {
         self.accept(resolve_short(text, None, UTF_8)?)
     }
 
+    /// As [`Canon::parse`], and what changed the URL on the way, in that order.
+    ///
+    /// # Errors
+    /// As [`Canon::parse`].
+    pub fn trace(&self, text: &str) -> Result<(CanonicalUrl, Vec<CanonChange>), UrlError> {
+        let (mut changes, mut last) = (Vec::new(), text.to_owned());
+        let canonical = self.watched(resolve_short(text, None, UTF_8)?, |step, url| {
+            if url.as_str() != last {
+                last = url.as_str().to_owned();
+                changes.push(CanonChange { step, url: CanonicalUrl(url.clone()) });
+            }
+        })?;
+        Ok((canonical, changes))
+    }
+
     /// Resolves `reference` against `base` and brings it into normal form.
     ///
     /// # Errors
@@ -238,14 +262,25 @@ impl Canon {
     ///
     /// # Errors
     /// As [`Canon::parse`].
-    pub fn accept(&self, mut url: Url) -> Result<CanonicalUrl, UrlError> {
+    pub fn accept(&self, url: Url) -> Result<CanonicalUrl, UrlError> {
+        self.watched(url, |_, _| {})
+    }
+
+    /// As [`Canon::accept`]; `seen` is shown what each step leaves, first what the URL standard leaves.
+    fn watched(
+        &self,
+        mut url: Url,
+        mut seen: impl FnMut(Option<CanonStep>, &Url),
+    ) -> Result<CanonicalUrl, UrlError> {
         if !matches!(url.scheme(), "http" | "https") {
             return Err(UrlError::Scheme { scheme: url.scheme().chars().take(40).collect() });
         }
         url.set_fragment(None);
         check_length(url.as_str())?;
+        seen(None, &url);
         for step in self.steps() {
             self.apply(step, &mut url);
+            seen(Some(step), &url);
         }
         Ok(CanonicalUrl(url))
     }
@@ -309,6 +344,16 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn every_change_on_the_way_into_normal_form_is_told_with_its_step() {
+        let canon = Canon::of([CanonStep::SortQuery, CanonStep::TrailingSlash]);
+        let (url, changes) = canon.trace("http://A.example:80/x/?b=1&a=2#top").unwrap();
+        assert_eq!(url.as_str(), "http://a.example/x?a=2&b=1");
+        let steps: Vec<_> = changes.iter().map(|change| change.step).collect();
+        assert_eq!(steps, [None, Some(CanonStep::SortQuery), Some(CanonStep::TrailingSlash)]);
+        assert_eq!(canon.trace(url.as_str()).unwrap().1, []);
+    }
 
     fn with(steps: &[CanonStep], text: &str) -> String {
         let canon = Canon::of(steps.iter().copied());

@@ -18,7 +18,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use url::Url;
 use xxhash_rust::xxh3::Xxh3;
 
-pub use canon::{Canon, CanonStep};
+pub use canon::{Canon, CanonChange, CanonStep};
 pub use standard::resolve;
 pub(crate) use steps::normal_escapes;
 
