@@ -15,7 +15,7 @@ use crate::url::Fingerprint;
 /// One site while the web runs.
 #[derive(Debug)]
 pub(super) struct SiteState {
-    site: Arc<Site>,
+    pub(super) site: Arc<Site>,
     pub(super) origin: Arc<str>,
     pub(super) host: Arc<str>,
     /// Requests that each rule has matched.
@@ -205,13 +205,18 @@ fn content(site: &Site, path: &str) -> Reply {
     let Some(lines) = site.lines(path) else {
         return Reply { status: StatusCode::NOT_FOUND, ..Reply::page("text/plain", String::new()) };
     };
-    match site.format {
+    match site.format.unwrap_or_default() {
         Format::Text => Reply::page("text/plain", lines.join("\n")),
-        Format::Html => {
-            let anchors = lines.iter().map(|line| line.split(' ').next().unwrap_or_default());
-            let anchors: String = anchors.map(|href| format!("<a href=\"{href}\">{href}</a>\n")).collect();
-            Reply::page("text/html", format!("<!doctype html><title>{path}</title>\n{anchors}"))
-        }
+        Format::Html => Reply::page("text/html", html(site, path, &lines)),
+    }
+}
+
+fn html(site: &Site, path: &str, lines: &[String]) -> String {
+    let anchors = lines.iter().map(|line| line.split(' ').next().unwrap_or_default());
+    let anchors: String = anchors.map(|href| format!("<a href=\"{href}\">{href}</a>\n")).collect();
+    match &site.template {
+        Some(template) => template.replace("{path}", path).replace("{links}", &anchors),
+        None => format!("<!doctype html><title>{path}</title>\n{anchors}"),
     }
 }
 

@@ -26,6 +26,8 @@ pub struct Yardstick {
     pub delay: Duration,
     /// Requests of one host at the same time. Default 1.
     pub concurrency: usize,
+    /// Hosts with a delay and a concurrency of their own.
+    pub own_pace: BTreeMap<String, (Duration, usize)>,
     /// Delays that hosts ask for in robots.txt.
     pub wishes: BTreeMap<String, Duration>,
     /// URLs, or beginnings of URLs, that robots.txt forbids.
@@ -39,9 +41,21 @@ impl Default for Yardstick {
         Self {
             delay: Duration::from_secs(1),
             concurrency: 1,
+            own_pace: BTreeMap::new(),
             wishes: BTreeMap::new(),
             never: Vec::new(),
             spiders: 1,
+        }
+    }
+}
+
+impl Yardstick {
+    /// The delay and the requests at the same time that a host is owed.
+    fn pace(&self, host: &str) -> (Duration, usize) {
+        let (delay, concurrency) = self.own_pace.get(host).copied().unwrap_or((self.delay, self.concurrency));
+        match self.wishes.get(host).copied().unwrap_or_default() {
+            Duration::ZERO => (delay, concurrency),
+            wish => (delay.max(wish), 1),
         }
     }
 }
@@ -83,8 +97,7 @@ impl Transcript {
             hosts.entry(&arrival.host).or_default().push(arrival);
         }
         for (host, arrivals) in &hosts {
-            let wish = yardstick.wishes.get(*host).copied().unwrap_or_default();
-            self.judge_pace(arrivals, yardstick, wish, &mut found);
+            self.judge_pace(arrivals, yardstick.pace(host), &mut found);
             self.judge_waits(arrivals, &mut found);
             judge_refusals(host, arrivals, &mut found);
         }
@@ -131,12 +144,9 @@ impl Transcript {
     fn judge_pace(
         &self,
         arrivals: &[&Arrival],
-        yardstick: &Yardstick,
-        wish: Duration,
+        (delay, cap): (Duration, usize),
         found: &mut Vec<Breach>,
     ) {
-        let cap = if wish.is_zero() { yardstick.concurrency } else { 1 };
-        let delay = yardstick.delay.max(wish);
         let mut open: Vec<Timestamp> = Vec::new();
         let mut last: Option<Timestamp> = None;
         for arrival in arrivals {

@@ -3,6 +3,7 @@
 //! Plain data, read from a scenario file or written in Rust. All times are seconds; moments are seconds since the web began.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use serde::Deserialize;
 
@@ -12,23 +13,31 @@ use crate::response::FailureKind;
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Site {
-    /// Scheme, host and port: `http://a.example`. With `{}` in it, `count` sites are made, numbered from 1.
+    /// Scheme, host and port: `http://a.example`. With `{}` in it, `count` sites are made, numbered from 1. `*` stands for every
+    /// origin that no other site has.
     pub origin: String,
     /// How many sites, if the origin has `{}` in it.
     #[serde(default)]
     pub count: u32,
+    /// What stands before the numbers of its pages. Default `/`.
+    #[serde(default)]
+    pub prefix: Option<String>,
     /// Pages `/1`, `/2` … beside `/`.
     #[serde(default)]
     pub pages: u32,
-    /// Which of them links to which.
+    /// Which of them links to which. Default: a star; for a crawler file a tree.
     #[serde(default)]
-    pub shape: Shape,
+    pub shape: Option<Shape>,
     /// Further links by page; the pages named here exist. A link may have `priority=N` or `wait=SECONDS` behind it.
     #[serde(default)]
     pub links: BTreeMap<String, Vec<String>>,
-    /// How pages are written.
+    /// How pages are written. Default: text; for a crawler file HTML.
     #[serde(default)]
-    pub format: Format,
+    pub format: Option<Format>,
+    /// HTML of a page, with `{path}` and `{links}` in it, for crawler files that look for certain elements. Default: a title
+    /// and the links.
+    #[serde(default)]
+    pub template: Option<String>,
     /// From the arrival of a request to the end of its answer. Default 0.05.
     #[serde(default)]
     pub latency: Latency,
@@ -49,6 +58,9 @@ pub struct Site {
     pub never: Vec<String>,
 }
 
+/// Links of a page in a [`Shape::Tree`].
+const FAN: u64 = 50;
+
 impl Site {
     /// A site with the page `/` alone.
     #[must_use]
@@ -56,8 +68,21 @@ impl Site {
         Self { origin: origin.into(), ..Self::default() }
     }
 
-    /// The origins that this stands for.
+    /// What stands before the numbers of its pages; the path of the first one.
+    pub(super) fn prefix(&self) -> &str {
+        self.prefix.as_deref().unwrap_or("/")
+    }
+
+    /// Whether it stands for every origin that no other site has.
+    pub(super) fn is_everywhere(&self) -> bool {
+        self.origin == "*"
+    }
+
+    /// The origins that this names.
     pub(super) fn origins(&self) -> Vec<String> {
+        if self.is_everywhere() {
+            return Vec::new();
+        }
         if !self.origin.contains("{}") {
             return vec![self.origin.clone()];
         }
@@ -66,21 +91,29 @@ impl Site {
 
     /// The lines of a page; `None` if there is no such page.
     pub(super) fn lines(&self, path: &str) -> Option<Vec<String>> {
-        let number = match path {
-            "/" => Some(0),
-            _ => path[1..].parse::<u32>().ok().filter(|n| (1..=self.pages).contains(n)),
+        let number = match path.strip_prefix(self.prefix()) {
+            Some("") => Some(0),
+            name => name.and_then(|name| name.parse::<u32>().ok()).filter(|n| (1..=self.pages).contains(n)),
         };
         let further = self.links.get(path);
         if number.is_none() && further.is_none() {
             return None;
         }
-        let mut lines: Vec<String> = match (self.shape, number) {
-            (Shape::Star, Some(0)) => (1..=self.pages).map(|n| format!("/{n}")).collect(),
-            (Shape::Chain, Some(n)) if n < self.pages => vec![format!("/{}", n + 1)],
-            _ => Vec::new(),
-        };
+        let numbers = number.map_or(0..0, |number| self.linked(number));
+        let mut lines: Vec<String> = numbers.map(|n| format!("{}{n}", self.prefix())).collect();
         lines.extend(further.into_iter().flatten().cloned());
         Some(lines)
+    }
+
+    /// The numbers of the pages that a generated page links to.
+    fn linked(&self, number: u32) -> Range<u64> {
+        let (own, end) = (u64::from(number), u64::from(self.pages) + 1);
+        match self.shape.unwrap_or_default() {
+            Shape::Star if own == 0 => 1..end,
+            Shape::Star => 0..0,
+            Shape::Chain => own + 1..end.min(own + 2),
+            Shape::Tree => (own * FAN + 1).min(end)..(own * FAN + FAN + 1).min(end),
+        }
     }
 }
 
@@ -93,6 +126,8 @@ pub enum Shape {
     Star,
     /// Each links to the next.
     Chain,
+    /// Each links to 50 others.
+    Tree,
 }
 
 /// How pages are written.

@@ -1,6 +1,6 @@
 //! The simulated web: answers by its sites and writes down who came when.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use crate::clock::Clock;
 use crate::fetch::{FetchError, Fetcher, Outgoing};
 use crate::response::{FailureKind, Response};
 use crate::time::Timestamp;
+use crate::url::Origin;
 
 /// A web of simulated sites. Clones are the same web.
 ///
@@ -50,15 +51,32 @@ pub struct SimWeb {
 #[derive(Debug)]
 struct State {
     sites: HashMap<Arc<str>, SiteState>,
+    /// The site of every origin that has none.
+    everywhere: Option<Arc<Site>>,
+    seed: u64,
     arrivals: Vec<Arrival>,
+}
+
+impl State {
+    /// The site at this origin; made now if it is one of those everywhere.
+    fn site(&mut self, origin: &str) -> Option<&mut SiteState> {
+        if !self.sites.contains_key(origin) {
+            let state = SiteState::new(self.everywhere.as_ref()?, origin.to_owned(), self.seed);
+            self.sites.insert(Arc::clone(&state.origin), state);
+        }
+        self.sites.get_mut(origin)
+    }
 }
 
 impl SimWeb {
     /// A web of these sites that begins now. `seed` is that of all latencies.
     #[must_use]
     pub fn new(sites: impl IntoIterator<Item = Site>, clock: Clock, seed: u64) -> Self {
-        let mut states = HashMap::new();
+        let (mut states, mut everywhere) = (HashMap::new(), None);
         for site in sites.into_iter().map(Arc::new) {
+            if site.is_everywhere() {
+                everywhere = Some(Arc::clone(&site));
+            }
             for origin in site.origins() {
                 let state = SiteState::new(&site, origin, seed);
                 states.insert(Arc::clone(&state.origin), state);
@@ -67,8 +85,22 @@ impl SimWeb {
         Self {
             began: clock.now(),
             clock,
-            state: Arc::new(Mutex::new(State { sites: states, arrivals: Vec::new() })),
+            state: Arc::new(Mutex::new(State { sites: states, everywhere, seed, arrivals: Vec::new() })),
         }
+    }
+
+    /// Whether anybody answers at this origin.
+    #[must_use]
+    pub fn has(&self, origin: &Origin) -> bool {
+        let state = self.state();
+        state.everywhere.is_some() || state.sites.contains_key(origin.as_str())
+    }
+
+    /// All sites by origin, those everywhere only where somebody has come.
+    pub(super) fn sites(&self) -> BTreeMap<Arc<str>, Arc<Site>> {
+        let state = self.state();
+        let sites = state.sites.iter().map(|(origin, known)| (Arc::clone(origin), Arc::clone(&known.site)));
+        sites.collect()
     }
 
     /// Everything that has arrived so far.
@@ -87,7 +119,7 @@ impl SimWeb {
         let (start, url) = (self.clock.now(), &outgoing.request.url);
         let (origin, path) = (url.origin(), url.path_and_query());
         let mut state = self.state();
-        let (known_as, host, answer) = match state.sites.get_mut(origin.as_str()) {
+        let (known_as, host, answer) = match state.site(origin.as_str()) {
             Some(site) => {
                 let answer = site.answer(path, start.since(self.began).as_secs_f64());
                 (Arc::clone(&site.origin), Arc::clone(&site.host), answer)

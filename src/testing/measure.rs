@@ -1,0 +1,306 @@
+//! How well a crawl did by its servers: refusals by the hour, pages against what the hidden limits bore, time to adapt.
+//!
+//! Measured from the server's side, out of the transcript and the models of the sites; the crawler is not asked.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::site::Site;
+use super::transcript::{Arrival, Transcript};
+use crate::politeness::Policy;
+use crate::time::Timestamp;
+
+const HOUR: f64 = 3_600.0;
+/// Seconds over which a pace is measured at least, and the requests that it must hold to be one.
+const WINDOW: f64 = 120.0;
+const WINDOW_REQUESTS: f64 = 30.0;
+/// A pace is not above a limit up to this share of it.
+const BORNE: f64 = 1.1;
+/// A pace has found a higher limit from this share of it on.
+const USED: f64 = 0.8;
+
+/// Figures of a whole crawl. Rates are per hour; shares are 0 to 1.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Measures {
+    /// Simulated hours.
+    pub hours: f64,
+    /// All hosts together.
+    pub total: HostMeasures,
+    /// By the hour, from the first.
+    pub by_hour: Vec<Counts>,
+    /// Each host, by name.
+    pub hosts: BTreeMap<String, HostMeasures>,
+}
+
+/// What came, and what became of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Counts {
+    /// Requests, robots.txt included.
+    pub requests: u64,
+    /// Pages that were served.
+    pub pages: u64,
+    /// Answers 429 and 503.
+    pub throttled: u64,
+    /// Answers 401 and 403.
+    pub forbidden: u64,
+    /// Requests without an answer.
+    pub unanswered: u64,
+}
+
+/// Figures of one host, or of all.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct HostMeasures {
+    /// Everything together.
+    #[serde(flatten)]
+    pub counts: Counts,
+    /// Answers 429 and 503 in the first hour.
+    pub throttled_first_hour: u64,
+    /// The same per hour afterwards; `None` if it was over by then.
+    pub throttled_per_hour_after_first: Option<f64>,
+    /// Pages against what limit and own pace allowed together.
+    pub efficiency: Option<f64>,
+    /// The same without the first hour.
+    pub efficiency_after_first_hour: Option<f64>,
+    /// Each change of the limit.
+    pub adapted: Vec<Adapted>,
+}
+
+/// How a change of the limit was met.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Adapted {
+    /// The second of the change.
+    pub at: f64,
+    /// Requests a second that the server bears from then on.
+    pub rate: f64,
+    /// Seconds until the crawl kept within a lower limit, or used a higher one; `None` if it never did.
+    pub seconds: Option<f64>,
+}
+
+/// What a crawl is measured by.
+pub(super) struct Measure<'a> {
+    pub(super) transcript: &'a Transcript,
+    /// All sites by origin.
+    pub(super) sites: &'a BTreeMap<Arc<str>, Arc<Site>>,
+    /// What is configured for a host.
+    pub(super) policy: &'a dyn Fn(&str) -> Policy,
+    /// When it was over.
+    pub(super) ended: Timestamp,
+    /// Hosts of which everything was asked: they are measured up to their last answer.
+    pub(super) finished: &'a dyn Fn(&str) -> bool,
+}
+
+/// One host's arrivals with the models behind it.
+struct Visit<'a> {
+    transcript: &'a Transcript,
+    arrivals: Vec<&'a Arrival>,
+    sites: Vec<&'a Site>,
+    /// Requests a second that our own pace allows.
+    floor: f64,
+    /// Seconds over which it is measured.
+    end: f64,
+}
+
+impl Measure<'_> {
+    pub(super) fn take(&self) -> Measures {
+        let end = self.transcript.seconds(self.ended);
+        let visits = self.visits(end);
+        let mut total = Sum::default();
+        let mut hosts = BTreeMap::new();
+        for (host, visit) in &visits {
+            let own = visit.sum();
+            hosts.insert((*host).to_owned(), own.figures(end));
+            total.add(own);
+        }
+        Measures { hours: end / HOUR, total: total.figures(end), by_hour: self.by_hour(end), hosts }
+    }
+
+    fn visits(&self, end: f64) -> BTreeMap<&str, Visit<'_>> {
+        let mut visits: BTreeMap<&str, Visit<'_>> = BTreeMap::new();
+        for arrival in &self.transcript.arrivals {
+            let empty = || Visit {
+                transcript: self.transcript,
+                arrivals: Vec::new(),
+                sites: Vec::new(),
+                floor: 0.0,
+                end,
+            };
+            let visit = visits.entry(&arrival.host).or_insert_with(empty);
+            visit.arrivals.push(arrival);
+            if let Some(site) = self.sites.get(&arrival.origin)
+                && !visit.sites.iter().any(|known| std::ptr::eq(*known, Arc::as_ptr(site)))
+            {
+                visit.sites.push(site);
+            }
+        }
+        for (host, visit) in &mut visits {
+            visit.floor = visit.own_pace(&(self.policy)(host));
+            if (self.finished)(host) {
+                let last = visit.arrivals.iter().filter_map(|arrival| arrival.end).max();
+                visit.end = last.map_or(end, |last| self.transcript.seconds(last));
+            }
+        }
+        visits
+    }
+
+    fn by_hour(&self, end: f64) -> Vec<Counts> {
+        let mut hours = vec![Counts::default(); (end / HOUR).ceil().max(1.0) as usize];
+        let last = hours.len() - 1;
+        for arrival in &self.transcript.arrivals {
+            let hour = (self.transcript.seconds(arrival.start) / HOUR) as usize;
+            hours[hour.min(last)].count(arrival);
+        }
+        hours
+    }
+}
+
+impl Counts {
+    fn count(&mut self, arrival: &Arrival) {
+        self.requests += 1;
+        match arrival.status {
+            Some(429 | 503) => self.throttled += 1,
+            Some(401 | 403) => self.forbidden += 1,
+            None => self.unanswered += 1,
+            _ => self.pages += u64::from(arrival.is_success() && !arrival.is_robots()),
+        }
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.requests += other.requests;
+        self.pages += other.pages;
+        self.throttled += other.throttled;
+        self.forbidden += other.forbidden;
+        self.unanswered += other.unanswered;
+    }
+}
+
+/// What adds up over hosts.
+#[derive(Default)]
+struct Sum {
+    counts: Counts,
+    first_hour: Counts,
+    /// Pages that were possible in all, and in the first hour.
+    possible: (f64, f64),
+    adapted: Vec<Adapted>,
+}
+
+impl Sum {
+    fn add(&mut self, other: Self) {
+        self.counts.add(&other.counts);
+        self.first_hour.add(&other.first_hour);
+        self.possible.0 += other.possible.0;
+        self.possible.1 += other.possible.1;
+        self.adapted.extend(other.adapted);
+    }
+
+    fn figures(&self, end: f64) -> HostMeasures {
+        let (all, first) = (&self.counts, &self.first_hour);
+        let later_hours = end / HOUR - 1.0;
+        let later = (all.throttled - first.throttled) as f64;
+        let share = |pages: u64, possible: f64| (possible >= 1.0).then(|| pages as f64 / possible);
+        HostMeasures {
+            counts: *all,
+            throttled_first_hour: first.throttled,
+            throttled_per_hour_after_first: (later_hours > 0.0).then(|| later / later_hours),
+            efficiency: share(all.pages, self.possible.0),
+            efficiency_after_first_hour: share(all.pages - first.pages, self.possible.0 - self.possible.1),
+            adapted: self.adapted.clone(),
+        }
+    }
+}
+
+impl Visit<'_> {
+    fn sum(&self) -> Sum {
+        let mut sum = Sum { possible: (self.possible(self.end), self.possible(HOUR)), ..Sum::default() };
+        for arrival in &self.arrivals {
+            sum.counts.count(arrival);
+            if self.second(arrival) < HOUR {
+                sum.first_hour.count(arrival);
+            }
+        }
+        let changes = self.changes();
+        let ends = changes.iter().skip(1).map(|(at, _)| *at).chain([self.end]);
+        let adapted = changes.iter().zip(ends).map(|((at, fell), end)| self.adapted(*at, *fell, end));
+        sum.adapted = adapted.collect();
+        sum
+    }
+
+    fn second(&self, arrival: &Arrival) -> f64 {
+        self.transcript.seconds(arrival.start)
+    }
+
+    /// The requests a second that the delay allows, counted as it is: from answers to requests, or with several at the same
+    /// time from request to request.
+    fn own_pace(&self, policy: &Policy) -> f64 {
+        let wish = self.sites.iter().map(|site| site.wish).fold(0.0, f64::max);
+        let at_once = if wish > 0.0 { 1 } else { policy.max_concurrency.max(1) };
+        let delay = policy.delay.as_secs_f64().max(wish) * (1.0 + policy.jitter / 2.0);
+        let latency = self.mean_latency();
+        let interval = if at_once == 1 { delay + latency } else { delay.max(latency / f64::from(at_once)) };
+        1.0 / interval.max(0.001)
+    }
+
+    fn mean_latency(&self) -> f64 {
+        let served = self.arrivals.iter().filter(|arrival| arrival.is_success());
+        let times = served.filter_map(|arrival| Some(arrival.end?.since(arrival.start)));
+        let (count, sum) = times.fold((0_u32, Duration::ZERO), |(count, sum), time| (count + 1, sum + time));
+        sum.as_secs_f64() / f64::from(count.max(1))
+    }
+
+    /// The pages that could have been served up to a moment: what the limit bears, and not more than our own pace.
+    fn possible(&self, end: f64) -> f64 {
+        let end = end.min(self.end);
+        let mut edges = vec![0.0, end];
+        edges.extend(self.sites.iter().flat_map(|site| site.limit_edges()));
+        edges.retain(|edge| (0.0..=end).contains(edge));
+        edges.sort_by(f64::total_cmp);
+        edges.dedup();
+        let stretches = edges.windows(2).map(|edge| (edge[1] - edge[0], self.borne(edge[0], edge[1])));
+        stretches.map(|(seconds, borne)| borne.min(self.floor * seconds)).sum()
+    }
+
+    /// What all sites of the host bear between two moments.
+    fn borne(&self, from: f64, to: f64) -> f64 {
+        self.sites.iter().map(|site| site.bears(from, to)).sum()
+    }
+
+    /// When the limit changed, and whether it fell.
+    fn changes(&self) -> Vec<(f64, bool)> {
+        let mut moments: Vec<f64> = self.sites.iter().flat_map(|site| site.limit_steps()).collect();
+        moments.retain(|at| *at > 0.0 && *at < self.end);
+        moments.sort_by(f64::total_cmp);
+        moments.dedup();
+        let rate = |at: f64| self.borne(at, at + 1.0);
+        moments.iter().map(|at| (*at, rate(*at) < rate(*at - 1.0))).collect()
+    }
+
+    fn adapted(&self, at: f64, fell: bool, end: f64) -> Adapted {
+        let rate = self.borne(at, at + 1.0);
+        let window = WINDOW.max(WINDOW_REQUESTS / rate);
+        let meets = |from: f64| {
+            let inside = self.between(from, from + window);
+            if fell {
+                inside.len() as f64 <= rate * BORNE * window
+            } else {
+                let served = inside.iter().filter(|arrival| arrival.is_success()).count();
+                served as f64 >= rate.min(self.floor) * USED * window
+            }
+        };
+        let after = self.between(at, end - window).iter().map(|arrival| self.second(arrival));
+        let found = std::iter::once(at).chain(after).find(|from| from + window <= end && meets(*from));
+        Adapted { at, rate, seconds: found.map(|found| found - at) }
+    }
+
+    /// The arrivals between two moments.
+    fn between(&self, from: f64, to: f64) -> &[&Arrival] {
+        let place = |moment: f64| self.arrivals.partition_point(|arrival| self.second(arrival) < moment);
+        let (first, last) = (place(from), place(to));
+        &self.arrivals[first..last.max(first)]
+    }
+}
