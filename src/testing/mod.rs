@@ -42,6 +42,7 @@
 mod answer;
 mod expect;
 mod judge;
+mod limit;
 mod scenario;
 mod site;
 mod spider;
@@ -55,8 +56,11 @@ use http::{HeaderValue, StatusCode, header};
 
 pub use expect::{ArrivalExpected, Expected, HostExpected};
 pub use judge::{Breach, Yardstick};
+pub use limit::{
+    Announces, Latency, Load, Outage, RateStep, Ruling, Server, ServerModel, Told, Treatment, Window,
+};
 pub use scenario::{CrawlModel, Scenario, ScenarioError, ScenarioRun};
-pub use site::{Format, Latency, Rule, Shape, Site, SiteLimit, Told, Window};
+pub use site::{Format, Rule, Shape, Site};
 pub use spider::FollowAll;
 pub use store::SharedStore;
 pub use transcript::{Arrival, Transcript};

@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use serde::Deserialize;
 
+use super::limit::{Latency, ServerModel};
 use crate::response::FailureKind;
 
 /// One site, or many that are alike.
@@ -49,7 +50,7 @@ pub struct Site {
     pub rules: Vec<Rule>,
     /// How many requests it bears.
     #[serde(default)]
-    pub limit: Option<SiteLimit>,
+    pub limit: Option<ServerModel>,
     /// For the judge: seconds between two requests that its robots.txt asks for.
     #[serde(default)]
     pub wish: f64,
@@ -141,27 +142,6 @@ pub enum Format {
     Html,
 }
 
-/// How long an answer takes, in seconds.
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
-#[serde(untagged)]
-pub enum Latency {
-    /// Always the same.
-    Fixed(f64),
-    /// Log-normal, drawn from the web's seed.
-    LogNormal {
-        /// The median.
-        median: f64,
-        /// Standard deviation of the logarithm.
-        sigma: f64,
-    },
-}
-
-impl Default for Latency {
-    fn default() -> Self {
-        Self::Fixed(0.05)
-    }
-}
-
 /// An answer out of the ordinary.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -219,51 +199,4 @@ impl Rule {
     pub(super) fn holds_at(&self, seconds: f64) -> bool {
         seconds >= self.from && self.until.is_none_or(|until| seconds < until)
     }
-}
-
-/// How many requests a site bears before it refuses.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct SiteLimit {
-    /// How it counts.
-    #[serde(default)]
-    pub window: Window,
-    /// Requests in `seconds`.
-    pub requests: u32,
-    /// Length of the window, or time in which an empty bucket fills.
-    pub seconds: f64,
-    /// What it says when refusing.
-    #[serde(default)]
-    pub told: Told,
-    /// The status of a refusal. Default 429.
-    #[serde(default = "too_many")]
-    pub status: u16,
-}
-
-fn too_many() -> u16 {
-    429
-}
-
-/// How a site counts requests.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Window {
-    /// A bucket of `requests` tokens that fills evenly.
-    #[default]
-    Bucket,
-    /// `requests` in each window; the first request opens it.
-    Fixed,
-}
-
-/// Whether a refusal says how long.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Told {
-    /// `Retry-After` in seconds.
-    #[default]
-    Seconds,
-    /// `Retry-After` as a date.
-    Date,
-    /// No word.
-    Nothing,
 }
