@@ -20,6 +20,7 @@ mod robots;
 mod settings;
 mod setup;
 mod signals;
+mod simulate;
 mod status;
 mod summary;
 mod try_page;
@@ -72,6 +73,7 @@ fn obey(command: Command, stage: &Stage, registry: &Registry) -> Result<Exit, Fa
         Command::Check(args) => check::check(&args, registry),
         Command::Try(args) => try_page::try_page(&args, registry),
         Command::Status(args) => status::status(&args),
+        Command::Simulate(args) => simulate::simulate(&args, stage, registry),
         Command::Robots(RobotsCommand::Check { file, agent, urls }) => robots::check(&file, &agent, &urls),
         Command::New(args) => new::new(&args),
         Command::Config(args) => settings::config(&args),

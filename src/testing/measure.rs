@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::limit::ServerModel;
 use super::site::Site;
 use super::transcript::{Arrival, Transcript};
 use crate::politeness::Policy;
@@ -257,7 +258,7 @@ impl Visit<'_> {
     fn possible(&self, end: f64) -> f64 {
         let end = end.min(self.end);
         let mut edges = vec![0.0, end];
-        edges.extend(self.sites.iter().flat_map(|site| site.limit_edges()));
+        edges.extend(self.limits().flat_map(edges_of));
         edges.retain(|edge| (0.0..=end).contains(edge));
         edges.sort_by(f64::total_cmp);
         edges.dedup();
@@ -267,12 +268,16 @@ impl Visit<'_> {
 
     /// What all sites of the host bear between two moments.
     fn borne(&self, from: f64, to: f64) -> f64 {
-        self.sites.iter().map(|site| site.bears(from, to)).sum()
+        self.sites.iter().map(|site| site.limit.as_ref().map_or(f64::INFINITY, |limit| limit.allowed(from, to))).sum()
+    }
+
+    fn limits(&self) -> impl Iterator<Item = &ServerModel> {
+        self.sites.iter().filter_map(|site| site.limit.as_ref())
     }
 
     /// When the limit changed, and whether it fell.
     fn changes(&self) -> Vec<(f64, bool)> {
-        let mut moments: Vec<f64> = self.sites.iter().flat_map(|site| site.limit_steps()).collect();
+        let mut moments: Vec<f64> = self.limits().flat_map(|limit| &limit.steps).map(|step| step.from).collect();
         moments.retain(|at| *at > 0.0 && *at < self.end);
         moments.sort_by(f64::total_cmp);
         moments.dedup();
@@ -303,4 +308,10 @@ impl Visit<'_> {
         let (first, last) = (place(from), place(to));
         &self.arrivals[first..last.max(first)]
     }
+}
+
+/// When a limit may become another.
+fn edges_of(limit: &ServerModel) -> impl Iterator<Item = f64> {
+    let outages = limit.outages.iter().flat_map(|outage| [outage.from, outage.until]);
+    limit.steps.iter().map(|step| step.from).chain(outages)
 }

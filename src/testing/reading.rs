@@ -5,8 +5,9 @@ use std::ops::{Range, RangeInclusive};
 
 use toml::de::{DeTable, DeValue};
 
+use super::limit::{Latency, ServerModel};
 use super::scenario::{CrawlModel, Scenario};
-use super::site::{Latency, Site};
+use super::site::Site;
 use crate::url::CanonicalUrl;
 
 /// A scenario file is never longer than this.
@@ -196,8 +197,29 @@ fn check_site(site: &Site) -> Result<(), Fault> {
         }
     }
     within("wish", site.wish, &A_DAY)?;
+    if let Some(limit) = &site.limit {
+        check_limit(limit).map_err(|(key, message)| (format!("limit.{key}"), message))?;
+    }
     for (index, rule) in site.rules.iter().enumerate() {
         within(&format!("rule[{index}].latency"), rule.latency.unwrap_or_default(), &A_DAY)?;
+    }
+    Ok(())
+}
+
+fn check_limit(limit: &ServerModel) -> Result<(), Fault> {
+    let some_time = 0.001..=1e7;
+    within("seconds", limit.seconds, &some_time)?;
+    within("ban", limit.ban.unwrap_or(1.0), &some_time)?;
+    within("leak", limit.leak, &(0.0..=1.0))?;
+    let mut last = 0.0;
+    for (index, step) in limit.steps.iter().enumerate() {
+        within(&format!("steps[{index}].factor"), step.factor, &(1e-6..=1e6))?;
+        within(&format!("steps[{index}].from"), step.from, &(last..=1e9))?;
+        last = step.from;
+    }
+    if let Some(load) = limit.load {
+        within("load.capacity", load.capacity, &(0.001..=1e6))?;
+        within("load.others", load.others, &(0.0..=0.99))?;
     }
     Ok(())
 }

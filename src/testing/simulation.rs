@@ -9,7 +9,7 @@ use super::site::Site;
 use super::store::SharedStore;
 use super::web::SimWeb;
 use crate::clock::Clock;
-use crate::engine::{BuildError, Crawl, End, Report};
+use crate::engine::{Crawl, End, Report};
 use crate::politeness::HostState;
 use crate::store::Store;
 use crate::time::Timestamp;
@@ -77,11 +77,11 @@ impl Simulation {
     ///
     /// # Errors
     /// If a crawl cannot be built or cannot go on, or does not end.
-    pub async fn run(
+    pub async fn run<E: From<ScenarioError>>(
         &self,
         operator: &Operator,
-        mut crawl: impl FnMut(&Self) -> Result<Crawl<SimWeb>, BuildError>,
-    ) -> Result<Course, ScenarioError> {
+        mut crawl: impl FnMut(&Self) -> Result<Crawl<SimWeb>, E>,
+    ) -> Result<Course, E> {
         let mut kills = operator.kill_at.iter().map(|seconds| self.at(*seconds)).peekable();
         let stop_at = operator.stop_at.map(|seconds| self.at(seconds));
         let last = stop_at.unwrap_or_else(|| self.at(ENDLESS));
