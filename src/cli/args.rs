@@ -30,10 +30,10 @@ Ctrl-C ends it in order, a second Ctrl-C at once; both times nothing is lost.";
 
 const SIMULATE_EXAMPLES: &str = "\
 Examples:
-  crawl simulate crawlers/books.toml --scenario tests/scenarios/simulate/limited.toml
-  crawl simulate crawlers/books.toml --scenario limited.toml --hours 6 --seed 2 --transcript log.txt
+  crawl simulate crawlers/site.toml --scenario limited.toml
+  crawl simulate crawlers/site.toml --scenario limited.toml --hours 6 --seed 2 --transcript log.txt
 
-Nothing leaves this machine, and neither state nor output of the crawler file is touched. The same files
+docs/simulate.md has a scenario to begin with. Nothing leaves this machine, and neither state nor output of the crawler file is touched. The same files
 and the same --seed print the same every time. A crawl that parks itself is run again when its wait is over.
 Exit code 1: a rule of politeness was broken, or the scenario's [expect] was not met.";
 
@@ -86,7 +86,7 @@ pub(super) enum Command {
     Try(TryArgs),
     /// Show how far a crawl is, from its state directory
     Status(StatusArgs),
-    /// Run a crawler file against a simulated server, a day in seconds, and measure how it behaves
+    /// Run a crawler file against a simulated server and measure how it behaves
     #[command(after_help = SIMULATE_EXAMPLES)]
     Simulate(SimulateArgs),
     /// Ask a robots.txt file what it allows

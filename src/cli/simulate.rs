@@ -18,8 +18,8 @@ use crate::engine::{Crawl, End, Execution, HostReport, Start};
 use crate::politeness::Policy;
 use crate::spider::Spider;
 use crate::testing::{
-    Adapted, Counts, HostMeasures, Measures, Operator, Parked, Scenario, ScenarioError, ScenarioRun, SimWeb,
-    Simulation, standing,
+    Adapted, Counts, Felt, HostMeasures, Measures, Operator, Parked, Scenario, ScenarioError, ScenarioRun,
+    SimWeb, Simulation, standing,
 };
 use crate::url::HostKey;
 
@@ -42,7 +42,8 @@ struct Trial<'a> {
 pub(super) fn simulate(args: &SimulateArgs, stage: &Stage, registry: &Registry) -> Result<Exit, Failure> {
     let mut scenario = read(&args.scenario)?;
     scenario.for_crawler_file();
-    let loader = scenario.crawl.seeds.iter().fold(args.sets.over(Some(&args.file)), |loader, seed| loader.seed(seed));
+    let loader =
+        scenario.crawl.seeds.iter().fold(args.sets.over(Some(&args.file)), |loader, seed| loader.seed(seed));
     let mut plan = loader.load()?;
     refuse_demo(&plan, &args.scenario)?;
     let spider = setup::spider(&mut plan, registry)?;
@@ -254,6 +255,7 @@ fn rows(run: &ScenarioRun) -> Vec<(&'static str, String)> {
         rows.push(("efficiency", efficiency(share, total.efficiency_after_first_hour)));
     }
     rows.extend(total.adapted.iter().take(MOST_LINES).map(|change| ("adapted", adapted(change))));
+    rows.extend(run.measures.others.values().take(MOST_LINES).map(|felt| ("others", others(felt))));
     let waited = std::time::Duration::from_secs(throttled_seconds(run));
     rows.push(("throttled", format!("{} of waiting after refusals", duration(waited))));
     rows.push(("breaches", format!("{} of the rules of politeness", run.breaches.len())));
@@ -267,7 +269,9 @@ fn throttled_seconds(run: &ScenarioRun) -> u64 {
 fn throttled(total: &HostMeasures) -> String {
     let all = total.counts.throttled;
     match total.throttled_per_hour_after_first {
-        Some(later) => format!("{all}: {} in the first hour, {later:.1} an hour after it", total.throttled_first_hour),
+        Some(later) => {
+            format!("{all}: {} in the first hour, {later:.1} an hour after it", total.throttled_first_hour)
+        }
         None => all.to_string(),
     }
 }
@@ -287,6 +291,10 @@ fn adapted(change: &Adapted) -> String {
         Some(seconds) => format!("within {seconds:.0} s to {rate:.3}/s at second {at:.0}"),
         None => format!("not to {rate:.3}/s at second {at:.0}"),
     }
+}
+
+fn others(felt: &Felt) -> String {
+    format!("waited {:.2} s for an answer, {:.2} s without this crawl", felt.seconds, felt.alone)
 }
 
 fn host_line(host: &HostReport, measures: Option<&HostMeasures>) -> String {
@@ -330,11 +338,13 @@ fn by_hour(text: &mut String, hours: &[Counts]) {
 fn hint(run: &ScenarioRun) -> Option<&'static str> {
     let totals = &run.report.totals;
     match (totals.pages, totals.out_of_scope) {
-        (0, 0) if totals.gone > 0 => {
-            Some("The seeds are none of the simulated pages: give the [[site]] a `prefix`, or [crawl] `seeds`.")
-        }
+        (0, 0) if totals.gone > 0 => Some(
+            "The seeds are none of the simulated pages: give the [[site]] a `prefix`, or [crawl] `seeds`.",
+        ),
         (0 | 1, 1..) => Some("The simulated pages are not in scope: give the [[site]] a `prefix` that is."),
-        (1, 0) => Some("The rules took no link of the first page: give the [[site]] a `template` that they fit."),
+        (1, 0) => {
+            Some("The rules took no link of the first page: give the [[site]] a `template` that they fit.")
+        }
         _ => None,
     }
 }

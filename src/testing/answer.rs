@@ -8,6 +8,7 @@ use http::header::{CONTENT_TYPE, DATE, HeaderName, LOCATION, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
 use super::limit::{Announces, Ruling, Server, Told, Treatment};
+use super::measure::Felt;
 use super::site::{Format, Rule, Site};
 use crate::headers::rate_limit::Announced;
 use crate::response::FailureKind;
@@ -63,6 +64,12 @@ impl SiteState {
             rng: Rng::with_seed(seed ^ own),
             server: site.limit.as_ref().map(|limit| limit.server(seed ^ own.rotate_left(32))),
         }
+    }
+
+    /// What others felt of a shared server.
+    pub(super) fn felt(&self) -> Option<Felt> {
+        let load = self.site.limit.as_ref()?.load?;
+        Some(Felt { seconds: self.server.as_ref()?.others_took()?, alone: load.others_alone() })
     }
 
     /// Answers a request that arrives so many seconds after the web began.

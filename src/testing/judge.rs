@@ -141,12 +141,7 @@ impl Transcript {
     }
 
     /// R3: never more at once than the cap. R4: never sooner than the delay.
-    fn judge_pace(
-        &self,
-        arrivals: &[&Arrival],
-        (delay, cap): (Duration, usize),
-        found: &mut Vec<Breach>,
-    ) {
+    fn judge_pace(&self, arrivals: &[&Arrival], (delay, cap): (Duration, usize), found: &mut Vec<Breach>) {
         let mut open: Vec<Timestamp> = Vec::new();
         let mut last: Option<Timestamp> = None;
         for arrival in arrivals {

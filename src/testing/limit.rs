@@ -128,6 +128,14 @@ pub struct Load {
     pub most_waiting: Option<f64>,
 }
 
+impl Load {
+    /// The mean seconds that requests of others take when nobody else comes (one server, arrivals and work at random).
+    #[must_use]
+    pub fn others_alone(&self) -> f64 {
+        1.0 / (self.capacity * (1.0 - self.others))
+    }
+}
+
 /// A time in which the server is down.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -192,6 +200,7 @@ impl ServerModel {
             asked: 0,
             backlog: 0.0,
             loaded_at: 0.0,
+            others: (0, 0.0),
             rng: Rng::with_seed(seed),
             model: self.clone(),
         }
@@ -246,6 +255,8 @@ pub struct Server {
     /// Seconds of work that wait.
     backlog: f64,
     loaded_at: f64,
+    /// Requests of others, and the seconds that all of them took.
+    others: (u64, f64),
     rng: Rng,
 }
 
@@ -347,6 +358,13 @@ impl Server {
         }
     }
 
+    /// The mean seconds that requests of others took so far; `None` if there were none.
+    #[must_use]
+    pub fn others_took(&self) -> Option<f64> {
+        let (count, seconds) = self.others;
+        (count > 0).then(|| seconds / count as f64)
+    }
+
     /// Queues a request behind the others, and tells after how many seconds it is served.
     fn enqueue(&mut self, load: Load, now: f64) -> Option<f64> {
         let service = 1.0 / load.capacity;
@@ -358,6 +376,7 @@ impl Server {
             }
             self.work_off(next);
             self.backlog += exponential(&mut self.rng, service);
+            self.others = (self.others.0 + 1, self.others.1 + self.backlog);
         }
         self.work_off(now);
         if load.most_waiting.is_some_and(|most| self.backlog > most * service) {

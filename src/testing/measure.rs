@@ -35,6 +35,18 @@ pub struct Measures {
     pub by_hour: Vec<Counts>,
     /// Each host, by name.
     pub hosts: BTreeMap<String, HostMeasures>,
+    /// What others felt of servers that they share with the crawl, by origin.
+    pub others: BTreeMap<String, Felt>,
+}
+
+/// How long others waited for a server that they share with the crawl.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Felt {
+    /// Mean seconds from request to answer.
+    pub seconds: f64,
+    /// What they would be without the crawl.
+    pub alone: f64,
 }
 
 /// What came, and what became of it.
@@ -119,7 +131,13 @@ impl Measure<'_> {
             hosts.insert((*host).to_owned(), own.figures(end));
             total.add(own);
         }
-        Measures { hours: end / HOUR, total: total.figures(end), by_hour: self.by_hour(end), hosts }
+        Measures {
+            hours: end / HOUR,
+            total: total.figures(end),
+            by_hour: self.by_hour(end),
+            hosts,
+            others: BTreeMap::new(),
+        }
     }
 
     fn visits(&self, end: f64) -> BTreeMap<&str, Visit<'_>> {
@@ -151,7 +169,8 @@ impl Measure<'_> {
     }
 
     fn by_hour(&self, end: f64) -> Vec<Counts> {
-        let mut hours = vec![Counts::default(); (end / HOUR).ceil().max(1.0) as usize];
+        // The last answers may come shortly after the end of an hour; that is none of its own.
+        let mut hours = vec![Counts::default(); (end / HOUR - 0.01).ceil().max(1.0) as usize];
         let last = hours.len() - 1;
         for arrival in &self.transcript.arrivals {
             let hour = (self.transcript.seconds(arrival.start) / HOUR) as usize;
@@ -268,7 +287,10 @@ impl Visit<'_> {
 
     /// What all sites of the host bear between two moments.
     fn borne(&self, from: f64, to: f64) -> f64 {
-        self.sites.iter().map(|site| site.limit.as_ref().map_or(f64::INFINITY, |limit| limit.allowed(from, to))).sum()
+        self.sites
+            .iter()
+            .map(|site| site.limit.as_ref().map_or(f64::INFINITY, |limit| limit.allowed(from, to)))
+            .sum()
     }
 
     fn limits(&self) -> impl Iterator<Item = &ServerModel> {
@@ -277,7 +299,8 @@ impl Visit<'_> {
 
     /// When the limit changed, and whether it fell.
     fn changes(&self) -> Vec<(f64, bool)> {
-        let mut moments: Vec<f64> = self.limits().flat_map(|limit| &limit.steps).map(|step| step.from).collect();
+        let mut moments: Vec<f64> =
+            self.limits().flat_map(|limit| &limit.steps).map(|step| step.from).collect();
         moments.retain(|at| *at > 0.0 && *at < self.end);
         moments.sort_by(f64::total_cmp);
         moments.dedup();

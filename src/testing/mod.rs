@@ -64,7 +64,7 @@ pub use judge::{Breach, Yardstick};
 pub use limit::{
     Announces, Latency, Load, Outage, RateStep, Ruling, Server, ServerModel, Told, Treatment, Window,
 };
-pub use measure::{Adapted, Counts, HostMeasures, Measures};
+pub use measure::{Adapted, Counts, Felt, HostMeasures, Measures};
 pub use reading::Misreading;
 pub use scenario::{CrawlModel, Scenario, ScenarioError, ScenarioRun};
 pub use simulation::{Course, Operator, Parked, Simulation};

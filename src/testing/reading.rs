@@ -271,7 +271,9 @@ mod tests {
             wrong(&format!("{SITE}[[site]]\norigin = \"http://b.example/\"\n")),
             "line 4, column 10: `site[1].origin`: an origin is scheme, host and port: write `http://b.example`"
         );
-        assert!(wrong("[[site]]\norigin = \"http://a{}.example\"\n").contains("`site[0].count`: 0 is not in"));
+        assert!(
+            wrong("[[site]]\norigin = \"http://a{}.example\"\n").contains("`site[0].count`: 0 is not in")
+        );
         assert!(wrong("about = \"nothing\"\n").contains("site"));
         assert!(wrong("= 1").starts_with("line 1, column 1: "));
     }

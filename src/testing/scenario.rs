@@ -75,6 +75,8 @@ pub struct CrawlModel {
     pub kill_at: Vec<f64>,
     /// Hours after which it is stopped, if it still runs.
     pub hours: Option<f64>,
+    /// What becomes of a run that has parked itself: `stays`, the default, or `runs-again`.
+    pub parked: Parked,
 }
 
 impl Default for CrawlModel {
@@ -95,6 +97,7 @@ impl Default for CrawlModel {
             time_of_day: 0,
             kill_at: Vec::new(),
             hours: None,
+            parked: Parked::Stays,
         }
     }
 }
@@ -157,7 +160,7 @@ impl Scenario {
         let operator = Operator {
             kill_at: self.crawl.kill_at.clone(),
             stop_at: self.crawl.hours.map(|hours| hours * 3_600.0),
-            parked: Parked::Stays,
+            parked: self.crawl.parked,
         };
         let course = simulation.run(&operator, |world| self.crawl(world, &items)).await?;
         let mut run = self.judge(&simulation, course, |_| self.policy());
@@ -195,7 +198,7 @@ impl Scenario {
         let finished = |host: &str| waiting.get(host) == Some(&0);
         let measure =
             Measure { transcript: &transcript, sites: &sites, policy: &policy, ended, finished: &finished };
-        let measures = measure.take();
+        let measures = Measures { others: simulation.web.felt(), ..measure.take() };
         let breaches = transcript.breaches(&self.yardstick(&sites, &measures, policy));
         let mut run = ScenarioRun {
             report,

@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+use serde::Deserialize;
+
 use super::scenario::ScenarioError;
 use super::site::Site;
 use super::store::SharedStore;
@@ -44,7 +46,8 @@ pub struct Operator {
 }
 
 /// What becomes of a run that ends because all that is left must wait.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Parked {
     /// That was it.
     #[default]

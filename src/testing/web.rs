@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::answer::{Answer, SiteState, What};
+use super::measure::Felt;
 use super::site::Site;
 use super::transcript::{Arrival, Transcript};
 use crate::clock::Clock;
@@ -107,6 +108,13 @@ impl SimWeb {
     #[must_use]
     pub fn transcript(&self) -> Transcript {
         Transcript { began: self.began, arrivals: self.state().arrivals.clone() }
+    }
+
+    /// What others felt of servers that they share with the crawl, by origin.
+    pub(super) fn felt(&self) -> BTreeMap<String, Felt> {
+        let state = self.state();
+        let felt = state.sites.iter().filter_map(|(origin, site)| Some((origin.to_string(), site.felt()?)));
+        felt.collect()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
