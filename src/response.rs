@@ -156,6 +156,8 @@ pub enum FailureClass {
     Gone,
     /// 401, 403: we may not see it.
     Forbidden,
+    /// A page that wants a browser or a human proved stood in its place.
+    Challenge,
     /// 5xx after all tries.
     ServerError,
     /// No answer after all tries.
@@ -176,6 +178,7 @@ impl FailureClass {
             Self::Robots => "robots",
             Self::Gone => "gone",
             Self::Forbidden => "forbidden",
+            Self::Challenge => "challenge",
             Self::ServerError => "server-error",
             Self::Unreachable(_) => "unreachable",
             Self::Redirect => "redirect",
@@ -187,7 +190,10 @@ impl FailureClass {
     /// Whether something that may exist was not got. A page that is not there or that we may not see is not lost.
     #[must_use]
     pub const fn is_loss(self) -> bool {
-        matches!(self, Self::ServerError | Self::Unreachable(_) | Self::Truncated | Self::Parse)
+        matches!(
+            self,
+            Self::Challenge | Self::ServerError | Self::Unreachable(_) | Self::Truncated | Self::Parse
+        )
     }
 }
 

@@ -198,6 +198,8 @@ mod tests {
             waiting: 0,
             not_before: Timestamp::from_secs(60),
             strikes: 0,
+            standing: Default::default(),
+            evidence: Default::default(),
             last_status: None,
             shut: None,
         }

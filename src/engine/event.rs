@@ -1,6 +1,7 @@
 //! Things that happened, as data: for logs, progress displays and whoever listens.
 
 use crate::politeness::Class;
+use crate::politeness::block::Standing;
 use crate::response::Failure;
 use crate::time::Timestamp;
 use crate::url::{CanonicalUrl, HostKey, Origin};
@@ -42,6 +43,13 @@ pub enum Event {
     HostRecovered {
         /// The host.
         host: HostKey,
+    },
+    /// We stand differently with a host: it is suspected of shutting us out, known to, or down; or it is well again.
+    HostStands {
+        /// The host.
+        host: HostKey,
+        /// How we stand now.
+        standing: Standing,
     },
     /// robots.txt of an origin was asked.
     RobotsAsked {

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::totals::Totals;
 use crate::frontier::HostView;
 use crate::politeness::Phase;
+use crate::politeness::block::{Evidence, Standing};
 use crate::time::Timestamp;
 
 /// The end of a run.
@@ -65,6 +66,10 @@ pub struct HostReport {
     pub not_before: Timestamp,
     /// Push-backs in a row; 0 if it is well.
     pub strikes: u32,
+    /// How we stand with it.
+    pub standing: Standing,
+    /// What that rests on.
+    pub evidence: Evidence,
     /// The last status.
     pub last_status: Option<u16>,
     /// Why (a part of) it may not be asked in this run.
@@ -86,6 +91,8 @@ impl HostReport {
                 Phase::Open => 0,
                 Phase::Backoff { strikes, .. } => strikes,
             },
+            standing: state.watch.standing,
+            evidence: state.watch.evidence.clone(),
             last_status: state.last_status,
             shut: view.shut.clone(),
         }
@@ -93,17 +100,37 @@ impl HostReport {
 }
 
 impl Report {
-    /// The process exit code: 0 complete, 3 partial, 4 refused by robots.txt or robots.txt unreachable, 6 parked beyond
-    /// patience, 130 interrupted. The highest that applies.
+    /// The process exit code: 0 complete, 3 partial, 4 refused by robots.txt or robots.txt unreachable, 5 a host is
+    /// suspected of blocking us or known to, 6 parked beyond patience, 130 interrupted. The highest that applies; a host that
+    /// is parked because it is suspected counts as 5.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self.end {
             End::Interrupted => 130,
+            End::Parked { .. } if self.is_parked_for_a_wait() => 6,
+            _ if self.is_doubted() => 5,
             End::Parked { .. } => 6,
             _ if self.is_refused() => 4,
             _ if self.is_partial() => 3,
             _ => 0,
         }
+    }
+
+    /// Whether a host that is well otherwise must wait longer than the run's patience.
+    fn is_parked_for_a_wait(&self) -> bool {
+        let parked =
+            |host: &HostReport| host.waiting > 0 && host.not_before > self.ended() && host.shut.is_none();
+        self.hosts.iter().any(|host| parked(host) && !host.standing.only_probes())
+    }
+
+    fn ended(&self) -> Timestamp {
+        self.started + self.took
+    }
+
+    /// Whether a host has shut us out, as far as can be told.
+    #[must_use]
+    pub fn is_doubted(&self) -> bool {
+        self.hosts.iter().any(|host| host.standing.only_probes())
     }
 
     /// Whether robots.txt stands in the way of everything, or of a whole host because it cannot be had.

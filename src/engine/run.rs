@@ -18,7 +18,7 @@ use super::writer::{Change, Job, Reply, Writer, WriterDoor};
 use super::{Crawl, CrawlError};
 use crate::clock::Clock;
 use crate::fetch::Fetcher;
-use crate::frontier::{Drop, Frontier, Lease, RobotsLease, RobotsReply, Step};
+use crate::frontier::{ControlLease, Drop, Frontier, Lease, RobotsLease, RobotsReply, Step};
 use crate::item::Harvest;
 use crate::politeness::{Class, Outcome, Verdict};
 use crate::request::Request;
@@ -46,12 +46,14 @@ pub struct Progress {
 enum Done {
     Page(Box<PageDone>),
     Robots(Outcome, RobotsReply),
+    Control(Outcome),
 }
 
 /// What a worker is out for.
 enum Out {
     Page(Lease),
     Robots(RobotsLease),
+    Control(ControlLease),
 }
 
 /// What the loop waits for.
@@ -196,6 +198,7 @@ impl<F: Fetcher> Loop<F> {
             match step {
                 Step::Fetch(lease) => self.fetch(lease),
                 Step::Robots(lease) => self.ask_robots(lease),
+                Step::Control(lease) => self.ask_control(lease),
                 Step::Load(load) => {
                     self.uncommitted += 1;
                     self.writer.send(Job::Load(load)).await;
@@ -227,6 +230,13 @@ impl<F: Fetcher> Loop<F> {
         self.out.insert(task.id(), Out::Robots(lease));
     }
 
+    fn ask_control(&mut self, lease: ControlLease) {
+        let context = Arc::clone(&self.context);
+        let (url, method) = (lease.url().clone(), lease.method().clone());
+        let task = self.workers.spawn(async move { Done::Control(context.control(url, method).await) });
+        self.out.insert(task.id(), Out::Control(lease));
+    }
+
     async fn came_back(&mut self, done: Result<(Id, Done), JoinError>) {
         let (id, done) = match done {
             Ok((id, done)) => (id, Some(done)),
@@ -237,6 +247,9 @@ impl<F: Fetcher> Loop<F> {
             (Some(Out::Robots(lease)), Some(Done::Robots(outcome, reply))) => {
                 self.settle_robots(lease, outcome, reply).await;
             }
+            (Some(Out::Control(lease)), Some(Done::Control(outcome))) => {
+                self.settle_control(lease, outcome).await
+            }
             // The fetcher panicked. Its request is settled like one that could not be sent.
             (Some(Out::Page(lease)), _) => {
                 let page = PageDone::lost(lease.began(), self.clock.now_up());
@@ -246,12 +259,16 @@ impl<F: Fetcher> Loop<F> {
                 let outcome = Outcome::failed(FailureKind::Protocol, lease.began(), self.clock.now_up());
                 self.settle_robots(lease, outcome, RobotsReply::None(FailureKind::Protocol)).await;
             }
+            (Some(Out::Control(lease)), _) => {
+                let outcome = Outcome::failed(FailureKind::Protocol, lease.began(), self.clock.now_up());
+                self.settle_control(lease, outcome).await;
+            }
             (None, _) => {}
         }
     }
 
     async fn settle(&mut self, lease: Lease, page: PageDone) {
-        let settled = self.frontier.settle(self.clock.now(), lease, &page.outcome);
+        let settled = self.frontier.settle(self.clock.now(), lease, &page.outcome, page.refusal.as_ref());
         self.voice.page(&settled.pending.request, &page);
         self.voice.host(&settled.host, settled.reaction);
         let request = &settled.pending.request;
@@ -359,6 +376,20 @@ impl<F: Fetcher> Loop<F> {
         change.totals.requests = 1;
         change.totals.robots = 1;
         change.totals.throttled = u64::from(outcome.class == Class::Throttled);
+        self.commit(change).await;
+    }
+
+    async fn settle_control(&mut self, lease: ControlLease, outcome: Outcome) {
+        tracing::debug!(url = %lease.url(), method = %lease.method(), status = outcome.status, "control");
+        let settled = self.frontier.settle_control(self.clock.now(), lease, &outcome);
+        self.voice.host(&settled.host, settled.reaction);
+        let mut change = Change { host: Some(settled.host), ..Change::default() };
+        change.totals.requests = 1;
+        change.totals.controls = 1;
+        change.totals.throttled = u64::from(outcome.class == Class::Throttled);
+        for drop in settled.released {
+            self.give_up(&mut change, drop);
+        }
         self.commit(change).await;
     }
 

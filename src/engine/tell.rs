@@ -10,7 +10,7 @@ use super::totals::Totals;
 use super::worker::PageDone;
 use crate::clock::Clock;
 use crate::frontier::Frontier;
-use crate::politeness::{HostState, Reaction};
+use crate::politeness::{HostState, Reaction, Standing};
 use crate::request::Request;
 use crate::response::Failure;
 use crate::url::HostKey;
@@ -62,8 +62,38 @@ impl Voice {
                 tracing::info!(%host, "host answers again");
                 self.event(Event::HostRecovered { host: host.clone() });
             }
+            Reaction::Stands(standing) => self.stands(host, state, standing),
+            Reaction::Cleared => {
+                tracing::info!(%host, "host is well again");
+                self.event(Event::HostStands { host: host.clone(), standing: Standing::Ok });
+            }
+            Reaction::SectionRefuses => {
+                tracing::info!(%host, "host refuses some pages only: others are answered");
+            }
             Reaction::None => {}
         }
+    }
+
+    /// Says once what a host is suspected of, and on what grounds.
+    fn stands(&self, host: &HostKey, state: &HostState, standing: Standing) {
+        let evidence = &state.watch.evidence;
+        let (first, last) = (evidence.first.unwrap_or_default(), evidence.last.unwrap_or_default());
+        let (status, headers, until) = (evidence.last_status, &evidence.last_headers, state.not_before);
+        let refusals = evidence.statuses.values().sum::<u32>();
+        match standing {
+            Standing::Blocked => tracing::error!(
+                %host, refusals, %first, %last, status, ?headers,
+                "host has shut us out: a probe a day for a week, then none; ask its owner"
+            ),
+            Standing::Suspected => tracing::warn!(
+                %host, refusals, %first, %last, status, ?headers, %until,
+                "host seems to have shut us out: parked, one probe an hour, its queue is kept"
+            ),
+            _ => {
+                tracing::warn!(%host, %until, standing = standing.as_str(), "host is out of order: left alone")
+            }
+        }
+        self.event(Event::HostStands { host: host.clone(), standing });
     }
 
     /// Shows how far the run is.

@@ -22,6 +22,8 @@ pub struct Totals {
     pub requests: u64,
     /// Requests for robots.txt.
     pub robots: u64,
+    /// Control requests: a page asked again to see whether the host still answers.
+    pub controls: u64,
     /// Bytes of body on the wire.
     pub bytes: u64,
     /// Redirects.
@@ -79,6 +81,7 @@ counts! {
     problems => "problems",
     requests => "requests",
     robots => "robots",
+    controls => "controls",
     bytes => "bytes",
     redirects => "redirects",
     throttled => "throttled",

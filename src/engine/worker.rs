@@ -7,6 +7,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::{HeaderMap, Method};
+
 use crate::clock::Clock;
 use crate::fetch::{Fetcher, Limits, Outgoing};
 use crate::frontier::RobotsReply;
@@ -21,12 +23,15 @@ use crate::scope::Scope;
 use crate::spider::Spider;
 use crate::store::cache::{CacheEntry, ValidatorCache};
 use crate::time::Timestamp;
-use crate::url::{Canon, Fingerprint, HostKey};
+use crate::url::{Canon, CanonicalUrl, Fingerprint, HostKey};
 
 /// robots.txt is a small file: a host that needs longer for it is not well, and nothing else is asked meanwhile.
 const ROBOTS_TIME: Duration = Duration::from_secs(20);
 /// robots.txt is read this far (RFC 9309 2.5 asks for 500 KiB at least).
 const ROBOTS_BYTES: u64 = 512 * 1024;
+
+/// A control page is read this far: enough to know a challenge page.
+const CONTROL_BYTES: u64 = 16 * 1024;
 
 /// What all workers of a crawl share.
 pub(super) struct Context<F> {
@@ -62,6 +67,8 @@ pub(super) struct PageDone {
     pub(super) cache: Option<(Fingerprint, CacheEntry)>,
     /// Bytes on the wire.
     pub(super) bytes: u64,
+    /// The header fields of a refusal, evidence of what the host thinks of us.
+    pub(super) refusal: Option<HeaderMap>,
     /// The words of a failure, for logs and the failed list.
     pub(super) detail: Option<String>,
     /// A redirect that is not followed.
@@ -134,7 +141,7 @@ impl<F: Fetcher> Context<F> {
             // We did not ask whether it was modified: the server is confused, and the page is asked again later.
             (Class::NotModified, None) => done.outcome.class = Class::ServerError,
             (Class::Redirected, _) => self.redirected(&request, &response, &mut done),
-            _ => {}
+            _ => done.refusal = Some(response.headers),
         }
         done
     }
@@ -225,6 +232,19 @@ impl<F: Fetcher> Context<F> {
         Yield { items: items.collect(), out_of_scope, links, unchanged: true, ..Yield::default() }
     }
 
+    /// Asks for a page once more, only to see whether the host still answers: nothing is read from it.
+    pub(super) async fn control(&self, url: CanonicalUrl, method: Method) -> Outcome {
+        let began = self.clock.now();
+        let mut request = Request::get(url);
+        request.method = method;
+        let headers = (self.host_headers)(&request.host());
+        let limits = Limits { body: CONTROL_BYTES, total: ROBOTS_TIME, ..self.limits };
+        match self.fetcher.fetch(Outgoing { headers, limits, ..Outgoing::new(request) }).await {
+            Ok(response) => Outcome::of(&response),
+            Err(error) => Outcome::failed(error.kind, began, self.clock.now_up()),
+        }
+    }
+
     /// Asks for robots.txt.
     pub(super) async fn robots(
         self: &Arc<Self>,
@@ -257,7 +277,15 @@ impl PageDone {
 
     /// An outcome that brought nothing yet.
     fn of(outcome: Outcome) -> Self {
-        Self { outcome, harvest: Yield::default(), cache: None, bytes: 0, detail: None, dead_end: None }
+        Self {
+            outcome,
+            harvest: Yield::default(),
+            cache: None,
+            bytes: 0,
+            refusal: None,
+            detail: None,
+            dead_end: None,
+        }
     }
 }
 

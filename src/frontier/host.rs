@@ -2,15 +2,20 @@
 
 use std::collections::VecDeque;
 
+use fastrand::Rng;
+use http::HeaderMap;
+
+use super::control::{Control, ControlLease};
 use super::gate::{Ask, Gate};
 use super::lane::Lane;
 use super::lease::{Drop, Errand, HostView};
-use crate::politeness::{Host, Policy};
-use crate::request::Pending;
+use crate::politeness::block::{Sections, section};
+use crate::politeness::{Class, Host, Outcome, Policy, Reaction};
+use crate::request::{Pending, Request};
 use crate::response::{Failure, FailureClass};
 use crate::robots::{ProductToken, RobotsRecord, RobotsRules, RobotsVerdict, VisitTime};
 use crate::time::Timestamp;
-use crate::url::{HostKey, Origin};
+use crate::url::{CanonicalUrl, HostKey, Origin};
 
 /// Pages of a host that are held after a 401 or 403.
 pub(super) const MAX_HELD: usize = 1_000;
@@ -28,6 +33,8 @@ pub(super) struct HostEntry {
     pub(super) errands: VecDeque<((usize, usize), Ask)>,
     /// Pages that were answered 401 or 403, with their lanes.
     held: VecDeque<(usize, Pending)>,
+    pub(super) control: Control,
+    pub(super) sections: Sections,
     /// Its place in the timetable.
     pub(super) slot: Option<(Timestamp, u64)>,
     pub(super) pages_out: u64,
@@ -75,6 +82,8 @@ impl HostEntry {
             lanes: Vec::new(),
             errands: VecDeque::new(),
             held: VecDeque::new(),
+            control: Control::None,
+            sections: Sections::default(),
             slot: None,
             pages_out: 0,
             turn: 0,
@@ -109,6 +118,11 @@ impl HostEntry {
     /// When the host may be asked next; `None` if nothing may be, or an answer must come first.
     pub(super) fn ready_at(&self, now: Timestamp, round: u32) -> Option<Timestamp> {
         let eligible = self.machine.eligible_at(&self.policy)?;
+        match self.control {
+            Control::Out => return None,
+            Control::Head | Control::Get => return Some(eligible),
+            Control::None => {}
+        }
         if !self.errands.is_empty() {
             return Some(eligible);
         }
@@ -134,6 +148,9 @@ impl HostEntry {
         round: u32,
         dropped: &mut Vec<Drop>,
     ) -> Option<Errand> {
+        if let Some(control) = self.control_errand() {
+            return Some(control);
+        }
         if let Some((owner, ask)) = self.errands.pop_front() {
             return Some(Errand::Robots { owner, ask });
         }
@@ -151,6 +168,15 @@ impl HostEntry {
         None
     }
 
+    /// The control request that is called for. Nothing else goes out while it is.
+    fn control_errand(&mut self) -> Option<Errand> {
+        let method = self.control.method()?;
+        let page = self.machine.state().good_page.as_deref().and_then(|url| CanonicalUrl::parse(url).ok());
+        let url = page.or_else(|| Some(self.lanes.first()?.origin.robots_url()))?;
+        self.control = Control::Out;
+        Some(Errand::Control { url, method })
+    }
+
     fn errand_of(&mut self, at: usize, now: Timestamp, dropped: &mut Vec<Drop>) -> Option<Errand> {
         let lane = &mut self.lanes[at];
         lane.gate.expire(&lane.origin, now);
@@ -163,6 +189,13 @@ impl HostEntry {
         while let Some(pending) = lane.queue.take(now) {
             let RobotsVerdict { allowed, rule } = rules.verdict(pending.request.url.as_url());
             let rule = rule.map(|rule| rule.to_string());
+            let path = pending.request.url.as_url().path();
+            if self.sections.is_shut(path, &self.policy.block) {
+                lane.queue.settle(pending.key);
+                let failure = shut_section(path);
+                dropped.push(Drop { origin: lane.origin.clone(), pending, failure });
+                continue;
+            }
             if allowed {
                 return Some(Errand::Page { lane: at, pending, rule });
             }
@@ -178,6 +211,71 @@ impl HostEntry {
         self.held.push_back((lane, pending));
         let (lane, oldest) = (self.held.len() > MAX_HELD).then(|| self.held.pop_front()).flatten()?;
         Some(self.drop_held(lane, oldest))
+    }
+
+    /// Takes the answer to a page: for the host's pace, for how we stand with it, and for the section of the page.
+    pub(super) fn finish(
+        &mut self,
+        request: &Request,
+        outcome: &Outcome,
+        headers: Option<&HeaderMap>,
+        rng: &mut Rng,
+    ) -> Reaction {
+        let waits = self.machine.finish(outcome, &self.policy, rng);
+        let page = request.fingerprint().get();
+        let stands = self.machine.heed(page, outcome, headers, &self.policy, rng);
+        let path = request.url.as_url().path();
+        if outcome.class.is_forbidden() {
+            self.sections.forbidden(path);
+        } else if outcome.class.is_health() {
+            self.sections.fine(path);
+            self.machine.remember_good(&request.url, &request.method, outcome);
+        }
+        if self.control == Control::None && self.machine.wants_control(&self.policy) {
+            // A challenge shows in a body only. Without a page that was ever there, robots.txt is all that can be asked.
+            let head = outcome.class != Class::Challenge && self.machine.state().good_page.is_some();
+            self.control = if head { Control::Head } else { Control::Get };
+        }
+        if stands == Reaction::None { waits } else { stands }
+    }
+
+    /// Takes the answer to a control request.
+    pub(super) fn finish_control(
+        &mut self,
+        lease: &ControlLease,
+        outcome: &Outcome,
+        rng: &mut Rng,
+    ) -> Reaction {
+        let waits = self.machine.finish(outcome, &self.policy, rng);
+        let Some(answer) = Control::judge(&lease.method, outcome) else {
+            self.control = Control::Get;
+            return waits;
+        };
+        self.control = Control::None;
+        let asked = format!("{} {}", lease.method, lease.url.path_and_query());
+        let stands = self.machine.control(asked, answer, outcome, &self.policy, rng);
+        if stands == Reaction::SectionRefuses {
+            self.sections.confirm();
+        }
+        if stands == Reaction::None { waits } else { stands }
+    }
+
+    /// What becomes of the pages that were refused: the host's fault, their own, or not known yet.
+    pub(super) fn sort_held(&mut self, host_is_well: bool, room: usize) -> Vec<Drop> {
+        if host_is_well {
+            return self.release_held();
+        }
+        if self.machine.is_doubted() {
+            self.put_held_back(self.machine.state().not_before, room);
+        }
+        Vec::new()
+    }
+
+    /// Puts the pages that were held back into their queues: it was the host that refused them.
+    fn put_held_back(&mut self, until: Timestamp, room: usize) {
+        for (lane, pending) in std::mem::take(&mut self.held) {
+            self.lanes[lane].queue.put_back(pending, until, room);
+        }
     }
 
     /// Gives up the pages that were held after a 401 or 403.
@@ -213,6 +311,13 @@ fn opens_at(window: VisitTime, now: Timestamp) -> Timestamp {
     let closed =
         (0..1440).take_while(|ahead| !window.contains(((minute + ahead) % 1440) as u16)).count() as u64;
     if closed == 0 { now } else { Timestamp::from_millis((minute + closed) * MINUTE) }
+}
+
+/// A failure of a page in a section whose pages are all refused.
+fn shut_section(path: &str) -> Failure {
+    let section = section(path).unwrap_or("/");
+    let reason = format!("not asked: every page asked below {section} was forbidden");
+    Failure { class: FailureClass::Forbidden, status: None, reason }
 }
 
 /// A failure of a page that robots.txt forbids.

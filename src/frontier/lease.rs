@@ -1,5 +1,7 @@
 //! What the frontier hands out, and what it says when it gets it back.
 
+use http::Method;
+
 use crate::politeness::{HostState, Reaction, Verdict};
 use crate::request::{Pending, QueueKey, Request};
 use crate::response::Failure;
@@ -7,6 +9,7 @@ use crate::robots::RobotsRecord;
 use crate::time::Timestamp;
 use crate::url::{CanonicalUrl, HostKey, Origin};
 
+use super::control::ControlLease;
 use super::gate::Ask;
 
 /// What is to be done now.
@@ -16,6 +19,8 @@ pub enum Step {
     Fetch(Lease),
     /// Ask for this robots.txt (or where it was redirected to).
     Robots(RobotsLease),
+    /// Ask once more for a page that the host gave before.
+    Control(ControlLease),
     /// Read more of a queue from the store.
     Load(LoadRequest),
     /// Nothing may go out before this moment.
@@ -132,6 +137,13 @@ pub(super) enum Errand {
         owner: (usize, usize),
         /// Where the attempt stands.
         ask: Ask,
+    },
+    /// A page that the host gave before, to see whether it still does.
+    Control {
+        /// The page.
+        url: CanonicalUrl,
+        /// How to ask.
+        method: Method,
     },
 }
 

@@ -8,6 +8,7 @@
 //! once and is never written to disk: what is out when the process dies is simply still in its queue.
 
 mod ceiling;
+mod control;
 mod gate;
 mod host;
 mod lane;
@@ -19,13 +20,15 @@ mod tests;
 use std::collections::{BTreeSet, HashMap};
 
 use fastrand::Rng;
+use http::HeaderMap;
 
 pub use ceiling::Rate;
+pub use control::{ControlLease, ControlSettlement};
 pub use gate::RobotsReply;
 pub use lease::{Drop, HostView, Lease, LoadRequest, RobotsLease, RobotsSettlement, Settlement, Step};
 pub use settings::Settings;
 
-use crate::politeness::{Class, History, Host, HostState, Outcome, Policy, Verdict};
+use crate::politeness::{Class, History, Host, HostState, Outcome, Policy, Reaction, Verdict};
 use crate::request::Pending;
 use crate::robots::RobotsRecord;
 use crate::time::Timestamp;
@@ -205,45 +208,74 @@ impl Frontier {
                 Step::Fetch(Lease { host, lane, origin, pending, rule, began: now })
             }
             Errand::Robots { owner, ask } => Step::Robots(RobotsLease { host, owner, ask, began: now }),
+            Errand::Control { url, method } => Step::Control(ControlLease { host, url, method, began: now }),
         })
     }
 
-    /// Takes the outcome of a page.
-    pub fn settle(&mut self, now: Timestamp, lease: Lease, outcome: &Outcome) -> Settlement {
+    /// Takes the outcome of a page. `headers` are those of a refusal: a few of them are kept as evidence.
+    pub fn settle(
+        &mut self,
+        now: Timestamp,
+        lease: Lease,
+        outcome: &Outcome,
+        headers: Option<&HeaderMap>,
+    ) -> Settlement {
         let Lease { host, lane, origin, mut pending, .. } = lease;
         self.in_flight -= 1;
         self.pages_out -= 1;
+        let room = self.settings.head;
         let entry = &mut self.hosts[host];
         entry.pages_out -= 1;
-        let reaction = entry.machine.finish(outcome, &entry.policy, &mut self.rng);
+        let reaction = entry.finish(&pending.request, outcome, headers, &mut self.rng);
         let before = History { tries: pending.tries, refusals: pending.refusals };
         let mut verdict = Verdict::of(outcome, before, &entry.policy.retry, self.rng.f64());
         if matches!(outcome.class, Class::Fetched | Class::NotModified) {
             self.pages += 1;
             entry.machine.count_page(self.round);
         }
+        if verdict == Verdict::Held && entry.machine.is_doubted() {
+            // It is the host that refuses, not the page.
+            verdict = Verdict::RetryAt(outcome.ended);
+        }
         let mut released = Vec::new();
         match &mut verdict {
             Verdict::RetryAt(moment) => {
-                if outcome.class == Class::Throttled {
-                    pending.refusals = pending.refusals.saturating_add(1);
-                } else {
-                    pending.tries = pending.tries.saturating_add(1);
-                }
+                let count = match outcome.class {
+                    Class::Throttled => &mut pending.refusals,
+                    class if class.is_forbidden() => &mut pending.refusals,
+                    _ => &mut pending.tries,
+                };
+                *count = count.saturating_add(1);
                 *moment = (*moment).max(entry.machine.state().not_before);
                 pending.request.not_before = Some(*moment);
-                let room = self.settings.head;
                 entry.lanes[lane].queue.put_back(pending.clone(), *moment, room);
             }
             Verdict::Held => released.extend(entry.hold(lane, pending.clone())),
             Verdict::Done | Verdict::Dropped(_) => entry.lanes[lane].queue.settle(pending.key),
         }
-        if outcome.class.is_health() {
-            released.extend(entry.release_held());
-        }
+        released.extend(entry.sort_held(outcome.class.is_health(), room));
         let host_state = (entry.key.clone(), entry.machine.state().clone());
         self.touch(host, now);
         Settlement { verdict, origin, pending, host: host_state, reaction, released }
+    }
+
+    /// Takes the outcome of a control request.
+    #[expect(clippy::needless_pass_by_value, reason = "a lease is settled once")]
+    pub fn settle_control(
+        &mut self,
+        now: Timestamp,
+        lease: ControlLease,
+        outcome: &Outcome,
+    ) -> ControlSettlement {
+        self.in_flight -= 1;
+        let room = self.settings.head;
+        let entry = &mut self.hosts[lease.host];
+        let reaction = entry.finish_control(&lease, outcome, &mut self.rng);
+        let passed = reaction == Reaction::SectionRefuses;
+        let released = entry.sort_held(passed, room);
+        let host = (entry.key.clone(), entry.machine.state().clone());
+        self.touch(lease.host, now);
+        ControlSettlement { host, reaction, released }
     }
 
     /// Takes what came back for robots.txt.

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::*;
+use crate::politeness::BlockPolicy;
 use crate::request::{QueueKey, Request};
 use crate::response::FailureKind;
 use crate::robots::ProductToken;
@@ -94,7 +95,7 @@ fn robots_comes_first_then_the_delay_then_the_page() {
     let lease = fetch(frontier.next(at(1_000)));
     assert_eq!(lease.request().url.path_and_query(), "/x");
     assert_eq!(frontier.in_flight(), 1);
-    let settled = frontier.settle(at(1_000), lease, &outcome(Class::Fetched, at(1_000)));
+    let settled = frontier.settle(at(1_000), lease, &outcome(Class::Fetched, at(1_000)), None);
     assert_eq!(settled.verdict, Verdict::Done);
     assert!(matches!(frontier.next(at(1_000)), Step::Finished));
 }
@@ -109,7 +110,7 @@ fn what_robots_forbids_is_dropped_without_being_asked() {
     for (now, path) in [(1_000, "/x"), (2_000, "/y")] {
         let lease = fetch(frontier.next(at(now)));
         assert_eq!(lease.request().url.path_and_query(), path);
-        let _ = frontier.settle(at(now), lease, &outcome(Class::Fetched, at(now)));
+        let _ = frontier.settle(at(now), lease, &outcome(Class::Fetched, at(now)), None);
     }
     let dropped = frontier.take_dropped();
     assert_eq!(dropped.len(), 1);
@@ -127,7 +128,7 @@ fn a_wait_beyond_patience_is_left_and_a_delay_beyond_it_is_not() {
     let lease = fetch(frontier.next(at(100_000)));
     let refused =
         Outcome { told: Some(Duration::from_secs(3_600)), ..outcome(Class::Throttled, at(100_000)) };
-    let settled = frontier.settle(at(100_000), lease, &refused);
+    let settled = frontier.settle(at(100_000), lease, &refused, None);
     assert!(matches!(settled.verdict, Verdict::RetryAt(moment) if moment == at(3_700_000)));
     assert!(matches!(frontier.next(at(100_000)), Step::OnlyParkedLeft { until } if until == at(3_700_000)));
 }
@@ -143,9 +144,9 @@ fn the_page_limit_counts_what_is_out() {
     open(&mut frontier, at(0), &answer(404, ""));
     let lease = fetch(frontier.next(at(0)));
     assert!(matches!(frontier.next(at(0)), Step::AwaitFetches), "it may become the last page");
-    let _ = frontier.settle(at(0), lease, &outcome(Class::Gone, at(0)));
+    let _ = frontier.settle(at(0), lease, &outcome(Class::Gone, at(0)), None);
     let lease = fetch(frontier.next(at(0)));
-    let _ = frontier.settle(at(0), lease, &outcome(Class::Fetched, at(0)));
+    let _ = frontier.settle(at(0), lease, &outcome(Class::Fetched, at(0)), None);
     assert!(matches!(frontier.next(at(0)), Step::LimitReached));
 }
 
@@ -199,7 +200,7 @@ fn a_page_refused_with_403_is_dropped_by_the_next_success_or_at_the_end() {
     let mut released = Vec::new();
     for (class, now) in classes.into_iter().zip([1_000, 2_000, 3_000]) {
         let lease = fetch(frontier.next(at(now)));
-        released.push(frontier.settle(at(now), lease, &outcome(class, at(now))).released.len());
+        released.push(frontier.settle(at(now), lease, &outcome(class, at(now)), None).released.len());
     }
     assert_eq!(released, [0, 1, 0]);
     assert_eq!(frontier.release_held().len(), 1);
@@ -208,7 +209,8 @@ fn a_page_refused_with_403_is_dropped_by_the_next_success_or_at_the_end() {
 
 #[test]
 fn of_too_many_forbidden_pages_the_oldest_is_given_up() {
-    let mut frontier = frontier(settings(), policy());
+    let block = BlockPolicy { control_after: u32::MAX, ..BlockPolicy::default() };
+    let mut frontier = frontier(settings(), Policy { block, ..policy() });
     let most = super::host::MAX_HELD as u64;
     for seq in 0..=most {
         frontier.admit(at(0), pending(&format!("http://a.example/{seq}"), seq));
@@ -219,7 +221,7 @@ fn of_too_many_forbidden_pages_the_oldest_is_given_up() {
     while released.is_empty() {
         match frontier.next(at(now)) {
             Step::Fetch(lease) => {
-                let settled = frontier.settle(at(now), lease, &outcome(Class::Forbidden, at(now)));
+                let settled = frontier.settle(at(now), lease, &outcome(Class::Forbidden, at(now)), None);
                 released.extend(settled.released.into_iter().map(|drop| drop.pending.key.seq));
             }
             Step::Load(load) => {
@@ -252,6 +254,7 @@ enum Reply {
 enum Out {
     Page(Lease),
     Robots(RobotsLease),
+    Control(ControlLease),
 }
 
 /// Where a request stands.
@@ -361,6 +364,7 @@ impl World {
                     self.out.push(Out::Page(lease));
                 }
                 Step::Robots(lease) => self.out.push(Out::Robots(lease)),
+                Step::Control(lease) => self.out.push(Out::Control(lease)),
                 Step::Load(load) => self.jobs.push_back(Job::Load(load)),
                 other => return other,
             }
@@ -370,7 +374,8 @@ impl World {
     fn leased(&mut self, lease: &Lease) {
         let place = (lease.origin.clone(), lease.pending.key);
         let (stand, not_before) = self.stands.get_mut(&place).expect("only what was admitted is leased");
-        assert_eq!(*stand, Stand::Waiting, "{}", lease.request().url);
+        // A page is held no more when its host is suspected.
+        assert!(matches!(stand, Stand::Waiting | Stand::Held), "{}: {stand:?}", lease.request().url);
         assert!(not_before.is_none_or(|moment| moment <= self.now), "{}", lease.request().url);
         *stand = Stand::Out;
         let host = lease.request().host();
@@ -387,8 +392,15 @@ impl World {
                 let _ = self.frontier.settle_robots(self.now, lease, &outcome, &answer(404, ""));
                 return;
             }
+            Out::Control(lease) => {
+                let settled = self.frontier.settle_control(self.now, lease, &outcome);
+                let mut batch = Batch::default();
+                self.release(settled.released, &mut batch);
+                self.jobs.push_back(Job::Commit(batch));
+                return;
+            }
         };
-        let settled = self.frontier.settle(self.now, lease, &outcome);
+        let settled = self.frontier.settle(self.now, lease, &outcome, None);
         let place = (settled.origin.clone(), settled.pending.key);
         let mut batch = Batch::default();
         let stand = match settled.verdict {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use fastrand::Rng;
 use serde::{Deserialize, Serialize};
 
+use super::block::{Standing, Watch, WatchState};
 use super::{Class, Outcome, Policy};
 use crate::time::Timestamp;
 
@@ -35,6 +36,10 @@ pub struct HostState {
     pub throttled_ms: u64,
     /// The last status, if there was an answer.
     pub last_status: Option<u16>,
+    /// How we stand with it, and what that rests on.
+    pub watch: WatchState,
+    /// A page that was there: asked again before the host is accused of shutting us out.
+    pub good_page: Option<String>,
 }
 
 /// Whether a host is well.
@@ -56,12 +61,16 @@ pub enum Phase {
 /// One host's pace.
 #[derive(Debug)]
 pub struct Host {
-    state: HostState,
+    pub(super) state: HostState,
+    pub(super) watch: Watch,
     in_flight: u32,
     wish: Duration,
     last_strike: Timestamp,
     /// The end of the last answer; the start of the run for a host that an earlier run may have asked.
     last_end: Timestamp,
+    /// The end of the last answer of this run, and of the one before the request that left last.
+    answered: Option<Timestamp>,
+    pub(super) end_before: Option<Timestamp>,
     /// Until when it waits for its pace alone.
     paced: Timestamp,
 }
@@ -82,6 +91,12 @@ pub enum Reaction {
     },
     /// It answered well after having pushed back.
     Recovered,
+    /// It refuses a page or a section alone: a page that it gave before it gives again.
+    SectionRefuses,
+    /// We stand worse with it: suspected, blocked or down. [`HostState`] has the evidence.
+    Stands(Standing),
+    /// It was suspected, blocked or down, and is well again.
+    Cleared,
 }
 
 impl Host {
@@ -91,7 +106,8 @@ impl Host {
     pub fn resume(mut state: HostState, now: Timestamp, policy: &Policy) -> Self {
         let paced = now + policy.delay;
         state.not_before = state.not_before.max(paced);
-        Self { state, last_end: now, paced, ..Self::default() }
+        let watch = Watch::resume(state.watch.clone());
+        Self { state, watch, last_end: now, paced, ..Self::default() }
     }
 
     /// What is to be stored.
@@ -119,6 +135,11 @@ impl Host {
         self.state.not_before <= self.paced
     }
 
+    /// No request before this moment.
+    pub(super) fn hold_until(&mut self, until: Timestamp) {
+        self.state.not_before = self.state.not_before.max(until);
+    }
+
     fn pace(&mut self, next: Timestamp) {
         self.paced = self.paced.max(next);
         self.state.not_before = self.state.not_before.max(next);
@@ -133,7 +154,9 @@ impl Host {
     /// One request at a time while the site asks for a delay or has pushed back, else what is configured.
     fn limit(&self, policy: &Policy) -> u32 {
         match self.state.phase {
-            Phase::Open if self.wish.is_zero() => policy.max_concurrency.max(1),
+            Phase::Open if self.wish.is_zero() && self.standing() == Standing::Ok => {
+                policy.max_concurrency.max(1)
+            }
             _ => 1,
         }
     }
@@ -141,6 +164,7 @@ impl Host {
     /// A request goes out.
     pub fn begin(&mut self, now: Timestamp, policy: &Policy, rng: &mut Rng) {
         self.in_flight += 1;
+        self.end_before = self.answered;
         self.state.requests += 1;
         let next = now + self.spacing(policy, rng);
         self.pace(next);
@@ -151,6 +175,7 @@ impl Host {
         self.in_flight = self.in_flight.saturating_sub(1);
         self.state.last_status = outcome.status.or(self.state.last_status);
         self.last_end = self.last_end.max(outcome.ended);
+        self.answered = self.answered.max(Some(outcome.ended));
         if self.limit(policy) == 1 {
             // One at a time counts the delay from the end of the answer: a slow server gets rest in proportion.
             let next = outcome.ended + self.spacing(policy, rng);
@@ -175,9 +200,11 @@ impl Host {
                 self.strike(outcome, policy, rng)
             }
             Class::Unreachable(kind) if kind.accuses_host() => self.fail(outcome, policy, rng),
-            Class::Forbidden | Class::Transient | Class::ServerError | Class::Unreachable(_) => {
-                self.told(outcome)
-            }
+            Class::Forbidden
+            | Class::Challenge
+            | Class::Transient
+            | Class::ServerError
+            | Class::Unreachable(_) => self.told(outcome),
             _ => self.succeed(),
         }
     }
@@ -233,6 +260,9 @@ impl Default for Host {
     fn default() -> Self {
         Self {
             state: HostState::default(),
+            watch: Watch::default(),
+            answered: None,
+            end_before: None,
             in_flight: 0,
             wish: Duration::ZERO,
             last_strike: Timestamp::ZERO,

@@ -4,11 +4,14 @@
 //! becomes of the URL. All of it is pure: the same inputs give the same waits, under a real clock and a simulated one.
 
 mod backoff;
+pub mod block;
 mod host;
 mod outcome;
 mod policy;
+mod standing;
 mod verdict;
 
+pub use block::{BlockPolicy, Finding, Standing, Watch, WatchState};
 pub use host::{Host, HostState, Phase, Reaction};
 pub use outcome::{Class, Outcome};
 pub use policy::{Backoff, Policy, Retry};

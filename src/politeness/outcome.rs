@@ -44,6 +44,8 @@ pub enum Class {
     Gone,
     /// 401, 403: not tried at once; may be the beginning of a block.
     Forbidden,
+    /// A page that wants a browser or a human proved instead of the page that was asked: treated like [`Class::Forbidden`].
+    Challenge,
     /// 408, 425: the request came at a bad moment.
     Transient,
     /// 429, 503: the *host* is to be left alone.
@@ -78,6 +80,12 @@ impl Class {
         matches!(self, Self::Fetched | Self::NotModified | Self::Redirected | Self::Gone | Self::Truncated(_))
     }
 
+    /// Whether it says that we are not welcome, as 401 and 403 do.
+    #[must_use]
+    pub const fn is_forbidden(self) -> bool {
+        matches!(self, Self::Forbidden | Self::Challenge)
+    }
+
     /// The class as it stands in reports.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -87,6 +95,7 @@ impl Class {
             Self::Redirected => "redirected",
             Self::Gone => "gone",
             Self::Forbidden => "forbidden",
+            Self::Challenge => "challenge",
             Self::Transient => "transient",
             Self::Throttled => "throttled",
             Self::ServerError => "server-error",

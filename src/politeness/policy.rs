@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::BlockPolicy;
 use crate::robots::ForbiddenPolicy;
 
 /// Everything about pace that is configured rather than learned, for one host.
@@ -21,6 +22,8 @@ pub struct Policy {
     pub backoff: Backoff,
     /// Tries of one URL.
     pub retry: Retry,
+    /// When refusals become a suspicion, and a suspicion a verdict.
+    pub block: BlockPolicy,
     /// Tries of an unreachable robots.txt in one run, after which the host is left for a later run. Default 3.
     pub robots_tries: u32,
     /// What a robots.txt answered with 401 or 403 means.
@@ -37,6 +40,7 @@ impl Default for Policy {
             max_crawl_delay: Duration::from_secs(300),
             backoff: Backoff::default(),
             retry: Retry::default(),
+            block: BlockPolicy::default(),
             robots_tries: 3,
             forbidden_robots: ForbiddenPolicy::Allow,
         }

@@ -19,7 +19,7 @@ pub enum Verdict {
     Done,
     /// It stays in the queue and is asked again, not before this moment.
     RetryAt(Timestamp),
-    /// 401 or 403: set aside until the host's next success shows whether it was the page or the host.
+    /// 401, 403 or a challenge page: set aside until the host's next success shows whether it was the page or the host.
     Held,
     /// It is given up and leaves the queue for the failed list.
     Dropped(Failure),
@@ -41,7 +41,7 @@ impl Verdict {
         match outcome.class {
             Class::Fetched | Class::NotModified | Class::Redirected => Self::Done,
             Class::Gone => Self::Dropped(answered(FailureClass::Gone, outcome)),
-            Class::Forbidden => Self::Held,
+            Class::Forbidden | Class::Challenge => Self::Held,
             Class::Throttled if before.refusals < MAX_REFUSALS => Self::RetryAt(outcome.ended),
             Class::Throttled => Self::Dropped(answered(FailureClass::ServerError, outcome)),
             Class::Transient | Class::ServerError => {

@@ -9,7 +9,7 @@ use crate::config::check::Check;
 use crate::config::path::Path;
 use crate::config::units::Time;
 use crate::frontier::Rate;
-use crate::politeness::{Backoff, Policy, Retry};
+use crate::politeness::{Backoff, BlockPolicy, Policy, Retry};
 use crate::robots::ForbiddenPolicy;
 use crate::spider::declarative::Nofollow;
 
@@ -133,6 +133,7 @@ pub(in crate::config) fn build(
             Some(Forbidden::Deny) => ForbiddenPolicy::Deny,
             Some(Forbidden::Allow) | None => ForbiddenPolicy::Allow,
         },
+        block: BlockPolicy::default(),
         robots_tries: robots.tries.unwrap_or(1),
     };
     let (top, in_flight) = (Path::of(&["politeness"]), politeness.max_in_flight.unwrap_or(1));
