@@ -148,7 +148,7 @@ fn a_seed_that_nobody_answers_at_is_a_slip() {
     assert!(told.contains("no [[site]] of s.toml is at https://shop.example"), "{told}");
     let told = refusal("seeds = [\"demo:\"]\n", LIMITED);
     assert!(told.contains("`demo:` is a server on the machine's own clock"), "{told}");
-    let elsewhere = format!("[crawl]\nseeds = [\"http://localhost/\"]\n{LIMITED}");
+    let elsewhere = format!("{LIMITED}[crawl]\nseeds = [\"http://localhost/\"]\n");
     let ran = Desk::with("seeds = [\"demo:\"]\n", &elsewhere).simulate(&["--hours", "0.1"]);
     assert_eq!(ran.code, Some(0), "{}", ran.err);
     let ran = Desk::with(CRAWLER, LIMITED).simulate(&["--hours", "0"]);

@@ -97,7 +97,6 @@ fn seventeen_servers_are_used_well_and_seldom_have_to_refuse() {
 }
 
 #[test]
-#[ignore = "needs block detection in the engine"]
 fn a_limit_an_outage_and_a_forbidden_section_are_told_from_a_block() {
     let runs = run_all(&folder("verdicts"));
     print_table(&runs);

@@ -19,7 +19,7 @@ use crate::politeness::Policy;
 use crate::spider::Spider;
 use crate::testing::{
     Adapted, Counts, Felt, HostMeasures, Measures, Operator, Parked, Scenario, ScenarioError, ScenarioRun,
-    SimWeb, Simulation, standing,
+    SimWeb, Simulation,
 };
 use crate::url::HostKey;
 
@@ -160,23 +160,13 @@ struct Record<'a> {
     items: u64,
     throttled_seconds: u64,
     measures: &'a Measures,
-    hosts: Vec<HostRecord<'a>>,
+    hosts: &'a [HostReport],
     breaches: Vec<String>,
     faults: &'a [String],
 }
 
-/// One host at the end.
-#[derive(Serialize)]
-#[serde(rename_all = "kebab-case")]
-struct HostRecord<'a> {
-    standing: &'static str,
-    #[serde(flatten)]
-    report: &'a HostReport,
-}
-
 impl Trial<'_> {
     fn record<'a>(&'a self, run: &'a ScenarioRun) -> Record<'a> {
-        let hosts = run.report.hosts.iter();
         Record {
             crawl: &self.plan.name,
             about: &self.scenario.about,
@@ -187,7 +177,7 @@ impl Trial<'_> {
             items: run.report.totals.items,
             throttled_seconds: throttled_seconds(run),
             measures: &run.measures,
-            hosts: hosts.map(|report| HostRecord { standing: standing(report), report }).collect(),
+            hosts: &run.report.hosts,
             breaches: run.breaches.iter().map(ToString::to_string).collect(),
             faults: &run.faults,
         }
@@ -298,7 +288,7 @@ fn others(felt: &Felt) -> String {
 }
 
 fn host_line(host: &HostReport, measures: Option<&HostMeasures>) -> String {
-    let mut text = format!("{}: {}, {}", host.host, standing(host), counted(host.pages, "page"));
+    let mut text = format!("{}: {}, {}", host.host, host.standing.as_str(), counted(host.pages, "page"));
     let mut add = |part: String| {
         text.push_str(", ");
         text.push_str(&part);

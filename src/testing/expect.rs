@@ -7,7 +7,6 @@ use serde::Deserialize;
 use super::measure::Measures;
 use super::scenario::ScenarioRun;
 use super::transcript::Arrival;
-use crate::engine::HostReport;
 use crate::item::Item;
 
 /// Expectations; what is absent is not checked. Times are seconds since the scenario began.
@@ -66,7 +65,7 @@ pub struct HostExpected {
     pub last_by: Option<f64>,
     /// Earliest second of its first arrival.
     pub first_from: Option<f64>,
-    /// What it may be taken for at the end: `ok`, `limited`, `shut`, `suspected`, `blocked`, `down`.
+    /// What it may be taken for at the end: `ok`, `limited`, `suspected`, `blocked`, `down`.
     pub standing: Option<Vec<String>>,
 }
 
@@ -210,8 +209,8 @@ impl HostExpected {
     }
 
     fn check_standing(&self, host: &str, run: &ScenarioRun, faults: &mut Faults) {
-        let found = run.report.hosts.iter().find(|report| report.host == host).map(standing);
-        let found = found.unwrap_or("unknown");
+        let report = run.report.hosts.iter().find(|report| report.host == host);
+        let found = report.map_or("unknown", |report| report.standing.as_str());
         if let Some(expected) =
             self.standing.as_ref().filter(|expected| !expected.iter().any(|one| one == found))
         {
@@ -229,16 +228,6 @@ impl ArrivalExpected {
             faults.0.push(format!("{what} never came"));
         }
         faults.between(&what, (self.at_least, self.at_most), found);
-    }
-}
-
-/// What a host is taken for at the end of a run.
-#[must_use]
-pub fn standing(host: &HostReport) -> &'static str {
-    match (&host.shut, host.strikes) {
-        (Some(_), _) => "shut",
-        (None, 0) => "ok",
-        (None, _) => "limited",
     }
 }
 

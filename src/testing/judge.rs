@@ -179,8 +179,20 @@ impl Transcript {
     /// R6: no URL is tried for ever. R13: none is fetched twice.
     fn judge_repeats(&self, yardstick: &Yardstick, found: &mut Vec<Breach>) {
         let mut counts: HashMap<(&Arc<str>, &str), (usize, usize)> = HashMap::new();
+        let mut doubted: HashSet<(&Arc<str>, &str)> = HashSet::new();
         for arrival in self.arrivals.iter().filter(|arrival| !arrival.is_robots()) {
-            let (tries, successes) = counts.entry((&arrival.origin, &arrival.path)).or_default();
+            let place = (&arrival.origin, &*arrival.path);
+            // A control asks for a known page with HEAD, and once more with GET if that is refused.
+            if arrival.is_control() {
+                if !arrival.is_success() {
+                    doubted.insert(place);
+                }
+                continue;
+            }
+            if doubted.remove(&place) {
+                continue;
+            }
+            let (tries, successes) = counts.entry(place).or_default();
             if arrival.is_success() {
                 *successes += 1;
                 if *successes > yardstick.spiders {
@@ -356,6 +368,17 @@ mod tests {
         let page = |path: &str, start| arrival(&format!("http://a/{path}"), start, start, 200);
         assert_eq!(rules_broken(vec![robots.clone(), page("secret/1", 2_000)]), ["R2"]);
         assert_eq!(rules_broken(vec![robots, page("1", 2_000), page("1", 4_000)]), ["R13"]);
+    }
+
+    #[test]
+    fn a_control_is_no_second_visit() {
+        let robots = arrival(ROBOTS, 0, 0, 200);
+        let page = |start, status| arrival("http://a/1", start, start, status);
+        let head = |start, status| Arrival { method: http::Method::HEAD, ..page(start, status) };
+        let fine = vec![robots.clone(), page(2_000, 200), head(4_000, 200)];
+        assert!(rules_broken(fine).is_empty());
+        let confirmed = vec![robots, page(2_000, 200), head(4_000, 403), page(6_000, 200), page(8_000, 200)];
+        assert_eq!(rules_broken(confirmed), ["R13"]);
     }
 
     #[test]

@@ -187,7 +187,9 @@ impl Counts {
             Some(429 | 503) => self.throttled += 1,
             Some(401 | 403) => self.forbidden += 1,
             None => self.unanswered += 1,
-            _ => self.pages += u64::from(arrival.is_success() && !arrival.is_robots()),
+            _ => {
+                self.pages += u64::from(arrival.is_success() && !arrival.is_robots() && !arrival.is_control())
+            }
         }
     }
 
@@ -337,4 +339,86 @@ impl Visit<'_> {
 fn edges_of(limit: &ServerModel) -> impl Iterator<Item = f64> {
     let outages = limit.outages.iter().flat_map(|outage| [outage.from, outage.until]);
     limit.steps.iter().map(|step| step.from).chain(outages)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::limit::RateStep;
+
+    /// A page every so many seconds between two moments; answers take no time.
+    fn pages(every: f64, from: f64, until: f64, status: u16) -> Vec<Arrival> {
+        let moment = |seconds: f64| Timestamp::ZERO + Duration::from_secs_f64(seconds);
+        let arrival = |n: u32| {
+            let at = moment(from + f64::from(n) * every);
+            Arrival {
+                start: at,
+                end: Some(at),
+                origin: "http://a".into(),
+                host: "a".into(),
+                method: http::Method::GET,
+                path: "/1".into(),
+                status: Some(status),
+                location: None,
+                not_before: None,
+            }
+        };
+        (0..((until - from) / every) as u32).map(arrival).collect()
+    }
+
+    fn measure(arrivals: Vec<Arrival>, limit: ServerModel, hours: u64) -> Measures {
+        let transcript = Transcript { began: Timestamp::ZERO, arrivals };
+        let site = Site { limit: Some(limit), ..Site::at("http://a") };
+        let policy = Policy { delay: Duration::from_millis(500), jitter: 0.0, ..Policy::default() };
+        let measure = Measure {
+            transcript: &transcript,
+            sites: &BTreeMap::from([("http://a".into(), Arc::new(site))]),
+            policy: &|_| policy.clone(),
+            ended: Timestamp::ZERO + Duration::from_hours(hours),
+            finished: &|_| false,
+        };
+        measure.take()
+    }
+
+    fn close(found: Option<f64>, wanted: f64) {
+        assert!(found.is_some_and(|found| (found - wanted).abs() < 0.01), "{found:?}, not {wanted}");
+    }
+
+    #[test]
+    fn pages_are_held_against_the_limit_or_our_own_pace_whichever_is_lower() {
+        let half = || pages(2.0, 0.0, 7_200.0, 200);
+        close(measure(half(), ServerModel::bucket(0.5, 10), 2).total.efficiency, 1.0);
+        close(measure(half(), ServerModel::bucket(1.0, 10), 2).total.efficiency, 0.5);
+        // Our delay of half a second allows two a second.
+        close(measure(half(), ServerModel::bucket(100.0, 10), 2).total.efficiency, 0.25);
+        close(measure(half(), ServerModel::default(), 2).total.efficiency, 0.25);
+    }
+
+    #[test]
+    fn refusals_are_told_by_the_hour() {
+        let mut arrivals = pages(600.0, 0.0, 3_600.0, 429);
+        arrivals.extend(pages(1_200.0, 3_600.0, 10_800.0, 503));
+        let measures = measure(arrivals, ServerModel::bucket(1.0, 1), 3);
+        assert_eq!(measures.total.throttled_first_hour, 6);
+        close(measures.total.throttled_per_hour_after_first, 3.0);
+        let by_hour: Vec<u64> = measures.by_hour.iter().map(|hour| hour.throttled).collect();
+        assert_eq!(by_hour, [6, 3, 3]);
+    }
+
+    #[test]
+    fn a_change_of_the_limit_is_met_when_the_pace_fits_it() {
+        let steps = vec![RateStep { from: 3_600.0, factor: 0.5 }, RateStep { from: 7_200.0, factor: 1.0 }];
+        let limit = ServerModel { steps, ..ServerModel::bucket(1.0, 10) };
+        let mut arrivals = pages(1.0, 0.0, 3_700.0, 200);
+        arrivals.extend(pages(2.0, 3_700.0, 8_000.0, 200));
+        let late = arrivals.clone();
+        arrivals.extend(pages(1.0, 8_000.0, 14_400.0, 200));
+        let found = measure(arrivals, limit.clone(), 4).total.adapted;
+        let seconds: Vec<f64> = found.iter().filter_map(|change| change.seconds).collect();
+        // The window of two minutes may reach a little over the moment of the change itself.
+        assert!((80.0..=100.0).contains(&seconds[0]), "{seconds:?}");
+        assert!((700.0..=800.0).contains(&seconds[1]), "{seconds:?}");
+        let never = measure(late, limit, 4).total.adapted;
+        assert_eq!(never[1].seconds, None);
+    }
 }

@@ -59,7 +59,7 @@ use std::sync::Arc;
 
 use http::{HeaderValue, StatusCode, header};
 
-pub use expect::{ArrivalExpected, Expected, HostExpected, standing};
+pub use expect::{ArrivalExpected, Expected, HostExpected};
 pub use judge::{Breach, Yardstick};
 pub use limit::{
     Announces, Latency, Load, Outage, RateStep, Ruling, Server, ServerModel, Told, Treatment, Window,

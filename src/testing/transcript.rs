@@ -43,6 +43,12 @@ impl Arrival {
         &*self.path == "/robots.txt"
     }
 
+    /// Whether it only asked whether a page is still given.
+    #[must_use]
+    pub fn is_control(&self) -> bool {
+        self.method == Method::HEAD
+    }
+
     /// Whether it brought what was asked for.
     #[must_use]
     pub fn is_success(&self) -> bool {

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::Method;
 
 use super::answer::{Answer, SiteState, What};
 use super::measure::Felt;
@@ -190,7 +191,8 @@ impl Fetcher for SimWeb {
         };
         let ended = self.clock.now_up();
         let told = reply.tell_wait(ended);
-        let mut response = Response::of(outgoing.request.url, reply.status, Bytes::from(reply.body));
+        let body = if outgoing.request.method == Method::HEAD { String::new() } else { reply.body };
+        let mut response = Response::of(outgoing.request.url, reply.status, Bytes::from(body));
         response.headers = reply.headers;
         (response.started, response.first_byte, response.ended) = (started, ended, ended);
         open.close(|arrival| {
