@@ -244,6 +244,7 @@ fn rows(run: &ScenarioRun) -> Vec<(&'static str, String)> {
     if let Some(share) = total.efficiency {
         rows.push(("efficiency", efficiency(share, total.efficiency_after_first_hour)));
     }
+    rows.extend(total.last_rate.map(|rate| ("pace", format!("{rate:.2} requests a second at the end"))));
     rows.extend(total.adapted.iter().take(MOST_LINES).map(|change| ("adapted", adapted(change))));
     rows.extend(run.measures.others.values().take(MOST_LINES).map(|felt| ("others", others(felt))));
     let waited = std::time::Duration::from_secs(throttled_seconds(run));
@@ -298,6 +299,9 @@ fn host_line(host: &HostReport, measures: Option<&HostMeasures>) -> String {
     }
     if let Some(share) = measures.and_then(|measures| measures.efficiency) {
         add(format!("efficiency {:.1} %", share * 100.0));
+    }
+    if let Some(rate) = measures.and_then(|measures| measures.last_rate) {
+        add(format!("{rate:.2}/s at the end"));
     }
     if host.waiting > 0 {
         add(format!("{} left", counted(host.waiting, "page")));

@@ -18,6 +18,8 @@ const HOUR: f64 = 3_600.0;
 /// Seconds over which a pace is measured at least, and the requests that it must hold to be one.
 const WINDOW: f64 = 120.0;
 const WINDOW_REQUESTS: f64 = 30.0;
+/// Seconds that the pace at the end is taken from.
+const LAST: f64 = 600.0;
 /// A pace is not above a limit up to this share of it.
 const BORNE: f64 = 1.1;
 /// A pace has found a higher limit from this share of it on.
@@ -80,6 +82,8 @@ pub struct HostMeasures {
     pub efficiency: Option<f64>,
     /// The same without the first hour.
     pub efficiency_after_first_hour: Option<f64>,
+    /// Requests a second at the end: over the last ten minutes in which it was asked.
+    pub last_rate: Option<f64>,
     /// Each change of the limit.
     pub adapted: Vec<Adapted>,
 }
@@ -209,6 +213,8 @@ struct Sum {
     first_hour: Counts,
     /// Pages that were possible in all, and in the first hour.
     possible: (f64, f64),
+    /// Requests a second at the end.
+    rate: f64,
     adapted: Vec<Adapted>,
 }
 
@@ -218,6 +224,7 @@ impl Sum {
         self.first_hour.add(&other.first_hour);
         self.possible.0 += other.possible.0;
         self.possible.1 += other.possible.1;
+        self.rate += other.rate;
         self.adapted.extend(other.adapted);
     }
 
@@ -232,6 +239,7 @@ impl Sum {
             throttled_per_hour_after_first: (later_hours > 0.0).then(|| later / later_hours),
             efficiency: share(all.pages, self.possible.0),
             efficiency_after_first_hour: share(all.pages - first.pages, self.possible.0 - self.possible.1),
+            last_rate: (self.rate > 0.0).then_some(self.rate),
             adapted: self.adapted.clone(),
         }
     }
@@ -246,6 +254,7 @@ impl Visit<'_> {
                 sum.first_hour.count(arrival);
             }
         }
+        sum.rate = self.last_rate();
         let changes = self.changes();
         let ends = changes.iter().skip(1).map(|(at, _)| *at).chain([self.end]);
         let adapted = changes.iter().zip(ends).map(|((at, fell), end)| self.adapted(*at, *fell, end));
@@ -266,6 +275,13 @@ impl Visit<'_> {
         let latency = self.mean_latency();
         let interval = if at_once == 1 { delay + latency } else { delay.max(latency / f64::from(at_once)) };
         1.0 / interval.max(0.001)
+    }
+
+    fn last_rate(&self) -> f64 {
+        let last = self.arrivals.last().map_or(0.0, |arrival| self.second(arrival));
+        let recent = self.between(last - LAST, last);
+        let first = recent.first().map_or(last, |arrival| self.second(arrival));
+        recent.len() as f64 / (last - first).max(1.0)
     }
 
     fn mean_latency(&self) -> f64 {
@@ -418,7 +434,8 @@ mod tests {
         // The window of two minutes may reach a little over the moment of the change itself.
         assert!((80.0..=100.0).contains(&seconds[0]), "{seconds:?}");
         assert!((700.0..=800.0).contains(&seconds[1]), "{seconds:?}");
-        let never = measure(late, limit, 4).total.adapted;
-        assert_eq!(never[1].seconds, None);
+        let never = measure(late, limit, 4).total;
+        assert_eq!(never.adapted[1].seconds, None);
+        close(never.last_rate, 0.5);
     }
 }
