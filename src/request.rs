@@ -40,6 +40,29 @@ pub struct Request {
     pub dedup: Dedup,
     /// Index of the spider that asked for it, in the order of the crawl's spiders.
     pub spider: u16,
+    /// Who reads the answer. No part of the request's identity: nothing is asked twice because it is read in two ways.
+    pub kind: Kind,
+}
+
+/// What is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Kind {
+    /// A page: the spider reads it.
+    #[default]
+    Page,
+    /// A sitemap: the pages that it lists are asked for. It counts to no page limit and adds no depth.
+    Sitemap {
+        /// Indexes between it and the one that was asked for first.
+        level: u8,
+    },
+}
+
+impl Kind {
+    /// Whether it is a page, which is what limits and totals of pages count.
+    #[must_use]
+    pub const fn is_page(self) -> bool {
+        matches!(self, Self::Page)
+    }
 }
 
 /// Whether a request that was made before may be made again in the same round.
@@ -69,7 +92,15 @@ impl Request {
             not_before: None,
             dedup: Dedup::Once,
             spider: 0,
+            kind: Kind::Page,
         }
+    }
+
+    /// A GET of the sitemap at `url`: the pages that it lists are asked for, and the sitemaps if it is an index. It comes before
+    /// all pages of its host; see [`crate::extract::sitemap`] for the forms that are read.
+    #[must_use]
+    pub fn sitemap(url: CanonicalUrl) -> Self {
+        Self { kind: Kind::Sitemap { level: 0 }, priority: i8::MAX, ..Self::get(url) }
     }
 
     /// A POST of `body` to `url`.

@@ -54,12 +54,13 @@ const NEIGHBOURS: [(&str, &str); 14] = [
 ];
 
 /// Outer crates that only these rooms know.
-const OUTER: [(&str, &[&str]); 16] = [
+const OUTER: [(&str, &[&str]); 19] = [
     ("reqwest", &["fetch"]),
     ("rustls", &["fetch"]),
     ("sled", &["store"]),
     ("fjall", &["store"]),
     ("postcard", &["store"]),
+    ("quick_xml", &["extract"]),
     ("scraper", &["page"]),
     ("html5ever", &["page"]),
     ("hyper", &["demo", "fetch"]),
@@ -71,6 +72,8 @@ const OUTER: [(&str, &[&str]); 16] = [
     ("schemars", &["config", "cli"]),
     ("texting_robots", &["robots"]),
     ("governor", &["politeness", "frontier"]),
+    ("sfv", &["headers", "cli"]),
+    ("base64", &["cli"]),
 ];
 
 /// Floors up to this one are pure: no runtime, no disk, no log, no process.

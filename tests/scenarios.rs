@@ -93,6 +93,7 @@ scenarios! {
     robots_429_then_rules => "robots-429-then-rules",
     robots_503 => "robots-503",
     robots_503_then_well => "robots-503-then-well",
+    robots_503_with_retry_after => "robots-503-with-retry-after",
     robots_disallow => "robots-disallow",
     robots_disallow_all => "robots-disallow-all",
     robots_expires => "robots-expires",
@@ -100,6 +101,13 @@ scenarios! {
     robots_redirect_loop => "robots-redirect-loop",
     robots_timeout => "robots-timeout",
     server_errors_retried_then_failed => "server-errors-retried-then-failed",
+    sitemap_404 => "sitemap-404",
+    sitemap_429_holds_the_host => "sitemap-429-holds-the-host",
+    sitemap_index => "sitemap-index",
+    sitemap_kill => "sitemap-kill",
+    sitemap_loop => "sitemap-loop",
+    sitemap_off => "sitemap-off",
+    sitemap_with_page_limit => "sitemap-with-page-limit",
     slow_answers => "slow-answers",
     token_bucket => "token-bucket",
     two_origins_one_host => "two-origins-one-host",
@@ -131,16 +139,22 @@ fn every_scenario_is_the_same_when_it_is_run_again() {
 
 #[test]
 fn killed_at_random_moments_it_loses_nothing_and_undercuts_nothing() {
-    let text = std::fs::read_to_string(folder().join("kill-anywhere.toml")).unwrap();
-    let mut scenario = Scenario::parse(&text).unwrap();
+    for (name, length) in [("kill-anywhere", 60.0), ("sitemap-kill", 12.0)] {
+        let text = std::fs::read_to_string(folder().join(format!("{name}.toml"))).unwrap();
+        kill_again_and_again(&Scenario::parse(&text).unwrap(), length);
+    }
+}
+
+fn kill_again_and_again(scenario: &Scenario, length: f64) {
+    let mut scenario = scenario.clone();
     let mut rng = fastrand::Rng::with_seed(11);
     for seed in 0..150 {
         let kills = rng.usize(1..12);
         scenario.crawl.seed = seed;
         scenario.crawl.head = rng.usize(1..5);
-        scenario.crawl.kill_at = (0..kills).map(|_| rng.f64() * 60.0).collect();
+        scenario.crawl.kill_at = (0..kills).map(|_| rng.f64() * length).collect();
         scenario.crawl.kill_at.sort_by(f64::total_cmp);
-        let run = simulate(&scenario).unwrap();
+        let run = simulate(&scenario).unwrap_or_else(|error| panic!("{error}"));
         assert!(run.faults.is_empty(), "{:?}\n{}", scenario.crawl, run.faults.join("\n"));
     }
 }

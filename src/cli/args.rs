@@ -84,6 +84,8 @@ pub(super) enum Command {
     Check(CheckArgs),
     /// Fetch one page politely and show what the rules take from it
     Try(TryArgs),
+    /// List the pages of a sitemap, and of those that an index leads to
+    Sitemap(SitemapArgs),
     /// Show how far a crawl is, from its state directory
     Status(StatusArgs),
     /// Run a crawler file against a simulated server and measure how it behaves
@@ -212,6 +214,18 @@ pub(super) struct TryArgs {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct SitemapArgs {
+    /// The sitemap: a URL, which is asked as politely as in a run, or a file; `-` is the standard input
+    #[arg(value_name = "URL|FILE")]
+    pub(super) place: String,
+    /// Print a JSON object for each page
+    #[arg(long)]
+    pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) sets: Sets,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct StatusArgs {
     /// The crawler file; without it, --state says where to look
     #[arg(required_unless_present = "state")]
@@ -294,6 +308,9 @@ pub(super) enum ProbeOp {
     Canon,
     Host,
     Page,
+    Headers,
+    Sfv,
+    Sitemap,
 }
 
 #[cfg(test)]

@@ -5,7 +5,6 @@
 //! decides about politeness: a command builds a plan into a [`Crawl`](crate::engine::Crawl) and shows what comes of it.
 
 mod args;
-mod base64;
 mod check;
 mod crawling;
 mod demo_site;
@@ -21,6 +20,7 @@ mod settings;
 mod setup;
 mod signals;
 mod simulate;
+mod sitemap;
 mod status;
 mod summary;
 mod try_page;
@@ -72,6 +72,7 @@ fn obey(command: Command, stage: &Stage, registry: &Registry) -> Result<Exit, Fa
         Command::Resume(args) => crawling::resume(&args, stage, registry),
         Command::Check(args) => check::check(&args, registry),
         Command::Try(args) => try_page::try_page(&args, registry),
+        Command::Sitemap(args) => sitemap::sitemap(&args),
         Command::Status(args) => status::status(&args),
         Command::Simulate(args) => simulate::simulate(&args, stage, registry),
         Command::Robots(RobotsCommand::Check { file, agent, urls }) => robots::check(&file, &agent, &urls),

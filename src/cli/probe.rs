@@ -4,8 +4,13 @@
 //! An answer is written out before the next line is read. A line that cannot be answered gets `{"error": …}`; only the end of
 //! the input ends it.
 
+mod fields;
+
 use std::io::{self, BufRead, Read, Write};
 
+use base64::Engine;
+use base64::alphabet::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use encoding_rs::{Encoding, UTF_8};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::Serialize;
@@ -15,7 +20,7 @@ use url::Url;
 use super::args::ProbeOp;
 use super::exit::{Exit, Failure};
 use super::render::unprintable;
-use super::{base64, robots};
+use super::{robots, sitemap};
 use crate::extract::facts::describe;
 use crate::host::host_facts;
 use crate::robots::RobotsRules;
@@ -23,6 +28,12 @@ use crate::url::{Canon, CanonicalUrl, resolve};
 
 /// Longer lines are not kept, only answered.
 const MOST_BYTES: u64 = 64 << 20;
+
+/// Base64 as it stands in JSON (RFC 4648 section 4); padding may be left out.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
 
 type Answer = Result<Value, String>;
 
@@ -65,6 +76,9 @@ fn answer(op: ProbeOp, asked: &Value) -> Answer {
         ProbeOp::Canon => canon(asked),
         ProbeOp::Host => as_json(&host_facts(text(asked, "host")?)),
         ProbeOp::Page => page(asked),
+        ProbeOp::Headers => fields::told(asked),
+        ProbeOp::Sfv => fields::structured(asked),
+        ProbeOp::Sitemap => sitemap::probed(optional_text(asked, "url")?, octets(asked, "body")?),
     }
 }
 
@@ -115,23 +129,37 @@ fn page(asked: &Value) -> Answer {
     as_json(&describe(&url, headers(asked.get("headers"))?, body?, agent))
 }
 
-/// Header fields: an object of names with one value or a list of values.
+/// Header fields: an object of names with one value or a list of values, or a list of pairs.
 fn headers(asked: Option<&Value>) -> Result<HeaderMap, String> {
     let mut headers = HeaderMap::new();
-    let fields = match asked {
-        None | Some(Value::Null) => return Ok(headers),
-        Some(Value::Object(fields)) => fields,
-        Some(_) => return Err("`headers` is no object".to_owned()),
-    };
-    for (name, values) in fields {
-        let field = HeaderName::try_from(name).map_err(|_| format!("{name:?} is no header name"))?;
-        let values = values.as_array().map_or(std::slice::from_ref(values), Vec::as_slice);
-        for value in values {
-            let value = value.as_str().and_then(|value| HeaderValue::from_str(value).ok());
-            headers.append(&field, value.ok_or_else(|| format!("header {name:?} has no such value"))?);
+    match asked {
+        None | Some(Value::Null) => {}
+        Some(Value::Object(fields)) => {
+            for (name, values) in fields {
+                for value in values.as_array().map_or(std::slice::from_ref(values), Vec::as_slice) {
+                    add_field(&mut headers, name, value)?;
+                }
+            }
         }
+        Some(Value::Array(pairs)) => {
+            for pair in pairs {
+                let pair = pair.as_array().map(Vec::as_slice);
+                let Some([Value::String(name), value]) = pair else {
+                    return Err("a header is a pair of name and value".to_owned());
+                };
+                add_field(&mut headers, name, value)?;
+            }
+        }
+        Some(_) => return Err("`headers` is no object and no list".to_owned()),
     }
     Ok(headers)
+}
+
+fn add_field(headers: &mut HeaderMap, name: &str, value: &Value) -> Result<(), String> {
+    let field = HeaderName::try_from(name).map_err(|_| format!("{name:?} is no header name"))?;
+    let value = value.as_str().and_then(|value| HeaderValue::from_bytes(value.as_bytes()).ok());
+    headers.append(field, value.ok_or_else(|| format!("header {name:?} has no such value"))?);
+    Ok(())
 }
 
 fn text<'a>(asked: &'a Value, key: &str) -> Result<&'a str, String> {
@@ -160,7 +188,7 @@ fn octets_of(value: &Value) -> Result<Vec<u8>, String> {
         return Ok(text.as_bytes().to_vec());
     }
     let encoded = text(value, "b64")?;
-    base64::decode(encoded).ok_or_else(|| "`b64` is not base64".to_owned())
+    BASE64.decode(encoded).map_err(|error| format!("`b64` is not base64: {error}"))
 }
 
 fn as_json(value: &impl Serialize) -> Answer {
@@ -216,6 +244,60 @@ mod tests {
         assert_eq!([&answers[1]["failure"], &answers[2]["failure"]], [true, true]);
         let canon = ask(ProbeOp::Canon, r#"{"url": "HTTP://A.example:80/%7ea?#x"}"#);
         assert_eq!(canon[0]["url"], "http://a.example/~a");
+    }
+
+    #[test]
+    fn octets_are_base64_with_or_without_padding() {
+        let octets = |encoded: &str| octets_of(&json!({ "b64": encoded }));
+        // RFC 4648 section 10.
+        for (encoded, text) in [("", ""), ("Zg==", "f"), ("Zg", "f"), ("Zm8=", "fo"), ("Zm9vYmFy", "foobar")]
+        {
+            assert_eq!(octets(encoded).as_deref(), Ok(text.as_bytes()), "{encoded}");
+        }
+        for encoded in ["Zm9v!", "Z", "Zm 9v"] {
+            assert!(octets(encoded).is_err(), "{encoded}");
+        }
+    }
+
+    #[test]
+    fn header_fields_tell_a_class_a_wait_and_limits() {
+        let lines = [
+            r#"{"status": 429, "now": 1700000000, "headers": [["Retry-After", "64.2"], ["RateLimit", "\"a\";r=0;t=10"], ["RateLimit-Policy", "\"a\";q=5;w=60, \"b\";q=9;qu=\"content-bytes\""]]}"#,
+            r#"{"now": 1700000000.5, "headers": {"X-RateLimit-Reset": "1700000030"}}"#,
+            r#"{"headers": [["a"]]}"#,
+        ];
+        let answers = ask(ProbeOp::Headers, &lines.join("\n"));
+        let told = json!({
+            "class": "throttled", "retry_after_s": 65, "limit": 5, "remaining": 0, "reset_s": 10,
+            "policies": [{ "name": "a", "q": 5, "w": 60 }],
+        });
+        assert_eq!(answers[0], told);
+        assert_eq!((&answers[1]["class"], &answers[1]["reset_s"]), (&Value::Null, &json!(30)), "rounded up");
+        assert!(answers[2]["error"].is_string());
+    }
+
+    #[test]
+    fn structured_fields_are_shown_with_their_types() {
+        let lines = [
+            r#"{"type": "item", "value": "1.0;a=tok;b=:Zm9vYg==:;c=@-1;d=%\"%c3%bc\";e"}"#,
+            r#"{"type": "list", "raw": ["\"x\"", "(1 ?0);p"]}"#,
+            r#"{"type": "dictionary", "raw": ["a=1, b", "a=2"]}"#,
+            r#"{"type": "list", "value": "a,"}"#,
+            r#"{"type": "set", "value": "a"}"#,
+        ];
+        let answers = ask(ProbeOp::Sfv, &lines.join("\n"));
+        let typed = |kind, value: Value| json!({ "__type": kind, "value": value });
+        let params = json!([
+            ["a", typed("token", "tok".into())],
+            ["b", typed("binary", "MZXW6YQ=".into())],
+            ["c", typed("date", json!(-1))],
+            ["d", typed("displaystring", "ü".into())],
+            ["e", true],
+        ]);
+        assert_eq!(answers[0], json!([1.0, params]));
+        assert_eq!(answers[1], json!([["x", []], [[[1, []], [false, []]], [["p", true]]]]));
+        assert_eq!(answers[2], json!([["a", [2, []]], ["b", [true, []]]]));
+        assert!(answers[3..].iter().all(|answer| answer["error"].is_string()));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use crate::clock::Clock;
 use crate::config::{Plan, Reader, SinkPlan};
 use crate::engine::{Builder, Crawl};
 use crate::extract::ExtractError;
+use crate::extract::sitemap::Sitemap;
 use crate::fetch::http::HttpFetcher;
 use crate::item::Harvest;
 use crate::page::Page;
@@ -54,6 +55,7 @@ pub(super) fn describe(
     Ok(builder
         .shared_spider(spider)
         .scope(plan.scope.clone())
+        .sitemaps(plan.sitemaps.clone())
         .canon(plan.canon.clone())
         .limits(plan.limits)
         .policies(move |host| policies.policy(host))
@@ -125,6 +127,10 @@ impl Spider for Seeded {
 
     fn parse(&self, page: &Page, harvest: &mut Harvest) -> Result<(), ExtractError> {
         self.spider.parse(page, harvest)
+    }
+
+    fn sitemap(&self, request: &Request, sitemap: &Sitemap, harvest: &mut Harvest) {
+        self.spider.sitemap(request, sitemap, harvest);
     }
 
     fn failed(&self, request: &Request, failure: &PageFailure, harvest: &mut Harvest) {

@@ -78,6 +78,7 @@ fn rows(totals: &Totals) -> Vec<(&'static str, String)> {
         ("received", bytes(totals.bytes)),
     ];
     let counts = [
+        ("sitemaps", totals.sitemaps),
         ("redirects", totals.redirects),
         ("dead ends", totals.dead_ends),
         ("not found", totals.gone),

@@ -15,7 +15,7 @@ use super::render::print_json;
 use super::{Registry, crawling, setup};
 use crate::clock::Clock;
 use crate::config::Plan;
-use crate::engine::{Builder, Report, Start};
+use crate::engine::{Builder, Report, Sitemaps, Start};
 use crate::extract::ExtractError;
 use crate::fetch::http::HttpFetcher;
 use crate::item::Harvest;
@@ -68,7 +68,7 @@ async fn fetch(
     };
     let clock = Clock::start();
     let builder = setup::describe(plan, Arc::new(spider), &clock)?;
-    let builder = keep_waits(builder, &plan.state_dir)?.start(Start::Fresh);
+    let builder = keep_waits(builder, &plan.state_dir)?.start(Start::Fresh).sitemaps(Sitemaps::default());
     let report = builder.build()?.run().await;
     if let Some(demo) = demo {
         demo.close().await;
@@ -78,7 +78,7 @@ async fn fetch(
 }
 
 /// Takes over what the crawl's state knows of hosts: their waits hold here too.
-fn keep_waits(builder: Builder<HttpFetcher>, dir: &Path) -> Result<Builder<HttpFetcher>, Failure> {
+pub(super) fn keep_waits(builder: Builder<HttpFetcher>, dir: &Path) -> Result<Builder<HttpFetcher>, Failure> {
     let mut store = MemoryStore::default();
     if dir.join("FORMAT").exists() {
         let known = DiskStore::open(dir, Default::default())?.recover()?;

@@ -8,10 +8,12 @@ use super::plan::{MissingContact, Plan, Reader, Seed};
 use super::raw::CrawlerFile;
 use super::tables::{hosts, pace, pages, scope, seeds, wire};
 use crate::address::AddressPolicy;
+use crate::host::is_loopback;
 use crate::politeness::Policy;
 use crate::request::Request;
 use crate::scope::Scope;
 use crate::spider::declarative::Recipe;
+use crate::url::CanonicalUrl;
 
 /// What the tables do not know.
 pub(super) struct Surroundings {
@@ -25,16 +27,19 @@ pub(super) fn build(file: CrawlerFile, around: Surroundings, check: &mut Check<'
     let seeds = seeds::build(file.seeds, &canon, check);
     let identity = file.identity.build(check);
     let (mut scope, budget) = file.scope.build(check);
+    let (sitemaps, places) = file.sitemap.build(&canon, check);
+    let starts = Starts { seeds: &seeds, sitemaps: &sitemaps.urls, places: &places };
     let hosts_follow_seeds = !check.is_there(&Path::of(&["scope", "hosts"]));
-    scope::add_seed_hosts(&mut scope, &seeds, check);
+    scope::add_seed_hosts(&mut scope, &starts.requests(), check);
     let pace = pace::build(&file.politeness, &file.robots, &file.backoff, &file.retry, check);
+    let block = file.block.build(check);
     let extract = pages::build_extract(file.extract, check);
     let follow = pages::build_follow(file.follow, check);
     pages::check_labels(&seeds, &extract, &follow, check);
-    check_reader(file.spider.as_deref(), &seeds, check);
-    check_contact(identity.contact.as_deref(), &seeds, check);
-    check_seeds_in_scope(&seeds, &scope, check);
-    let name = around.stem.unwrap_or_else(|| first_host(&seeds));
+    check_reader(file.spider.as_deref(), &starts, check);
+    check_contact(identity.contact.as_deref(), &starts, check);
+    check_starts_in_scope(&starts, &scope, check);
+    let name = around.stem.unwrap_or_else(|| starts.first_host());
     let mut plan = Plan {
         state_dir: file.state_dir.unwrap_or_else(|| PathBuf::from(".crawl").join(&name)),
         sinks: file.sink.build(&extract, check),
@@ -57,11 +62,12 @@ pub(super) fn build(file: CrawlerFile, around: Surroundings, check: &mut Check<'
         name,
         identity,
         scope,
+        sitemaps,
         budget,
         max_in_flight: pace.max_in_flight,
         max_rate: pace.max_rate,
         canon,
-        policy: Policy { max_pages: budget.max_pages_per_host, ..pace.policy },
+        policy: Policy { max_pages: budget.max_pages_per_host, block, ..pace.policy },
         hosts_follow_seeds,
         effective: Vec::new(),
     };
@@ -70,21 +76,48 @@ pub(super) fn build(file: CrawlerFile, around: Surroundings, check: &mut Check<'
     for request in plan.requests() {
         plan.allow(&request.url);
     }
+    for url in plan.sitemaps.urls.clone() {
+        plan.allow(&url);
+    }
     plan.share_seeds();
     plan
 }
 
-fn first_host(seeds: &[(Path, Seed)]) -> String {
-    seeds
-        .first()
-        .map_or("crawl", |(_, seed)| seed.url().map_or("demo", |url| url.host()))
-        .replace(['[', ']', ':'], "-")
+/// Everything that the file says to begin with.
+struct Starts<'a> {
+    seeds: &'a [(Path, Seed)],
+    sitemaps: &'a [CanonicalUrl],
+    /// Where the sitemaps stand in the file.
+    places: &'a [Path],
+}
+
+impl Starts<'_> {
+    /// What is asked first, with its place. Seeds at the demo site have no URL yet.
+    fn placed(&self) -> impl Iterator<Item = (&Path, Request)> {
+        let seeds = self.seeds.iter().filter_map(|(place, seed)| Some((place, seed.request()?)));
+        let sitemaps = self.sitemaps.iter().cloned().map(Request::sitemap);
+        seeds.chain(self.places.iter().zip(sitemaps))
+    }
+
+    fn requests(&self) -> Vec<Request> {
+        self.placed().map(|(_, request)| request).collect()
+    }
+
+    fn first_host(&self) -> String {
+        let demo = self.seeds.first().is_some_and(|(_, seed)| seed.url().is_none());
+        let first = self.placed().next().filter(|_| !demo);
+        let host = first.map_or_else(
+            || if demo { "demo" } else { "crawl" }.to_owned(),
+            |(_, request)| request.url.host().to_owned(),
+        );
+        host.replace(['[', ']', ':'], "-")
+    }
 }
 
 /// Either the file reads the pages, or a spider in code does.
-fn check_reader(spider: Option<&str>, seeds: &[(Path, Seed)], check: &mut Check<'_>) {
+fn check_reader(spider: Option<&str>, starts: &Starts<'_>, check: &mut Check<'_>) {
     let Some(spider) = spider else {
-        if seeds.is_empty() && !check.is_misplaced("seeds") {
+        if starts.seeds.is_empty() && starts.sitemaps.is_empty() && !check.is_misplaced("seeds") {
             check.missing(
                 &Path::of(&["seeds"]),
                 "no seeds: write seeds = [\"https://…\"] above the first table",
@@ -105,21 +138,21 @@ fn check_reader(spider: Option<&str>, seeds: &[(Path, Seed)], check: &mut Check<
 }
 
 /// A crawl that leaves this machine says whose it is. The seeds of a spider in code are not known here; see [`Plan::adopt`].
-fn check_contact(contact: Option<&str>, seeds: &[(Path, Seed)], check: &mut Check<'_>) {
-    let away = seeds.iter().find(|(_, seed)| !seed.is_local());
-    let (None, Some((place, seed))) = (contact, away) else {
+fn check_contact(contact: Option<&str>, starts: &Starts<'_>, check: &mut Check<'_>) {
+    let away = starts.placed().find(|(_, request)| !is_loopback(request.url.host()));
+    let (None, Some((place, request))) = (contact, away) else {
         return;
     };
-    let host = seed.url().map_or("", |url| url.host()).to_owned();
+    let host = request.url.host().to_owned();
     check.missing_for(&Path::of(&["identity", "contact"]), place, MissingContact { host }.to_string());
 }
 
 /// A seed that does not belong would leave the crawl without a first page.
-fn check_seeds_in_scope(seeds: &[(Path, Seed)], scope: &Scope, check: &mut Check<'_>) {
-    for (place, seed) in seeds {
-        let Some(url) = seed.url() else { continue };
-        if let Err(why) = scope.judge(&Request::get(url.clone())) {
-            check.wrong(place, format!("this seed is out of scope and would not be fetched: {why}"));
+fn check_starts_in_scope(starts: &Starts<'_>, scope: &Scope, check: &mut Check<'_>) {
+    for (place, request) in starts.placed() {
+        if let Err(why) = scope.judge(&request) {
+            let what = if request.kind.is_page() { "seed" } else { "sitemap" };
+            check.wrong(place, format!("this {what} is out of scope and would not be fetched: {why}"));
         }
     }
 }

@@ -9,6 +9,7 @@ use ipnet::IpNet;
 
 use super::overrides::Overrides;
 use crate::address::AddressPolicy;
+use crate::engine::Sitemaps;
 use crate::fetch::Limits;
 use crate::fetch::http::HttpOptions;
 use crate::frontier::{Rate, Settings};
@@ -34,6 +35,8 @@ pub struct Plan {
     pub reader: Reader,
     /// What belongs to the crawl.
     pub scope: Scope,
+    /// Which sitemaps are read.
+    pub sitemaps: Sitemaps,
     /// How much of it is taken.
     pub budget: Budget,
     /// Requests in flight at once over all hosts.
@@ -121,11 +124,6 @@ impl Seed {
             Some(label) => request.label(label.as_str()),
             None => request,
         })
-    }
-
-    /// Whether it can only lead to this machine.
-    pub(super) fn is_local(&self) -> bool {
-        self.url().is_none_or(is_local)
     }
 }
 

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::tables::block::BlockTable;
 use super::tables::hosts::HostTable;
 use super::tables::identity::IdentityTable;
 use super::tables::ordered::ordered;
@@ -14,6 +15,7 @@ use super::tables::pages::{ExtractTable, FollowTable};
 use super::tables::scope::ScopeTable;
 use super::tables::seeds::SeedTable;
 use super::tables::sink::SinkTable;
+use super::tables::sitemap::SitemapTable;
 use super::tables::url::UrlTable;
 use super::tables::wire::{HttpTable, NetTable};
 
@@ -31,10 +33,12 @@ pub(super) struct CrawlerFile {
     pub(super) state_dir: Option<PathBuf>,
     pub(super) identity: IdentityTable,
     pub(super) scope: ScopeTable,
+    pub(super) sitemap: SitemapTable,
     pub(super) politeness: PolitenessTable,
     pub(super) robots: RobotsTable,
     pub(super) backoff: BackoffTable,
     pub(super) retry: RetryTable,
+    pub(super) block: BlockTable,
     pub(super) http: HttpTable,
     pub(super) net: NetTable,
     pub(super) url: UrlTable,

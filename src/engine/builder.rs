@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use tokio::sync::{broadcast, watch};
 
-use super::{Crawl, Execution, HostHeaders, Progress, Start, StopHandle};
+use super::{Crawl, Execution, HostHeaders, Progress, Sitemaps, Start, StopHandle};
 use crate::clock::Clock;
 use crate::fetch::http::{HttpFetcher, HttpOptions, OptionsError};
 use crate::fetch::{Fetcher, Limits};
@@ -42,6 +42,7 @@ pub struct Builder<F> {
     fetcher: Option<F>,
     spiders: Vec<Arc<dyn Spider>>,
     scope: Option<Scope>,
+    sitemaps: Sitemaps,
     canon: Canon,
     limits: Limits,
     host_headers: HostHeaders,
@@ -89,6 +90,7 @@ impl Builder<HttpFetcher> {
             fetcher: None,
             spiders: Vec::new(),
             scope: None,
+            sitemaps: Sitemaps::default(),
             canon: Canon::default(),
             limits: Limits::default(),
             host_headers: Box::new(|_| Vec::new()),
@@ -117,7 +119,7 @@ impl Builder<HttpFetcher> {
         if self.http.user_agent.is_empty() {
             self.http.user_agent = user_agent(&self.name, self.contact.as_deref());
         }
-        let seeds: Vec<_> = self.spiders.iter().flat_map(|spider| spider.seeds()).collect();
+        let seeds = self.seeds();
         self.http.addresses = std::mem::take(&mut self.http.addresses).and(seeds.iter().flat_map(addresses));
         let fetcher = match self.fetcher.take() {
             Some(fetcher) => fetcher,
@@ -168,6 +170,12 @@ impl<F: Fetcher> Builder<F> {
     /// What belongs to the crawl. Default: the hosts of the seeds.
     pub fn scope(mut self, scope: Scope) -> Self {
         self.scope = Some(scope);
+        self
+    }
+
+    /// Which sitemaps are read. Default: those that a spider asks for with [`Request::sitemap`] and no others.
+    pub fn sitemaps(mut self, sitemaps: Sitemaps) -> Self {
+        self.sitemaps = sitemaps;
         self
     }
 
@@ -285,8 +293,14 @@ impl<F: Fetcher> Builder<F> {
         self.put_together(fetcher)
     }
 
+    /// Everything that the crawl starts with.
+    fn seeds(&self) -> Vec<Request> {
+        let sitemaps = self.sitemaps.urls.iter().cloned().map(Request::sitemap);
+        self.spiders.iter().flat_map(|spider| spider.seeds()).chain(sitemaps).collect()
+    }
+
     fn put_together<G: Fetcher>(mut self, fetcher: G) -> Result<Crawl<G>, BuildError> {
-        let seeds: Vec<_> = self.spiders.iter().flat_map(|spider| spider.seeds()).collect();
+        let seeds = self.seeds();
         if self.spiders.is_empty() {
             return Err(BuildError::NoSpider);
         }
@@ -302,6 +316,7 @@ impl<F: Fetcher> Builder<F> {
         Ok(Crawl {
             fetcher,
             scope: self.scope.unwrap_or_else(|| Scope::of_seeds(&seeds)),
+            sitemaps: self.sitemaps,
             spiders: self.spiders,
             canon: self.canon,
             limits: self.limits,

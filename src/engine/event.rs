@@ -10,7 +10,7 @@ use crate::url::{CanonicalUrl, HostKey, Origin};
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Event {
-    /// A page was answered.
+    /// A page or a sitemap was answered.
     Answered {
         /// Its URL.
         url: CanonicalUrl,

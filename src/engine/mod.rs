@@ -18,8 +18,10 @@
 
 mod builder;
 mod event;
+mod plant;
 mod report;
 mod run;
+mod sitemap;
 mod start;
 mod stop;
 mod tell;
@@ -31,6 +33,7 @@ pub use builder::{BuildError, Builder};
 pub use event::Event;
 pub use report::{End, HostReport, Report};
 pub use run::Progress;
+pub use sitemap::{RobotsSitemaps, Sitemaps};
 pub use start::Start;
 pub use stop::StopHandle;
 pub use totals::Totals;
@@ -57,6 +60,7 @@ pub struct Crawl<F> {
     fetcher: F,
     spiders: Vec<Arc<dyn Spider>>,
     scope: Scope,
+    sitemaps: Sitemaps,
     canon: Canon,
     limits: Limits,
     host_headers: HostHeaders,

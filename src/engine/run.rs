@@ -8,7 +8,9 @@ use tokio::sync::watch;
 use tokio::task::{Id, JoinError, JoinSet};
 
 use super::event::Event;
+use super::plant;
 use super::report::{End, HostReport, Report};
+use super::sitemap::{Order, Quota, Reader};
 use super::start::{self, Beginning};
 use super::stop::Stop;
 use super::tell::Voice;
@@ -21,7 +23,7 @@ use crate::fetch::Fetcher;
 use crate::frontier::{ControlLease, Drop, Frontier, Lease, RobotsLease, RobotsReply, Step};
 use crate::item::Harvest;
 use crate::politeness::{Class, Outcome, Verdict};
-use crate::request::Request;
+use crate::request::{Kind, Request};
 use crate::response::{Failure, FailureClass, FailureKind};
 use crate::store::{FailedRecord, RunRecord};
 use crate::time::Timestamp;
@@ -73,6 +75,7 @@ struct Loop<F> {
     clock: Clock,
     voice: Voice,
     run: Totals,
+    quota: Quota,
 }
 
 impl<F: Fetcher> Crawl<F> {
@@ -88,6 +91,7 @@ impl<F: Fetcher> Crawl<F> {
             self.cache.clear();
         }
         let pages = run.totals.get("pages").copied().unwrap_or(0);
+        let order = if self.settings.max_pages.is_some() { Order::AsNeeded } else { Order::First };
         let mut frontier = Frontier::new(self.settings, self.policies, run.round, pages);
         past.restore(&mut frontier, started);
         let round = run.round;
@@ -96,6 +100,7 @@ impl<F: Fetcher> Crawl<F> {
             fetcher: self.fetcher,
             spiders: self.spiders,
             scope: self.scope,
+            sitemaps: Reader { rules: self.sitemaps.clone(), order },
             canon: self.canon,
             limits: self.limits,
             host_headers: self.host_headers,
@@ -117,6 +122,7 @@ impl<F: Fetcher> Crawl<F> {
             voice: Voice { events: self.events, progress: self.progress, clock: self.clock.clone() },
             clock: self.clock,
             run: Totals::default(),
+            quota: Quota::new(self.sitemaps.max_per_host),
         };
         engine.run(self.stop.subscribe(), started, round).await
     }
@@ -174,20 +180,7 @@ impl<F: Fetcher> Loop<F> {
     }
 
     async fn plant_seeds(&mut self) {
-        let mut change = Change::default();
-        for (index, spider) in self.context.spiders.iter().enumerate() {
-            for mut seed in spider.seeds() {
-                seed.spider = u16::try_from(index).unwrap_or(u16::MAX);
-                match self.context.scope.judge(&seed) {
-                    Ok(()) => change.links.push(seed),
-                    Err(why) => {
-                        tracing::warn!(url = %seed.url, reason = %why, "seed is out of scope");
-                        change.totals.out_of_scope += 1;
-                    }
-                }
-            }
-        }
-        self.commit(change).await;
+        self.commit(plant::seeds(&self.context)).await;
     }
 
     /// Lets everything go out that may.
@@ -195,6 +188,7 @@ impl<F: Fetcher> Loop<F> {
         loop {
             let step = self.frontier.next(self.clock.now());
             self.commit_drops().await;
+            self.plant_sitemaps().await;
             match step {
                 Step::Fetch(lease) => self.fetch(lease),
                 Step::Robots(lease) => self.ask_robots(lease),
@@ -273,7 +267,7 @@ impl<F: Fetcher> Loop<F> {
         self.voice.host(&settled.host, settled.reaction);
         let request = &settled.pending.request;
         let mut change = Change { host: Some(settled.host.clone()), ..Change::default() };
-        count_answer(&mut change.totals, &page);
+        count_answer(&mut change.totals, request.kind, &page);
         match settled.verdict {
             Verdict::Done => {
                 change.done.push((settled.origin.clone(), settled.pending.key));
@@ -304,7 +298,7 @@ impl<F: Fetcher> Loop<F> {
         change.totals.items += harvest.items.len() as u64;
         change.totals.problems += harvest.problems.len() as u64;
         change.totals.out_of_scope += harvest.out_of_scope;
-        change.totals.unchanged += u64::from(harvest.unchanged);
+        change.totals.unchanged += u64::from(harvest.unchanged && request.kind.is_page());
         for problem in &harvest.problems {
             tracing::warn!(url = %request.url, problem, "page has a problem");
         }
@@ -405,7 +399,16 @@ impl<F: Fetcher> Loop<F> {
         self.commit(change).await;
     }
 
-    async fn commit(&mut self, change: Change) {
+    /// Takes in the sitemaps of every robots.txt that is new to this run.
+    async fn plant_sitemaps(&mut self) {
+        let opened = self.frontier.take_opened();
+        if !opened.is_empty() {
+            self.commit(plant::sitemaps(&self.context, opened)).await;
+        }
+    }
+
+    async fn commit(&mut self, mut change: Change) {
+        self.quota.trim(&mut change);
         self.run.add(&change.totals);
         self.uncommitted += 1;
         self.writer.send(Job::Commit(Box::new(change))).await;
@@ -463,11 +466,12 @@ impl<F: Fetcher> Loop<F> {
 }
 
 /// What an answer adds to the counts, whatever becomes of its URL.
-fn count_answer(totals: &mut Totals, page: &PageDone) {
+fn count_answer(totals: &mut Totals, kind: Kind, page: &PageDone) {
     totals.requests = 1;
     totals.bytes = page.bytes;
     match page.outcome.class {
-        Class::Fetched | Class::NotModified => totals.pages = 1,
+        Class::Fetched | Class::NotModified if kind.is_page() => totals.pages = 1,
+        Class::Fetched | Class::NotModified => totals.sitemaps = 1,
         Class::Redirected => totals.redirects = 1,
         Class::Throttled => totals.throttled = 1,
         _ => {}

@@ -10,7 +10,9 @@ use serde::{Deserialize, Serialize};
 pub struct Totals {
     /// Pages fetched or found unchanged.
     pub pages: u64,
-    /// Of these, pages that the server or their digest called unchanged.
+    /// Sitemaps fetched or found unchanged; they are no pages.
+    pub sitemaps: u64,
+    /// Pages, counted above, that the server or their digest called unchanged.
     pub unchanged: u64,
     /// Items written.
     pub items: u64,
@@ -75,6 +77,7 @@ macro_rules! counts {
 
 counts! {
     pages => "pages",
+    sitemaps => "sitemaps",
     unchanged => "unchanged",
     items => "items",
     items_refused => "items-refused",

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, Method};
 
+use super::sitemap::{Reader, is_worth_keeping};
 use crate::clock::Clock;
 use crate::fetch::{Fetcher, Limits, Outgoing};
 use crate::frontier::RobotsReply;
@@ -17,7 +18,7 @@ use crate::item::{Harvest, Item};
 use crate::page::Page;
 use crate::politeness::{Class, Outcome};
 use crate::redirect;
-use crate::request::Request;
+use crate::request::{Kind, Request};
 use crate::response::{FailureKind, Response, Truncation};
 use crate::scope::Scope;
 use crate::spider::Spider;
@@ -38,6 +39,7 @@ pub(super) struct Context<F> {
     pub(super) fetcher: F,
     pub(super) spiders: Vec<Arc<dyn Spider>>,
     pub(super) scope: Scope,
+    pub(super) sitemaps: Reader,
     pub(super) canon: Canon,
     pub(super) limits: Limits,
     pub(super) host_headers: HostHeaders,
@@ -92,10 +94,14 @@ impl<F: Fetcher> Context<F> {
     /// Fetches a page and takes its harvest.
     pub(super) async fn page(self: &Arc<Self>, request: Request) -> PageDone {
         let key = request.fingerprint();
-        let known = self.known(key);
+        let known = self.known(key, request.kind);
         let began = self.clock.now();
         let headers = (self.host_headers)(&request.host());
-        let mut outgoing = Outgoing { headers, limits: self.limits, ..Outgoing::new(request.clone()) };
+        let mut outgoing = Outgoing {
+            headers,
+            limits: Reader::limits(self.limits, request.kind),
+            ..Outgoing::new(request.clone())
+        };
         if let Some(entry) = &known {
             outgoing.headers.extend(conditions(entry));
         }
@@ -110,8 +116,9 @@ impl<F: Fetcher> Context<F> {
 
     /// What is cached of this request, if it was read by the same rules. Otherwise its links and items are of no use, and
     /// a 304 would leave us without any.
-    fn known(&self, key: Fingerprint) -> Option<CacheEntry> {
-        self.cache.get(key).filter(|entry| entry.rules == self.rules)
+    fn known(&self, key: Fingerprint, kind: Kind) -> Option<CacheEntry> {
+        let rules = self.sitemaps.digest(self.rules, kind);
+        self.cache.get(key).filter(|entry| entry.rules == rules)
     }
 
     async fn answered(
@@ -127,7 +134,7 @@ impl<F: Fetcher> Context<F> {
         match (outcome.class, known) {
             (Class::Fetched, known) => {
                 let digest = Fingerprint::of(&response.body).get();
-                let cacheable = cacheable(&response, self.rules, digest);
+                let cacheable = cacheable(&response, self.sitemaps.digest(self.rules, request.kind), digest);
                 let (harvest, entry) = self.parse(request, response, cacheable).await;
                 done.harvest = harvest;
                 done.harvest.unchanged = known.is_some_and(|entry| entry.digest == digest);
@@ -162,6 +169,10 @@ impl<F: Fetcher> Context<F> {
         response: Response,
         entry: Option<CacheEntry>,
     ) -> (Yield, Option<CacheEntry>) {
+        let response = match request.kind {
+            Kind::Page => response,
+            Kind::Sitemap { .. } => Reader::unpacked(response, self.limits).await,
+        };
         let context = Arc::clone(self);
         let work = move || context.harvest(request, response, entry);
         match self.execution {
@@ -180,21 +191,34 @@ impl<F: Fetcher> Context<F> {
     ) -> (Yield, Option<CacheEntry>) {
         let spider = Arc::clone(&self.spiders[usize::from(request.spider)]);
         let request = Arc::new(request);
-        let page = Page::new(Arc::clone(&request), response).with_canon(self.canon.clone());
-        let mut harvest = Harvest::new();
-        let parsed = catch_unwind(AssertUnwindSafe(|| spider.parse(&page, &mut harvest)));
-        let error = match parsed {
-            Ok(Ok(())) => None,
-            Ok(Err(error)) => Some(error.to_string()),
-            Err(panic) => Some(format!("the spider panicked: {}", panic_text(panic.as_ref()))),
+        let read = || match request.kind {
+            Kind::Page => self.read(&request, response, &*spider),
+            Kind::Sitemap { .. } => (self.sitemaps.read(&request, &response, &self.canon, &*spider), None),
         };
+        let (harvest, error) = catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|panic| {
+            (Harvest::new(), Some(format!("the spider panicked: {}", panic_text(panic.as_ref()))))
+        });
         let mut gained = self.judged(&request, harvest);
         if error.is_some() {
             // A page that failed half-way gives nothing: half of its items would look like all of them.
             gained = Yield { error, problems: gained.problems, ..Yield::default() };
         }
-        let entry = entry.filter(|_| gained.error.is_none()).map(|entry| remember(entry, &gained));
+        let entry =
+            entry.filter(|_| is_worth_keeping(&request, &gained)).map(|entry| remember(entry, &gained));
         (gained, entry)
+    }
+
+    /// What the spider takes from a page, and its error if it failed.
+    fn read(
+        &self,
+        request: &Arc<Request>,
+        response: Response,
+        spider: &dyn Spider,
+    ) -> (Harvest, Option<String>) {
+        let page = Page::new(Arc::clone(request), response).with_canon(self.canon.clone());
+        let mut harvest = Harvest::new();
+        let error = spider.parse(&page, &mut harvest).err();
+        (harvest, error.map(|error| error.to_string()))
     }
 
     /// Takes a harvest apart and drops the links that do not belong to the crawl.
@@ -213,8 +237,8 @@ impl<F: Fetcher> Context<F> {
     }
 
     /// A link of `parent` as a request of the crawl, if it belongs.
-    fn below(&self, parent: &Request, mut request: Request) -> Option<Request> {
-        request.depth = parent.depth + 1;
+    fn below(&self, parent: &Request, request: Request) -> Option<Request> {
+        let mut request = self.sitemaps.below(parent, request)?;
         request.spider = parent.spider;
         request.hops = 0;
         request.url = self.canon.accept(request.url.as_url().clone()).ok()?;

@@ -31,6 +31,8 @@ const FREE_OF_RATIO: u64 = 1 << 20;
 const PACKING_SLACK: u64 = 64 << 10;
 /// Codings that are undone on one body.
 const MOST_CODINGS: usize = 2;
+/// How gzip with its only method begins (RFC 1952 2.3.1).
+const GZIP_MAGIC: [u8; 3] = [0x1f, 0x8b, 8];
 /// Base-two logarithm of the most memory a zstd frame may ask for: 8 MiB, the bound for the web (RFC 9659 section 3).
 const ZSTD_WINDOW_LOG: u32 = 23;
 
@@ -61,6 +63,22 @@ pub struct Decoded {
 pub async fn decode(encoding: &str, body: Bytes, bounds: Bounds) -> Decoded {
     let pieces = stream::iter((!body.is_empty()).then_some(Ok(body)));
     decode_stream(encoding, pieces.boxed(), bounds).await.0
+}
+
+/// Undoes gzip where the content is gzip itself, whatever its name and type say: a file such as `sitemap.xml.gz`, packed once
+/// or twice. Gives the body and why it is not whole, if it is not.
+pub async fn unpack_gzip(mut body: Bytes, bounds: Bounds) -> (Bytes, Option<Truncation>) {
+    for _ in 0..MOST_CODINGS {
+        if !body.starts_with(&GZIP_MAGIC) {
+            break;
+        }
+        let unpacked = decode("gzip", body, bounds).await;
+        body = unpacked.body;
+        if unpacked.truncated.is_some() {
+            return (body, unpacked.truncated);
+        }
+    }
+    (body, None)
 }
 
 /// As [`decode`], piece by piece. Stops pulling when a limit is reached.
@@ -285,6 +303,19 @@ mod tests {
         let body = [gzip(b"one ").await, gzip(b"two").await].concat();
         let page = decoded("gzip", body).await;
         assert_eq!((&page.body[..], page.truncated), (&b"one two"[..], None));
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_gzip_by_content_is_unpacked_and_another_is_not() {
+        let packed = gzip(b"<urlset/>").await;
+        for body in [b"<urlset/>".to_vec(), packed.clone(), gzip(&packed).await] {
+            assert_eq!(unpack_gzip(body.into(), BOUNDS).await, (Bytes::from_static(b"<urlset/>"), None));
+        }
+        let (_, cut) = unpack_gzip(packed[..packed.len() / 2].to_vec().into(), BOUNDS).await;
+        assert_eq!(cut, Some(Truncation::Coding));
+        let bomb = gzip(&vec![0; 4 << 20]).await;
+        let (body, cut) = unpack_gzip(bomb.into(), BOUNDS).await;
+        assert!(body.len() <= 1 << 20 && cut.is_some());
     }
 
     #[tokio::test]

@@ -93,6 +93,8 @@ pub(super) struct Heard<'a> {
     pub(super) now: Timestamp,
     /// The earliest time of the next request to the host.
     pub(super) not_before: Timestamp,
+    /// The wait that the answer asks for; no wait of our own is added to it.
+    pub(super) told: Option<Duration>,
     pub(super) policy: &'a Policy,
     pub(super) agent: &'a ProductToken,
     /// Jitter draw in `0.0..=1.0`.
@@ -211,7 +213,7 @@ impl Gate {
     fn fail(&mut self, ask: Ask, heard: &Heard<'_>) -> RobotsRecord {
         let tries = ask.tries + 1;
         let since = ask.since.unwrap_or(heard.began);
-        let wait = heard.policy.backoff.wait(tries, None, heard.roll);
+        let wait = heard.policy.backoff.wait(tries, heard.told, heard.roll);
         let retry_at = heard.not_before.max(heard.now + wait);
         let reason = heard.reply.reason();
         let long = tries > 1 && heard.now.since(since) >= GIVE_UP_AFTER;

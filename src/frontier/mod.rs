@@ -30,7 +30,7 @@ pub use settings::Settings;
 
 use crate::politeness::{Class, History, Host, HostState, Outcome, Policy, Reaction, Verdict};
 use crate::request::Pending;
-use crate::robots::RobotsRecord;
+use crate::robots::{RobotsRecord, RobotsRules};
 use crate::time::Timestamp;
 use crate::url::{HostKey, Origin};
 
@@ -58,6 +58,7 @@ pub struct Frontier {
     pages: u64,
     pages_out: u64,
     dropped: Vec<Drop>,
+    opened: Vec<(Origin, RobotsRules)>,
     robots: HashMap<Origin, RobotsRecord>,
     ceiling: Option<Ceiling>,
     rng: Rng,
@@ -85,6 +86,7 @@ impl Frontier {
             pages,
             pages_out: 0,
             dropped: Vec::new(),
+            opened: Vec::new(),
             robots: HashMap::new(),
         }
     }
@@ -202,8 +204,9 @@ impl Frontier {
         self.in_flight += 1;
         Some(match errand {
             Errand::Page { lane, pending, rule } => {
-                self.pages_out += 1;
-                entry.pages_out += 1;
+                let pages = u64::from(pending.request.kind.is_page());
+                self.pages_out += pages;
+                entry.pages_out += pages;
                 let origin = entry.lanes[lane].origin.clone();
                 Step::Fetch(Lease { host, lane, origin, pending, rule, began: now })
             }
@@ -222,14 +225,15 @@ impl Frontier {
     ) -> Settlement {
         let Lease { host, lane, origin, mut pending, .. } = lease;
         self.in_flight -= 1;
-        self.pages_out -= 1;
+        let pages = u64::from(pending.request.kind.is_page());
+        self.pages_out -= pages;
         let room = self.settings.head;
         let entry = &mut self.hosts[host];
-        entry.pages_out -= 1;
+        entry.pages_out -= pages;
         let reaction = entry.finish(&pending.request, outcome, headers, &mut self.rng);
         let before = History { tries: pending.tries, refusals: pending.refusals };
         let mut verdict = Verdict::of(outcome, before, &entry.policy.retry, self.rng.f64());
-        if matches!(outcome.class, Class::Fetched | Class::NotModified) {
+        if pages > 0 && matches!(outcome.class, Class::Fetched | Class::NotModified) {
             self.pages += 1;
             entry.machine.count_page(self.round);
         }
@@ -293,12 +297,13 @@ impl Frontier {
         let not_before = asked.machine.state().not_before;
         let roll = self.rng.f64();
         let entry = &mut self.hosts[owner];
-        let began = outcome.began;
-        let heard =
-            Heard { reply, began, now, not_before, policy: &entry.policy, agent: &self.settings.agent, roll };
+        let (agent, policy) = (&self.settings.agent, &entry.policy);
+        let (began, told) = (outcome.began, outcome.told);
+        let heard = Heard { reply, began, now, not_before, told, policy, agent, roll };
         let record = entry.lanes[lane].gate.hear(ask, &heard);
         let origin = entry.lanes[lane].origin.clone();
         entry.hear_wish(lane, now);
+        self.note_sitemaps(owner, lane, now);
         self.forward_hop(owner, lane, now);
         self.touch(host, now);
         self.touch(owner, now);
@@ -309,6 +314,19 @@ impl Frontier {
             reaction,
             record: record.map(|r| (origin, r)),
         }
+    }
+
+    /// Remembers a robots.txt that names sitemaps.
+    fn note_sitemaps(&mut self, host: usize, lane: usize, now: Timestamp) {
+        let lane = &self.hosts[host].lanes[lane];
+        if let Some(rules) = lane.gate.rules(now).filter(|rules| !rules.sitemaps().is_empty()) {
+            self.opened.push((lane.origin.clone(), rules.clone()));
+        }
+    }
+
+    /// Origins whose robots.txt has become known since the last call and names sitemaps.
+    pub fn take_opened(&mut self) -> Vec<(Origin, RobotsRules)> {
+        std::mem::take(&mut self.opened)
     }
 
     /// A robots.txt that was redirected to another host is asked there, at that host's pace.
@@ -379,7 +397,9 @@ impl Frontier {
         let known = self.hosts[host].lanes.iter().position(|lane| lane.origin == *origin);
         known.unwrap_or_else(|| {
             let record = self.robots.remove(origin);
-            self.hosts[host].add_lane(origin, record, &self.settings.agent, now)
+            let lane = self.hosts[host].add_lane(origin, record, &self.settings.agent, now);
+            self.note_sitemaps(host, lane, now);
+            lane
         })
     }
 

@@ -1,4 +1,4 @@
-//! HTTP dates as servers really send them (RFC 9110 5.6.7, read leniently).
+//! HTTP dates as servers really send them (RFC 9110 5.6.7, read leniently), and those of ISO 8601.
 //!
 //! All three forms are read: `Sun, 06 Nov 1994 08:49:37 GMT`, `Sunday, 06-Nov-94 08:49:37 GMT` and
 //! `Sun Nov  6 08:49:37 1994`. Because an unreadable `Retry-After` would mean *no* wait, whatever is unambiguous is accepted:
@@ -48,6 +48,37 @@ pub fn parse(text: &str, now: Timestamp) -> Option<Timestamp> {
         parts.take(word, index)?;
     }
     parts.into_timestamp(now)
+}
+
+/// Reads a date and time of day in the form of ISO 8601 and RFC 3339: `2026-11-16T10:00:00.5+02:00`; `None` if the text is not
+/// one. A space may stand in place of the `T`, seconds may be missing, no zone is UTC, and fractions round up to a millisecond.
+///
+/// ```
+/// use crawl::headers::date::iso_8601;
+/// use crawl::time::Timestamp;
+///
+/// assert_eq!(iso_8601("2026-11-16T10:00:00Z"), Some(Timestamp::from_secs(1_794_823_200)));
+/// ```
+#[must_use]
+pub fn iso_8601(text: &str) -> Option<Timestamp> {
+    let (date, time) = text.trim().split_once(['T', 't', ' '])?;
+    let (year, rest) = date.split_once('-').filter(|(year, _)| year.len() == 4)?;
+    let (month, day) = rest.split_once('-')?;
+    let month = digits(month).filter(|month| (1..=12).contains(month))?;
+    let is_zone = |c: char| !matches!(c, '0'..='9' | ':' | '.');
+    let (clock, zone_name) = time.split_at(time.find(is_zone).unwrap_or(time.len()));
+    let offset = if zone_name.is_empty() { 0 } else { zone(zone_name.trim())? };
+    let (clock, fraction) = clock.split_once('.').unwrap_or((clock, "0"));
+    let second = moment(digits(year)?, month, digits(day)?, time_of_day(clock)?, offset)?;
+    Some(second + Duration::from_millis(thousandths(fraction)?))
+}
+
+/// Thousandths of the digits behind a decimal point, rounded up: 1000 of `9999`. None of them is 0.
+pub(super) fn thousandths(fraction: &str) -> Option<u64> {
+    let is_digits = fraction.bytes().all(|byte| byte.is_ascii_digit());
+    let (kept, rest) = fraction.split_at_checked(3).unwrap_or((fraction, ""));
+    let round_up = u64::from(rest.bytes().any(|digit| digit != b'0'));
+    is_digits.then(|| format!("{kept:0<3}").parse().ok()).flatten().map(|kept: u64| kept + round_up)
 }
 
 /// What the words of a date have told so far. Each part may come once.
@@ -297,10 +328,63 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_date_of_iso_8601_is_read_in_every_usual_spelling() {
+        for text in [
+            "2026-11-16T10:00:00Z",
+            " 2026-11-16t10:00:00z ",
+            "2026-11-16T10:00:00.000Z",
+            "2026-11-16T10:00Z",
+            "2026-11-16T10:00:00",
+            "2026-11-16 10:00:00 UTC",
+            "2026-11-16T12:00:00+02:00",
+            "2026-11-16T05:00:00-0500",
+        ] {
+            assert_eq!(iso_8601(text), NOV_16_2026, "{text}");
+        }
+        let half_a_second = iso_8601("2026-11-16T10:00:00.4991Z");
+        assert_eq!(half_a_second, NOV_16_2026.map(|date| date + Duration::from_millis(500)), "rounded up");
+    }
+
+    #[test]
+    fn what_cannot_be_a_date_of_iso_8601_is_refused() {
+        for text in [
+            "",
+            "T",
+            "2026-11-16",
+            "10:00:00Z",
+            "26-11-16T10:00:00Z",
+            "2026-13-16T10:00:00Z",
+            "2026-00-16T10:00:00Z",
+            "2026-02-30T10:00:00Z",
+            "2026-11-16T24:00:00Z",
+            "2026-11-16T10:00:00.Z5",
+            "2026-11-16T10:00:00.5.5Z",
+            "2026-11-16T10:00:00X",
+            "-2026-11-16T10:00:00Z",
+            "1969-12-31T23:59:59Z",
+            "²026-11-16T10:00:00Z",
+        ] {
+            assert_eq!(iso_8601(text), None, "{text}");
+        }
+    }
+
     proptest! {
         #[test]
         fn no_text_makes_it_panic(text in "\\PC{0,60}", now: u64) {
             let _ = parse(&text, Timestamp::from_millis(now));
+            let _ = iso_8601(&text);
+        }
+
+        #[test]
+        fn what_a_timestamp_prints_is_read_back(millis in 0_u64..253_402_300_800_000) {
+            let at = Timestamp::from_millis(millis);
+            prop_assert_eq!(iso_8601(&at.to_string()), Some(at));
+        }
+
+        #[test]
+        fn no_near_date_of_iso_8601_makes_it_panic(text in "[0-9]{1,5}-[0-9]{1,3}-[0-9]{0,3}[Tt ][0-9:.]{0,12}[ +-]?[A-Z0-9:]{0,6}") {
+            let _ = iso_8601(&text);
         }
 
         #[test]

@@ -1,5 +1,6 @@
-//! Pure readers of single header fields.
+//! Pure readers of single header fields, and of pages that stand in for the one that was asked.
 
+pub mod challenge;
 pub mod charset;
 pub mod date;
 pub mod directives;

@@ -9,11 +9,22 @@
 
 use std::time::Duration;
 
+use http::header::{DATE, RETRY_AFTER};
+use http::{HeaderMap, HeaderValue};
+
 use super::date;
 use crate::time::Timestamp;
 
 /// The longest wait that can be told: as much as a [`Timestamp`] can hold. More digits than that mean this.
 pub const LONGEST: Duration = Duration::from_millis(u64::MAX);
+
+/// The wait that the `Retry-After` among these fields asks for, as [`retry_after`] reads it.
+#[must_use]
+pub fn of_headers(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+    let date = headers.get(DATE).and_then(|date| date.to_str().ok());
+    let values = headers.get_all(RETRY_AFTER);
+    retry_after(values.iter().map(HeaderValue::as_bytes), date, now)
+}
 
 /// The wait that the lines of a `Retry-After` field ask for, counted from the end of the answer.
 ///

@@ -8,8 +8,9 @@ use std::time::Duration;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
-use crate::headers::rate_limit::Announced;
-use crate::headers::retry_after::retry_after;
+use crate::headers::challenge::challenge;
+use crate::headers::rate_limit::{Announced, announced};
+use crate::headers::retry_after::of_headers;
 use crate::response::{FailureKind, Response, Truncation};
 use crate::time::Timestamp;
 
@@ -110,6 +111,7 @@ impl Outcome {
     #[must_use]
     pub fn of(response: &Response) -> Self {
         let class = match (Class::of_status(response.status), response.truncated) {
+            _ if challenge(response.status, &response.headers, &response.body).is_some() => Class::Challenge,
             // What was cut at our own limit is what we wanted of it; only a body that broke off is worth another try.
             (
                 Class::Fetched,
@@ -121,7 +123,7 @@ impl Outcome {
             class,
             status: Some(response.status.as_u16()),
             told: told(response, class),
-            announced: Announced::default(),
+            announced: announced(&response.headers, response.ended),
             began: response.started,
             ended: response.ended,
         }
@@ -140,8 +142,7 @@ fn told(response: &Response, class: Class) -> Option<Duration> {
     if matches!(class, Class::Fetched | Class::NotModified | Class::Truncated(_)) {
         return None;
     }
-    let values = response.headers.get_all(http::header::RETRY_AFTER);
-    retry_after(values.iter().map(http::HeaderValue::as_bytes), response.header("date"), response.ended)
+    of_headers(&response.headers, response.ended)
 }
 
 #[cfg(test)]
@@ -192,6 +193,19 @@ mod tests {
     }
 
     #[test]
+    fn a_challenge_page_is_not_the_page_whatever_its_status() {
+        for status in [200, 403, 429, 503] {
+            let url = CanonicalUrl::parse("http://a.example/").unwrap();
+            let page = "<html><head><title>Just a moment...</title>";
+            let response = Response::of(url, StatusCode::from_u16(status).unwrap(), page);
+            assert_eq!(Outcome::of(&response).class, Class::Challenge, "{status}");
+        }
+        let mut accepted = answer(202);
+        accepted.headers.insert("x-amzn-waf-action", http::HeaderValue::from_static("challenge"));
+        assert_eq!(Outcome::of(&accepted).class, Class::Challenge);
+    }
+
+    #[test]
     fn retry_after_is_read_on_every_refusal_and_on_redirects() {
         for status in [302, 403, 413, 429, 500, 503] {
             let mut response = answer(status);
@@ -201,5 +215,18 @@ mod tests {
         let mut fine = answer(200);
         fine.headers.insert("retry-after", http::HeaderValue::from_static("3"));
         assert_eq!(Outcome::of(&fine).told, None);
+    }
+    #[test]
+    fn limits_are_read_on_every_answer() {
+        for status in [200, 301, 304, 404, 429, 503] {
+            let mut response = answer(status);
+            response.headers.insert("ratelimit", http::HeaderValue::from_static("\"a\";r=5;t=10"));
+            let announced = Outcome::of(&response).announced;
+            assert_eq!(
+                (announced.remaining, announced.reset),
+                (Some(5), Some(Duration::from_secs(10))),
+                "{status}"
+            );
+        }
     }
 }

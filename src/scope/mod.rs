@@ -61,7 +61,7 @@ impl Scope {
         Self { hosts, ..Self::default() }
     }
 
-    /// Whether `request` belongs to the crawl.
+    /// Whether `request` belongs to the crawl. Of a sitemap neither `include` nor depth is asked: they are about pages.
     ///
     /// # Errors
     /// The first rule that speaks against it: host, `exclude`, `include`, depth, shape.
@@ -73,13 +73,22 @@ impl Scope {
         if let Some(pattern) = self.exclude.iter().find(|pattern| pattern.matches(url)) {
             return Err(OutOfScope::Excluded(pattern.as_str().to_owned()));
         }
-        if !self.include.is_empty() && !self.include.iter().any(|pattern| pattern.matches(url)) {
+        if request.kind.is_page() {
+            self.judge_page(request)?;
+        }
+        Ok(self.limits.judge(url)?)
+    }
+
+    /// What is asked of pages alone. A sitemap of `/docs/` lies at `/sitemap.xml`.
+    fn judge_page(&self, request: &Request) -> Result<(), OutOfScope> {
+        let included = self.include.iter().any(|pattern| pattern.matches(&request.url));
+        if !self.include.is_empty() && !included {
             return Err(OutOfScope::NotIncluded);
         }
         if self.max_depth.is_some_and(|most| request.depth > most) {
             return Err(OutOfScope::TooDeep);
         }
-        Ok(self.limits.judge(url)?)
+        Ok(())
     }
 }
 
@@ -124,6 +133,19 @@ mod tests {
         let refused = scope.judge(&request("http://a.example/docs/private/x")).unwrap_err();
         assert_eq!(refused, OutOfScope::Excluded("/docs/private".to_owned()));
         assert!(refused.to_string().ends_with("matches it: /docs/private"));
+    }
+
+    #[test]
+    fn a_sitemap_belongs_if_its_host_does_and_nothing_excludes_it() {
+        let scope = Scope {
+            include: vec![pattern("/docs/")],
+            exclude: vec![pattern("/old.xml")],
+            ..Scope::of_seeds(&[request("http://a.example/docs/")])
+        };
+        let judge = |url: &str| scope.judge(&Request::sitemap(CanonicalUrl::parse(url).unwrap()));
+        assert_eq!(judge("http://a.example/sitemap.xml"), Ok(()));
+        assert_eq!(judge("http://b.example/sitemap.xml"), Err(OutOfScope::Host));
+        assert!(matches!(judge("http://a.example/old.xml"), Err(OutOfScope::Excluded(_))));
     }
 
     #[test]

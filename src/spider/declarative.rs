@@ -15,6 +15,7 @@ pub use selector::FieldSelector;
 
 use super::Spider;
 use crate::extract::ExtractError;
+use crate::extract::sitemap::Sitemap;
 use crate::item::Harvest;
 use crate::page::Page;
 use crate::page::css::Css;
@@ -199,6 +200,10 @@ impl Spider for Declarative {
 
     fn seeds(&self) -> Vec<Request> {
         self.recipe.seeds.clone()
+    }
+
+    fn sitemap(&self, _request: &Request, sitemap: &Sitemap, harvest: &mut Harvest) {
+        follow::follow_sitemap(&self.recipe, sitemap, harvest);
     }
 
     fn parse(&self, page: &Page, harvest: &mut Harvest) -> Result<(), ExtractError> {

@@ -3,6 +3,7 @@
 pub mod declarative;
 
 use crate::extract::ExtractError;
+use crate::extract::sitemap::Sitemap;
 use crate::item::Harvest;
 use crate::page::Page;
 use crate::request::Request;
@@ -23,6 +24,12 @@ pub trait Spider: Send + Sync + 'static {
     /// # Errors
     /// An [`ExtractError`] fails this page only; it is counted and reported.
     fn parse(&self, page: &Page, harvest: &mut Harvest) -> Result<(), ExtractError>;
+
+    /// Chooses from a sitemap what to ask for: everything that it lists, unless the spider knows better. `request` is the one
+    /// that led to it, with its label and data.
+    fn sitemap(&self, _request: &Request, sitemap: &Sitemap, harvest: &mut Harvest) {
+        sitemap.follow(harvest);
+    }
 
     /// Called when a request was given up for good. It may still yield items and requests.
     fn failed(&self, _request: &Request, _failure: &Failure, _harvest: &mut Harvest) {}

@@ -14,7 +14,7 @@ use crate::request::Request;
 use crate::url::CanonicalUrl;
 
 /// The first byte of every record.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 /// Stands where the number of patches is, if the rest of a request is written out.
 const WRITTEN_OUT: u8 = u8::MAX;
 /// More differences than this are written out: a patch costs two bytes.
@@ -151,7 +151,7 @@ mod tests {
 
     use super::*;
     use crate::politeness::HostState;
-    use crate::request::Dedup;
+    use crate::request::{Dedup, Kind};
     use crate::store::{FailedRecord, RunRecord};
     use crate::time::Timestamp;
 
@@ -176,7 +176,7 @@ mod tests {
             label in prop::option::of("\\PC{0,9}"),
             text in prop::option::of("\\PC{0,9}"),
             (priority, depth, hops, spider) in (any::<i8>(), any::<u32>(), any::<u8>(), any::<u16>()),
-            (not_before, never) in (any::<Option<u64>>(), any::<bool>()),
+            (not_before, never, level) in (any::<Option<u64>>(), any::<bool>(), any::<Option<u8>>()),
         ) -> Request {
             let user = user.map(|user| format!("{user}:pw@")).unwrap_or_default();
             let url = CanonicalUrl::parse(&format!("https://{user}a.example:8443/{path}")).unwrap();
@@ -187,6 +187,7 @@ mod tests {
             request.hops = hops;
             request.spider = spider;
             request.not_before = not_before.map(Timestamp::from_millis);
+            if let Some(level) = level { request.kind = Kind::Sitemap { level }; }
             if never { request.dedup = Dedup::Never; }
             match text {
                 Some(text) => request.priority(priority).with_data(&text).unwrap(),

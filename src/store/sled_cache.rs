@@ -35,7 +35,7 @@ pub struct CacheOptions {
     pub page_bytes: u64,
     /// Memory for the entries in front of sled, in bytes. 32 MiB.
     pub front_bytes: u64,
-    /// Larger entries are not kept, in bytes. 256 KiB.
+    /// Larger entries are not kept, in bytes. 8 MiB: a full sitemap with its 50,000 locations.
     pub max_entry_bytes: usize,
     /// More entries push out old ones. 2,000,000: beyond that sled's memory and start-up grow too far.
     pub max_entries: u64,
@@ -43,12 +43,7 @@ pub struct CacheOptions {
 
 impl Default for CacheOptions {
     fn default() -> Self {
-        Self {
-            page_bytes: 64 << 20,
-            front_bytes: 32 << 20,
-            max_entry_bytes: 256 << 10,
-            max_entries: 2_000_000,
-        }
+        Self { page_bytes: 64 << 20, front_bytes: 32 << 20, max_entry_bytes: 8 << 20, max_entries: 2_000_000 }
     }
 }
 
@@ -384,7 +379,8 @@ mod tests {
     #[test]
     fn a_large_entry_is_not_kept_and_takes_the_old_one_with_it() {
         let dir = tempfile::tempdir().unwrap();
-        let cache = open(dir.path());
+        let options = CacheOptions { max_entry_bytes: 256 << 10, ..CacheOptions::default() };
+        let cache = SledCache::open(dir.path(), options).unwrap();
         cache.put(key(1), &entry(1));
         let mut large = entry(1);
         large.items = vec![(None, "x".repeat(300 << 10))];

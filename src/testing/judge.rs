@@ -7,6 +7,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::Method;
+
 use super::transcript::{Arrival, Transcript};
 use crate::time::Timestamp;
 
@@ -179,22 +181,18 @@ impl Transcript {
     /// R6: no URL is tried for ever. R13: none is fetched twice.
     fn judge_repeats(&self, yardstick: &Yardstick, found: &mut Vec<Breach>) {
         let mut counts: HashMap<(&Arc<str>, &str), (usize, usize)> = HashMap::new();
-        let mut doubted: HashSet<(&Arc<str>, &str)> = HashSet::new();
+        let mut controls: HashSet<(&Arc<str>, &str)> = HashSet::new();
         for arrival in self.arrivals.iter().filter(|arrival| !arrival.is_robots()) {
-            let place = (&arrival.origin, &*arrival.path);
-            // A control asks for a known page with HEAD, and once more with GET if that is refused.
-            if arrival.is_control() {
-                if !arrival.is_success() {
-                    doubted.insert(place);
-                }
+            let url = (&arrival.origin, &*arrival.path);
+            if arrival.method == Method::HEAD {
+                // A control. Where it is refused, a GET confirms.
+                controls.insert(url);
                 continue;
             }
-            if doubted.remove(&place) {
-                continue;
-            }
-            let (tries, successes) = counts.entry(place).or_default();
+            let is_control = controls.remove(&url);
+            let (tries, successes) = counts.entry(url).or_default();
             if arrival.is_success() {
-                *successes += 1;
+                *successes += usize::from(!is_control);
                 if *successes > yardstick.spiders {
                     found.push(self.told("R13", arrival, "was fetched before"));
                 }

@@ -15,7 +15,7 @@ use super::site::{Format, Shape, Site};
 use super::spider::FollowAll;
 use super::transcript::Transcript;
 use super::web::SimWeb;
-use crate::engine::{BuildError, Crawl, CrawlError, Execution, Report, Start};
+use crate::engine::{BuildError, Crawl, CrawlError, Execution, Report, RobotsSitemaps, Sitemaps, Start};
 use crate::item::Item;
 use crate::politeness::{Backoff, Policy};
 use crate::scope::Scope;
@@ -63,6 +63,10 @@ pub struct CrawlModel {
     pub max_pages_per_host: Option<u64>,
     /// Most links from a seed.
     pub max_depth: Option<u32>,
+    /// Whether the sitemaps that a robots.txt names are read. Default no.
+    pub sitemaps: bool,
+    /// Most sitemaps of a host. Default 500.
+    pub max_sitemaps: u32,
     /// Longest wait with nothing else to do. Default 60.
     pub patience: f64,
     /// Requests of an origin that are kept in memory. Default 64.
@@ -91,6 +95,8 @@ impl Default for CrawlModel {
             max_pages: None,
             max_pages_per_host: None,
             max_depth: None,
+            sitemaps: false,
+            max_sitemaps: 500,
             patience: 60.0,
             head: 64,
             seed: 1,
@@ -273,6 +279,11 @@ impl Scenario {
             .spider(FollowAll::new("sim", self.seeds()))
             .policy(self.policy())
             .scope(scope)
+            .sitemaps(Sitemaps {
+                robots: if model.sitemaps { RobotsSitemaps::Read } else { RobotsSitemaps::Ignore },
+                max_per_host: model.max_sitemaps,
+                ..Sitemaps::default()
+            })
             .clock(world.clock.clone())
             .store(world.store.clone())
             .sink(items.clone())

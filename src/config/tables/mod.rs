@@ -4,6 +4,7 @@
 //! there, because the values come from the defaults file. Each `build` turns a mirror into the types of the rooms below and
 //! reports what makes no sense.
 
+pub(super) mod block;
 pub(super) mod fields;
 pub(super) mod hosts;
 pub(super) mod identity;
@@ -13,5 +14,6 @@ pub(super) mod pages;
 pub(super) mod scope;
 pub(super) mod seeds;
 pub(super) mod sink;
+pub(super) mod sitemap;
 pub(super) mod url;
 pub(super) mod wire;

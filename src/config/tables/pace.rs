@@ -9,7 +9,7 @@ use crate::config::check::Check;
 use crate::config::path::Path;
 use crate::config::units::Time;
 use crate::frontier::Rate;
-use crate::politeness::{Backoff, BlockPolicy, Policy, Retry};
+use crate::politeness::{Backoff, Policy, Retry};
 use crate::robots::ForbiddenPolicy;
 use crate::spider::declarative::Nofollow;
 
@@ -122,7 +122,6 @@ pub(in crate::config) fn build(
     check: &mut Check<'_>,
 ) -> Pace {
     let policy = Policy {
-        max_pages: None,
         delay: politeness.delay.unwrap_or_default().0,
         jitter: politeness.jitter.unwrap_or_default(),
         max_concurrency: politeness.max_concurrency.unwrap_or(1),
@@ -133,8 +132,8 @@ pub(in crate::config) fn build(
             Some(Forbidden::Deny) => ForbiddenPolicy::Deny,
             Some(Forbidden::Allow) | None => ForbiddenPolicy::Allow,
         },
-        block: BlockPolicy::default(),
         robots_tries: robots.tries.unwrap_or(1),
+        ..Policy::default()
     };
     let (top, in_flight) = (Path::of(&["politeness"]), politeness.max_in_flight.unwrap_or(1));
     must_be_a_share(policy.jitter, &top.key("jitter"), check);

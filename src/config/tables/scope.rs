@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use crate::config::check::Check;
 use crate::config::path::Path;
-use crate::config::plan::{Budget, Seed};
+use crate::config::plan::Budget;
 use crate::request::Request;
 use crate::scope::{HostPattern, Scope, UrlLimits, UrlPattern};
 
@@ -89,12 +89,11 @@ impl ScopeTable {
 }
 
 /// Without hosts of its own a scope has those of the seeds.
-pub(in crate::config) fn add_seed_hosts(scope: &mut Scope, seeds: &[(Path, Seed)], check: &mut Check<'_>) {
+pub(in crate::config) fn add_seed_hosts(scope: &mut Scope, seeds: &[Request], check: &mut Check<'_>) {
     if !scope.hosts.is_empty() || check.is_there(&Path::of(&["scope", "hosts"])) {
         return;
     }
-    let requests: Vec<Request> = seeds.iter().filter_map(|(_, seed)| seed.request()).collect();
-    if !requests.is_empty() {
-        scope.hosts = Scope::of_seeds(&requests).hosts;
+    if !seeds.is_empty() {
+        scope.hosts = Scope::of_seeds(seeds).hosts;
     }
 }

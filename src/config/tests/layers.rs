@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use super::super::{DEFAULTS, Plan, Reader, SinkPlan, Start};
 use super::{Loader, loader};
+use crate::engine::{RobotsSitemaps, Sitemaps};
 use crate::fetch::Limits;
 use crate::fetch::http::HttpOptions;
 use crate::frontier::Settings;
@@ -44,6 +45,7 @@ fn the_defaults_file_says_what_the_rooms_have_as_their_defaults() {
     assert_eq!(plan.limits, Limits::default());
     assert_eq!(plan.canon, Canon::default());
     assert_eq!(plan.scope.limits, UrlLimits::default());
+    assert_eq!(plan.sitemaps, Sitemaps::default());
     let http =
         HttpOptions { user_agent: format!("crawl/{}", env!("CARGO_PKG_VERSION")), ..HttpOptions::default() };
     assert_eq!(format!("{:?}", plan.http), format!("{http:?}"));
@@ -219,6 +221,38 @@ fn every_crawler_file_that_comes_along_is_right() {
         }
     }
     assert!(files >= 4, "{files} files");
+}
+
+#[test]
+fn sitemaps_are_one_word_or_a_list_and_their_hosts_belong_to_the_crawl() {
+    let with = |follow: &str| {
+        plan(&format!("{DEMO}[sitemap]\nfollow = {follow}\nsince = \"2026-01-01\"\n")).sitemaps
+    };
+    assert_eq!(with("\"off\"").robots, RobotsSitemaps::Ignore);
+    assert_eq!(with("\"robots\"").robots, RobotsSitemaps::Read);
+    let both = with("[\"robots\", \"http://localhost/s.xml\"]");
+    assert_eq!((both.robots, both.urls), (RobotsSitemaps::Read, vec![url("http://localhost/s.xml")]));
+    assert_eq!(both.since.map(crate::time::Timestamp::as_secs), Some(1_767_225_600));
+    let alone = plan("[sitemap]\nfollow = \"http://127.0.0.1/s.xml\"\n");
+    assert!(in_scope(&alone.scope, "http://127.0.0.1/x") && !in_scope(&alone.scope, "http://a.example/"));
+    assert!(alone.http.addresses.permits("127.0.0.1".parse().unwrap()));
+    let set = loader(DEMO).set("sitemap.follow=robots").load().unwrap();
+    assert_eq!(set.sitemaps.robots, RobotsSitemaps::Read);
+}
+
+#[test]
+fn what_is_no_sitemap_is_told_with_its_place() {
+    for (table, words) in [
+        ("follow = \"robot\"", "expected \"robots\", \"off\" or the URL"),
+        ("follow = [\"off\", \"robots\"]", "\"off\" stands alone"),
+        ("follow = \"ftp://a.example/\"", "use http or https"),
+        ("follow = 3", "the URL of a sitemap, or a list of these"),
+        ("follow = \"https://a.example/s.xml\"", "no contact for the crawl of a.example"),
+        ("since = \"soon\"", "expected a date such as"),
+    ] {
+        let error = loader(&format!("{DEMO}[sitemap]\n{table}\n")).load().unwrap_err().to_string();
+        assert!(error.contains(words), "{table}: {error}");
+    }
 }
 
 #[test]

@@ -516,3 +516,22 @@ fn a_thousand_problems_end() {
     let shown = problems(&text);
     assert!(shown.lines().count() < 1_000, "{}", shown.lines().count());
 }
+
+#[test]
+fn numbers_of_block_that_make_no_sense_are_refused() {
+    let text = r#"seeds = ["demo:"]
+[block]
+suspect-after = 0
+min-pause = "2h"
+probe-every = "30min"
+"#;
+    let told = problems(text);
+    for (key, why) in [
+        ("block.suspect-after", "expected 1 or more: a verdict needs evidence"),
+        ("block.probe-every", "asked more often than a suspected one"),
+    ] {
+        assert!(told.contains(key) && told.contains(why), "{told}");
+    }
+    let told = problems("seeds = [\"demo:\"]\n[block]\nmin-pause = 0\nmax-pause = \"1s\"\n");
+    assert!(told.contains("without a pause a refusal is no evidence"), "{told}");
+}

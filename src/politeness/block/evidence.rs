@@ -128,11 +128,12 @@ impl Evidence {
     }
 
     /// Writes a control down.
-    pub(super) fn note_control(&mut self, control: Control) {
+    pub(super) fn note_control(&mut self, mut control: Control) {
         if self.controls.len() >= MAX_CONTROLS {
             self.controls.remove(0);
         }
-        self.controls.push(Control { asked: printable(&control.asked), ..control });
+        control.asked = printable(&control.asked);
+        self.controls.push(control);
     }
 
     /// Whether the last control said nothing, so that nobody knows whether the host or a section forbids.

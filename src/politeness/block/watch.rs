@@ -9,11 +9,14 @@ use super::{BlockPolicy, Control, ControlAnswer, Evidence, Finding, Refusal, Ref
 use crate::time::Timestamp;
 
 /// Refusals in a row that the usual short waits may answer. From the next one on pauses are long enough to be evidence.
-const SHORT_WAITS: u32 = 2;
+const SHORT_WAITS: u32 = 3;
 /// A site that passes every control is asked for one ever more seldom: after 3, 6, 12 ... 96 forbidden pages.
 const MOST_DOUBLINGS: u32 = 5;
 /// Probes of many hosts that began to refuse together spread over this share of the pause. It only lengthens.
 const SPREAD: f64 = 0.1;
+
+/// No answer takes so long.
+const LONGEST_ANSWER: Duration = Duration::from_hours(1);
 
 /// One host's standing and what it rests on.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -58,7 +61,7 @@ impl Watch {
             RefusalKind::Throttled | RefusalKind::Forbidden => evidence.last,
         };
         evidence.note(refusal);
-        if before.is_some_and(|before| refusal.began < before) {
+        if is_late(refusal.began, before) {
             evidence.lengthen(refusal);
             return Finding::Nothing;
         }
@@ -94,7 +97,12 @@ impl Watch {
 
     /// A forbidden page speaks against the host only where no control can say more.
     fn forbidden(&mut self, refusal: &Refusal<'_>, policy: &BlockPolicy) -> Finding {
-        self.state.evidence.forbidden = self.state.evidence.forbidden.saturating_add(1);
+        let evidence = &mut self.state.evidence;
+        evidence.forbidden = evidence.forbidden.saturating_add(1);
+        evidence.failures = 0;
+        if self.state.standing == Standing::Down {
+            self.state.standing = Standing::Limited;
+        }
         if self.state.standing.only_probes() || self.state.evidence.is_unsure() {
             return self.pressed(refusal, policy);
         }
@@ -104,7 +112,9 @@ impl Watch {
     fn pressed(&mut self, refusal: &Refusal<'_>, policy: &BlockPolicy) -> Finding {
         let evidence = &mut self.state.evidence;
         evidence.refusals = evidence.refusals.saturating_add(1);
-        evidence.failures = 0;
+        if refusal.status != Some(503) {
+            evidence.failures = 0;
+        }
         evidence.weigh(refusal, policy.min_pause);
         match self.state.standing {
             Standing::Suspected => self.judge_suspected(refusal.ended, policy),
@@ -168,7 +178,7 @@ impl Watch {
     /// says nothing about now.
     pub fn answered(&mut self, page: u64, began: Timestamp) -> Finding {
         let evidence = &mut self.state.evidence;
-        if evidence.last.max(evidence.last_failure).is_some_and(|last| began < last) {
+        if is_late(began, evidence.last.max(evidence.last_failure)) {
             return Finding::Nothing;
         }
         match self.state.standing {
@@ -189,13 +199,17 @@ impl Watch {
     }
 
     /// Whether a page that was there before should be asked now: HEAD first, then GET if that is refused. If there is none,
-    /// its robots.txt may do, else the control is [`ControlAnswer::Inconclusive`].
+    /// its robots.txt may do, else the control is [`ControlAnswer::Inconclusive`]. After such a control the next forbidden
+    /// page wants another one.
     #[must_use]
     pub fn wants_control(&self, policy: &BlockPolicy) -> bool {
         let evidence = &self.state.evidence;
-        let factor = 1 << evidence.passed.min(MOST_DOUBLINGS);
-        matches!(self.state.standing, Standing::Ok | Standing::Limited)
-            && evidence.forbidden >= policy.control_after.saturating_mul(factor)
+        let due = if evidence.is_unsure() {
+            1
+        } else {
+            policy.control_after.saturating_mul(1 << evidence.passed.min(MOST_DOUBLINGS))
+        };
+        matches!(self.state.standing, Standing::Ok | Standing::Limited) && evidence.forbidden >= due
     }
 
     /// A control is answered.
@@ -243,6 +257,12 @@ impl Watch {
         };
         Some(pause.mul_f64(1.0 + SPREAD * roll.clamp(0.0, 1.0)))
     }
+}
+
+/// Whether a request left before the last refusal had ended. One that seems to have left long before is not late: the
+/// machine's clock was set back.
+fn is_late(began: Timestamp, last: Option<Timestamp>) -> bool {
+    last.is_some_and(|last| began < last && last.since(began) < LONGEST_ANSWER)
 }
 
 impl BlockPolicy {

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{FollowRule, Nofollow, Recipe};
+use crate::extract::sitemap::Sitemap;
 use crate::item::Harvest;
 use crate::page::Page;
 use crate::page::element::Element;
@@ -34,6 +35,26 @@ pub(super) fn follow(recipe: &Recipe, page: &Page, harvest: &mut Harvest) {
     for (url, rule) in taken.in_order {
         let mut request = page.request_for(url);
         if let Some(rule) = recipe.follow.get(rule) {
+            request.label = rule.label.as_deref().map(Into::into);
+            request.priority = rule.priority;
+        }
+        harvest.follow(request);
+    }
+}
+
+/// Adds what `sitemap` lists. Rules for links that may stand anywhere speak about its pages too: the first that takes one gives
+/// it label and priority, and a page that none of them takes is not asked for. Without such a rule every page is.
+pub(super) fn follow_sitemap(recipe: &Recipe, sitemap: &Sitemap, harvest: &mut Harvest) {
+    sitemap.sitemaps().for_each(|request| harvest.follow(request));
+    let anywhere = |rule: &FollowRule| rule.css.is_none() && rule.on.is_none();
+    let rules = Rules { all: &recipe.follow, label: None };
+    let speaks = recipe.follow.iter().any(anywhere);
+    for mut request in sitemap.pages() {
+        let rule = rules.first(&request.url, anywhere);
+        if speaks && rule.is_none() {
+            continue;
+        }
+        if let Some(rule) = rule.and_then(|rule| recipe.follow.get(rule)) {
             request.label = rule.label.as_deref().map(Into::into);
             request.priority = rule.priority;
         }

@@ -304,3 +304,35 @@ fn nested_scopes_cannot_multiply_a_page_without_bound() {
     assert!(items.len() < 40, "{}", items.len());
     assert!(harvest.problems()[0].contains("the rest was left"), "{:?}", harvest.problems());
 }
+
+#[test]
+fn rules_for_links_anywhere_speak_about_the_pages_of_a_sitemap() {
+    let pattern = |text: &str| vec![crate::scope::UrlPattern::parse(text).unwrap()];
+    let url = CanonicalUrl::parse("http://a.example/sitemap.xml").unwrap();
+    let body = "<urlset><url><loc>/book/1</loc></url><url><loc>/about</loc></url><url><loc>/book/old</loc></url></urlset>";
+    let sitemap = Sitemap::read(&url, body.as_bytes(), None);
+    let asked = |follow: Vec<FollowRule>| {
+        let mut harvest = Harvest::new();
+        let spider = Declarative::new(Recipe { follow, ..Recipe::default() });
+        spider.sitemap(&Request::sitemap(url.clone()), &sitemap, &mut harvest);
+        let requests = harvest.requests().iter();
+        requests
+            .map(|request| {
+                (request.url.path_and_query().to_owned(), request.label.as_deref().map(str::to_owned))
+            })
+            .collect::<Vec<_>>()
+    };
+    let unlabelled = |path: &str| (path.to_owned(), None);
+    let all = ["/book/1", "/about", "/book/old"].map(unlabelled);
+    assert_eq!(asked(Vec::new()), all);
+    let bound =
+        FollowRule { css: Some(Css::parse("nav").unwrap()), allow: pattern("/x"), ..FollowRule::default() };
+    assert_eq!(asked(vec![bound.clone()]), all, "a rule for a part of a page says nothing about a sitemap");
+    let books = FollowRule {
+        allow: pattern("/book/"),
+        deny: pattern("/book/old"),
+        label: Some("book".to_owned()),
+        ..FollowRule::default()
+    };
+    assert_eq!(asked(vec![bound, books]), [("/book/1".to_owned(), Some("book".to_owned()))]);
+}

@@ -1,0 +1,121 @@
+//! `[sitemap]`: which sitemaps are read.
+
+use std::fmt;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Deserialize;
+use serde::de::{Deserializer, SeqAccess, Visitor};
+
+use crate::config::check::Check;
+use crate::config::path::Path;
+use crate::engine::{RobotsSitemaps, Sitemaps};
+use crate::extract::sitemap::w3c_date;
+use crate::url::{Canon, CanonicalUrl};
+
+/// Which sitemaps are read. The pages that they list are asked for as if they were seeds, if they are in scope.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+#[schemars(rename = "Sitemap")]
+pub(in crate::config) struct SitemapTable {
+    /// `"robots"`: those that the robots.txt of a visited host names; a URL or a list of URLs: these; `["robots", "https://…"]`:
+    /// both. Default "off".
+    follow: Option<Words>,
+    /// Most sitemaps of one host that are read in a run. Default 500.
+    max_sitemaps: Option<u32>,
+    /// Only what a sitemap says to have changed since this date, such as "2026-11-22", and what it says nothing about.
+    /// Default: everything.
+    since: Option<String>,
+}
+
+/// One string, or a list of strings.
+#[derive(Debug, Default)]
+struct Words(Vec<String>);
+
+impl<'de> Deserialize<'de> for Words {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        struct Reading;
+
+        impl<'de> Visitor<'de> for Reading {
+            type Value = Words;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("\"robots\", \"off\", the URL of a sitemap, or a list of these")
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Words, E> {
+                Ok(Words(vec![text.to_owned()]))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Words, A::Error> {
+                let mut words = Vec::new();
+                while let Some(word) = items.next_element()? {
+                    words.push(word);
+                }
+                Ok(Words(words))
+            }
+        }
+
+        input.deserialize_any(Reading)
+    }
+}
+
+impl JsonSchema for Words {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Words".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "anyOf": [{ "type": "string" }, { "type": "array", "items": { "type": "string" } }] })
+    }
+}
+
+impl SitemapTable {
+    /// What is to be read, and for each URL where it stands.
+    pub(in crate::config) fn build(self, canon: &Canon, check: &mut Check<'_>) -> (Sitemaps, Vec<Path>) {
+        let top = Path::of(&["sitemap"]);
+        let (urls, places): (Vec<_>, Vec<_>) =
+            self.urls(&top.key("follow"), canon, check).into_iter().unzip();
+        let since_key = top.key("since");
+        let since = self.since.as_deref().and_then(|text| {
+            let date =
+                w3c_date(text).ok_or("expected a date such as \"2026-11-22\" or \"2026-11-22T09:15:00Z\"");
+            check.taken(&since_key, date)
+        });
+        let sitemaps = Sitemaps {
+            robots: if self.has("robots") { RobotsSitemaps::Read } else { RobotsSitemaps::Ignore },
+            urls,
+            max_per_host: self.max_sitemaps.unwrap_or_default(),
+            since,
+        };
+        (sitemaps, places)
+    }
+
+    fn words(&self) -> &[String] {
+        self.follow.as_ref().map_or(&[], |words| &words.0)
+    }
+
+    fn has(&self, word: &str) -> bool {
+        self.words().iter().any(|found| found == word)
+    }
+
+    fn urls(&self, key: &Path, canon: &Canon, check: &mut Check<'_>) -> Vec<(CanonicalUrl, Path)> {
+        let mut urls = Vec::new();
+        for (word, place) in self.words().iter().zip(check.items(key)) {
+            match word.as_str() {
+                "off" if self.words().len() > 1 => {
+                    check.wrong(&place, "\"off\" stands alone: remove it or the rest");
+                }
+                "off" | "robots" => {}
+                word if !word.contains(':') => {
+                    check.wrong(&place, "expected \"robots\", \"off\" or the URL of a sitemap in full, as in https://example.com/sitemap.xml");
+                }
+                word => urls.extend(check.taken(&place, canon.parse(word)).map(|url| (url, place))),
+            }
+        }
+        urls
+    }
+}

@@ -1,0 +1,67 @@
+//! What enters a crawl without a page that links to it: seeds, and the sitemaps that a robots.txt names.
+
+use super::worker::Context;
+use super::writer::Change;
+use crate::fetch::Fetcher;
+use crate::request::Request;
+use crate::robots::RobotsRules;
+use crate::url::{HostKey, Origin};
+
+/// The seeds of all spiders, and the sitemaps that are read from the start.
+pub(super) fn seeds<F: Fetcher>(context: &Context<F>) -> Change {
+    let mut change = Change::default();
+    for (index, spider) in context.spiders.iter().enumerate() {
+        for mut seed in spider.seeds() {
+            seed.spider = u16::try_from(index).unwrap_or(u16::MAX);
+            plant(context, &mut change, seed);
+        }
+    }
+    for url in &context.sitemaps.rules.urls {
+        plant(context, &mut change, Request::sitemap(url.clone()));
+    }
+    change
+}
+
+fn plant<F: Fetcher>(context: &Context<F>, change: &mut Change, seed: Request) {
+    match context.scope.judge(&seed) {
+        Ok(()) => change.links.push(seed),
+        Err(why) => {
+            tracing::warn!(url = %seed.url, reason = %why, "seed is out of scope");
+            change.totals.out_of_scope += 1;
+        }
+    }
+}
+
+/// The sitemaps of origins whose robots.txt is now known. They are named once in a run; that they were seen before in this
+/// round is for the seen-set to know.
+pub(super) fn sitemaps<F: Fetcher>(context: &Context<F>, opened: Vec<(Origin, RobotsRules)>) -> Change {
+    let mut change = Change::default();
+    for (origin, rules) in opened {
+        let spiders = spiders_at(context, &origin.host_key());
+        for request in context.sitemaps.named(&origin, &rules, &context.canon) {
+            if let Err(why) = context.scope.judge(&request) {
+                tracing::info!(url = %request.url, reason = %why, "sitemap is out of scope");
+                change.totals.out_of_scope += 1;
+                continue;
+            }
+            for spider in &spiders {
+                let mut request = request.clone();
+                request.spider = *spider;
+                change.links.push(request);
+            }
+        }
+    }
+    change
+}
+
+/// Who reads the pages that a sitemap of this host lists.
+fn spiders_at<F: Fetcher>(context: &Context<F>, host: &HostKey) -> Vec<u16> {
+    if context.spiders.len() == 1 {
+        return vec![0];
+    }
+    let has_seed = |index: &u16| {
+        let seeds = context.spiders[usize::from(*index)].seeds();
+        seeds.iter().any(|seed| seed.host() == *host)
+    };
+    (0..u16::try_from(context.spiders.len()).unwrap_or(u16::MAX)).filter(has_seed).collect()
+}
