@@ -3,6 +3,7 @@
 //!
 //! `tests/scenarios/servers/` holds the servers that the rule of pace was developed on, `tests/scenarios/verdicts/` those that
 //! tell a limit, an outage or a forbidden section from a block.
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;

@@ -13,7 +13,7 @@ use super::args::SimulateArgs;
 use super::exit::{Exit, Failure};
 use super::render::{counted, duration, print, print_json, safe};
 use super::{Registry, Stage, setup};
-use crate::config::Plan;
+use crate::config::{Loader, Plan};
 use crate::engine::{Crawl, End, Execution, HostReport, Start};
 use crate::politeness::Policy;
 use crate::spider::Spider;
@@ -42,8 +42,7 @@ struct Trial<'a> {
 pub(super) fn simulate(args: &SimulateArgs, stage: &Stage, registry: &Registry) -> Result<Exit, Failure> {
     let mut scenario = read(&args.scenario)?;
     scenario.for_crawler_file();
-    let loader =
-        scenario.crawl.seeds.iter().fold(args.sets.over(Some(&args.file)), |loader, seed| loader.seed(seed));
+    let loader = scenario.crawl.seeds.iter().fold(args.sets.over(Some(&args.file)), Loader::seed);
     let mut plan = loader.load()?;
     refuse_demo(&plan, &args.scenario)?;
     let spider = setup::spider(&mut plan, registry)?;

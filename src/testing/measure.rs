@@ -191,9 +191,7 @@ impl Counts {
             Some(429 | 503) => self.throttled += 1,
             Some(401 | 403) => self.forbidden += 1,
             None => self.unanswered += 1,
-            _ => {
-                self.pages += u64::from(arrival.is_success() && !arrival.is_robots() && !arrival.is_control())
-            }
+            _ => self.pages += u64::from(arrival.is_page()),
         }
     }
 
