@@ -18,6 +18,8 @@ const HOUR: f64 = 3_600.0;
 /// Seconds over which a pace is measured at least, and the requests that it must hold to be one.
 const WINDOW: f64 = 120.0;
 const WINDOW_REQUESTS: f64 = 30.0;
+/// Part of that at whose beginning a lower limit must be kept already.
+const AT_ONCE: f64 = 0.2;
 /// Seconds that the pace at the end is taken from.
 const LAST: f64 = 600.0;
 /// A pace is not above a limit up to this share of it.
@@ -327,11 +329,15 @@ impl Visit<'_> {
     fn adapted(&self, at: f64, fell: bool, end: f64) -> Adapted {
         let rate = self.borne(at, at + 1.0);
         let window = WINDOW.max(WINDOW_REQUESTS / rate);
+        let keeps = |from: f64, seconds: f64| {
+            let inside = self.between(from, from + seconds);
+            inside.len() as f64 <= rate * BORNE * seconds
+        };
         let meets = |from: f64| {
-            let inside = self.between(from, from + window);
             if fell {
-                inside.len() as f64 <= rate * BORNE * window
+                keeps(from, window * AT_ONCE) && keeps(from, window)
             } else {
+                let inside = self.between(from, from + window);
                 let served = inside.iter().filter(|arrival| arrival.is_success()).count();
                 served as f64 >= rate.min(self.floor) * USED * window
             }
@@ -429,8 +435,8 @@ mod tests {
         arrivals.extend(pages(1.0, 8_000.0, 14_400.0, 200));
         let found = measure(arrivals, limit.clone(), 4).total.adapted;
         let seconds: Vec<f64> = found.iter().filter_map(|change| change.seconds).collect();
-        // The window of two minutes may reach a little over the moment of the change itself.
-        assert!((80.0..=100.0).contains(&seconds[0]), "{seconds:?}");
+        // The window may reach a little over the moment of the change itself.
+        assert!((90.0..=100.0).contains(&seconds[0]), "{seconds:?}");
         assert!((700.0..=800.0).contains(&seconds[1]), "{seconds:?}");
         let never = measure(late, limit, 4).total;
         assert_eq!(never.adapted[1].seconds, None);
