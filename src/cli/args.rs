@@ -39,6 +39,15 @@ Examples:
   crawl audit .crawl/site
   crawl audit .crawl/site --host example.com --json";
 
+const SIMULATE_EXAMPLES: &str = "\
+Examples:
+  crawl simulate crawlers/site.toml --scenario limited.toml
+  crawl simulate crawlers/site.toml --scenario limited.toml --hours 6 --seed 2 --transcript log.txt
+
+docs/simulate.md has a scenario to begin with. Nothing leaves this machine, and neither state nor output of the crawler file is touched. The same files
+and the same --seed print the same every time. A crawl that parks itself is run again when its wait is over.
+Exit code 1: a rule of politeness was broken, or the scenario's [expect] was not met.";
+
 /// A polite web crawler: keeps to robots.txt, waits when told to, goes on where it was
 #[derive(Debug, Parser)]
 #[command(name = "crawl", version, max_term_width = 100, after_help = EXAMPLES, after_long_help = long_help())]
@@ -98,6 +107,9 @@ pub(super) enum Command {
     Explain(ExplainArgs),
     /// Estimate how long a crawl takes, host by host
     Plan(StateArgs),
+    /// Run a crawler file against a simulated server and measure how it behaves
+    #[command(after_help = SIMULATE_EXAMPLES)]
+    Simulate(SimulateArgs),
     /// Ask a robots.txt file what it allows
     #[command(subcommand)]
     Robots(RobotsCommand),
@@ -278,6 +290,29 @@ pub(super) struct ExplainArgs {
     /// Print JSON
     #[arg(long)]
     pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SimulateArgs {
+    /// The crawler file: its seeds, scope, pace and rules are used as they are
+    pub(super) file: PathBuf,
+    /// The scenario: which servers there are, what they bear, how they refuse
+    #[arg(long, value_name = "S.toml")]
+    pub(super) scenario: PathBuf,
+    /// Stop after this much simulated time; the scenario's hours, or 24
+    #[arg(long, value_name = "N")]
+    pub(super) hours: Option<f64>,
+    /// Seed of all random draws, the crawler's and the servers'; the scenario's, or 1
+    #[arg(long, value_name = "N")]
+    pub(super) seed: Option<u64>,
+    #[command(flatten)]
+    pub(super) sets: Sets,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+    /// Write every request to this file: second of its arrival and of its answer's end, status, URL
+    #[arg(long, value_name = "FILE")]
+    pub(super) transcript: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]

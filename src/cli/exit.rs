@@ -12,6 +12,7 @@ use crate::robots::ProductTokenError;
 use crate::sink::SinkError;
 use crate::store::StoreError;
 use crate::store::journal::JournalError;
+use crate::testing::ScenarioError;
 
 /// A process exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -184,6 +185,16 @@ impl From<OptionsError> for Failure {
 impl From<ProductTokenError> for Failure {
     fn from(error: ProductTokenError) -> Self {
         Self::Build(error.into())
+    }
+}
+
+impl From<ScenarioError> for Failure {
+    fn from(error: ScenarioError) -> Self {
+        match error {
+            ScenarioError::Build(error) => error.into(),
+            ScenarioError::Crawl(error) => error.into(),
+            error => Self::Usage(error.to_string()),
+        }
     }
 }
 

@@ -24,6 +24,7 @@ mod robots;
 mod settings;
 mod setup;
 mod signals;
+mod simulate;
 mod sitemap;
 mod state;
 mod status;
@@ -83,6 +84,7 @@ fn obey(command: Command, stage: &Stage, registry: &Registry) -> Result<Exit, Fa
         Command::Hosts(args) => hosts::hosts(&args, registry),
         Command::Explain(args) => explain::explain(&args, registry),
         Command::Plan(args) => plan_time::plan(&args, registry),
+        Command::Simulate(args) => simulate::simulate(&args, stage, registry),
         Command::Robots(RobotsCommand::Check { file, agent, urls }) => robots::check(&file, &agent, &urls),
         Command::New(args) => new::new(&args),
         Command::Config(args) => settings::config(&args),

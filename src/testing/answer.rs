@@ -7,7 +7,10 @@ use fastrand::Rng;
 use http::header::{CONTENT_TYPE, DATE, HeaderName, LOCATION, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
-use super::site::{Format, Latency, Rule, Site, SiteLimit, Told, Window};
+use super::limit::{Announces, Ruling, Server, Told, Treatment};
+use super::measure::Felt;
+use super::site::{Format, Rule, Site};
+use crate::headers::rate_limit::Announced;
 use crate::response::FailureKind;
 use crate::time::Timestamp;
 use crate::url::Fingerprint;
@@ -15,20 +18,13 @@ use crate::url::Fingerprint;
 /// One site while the web runs.
 #[derive(Debug)]
 pub(super) struct SiteState {
-    site: Arc<Site>,
+    pub(super) site: Arc<Site>,
     pub(super) origin: Arc<str>,
     pub(super) host: Arc<str>,
     /// Requests that each rule has matched.
     hits: Vec<u32>,
     rng: Rng,
-    bucket: Bucket,
-}
-
-/// What is left of a limit.
-#[derive(Debug, Clone, Copy)]
-struct Bucket {
-    tokens: f64,
-    since: f64,
+    server: Option<Server>,
 }
 
 /// What a request gets.
@@ -51,6 +47,8 @@ pub(super) struct Reply {
     pub(super) headers: HeaderMap,
     /// The word of a refusal.
     wait: Option<(u64, Told)>,
+    /// Seconds in which nothing is left of an announced limit.
+    spent: Option<Duration>,
 }
 
 impl SiteState {
@@ -64,33 +62,49 @@ impl SiteState {
             origin: origin.into(),
             hits: vec![0; site.rules.len()],
             rng: Rng::with_seed(seed ^ own),
-            bucket: Bucket {
-                tokens: site.limit.as_ref().map_or(0.0, |limit| f64::from(limit.requests)),
-                since: 0.0,
-            },
+            server: site.limit.as_ref().map(|limit| limit.server(seed ^ own.rotate_left(32))),
         }
+    }
+
+    /// What others felt of a shared server.
+    pub(super) fn felt(&self) -> Option<Felt> {
+        let load = self.site.limit.as_ref()?.load?;
+        Some(Felt { seconds: self.server.as_ref()?.others_took()?, alone: load.others_alone() })
     }
 
     /// Answers a request that arrives so many seconds after the web began.
     pub(super) fn answer(&mut self, path: &str, seconds: f64) -> Answer {
-        let usual = self.usual_latency();
         let site = Arc::clone(&self.site);
+        let usual = site.latency.draw(&mut self.rng);
         let rule = self.rule(&site, path, seconds);
-        let latency = rule.and_then(|rule| rule.latency).map_or(usual, Duration::from_secs_f64);
+        let mut latency = rule.and_then(|rule| rule.latency).unwrap_or(usual);
         let what = match rule {
             Some(Rule { fail: Some(kind), .. }) => What::Failure(*kind),
             Some(rule) if rule.status.is_some() => What::Reply(Reply::of_rule(rule)),
-            _ => What::Reply(self.refusal(seconds).unwrap_or_else(|| content(&site, path))),
+            _ => {
+                let (queued, what) = self.limited(&site, path, seconds);
+                latency += queued;
+                what
+            }
         };
-        Answer { latency, what }
+        Answer { latency: Duration::from_secs_f64(latency), what }
     }
 
-    fn usual_latency(&mut self) -> Duration {
-        let seconds = match self.site.latency {
-            Latency::Fixed(seconds) => seconds,
-            Latency::LogNormal { median, sigma } => median * (sigma * normal(&mut self.rng)).exp(),
+    /// Counts a request against the limit: the seconds it waits, and what it gets.
+    fn limited(&mut self, site: &Site, path: &str, seconds: f64) -> (f64, What) {
+        let (Some(server), Some(limit)) = (&mut self.server, &site.limit) else {
+            return (0.0, What::Reply(content(site, path)));
         };
-        Duration::from_secs_f64(seconds)
+        let Ruling { what, queued, announced } = server.ask(seconds);
+        let mut reply = match what {
+            Treatment::Down => return (0.0, What::Failure(FailureKind::Connect)),
+            Treatment::Served => content(site, path),
+            Treatment::Refused { status, wait } => {
+                Reply::refusal(status, wait.map(|wait| (wait, limit.told)))
+            }
+        };
+        reply.announce(limit.announces, &announced);
+        (queued, What::Reply(reply))
     }
 
     fn rule<'a>(&mut self, site: &'a Site, path: &str, seconds: f64) -> Option<&'a Rule> {
@@ -107,45 +121,6 @@ impl SiteState {
             }
         }
         None
-    }
-
-    /// Counts a request against the limit.
-    fn refusal(&mut self, seconds: f64) -> Option<Reply> {
-        let site = Arc::clone(&self.site);
-        let limit = site.limit.as_ref()?;
-        let wait = self.bucket.take(limit, seconds)?;
-        let wait = Some((wait.ceil().max(1.0) as u64, limit.told)).filter(|(_, told)| *told != Told::Nothing);
-        Some(Reply {
-            status: StatusCode::from_u16(limit.status).unwrap_or(StatusCode::TOO_MANY_REQUESTS),
-            body: "slow down".to_owned(),
-            headers: HeaderMap::new(),
-            wait,
-        })
-    }
-}
-
-impl Bucket {
-    /// Takes a token, or tells for how many seconds there is none.
-    fn take(&mut self, limit: &SiteLimit, now: f64) -> Option<f64> {
-        let full = f64::from(limit.requests);
-        match limit.window {
-            Window::Bucket => {
-                let filled = (now - self.since) * full / limit.seconds;
-                (self.tokens, self.since) = ((self.tokens + filled).min(full), now);
-            }
-            Window::Fixed if now >= self.since + limit.seconds || self.tokens >= full => {
-                (self.tokens, self.since) = (full, now);
-            }
-            Window::Fixed => {}
-        }
-        if self.tokens >= 1.0 {
-            self.tokens -= 1.0;
-            return None;
-        }
-        Some(match limit.window {
-            Window::Bucket => (1.0 - self.tokens) * limit.seconds / full,
-            Window::Fixed => self.since + limit.seconds - now,
-        })
     }
 }
 
@@ -167,17 +142,62 @@ impl Reply {
             body: rule.body.clone(),
             headers,
             wait: seconds.or(date),
+            spent: None,
+        }
+    }
+
+    fn refusal(status: u16, wait: Option<(u64, Told)>) -> Self {
+        Self {
+            status: StatusCode::from_u16(status).unwrap_or(StatusCode::TOO_MANY_REQUESTS),
+            body: "slow down".to_owned(),
+            headers: HeaderMap::new(),
+            wait,
+            spent: None,
+        }
+    }
+
+    /// Writes what is left of the limit into the headers.
+    fn announce(&mut self, dialect: Announces, told: &Announced) {
+        let (Some(limit), Some(left), Some(reset)) = (told.limit, told.remaining, told.reset) else {
+            return;
+        };
+        self.spent = (left == 0).then_some(reset);
+        let seconds = reset.as_secs();
+        let fields =
+            |names: [&'static str; 3]| names.into_iter().zip([limit, left, seconds].map(|n| n.to_string()));
+        let fields: Vec<(&'static str, String)> = match dialect {
+            Announces::Nothing => Vec::new(),
+            Announces::RateLimit => {
+                vec![
+                    ("ratelimit-policy", format!("\"default\";q={limit}")),
+                    ("ratelimit", format!("\"default\";r={left};t={seconds}")),
+                ]
+            }
+            Announces::ThreeFields => {
+                fields(["ratelimit-limit", "ratelimit-remaining", "ratelimit-reset"]).collect()
+            }
+            Announces::XFields => {
+                fields(["x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset"]).collect()
+            }
+        };
+        for (name, value) in fields {
+            self.set(HeaderName::from_static(name), value);
         }
     }
 
     fn page(kind: &'static str, body: String) -> Self {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-        Self { status: StatusCode::OK, body, headers, wait: None }
+        Self { status: StatusCode::OK, body, headers, wait: None, spent: None }
     }
 
-    /// Writes the word of a refusal into the headers, and tells until when it holds.
+    /// Writes the word of a refusal into the headers, and tells until when the client is to keep away.
     pub(super) fn tell_wait(&mut self, end: Timestamp) -> Option<Timestamp> {
+        let spent = self.spent.map(|reset| end + reset);
+        spent.max(self.tell_retry_after(end))
+    }
+
+    fn tell_retry_after(&mut self, end: Timestamp) -> Option<Timestamp> {
         let (seconds, told) = self.wait?;
         let mut until = end + Duration::from_secs(seconds);
         let word = if told == Told::Date {
@@ -205,20 +225,19 @@ fn content(site: &Site, path: &str) -> Reply {
     let Some(lines) = site.lines(path) else {
         return Reply { status: StatusCode::NOT_FOUND, ..Reply::page("text/plain", String::new()) };
     };
-    match site.format {
+    match site.format.unwrap_or_default() {
         Format::Text => Reply::page("text/plain", lines.join("\n")),
-        Format::Html => {
-            let anchors = lines.iter().map(|line| line.split(' ').next().unwrap_or_default());
-            let anchors: String = anchors.map(|href| format!("<a href=\"{href}\">{href}</a>\n")).collect();
-            Reply::page("text/html", format!("<!doctype html><title>{path}</title>\n{anchors}"))
-        }
+        Format::Html => Reply::page("text/html", html(site, path, &lines)),
     }
 }
 
-/// A draw from the standard normal distribution (Box and Muller).
-fn normal(rng: &mut Rng) -> f64 {
-    let (a, b) = (1.0 - rng.f64(), rng.f64());
-    (-2.0 * a.ln()).sqrt() * (std::f64::consts::TAU * b).cos()
+fn html(site: &Site, path: &str, lines: &[String]) -> String {
+    let anchors = lines.iter().map(|line| line.split(' ').next().unwrap_or_default());
+    let anchors: String = anchors.map(|href| format!("<a href=\"{href}\">{href}</a>\n")).collect();
+    match &site.template {
+        Some(template) => template.replace("{path}", path).replace("{links}", &anchors),
+        None => format!("<!doctype html><title>{path}</title>\n{anchors}"),
+    }
 }
 
 /// `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110 5.6.7).
@@ -235,6 +254,7 @@ fn http_date(moment: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::limit::ServerModel;
 
     #[test]
     fn a_date_is_written_as_servers_write_it() {
@@ -242,15 +262,22 @@ mod tests {
     }
 
     #[test]
-    fn a_bucket_fills_evenly_and_a_window_at_once() {
-        let limit =
-            |window| SiteLimit { window, requests: 2, seconds: 8.0, told: Told::Seconds, status: 429 };
-        let waits = |window| {
-            let mut bucket = Bucket { tokens: 2.0, since: 0.0 };
-            [0.0, 0.0, 0.0, 3.0, 4.0, 8.0, 8.0].map(|now| bucket.take(&limit(window), now))
+    fn what_is_left_of_a_limit_is_told_in_the_dialect_asked_for() {
+        let headers = |announces| {
+            let limit = ServerModel { announces, ..ServerModel::fixed_window(1, 60.0) };
+            let site = Arc::new(Site { limit: Some(limit), ..Site::at("http://a.example") });
+            let mut state = SiteState::new(&site, site.origin.clone(), 0);
+            let What::Reply(mut reply) = state.answer("/", 0.0).what else { panic!("a reply") };
+            let spent = reply.tell_wait(Timestamp::from_secs(100));
+            (spent, reply.headers)
         };
-        assert_eq!(waits(Window::Bucket), [None, None, Some(4.0), Some(1.0), None, None, Some(4.0)]);
-        assert_eq!(waits(Window::Fixed), [None, None, Some(8.0), Some(5.0), Some(4.0), None, None]);
+        let (spent, draft) = headers(Announces::RateLimit);
+        assert_eq!(
+            (spent, &draft["ratelimit"]),
+            (Some(Timestamp::from_secs(160)), &HeaderValue::from_static("\"default\";r=0;t=60"))
+        );
+        assert_eq!(headers(Announces::XFields).1["x-ratelimit-reset"], "60");
+        assert_eq!(headers(Announces::Nothing).0, None);
     }
 
     #[test]

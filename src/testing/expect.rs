@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use super::measure::Measures;
 use super::scenario::ScenarioRun;
 use super::transcript::Arrival;
+use crate::item::Item;
 
 /// Expectations; what is absent is not checked. Times are seconds since the scenario began.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -35,6 +37,16 @@ pub struct Expected {
     pub order: Vec<String>,
     /// Words with which a host is reported as closed.
     pub shut: Option<String>,
+    /// Most answers 429 and 503 in the first hour.
+    pub throttled_first_hour: Option<f64>,
+    /// Most answers 429 and 503 per hour after the first.
+    pub throttled_per_hour_after_first: Option<f64>,
+    /// Least share of what limits and own pace allowed, 0 to 1; measured after the first hour if it took longer.
+    pub min_efficiency: Option<f64>,
+    /// Most seconds until a change of a limit is met.
+    pub max_adapt_seconds: Option<f64>,
+    /// Most mean seconds that others wait for a server that they share with the crawl.
+    pub max_others_seconds: Option<f64>,
     /// About hosts.
     pub host: Vec<HostExpected>,
     /// About single arrivals.
@@ -53,6 +65,8 @@ pub struct HostExpected {
     pub last_by: Option<f64>,
     /// Earliest second of its first arrival.
     pub first_from: Option<f64>,
+    /// What it may be taken for at the end: `ok`, `limited`, `suspected`, `blocked`, `down`.
+    pub standing: Option<Vec<String>>,
 }
 
 /// What is expected of one arrival.
@@ -80,6 +94,7 @@ impl Expected {
         let mut faults = Faults(Vec::new());
         self.check_report(run, &mut faults);
         self.check_arrivals(run, &mut faults);
+        self.check_measures(&run.measures, &mut faults);
         for expected in &self.host {
             expected.check(run, &mut faults);
         }
@@ -96,7 +111,6 @@ impl Expected {
         let end = end.split(' ').next().unwrap_or_default().to_owned();
         faults.same("end", self.end.as_ref(), &end);
         faults.same("pages", self.pages.as_ref(), &report.totals.pages);
-        faults.same("items", self.items.as_ref(), &run.items.len());
         let waiting = report.hosts.iter().map(|host| host.waiting).sum();
         faults.same("waiting", self.waiting.as_ref(), &waiting);
         let totals = report.totals.to_map();
@@ -113,6 +127,37 @@ impl Expected {
                 faults.0.push(format!("no host is shut with `{words}`: {said:?}"));
             }
         }
+    }
+
+    fn check_measures(&self, measures: &Measures, faults: &mut Faults) {
+        let total = &measures.total;
+        faults.most("throttled-first-hour", self.throttled_first_hour, total.throttled_first_hour as f64);
+        let later = total.throttled_per_hour_after_first.unwrap_or_default();
+        faults.most("throttled-per-hour-after-first", self.throttled_per_hour_after_first, later);
+        let efficiency = total.efficiency_after_first_hour.or(total.efficiency).unwrap_or_default();
+        if let Some(least) = self.min_efficiency.filter(|least| efficiency < *least) {
+            faults.0.push(format!("min-efficiency: {efficiency:.3}, expected {least} at least"));
+        }
+        for (origin, felt) in &measures.others {
+            faults.most(&format!("max-others-seconds at {origin}"), self.max_others_seconds, felt.seconds);
+        }
+        for change in &total.adapted {
+            let took = change.seconds.unwrap_or(f64::INFINITY);
+            faults.most(&format!("max-adapt-seconds at {}", change.at), self.max_adapt_seconds, took);
+        }
+    }
+
+    /// Items that came twice.
+    pub(super) fn item_faults(&self, items: &[Item], spiders: usize) -> Vec<String> {
+        let mut faults = Faults(Vec::new());
+        faults.same("items", self.items.as_ref(), &items.len());
+        let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
+        for item in items {
+            *seen.entry(item.url.as_str()).or_default() += 1;
+        }
+        let doubled = seen.iter().filter(|(_, count)| **count > spiders);
+        faults.0.extend(doubled.map(|(url, count)| format!("{count} items of {url}")));
+        faults.0
     }
 
     fn check_arrivals(&self, run: &ScenarioRun, faults: &mut Faults) {
@@ -159,6 +204,17 @@ impl HostExpected {
                 |arrival: Option<&&Arrival>| arrival.map(|arrival| run.transcript.seconds(arrival.start));
             faults.between(&format!("first of {host}"), (self.first_from, None), second(arrivals.first()));
             faults.between(&format!("last of {host}"), (None, self.last_by), second(arrivals.last()));
+            self.check_standing(host, run, faults);
+        }
+    }
+
+    fn check_standing(&self, host: &str, run: &ScenarioRun, faults: &mut Faults) {
+        let report = run.report.hosts.iter().find(|report| report.host == host);
+        let found = report.map_or("unknown", |report| report.standing.as_str());
+        if let Some(expected) =
+            self.standing.as_ref().filter(|expected| !expected.iter().any(|one| one == found))
+        {
+            faults.0.push(format!("standing of {host}: {found}, expected {}", expected.join(" or ")));
         }
     }
 }
@@ -182,6 +238,12 @@ impl Faults {
     fn same<T: PartialEq + std::fmt::Debug>(&mut self, what: &str, expected: Option<&T>, found: &T) {
         if let Some(expected) = expected.filter(|expected| *expected != found) {
             self.0.push(format!("{what}: {found:?}, expected {expected:?}"));
+        }
+    }
+
+    fn most(&mut self, what: &str, most: Option<f64>, found: f64) {
+        if let Some(most) = most.filter(|most| found > *most) {
+            self.0.push(format!("{what}: {found:.1}, expected {most} at most"));
         }
     }
 

@@ -19,8 +19,9 @@ const ROBOTS_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60 + 60);
 const ROBOTS_HOPS: usize = 5;
 /// Requests of one URL that brought nothing.
 const MAX_TRIES: usize = 10;
-/// Refusals of one host in a row.
-const MAX_REFUSALS: usize = 30;
+/// Refusals of one host in a row. A host that shuts us out for good costs about 11 until it is suspected, a probe an hour for the
+/// rest of the day, and a probe a day for a week.
+const MAX_REFUSALS: usize = 45;
 
 /// What a transcript is measured by.
 #[derive(Debug, Clone)]
@@ -35,6 +36,8 @@ pub struct Yardstick {
     pub addresses: BTreeMap<String, IpAddr>,
     /// Requests to one address at the same time over several names. Default 2.
     pub address_concurrency: usize,
+    /// Hosts with a delay and a concurrency of their own.
+    pub own_pace: BTreeMap<String, (Duration, usize)>,
     /// Delays that hosts ask for in robots.txt.
     pub wishes: BTreeMap<String, Duration>,
     /// URLs, or beginnings of URLs, that robots.txt forbids.
@@ -51,9 +54,21 @@ impl Default for Yardstick {
             groups: BTreeMap::new(),
             addresses: BTreeMap::new(),
             address_concurrency: 2,
+            own_pace: BTreeMap::new(),
             wishes: BTreeMap::new(),
             never: Vec::new(),
             spiders: 1,
+        }
+    }
+}
+
+impl Yardstick {
+    /// The delay and the requests at the same time that a host is owed.
+    fn pace(&self, host: &str) -> (Duration, usize) {
+        let (delay, concurrency) = self.own_pace.get(host).copied().unwrap_or((self.delay, self.concurrency));
+        match self.wishes.get(host).copied().unwrap_or_default() {
+            Duration::ZERO => (delay, concurrency),
+            wish => (delay.max(wish), 1),
         }
     }
 }
@@ -95,8 +110,7 @@ impl Transcript {
             hosts.entry(&arrival.host).or_default().push(arrival);
         }
         for (host, arrivals) in &hosts {
-            let wish = yardstick.wishes.get(*host).copied().unwrap_or_default();
-            self.judge_pace(arrivals, yardstick, wish, &mut found);
+            self.judge_pace(arrivals, yardstick.pace(host), &mut found);
             self.judge_waits(arrivals, &mut found);
             judge_refusals(host, arrivals, &mut found);
         }
@@ -115,7 +129,7 @@ impl Transcript {
             }
         }
         for arrivals in groups.values() {
-            self.judge_pace(arrivals, yardstick, Duration::ZERO, found);
+            self.judge_pace(arrivals, yardstick.pace(&arrivals[0].host), found);
             self.judge_waits(arrivals, found);
         }
     }
@@ -172,15 +186,7 @@ impl Transcript {
     }
 
     /// R3: never more at once than the cap. R4: never sooner than the delay.
-    fn judge_pace(
-        &self,
-        arrivals: &[&Arrival],
-        yardstick: &Yardstick,
-        wish: Duration,
-        found: &mut Vec<Breach>,
-    ) {
-        let cap = if wish.is_zero() { yardstick.concurrency } else { 1 };
-        let delay = yardstick.delay.max(wish);
+    fn judge_pace(&self, arrivals: &[&Arrival], (delay, cap): (Duration, usize), found: &mut Vec<Breach>) {
         let mut open: Vec<Timestamp> = Vec::new();
         let mut last: Option<Timestamp> = None;
         for arrival in arrivals {
@@ -432,6 +438,17 @@ mod tests {
         let page = |path: &str, start| arrival(&format!("http://a/{path}"), start, start, 200);
         assert_eq!(rules_broken(vec![robots.clone(), page("secret/1", 2_000)]), ["R2"]);
         assert_eq!(rules_broken(vec![robots, page("1", 2_000), page("1", 4_000)]), ["R13"]);
+    }
+
+    #[test]
+    fn a_control_is_no_second_visit() {
+        let robots = arrival(ROBOTS, 0, 0, 200);
+        let page = |start, status| arrival("http://a/1", start, start, status);
+        let head = |start, status| Arrival { method: http::Method::HEAD, ..page(start, status) };
+        let fine = vec![robots.clone(), page(2_000, 200), head(4_000, 200)];
+        assert!(rules_broken(fine).is_empty());
+        let confirmed = vec![robots, page(2_000, 200), head(4_000, 403), page(6_000, 200), page(8_000, 200)];
+        assert_eq!(rules_broken(confirmed), ["R13"]);
     }
 
     #[test]

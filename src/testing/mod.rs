@@ -1,11 +1,13 @@
 //! A made-up web on simulated time: for tests of spiders, and of the crawler itself.
 //!
-//! Three things, from small to large:
+//! Four things, from small to large:
 //!
 //! - [`page`] and [`harvest`] test a spider on a piece of HTML, without a network and without a runtime.
 //! - [`SimWeb`] is a [`Fetcher`](crate::fetch::Fetcher) that answers from a model of some sites and writes down every arrival
 //!   in a [`Transcript`], which can be judged: was anybody asked too often, too early or against his robots.txt?
-//! - [`Scenario`] is both in a file: the web, the crawl, and what is expected of it.
+//! - [`Scenario`] is both in a file: the web, the crawl, and what is expected of it. [`Measures`] tell how well the crawl did:
+//!   refusals by the hour, pages against what the hidden limits bore, time to adapt to a change.
+//! - [`Simulation`] is its world, for a crawl that is put together elsewhere (`crawl simulate`).
 //!
 //! Time is tokio's. Under a paused runtime (`#[tokio::test(start_paused = true)]`, feature `test-util` of tokio) an hour of
 //! crawling takes milliseconds; nothing here pauses it or reads the machine's clock.
@@ -42,7 +44,11 @@
 mod answer;
 mod expect;
 mod judge;
+mod limit;
+mod measure;
+mod reading;
 mod scenario;
+mod simulation;
 mod site;
 mod spider;
 mod store;
@@ -55,8 +61,14 @@ use http::{HeaderValue, StatusCode, header};
 
 pub use expect::{ArrivalExpected, Expected, HostExpected};
 pub use judge::{Breach, Yardstick};
+pub use limit::{
+    Announces, Latency, Load, Outage, RateStep, Ruling, Server, ServerModel, Told, Treatment, Window,
+};
+pub use measure::{Adapted, Counts, Felt, HostMeasures, Measures};
+pub use reading::Misreading;
 pub use scenario::{CrawlModel, Scenario, ScenarioError, ScenarioRun};
-pub use site::{Format, Latency, Rule, Shape, Site, SiteLimit, Told, Window};
+pub use simulation::{Course, Operator, Parked, Simulation};
+pub use site::{Format, Rule, Shape, Site};
 pub use spider::FollowAll;
 pub use store::SharedStore;
 pub use transcript::{Arrival, Transcript};

@@ -1,18 +1,20 @@
 //! A simulated crawl in a file: the sites, the crawl, what is expected of it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
 
 use super::expect::Expected;
-use super::judge::Yardstick;
-use super::site::Site;
+use super::judge::{Breach, Yardstick};
+use super::measure::{Measure, Measures};
+use super::reading::{self, Misreading};
+use super::simulation::{Course, Operator, Parked, Simulation};
+use super::site::{Format, Shape, Site};
 use super::spider::FollowAll;
-use super::store::SharedStore;
 use super::transcript::Transcript;
 use super::web::SimWeb;
-use crate::clock::Clock;
 use crate::engine::{BuildError, Crawl, CrawlError, Execution, Report, RobotsSitemaps, Sitemaps, Start};
 use crate::frontier::{Grouping, Sharing};
 use crate::item::Item;
@@ -23,23 +25,21 @@ use crate::store::journal::Journals;
 use crate::time::Timestamp;
 use crate::url::CanonicalUrl;
 
-/// Midnight (UTC) of the day on which scenarios begin.
-const DAY: Timestamp = Timestamp::from_secs(1_790_035_200);
-/// Seconds after which a scenario that does not end is taken for endless.
-const ENDLESS: f64 = 30.0 * 86_400.0;
-
 /// A scenario: `[crawl]`, `[[site]]`, `[expect]`. All times are seconds.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Scenario {
     /// What it shows, in a sentence.
+    #[serde(default)]
     pub about: String,
     /// The crawl.
+    #[serde(default)]
     pub crawl: CrawlModel,
     /// The web.
     #[serde(rename = "site")]
     pub sites: Vec<Site>,
-    /// What is expected.
+    /// What is expected. Breaches of politeness are faults without a word here.
+    #[serde(default)]
     pub expect: Expected,
 }
 
@@ -91,6 +91,10 @@ pub struct CrawlModel {
     pub time_of_day: u64,
     /// Seconds at which the process is killed, if it still runs; it starts again at once.
     pub kill_at: Vec<f64>,
+    /// Hours after which it is stopped, if it still runs.
+    pub hours: Option<f64>,
+    /// What becomes of a run that has parked itself: `stays`, the default, or `runs-again`.
+    pub parked: Parked,
 }
 
 impl Default for CrawlModel {
@@ -118,6 +122,8 @@ impl Default for CrawlModel {
             seed: 1,
             time_of_day: 0,
             kill_at: Vec::new(),
+            hours: None,
+            parked: Parked::Stays,
         }
     }
 }
@@ -140,7 +146,7 @@ impl CrawlModel {
 pub enum ScenarioError {
     /// The file is not a scenario.
     #[error("not a scenario: {0}")]
-    File(#[from] toml::de::Error),
+    File(#[from] Misreading),
     /// The crawl cannot be built.
     #[error(transparent)]
     Build(#[from] BuildError),
@@ -163,6 +169,12 @@ pub struct ScenarioRun {
     pub items: Vec<Item>,
     /// When it was over.
     pub ended: Timestamp,
+    /// Runs that were begun.
+    pub runs: u32,
+    /// How well it did by its servers.
+    pub measures: Measures,
+    /// Rules of politeness that were broken.
+    pub breaches: Vec<Breach>,
     /// What was not as expected, breaches of politeness included.
     pub faults: Vec<String>,
     /// The journals of all its runs.
@@ -173,9 +185,9 @@ impl Scenario {
     /// Reads a scenario from TOML.
     ///
     /// # Errors
-    /// [`ScenarioError::File`] with line and column.
+    /// [`ScenarioError::File`] with line, column and key.
     pub fn parse(text: &str) -> Result<Self, ScenarioError> {
-        Ok(toml::from_str(text)?)
+        Ok(reading::read(text)?)
     }
 
     /// Runs it. Wants a paused current-thread runtime; on a running clock it takes as long as it says.
@@ -183,49 +195,66 @@ impl Scenario {
     /// # Errors
     /// [`ScenarioError`] if there is no run to judge. What is not as expected is in [`ScenarioRun::faults`].
     pub async fn run(&self) -> Result<ScenarioRun, ScenarioError> {
-        let clock = Clock::starting_at(DAY + Duration::from_secs(self.crawl.time_of_day));
-        let web = SimWeb::new(self.sites.iter().cloned(), clock.clone(), self.crawl.seed);
-        let (store, items) = (SharedStore::default(), Collect::default());
-        let journals = Journals::in_memory();
-        let start = clock.now();
-        let mut kills = self.crawl.kill_at.iter();
-        let report = loop {
-            let kill = kills.next();
-            let end = start + Duration::from_secs_f64(*kill.unwrap_or(&ENDLESS));
-            let crawl = self.crawl(&web, &clock, &store, &items, &journals)?;
-            tokio::select! {
-                biased;
-                () = clock.sleep_until(end), if kill.is_some() => {}
-                report = crawl.run() => break report?,
-                () = clock.sleep_until(end) => return Err(ScenarioError::Endless),
-            }
-            // The workers of the dropped run notice when they are next polled.
-            tokio::task::yield_now().await;
+        let items = Collect::default();
+        let simulation = self.simulation(self.crawl.seed);
+        let operator = Operator {
+            kill_at: self.crawl.kill_at.clone(),
+            stop_at: self.crawl.hours.map(|hours| hours * 3_600.0),
+            parked: self.crawl.parked,
         };
-        let mut run = ScenarioRun {
-            report,
-            transcript: web.transcript(),
-            items: items.items().clone(),
-            ended: clock.now(),
-            faults: Vec::new(),
-            journals,
-        };
-        run.faults = self.judge(&run);
+        let course = simulation.run(&operator, |world| self.crawl(world, &items)).await?;
+        let mut run = self.judge(&simulation, course, |_| self.policy());
+        run.items.clone_from(&items.items());
+        run.faults.extend(self.expect.item_faults(&run.items, self.spiders()));
         Ok(run)
     }
 
-    fn judge(&self, run: &ScenarioRun) -> Vec<String> {
-        let mut faults = self.expect.faults(run);
-        let breaches = run.transcript.breaches(&self.yardstick());
-        faults.extend(breaches.iter().map(ToString::to_string));
-        let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
-        for item in &run.items {
-            *seen.entry(item.url.as_str()).or_default() += 1;
+    /// The world in which it happens; `seed` is that of all the web's draws.
+    #[must_use]
+    pub fn simulation(&self, seed: u64) -> Simulation {
+        Simulation::new(self.sites.iter().cloned(), self.crawl.time_of_day, seed)
+    }
+
+    /// Makes all sites such as a crawler file expects them where nothing else is said: HTML, and a tree of pages.
+    pub fn for_crawler_file(&mut self) {
+        for site in &mut self.sites {
+            site.format.get_or_insert(Format::Html);
+            site.shape.get_or_insert(Shape::Tree);
         }
-        let doubled = seen.iter().filter(|(_, count)| **count > self.spiders());
-        faults.extend(audit(&run.journals));
-        faults.extend(doubled.map(|(url, count)| format!("{count} items of {url}")));
-        faults
+    }
+
+    /// Measures and judges what happened in a world. `policy` is what was configured for a host.
+    #[must_use]
+    pub fn judge(
+        &self,
+        simulation: &Simulation,
+        course: Course,
+        policy: impl Fn(&str) -> Policy,
+    ) -> ScenarioRun {
+        let Course { report, runs, ended } = course;
+        let (transcript, sites) = (simulation.web.transcript(), simulation.web.sites());
+        let waiting = report.hosts.iter().map(|host| (host.host.as_str(), host.waiting));
+        let waiting: BTreeMap<&str, u64> = waiting.collect();
+        let finished = |host: &str| waiting.get(host) == Some(&0);
+        let measure =
+            Measure { transcript: &transcript, sites: &sites, policy: &policy, ended, finished: &finished };
+        let measures = Measures { others: simulation.web.felt(), ..measure.take() };
+        let breaches = transcript.breaches(&self.yardstick(&sites, &measures, policy));
+        let mut run = ScenarioRun {
+            report,
+            transcript,
+            items: Vec::new(),
+            ended,
+            runs,
+            measures,
+            breaches,
+            faults: Vec::new(),
+            journals: simulation.journals.clone(),
+        };
+        run.faults = self.expect.faults(&run);
+        run.faults.extend(audit(&run.journals));
+        run.faults.extend(run.breaches.iter().map(ToString::to_string));
+        run
     }
 
     fn spiders(&self) -> usize {
@@ -236,48 +265,46 @@ impl Scenario {
         if !self.crawl.seeds.is_empty() {
             return self.crawl.seeds.clone();
         }
-        let origins = self.sites.iter().flat_map(Site::origins);
-        origins.map(|origin| format!("{origin}/")).collect()
+        let seeds = self.sites.iter().flat_map(|site| {
+            let origins = site.origins().into_iter();
+            origins.map(|origin| format!("{origin}{}", site.prefix()))
+        });
+        seeds.collect()
     }
 
     /// What the run is measured by, beside the scenario's own expectations.
-    #[must_use]
-    pub fn yardstick(&self) -> Yardstick {
+    fn yardstick(
+        &self,
+        sites: &BTreeMap<Arc<str>, Arc<Site>>,
+        measures: &Measures,
+        policy: impl Fn(&str) -> Policy,
+    ) -> Yardstick {
         let mut yardstick = Yardstick {
-            delay: Duration::from_secs_f64(self.crawl.delay),
-            concurrency: self.crawl.max_concurrency as usize,
             spiders: self.spiders(),
             address_concurrency: self.crawl.address_concurrency as usize,
             ..Yardstick::default()
         };
-        for site in &self.sites {
-            for origin in site.origins() {
-                let never = site.never.iter().map(|path| format!("{origin}{path}"));
-                yardstick.never.extend(never);
-                let wish = Duration::from_secs_f64(site.wish);
-                if let Ok(url) = CanonicalUrl::parse(&origin) {
-                    let name = || url.host().to_owned();
-                    yardstick.groups.extend(site.group.clone().map(|group| (name(), group)));
-                    yardstick.addresses.extend(site.address.map(|address| (name(), address)));
-                    let wishes = &mut yardstick.wishes;
-                    let known = wishes.entry(name()).or_default();
-                    *known = wish.max(*known);
-                }
+        for host in measures.hosts.keys() {
+            let policy = policy(host);
+            let pace = (policy.delay, policy.max_concurrency.max(1) as usize);
+            yardstick.own_pace.insert(host.clone(), pace);
+        }
+        for (origin, site) in sites {
+            yardstick.never.extend(site.never.iter().map(|path| format!("{origin}{path}")));
+            if let Ok(url) = CanonicalUrl::parse(origin) {
+                let name = || url.host().to_owned();
+                yardstick.groups.extend(site.group.clone().map(|group| (name(), group)));
+                yardstick.addresses.extend(site.address.map(|address| (name(), address)));
+                let known = yardstick.wishes.entry(name()).or_default();
+                *known = Duration::from_secs_f64(site.wish).max(*known);
             }
         }
         yardstick
     }
 
-    fn crawl(
-        &self,
-        web: &SimWeb,
-        clock: &Clock,
-        store: &SharedStore,
-        items: &Collect,
-        journals: &Journals,
-    ) -> Result<Crawl<SimWeb>, BuildError> {
-        let model = self.crawl.clone();
-        let policy = Policy {
+    fn policy(&self) -> Policy {
+        let model = &self.crawl;
+        Policy {
             max_pages: model.max_pages_per_host,
             delay: Duration::from_secs_f64(model.delay),
             jitter: model.jitter,
@@ -286,22 +313,26 @@ impl Scenario {
             burst: model.burst,
             backoff: Backoff { patience: Duration::from_secs_f64(model.patience), ..Backoff::default() },
             ..Policy::default()
-        };
+        }
+    }
+
+    fn crawl(&self, world: &Simulation, items: &Collect) -> Result<Crawl<SimWeb>, ScenarioError> {
+        let model = self.crawl.clone();
         let sharing = model.sharing();
         let scope = Scope { max_depth: model.max_depth, ..Scope::default() };
         let mut builder = Crawl::builder()
             .identity("simbot", "tests@example.com")
             .spider(FollowAll::new("sim", self.seeds()))
-            .policy(policy)
+            .policy(self.policy())
             .scope(scope)
             .sitemaps(Sitemaps {
                 robots: if model.sitemaps { RobotsSitemaps::Read } else { RobotsSitemaps::Ignore },
                 max_per_host: model.max_sitemaps,
                 ..Sitemaps::default()
             })
-            .clock(clock.clone())
-            .store(store.clone())
-            .journals(journals.clone())
+            .clock(world.clock.clone())
+            .store(world.store.clone())
+            .journals(world.journals.clone())
             .sink(items.clone())
             .start(Start::Continue)
             .execution(Execution::Inline);
@@ -315,7 +346,7 @@ impl Scenario {
             settings.sharing = sharing;
             settings.seed = model.seed;
         });
-        tuned.build_with(web.clone())
+        Ok(tuned.build_with(world.web.clone())?)
     }
 }
 

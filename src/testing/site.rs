@@ -4,16 +4,19 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::ops::Range;
 
 use serde::Deserialize;
 
+use super::limit::{Latency, ServerModel};
 use crate::response::FailureKind;
 
 /// One site, or many that are alike.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Site {
-    /// Scheme, host and port: `http://a.example`. With `{}` in it, `count` sites are made, numbered from 1.
+    /// Scheme, host and port: `http://a.example`. With `{}` in it, `count` sites are made, numbered from 1. `*` stands for every
+    /// origin that no other site has.
     pub origin: String,
     /// How many sites, if the origin has `{}` in it.
     #[serde(default)]
@@ -24,18 +27,25 @@ pub struct Site {
     /// For the judge: the group whose sites share one pace.
     #[serde(default)]
     pub group: Option<String>,
+    /// What stands before the numbers of its pages. Default `/`.
+    #[serde(default)]
+    pub prefix: Option<String>,
     /// Pages `/1`, `/2` … beside `/`.
     #[serde(default)]
     pub pages: u32,
-    /// Which of them links to which.
+    /// Which of them links to which. Default: a star; for a crawler file a tree.
     #[serde(default)]
-    pub shape: Shape,
+    pub shape: Option<Shape>,
     /// Further links by page; the pages named here exist. A link may have `priority=N` or `wait=SECONDS` behind it.
     #[serde(default)]
     pub links: BTreeMap<String, Vec<String>>,
-    /// How pages are written.
+    /// How pages are written. Default: text; for a crawler file HTML.
     #[serde(default)]
-    pub format: Format,
+    pub format: Option<Format>,
+    /// HTML of a page, with `{path}` and `{links}` in it, for crawler files that look for certain elements. Default: a title
+    /// and the links.
+    #[serde(default)]
+    pub template: Option<String>,
     /// From the arrival of a request to the end of its answer. Default 0.05.
     #[serde(default)]
     pub latency: Latency,
@@ -47,7 +57,7 @@ pub struct Site {
     pub rules: Vec<Rule>,
     /// How many requests it bears.
     #[serde(default)]
-    pub limit: Option<SiteLimit>,
+    pub limit: Option<ServerModel>,
     /// For the judge: seconds between two requests that its robots.txt asks for.
     #[serde(default)]
     pub wish: f64,
@@ -56,6 +66,9 @@ pub struct Site {
     pub never: Vec<String>,
 }
 
+/// Links of a page in a [`Shape::Tree`].
+const FAN: u64 = 50;
+
 impl Site {
     /// A site with the page `/` alone.
     #[must_use]
@@ -63,8 +76,21 @@ impl Site {
         Self { origin: origin.into(), ..Self::default() }
     }
 
-    /// The origins that this stands for.
+    /// What stands before the numbers of its pages; the path of the first one.
+    pub(super) fn prefix(&self) -> &str {
+        self.prefix.as_deref().unwrap_or("/")
+    }
+
+    /// Whether it stands for every origin that no other site has.
+    pub(super) fn is_everywhere(&self) -> bool {
+        self.origin == "*"
+    }
+
+    /// The origins that this names.
     pub(super) fn origins(&self) -> Vec<String> {
+        if self.is_everywhere() {
+            return Vec::new();
+        }
         if !self.origin.contains("{}") {
             return vec![self.origin.clone()];
         }
@@ -73,21 +99,29 @@ impl Site {
 
     /// The lines of a page; `None` if there is no such page.
     pub(super) fn lines(&self, path: &str) -> Option<Vec<String>> {
-        let number = match path {
-            "/" => Some(0),
-            _ => path[1..].parse::<u32>().ok().filter(|n| (1..=self.pages).contains(n)),
+        let number = match path.strip_prefix(self.prefix()) {
+            Some("") => Some(0),
+            name => name.and_then(|name| name.parse::<u32>().ok()).filter(|n| (1..=self.pages).contains(n)),
         };
         let further = self.links.get(path);
         if number.is_none() && further.is_none() {
             return None;
         }
-        let mut lines: Vec<String> = match (self.shape, number) {
-            (Shape::Star, Some(0)) => (1..=self.pages).map(|n| format!("/{n}")).collect(),
-            (Shape::Chain, Some(n)) if n < self.pages => vec![format!("/{}", n + 1)],
-            _ => Vec::new(),
-        };
+        let numbers = number.map_or(0..0, |number| self.linked(number));
+        let mut lines: Vec<String> = numbers.map(|n| format!("{}{n}", self.prefix())).collect();
         lines.extend(further.into_iter().flatten().cloned());
         Some(lines)
+    }
+
+    /// The numbers of the pages that a generated page links to.
+    fn linked(&self, number: u32) -> Range<u64> {
+        let (own, end) = (u64::from(number), u64::from(self.pages) + 1);
+        match self.shape.unwrap_or_default() {
+            Shape::Star if own == 0 => 1..end,
+            Shape::Star => 0..0,
+            Shape::Chain => own + 1..end.min(own + 2),
+            Shape::Tree => (own * FAN + 1).min(end)..(own * FAN + FAN + 1).min(end),
+        }
     }
 }
 
@@ -100,6 +134,8 @@ pub enum Shape {
     Star,
     /// Each links to the next.
     Chain,
+    /// Each links to 50 others.
+    Tree,
 }
 
 /// How pages are written.
@@ -111,27 +147,6 @@ pub enum Format {
     Text,
     /// `text/html` with anchors.
     Html,
-}
-
-/// How long an answer takes, in seconds.
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
-#[serde(untagged)]
-pub enum Latency {
-    /// Always the same.
-    Fixed(f64),
-    /// Log-normal, drawn from the web's seed.
-    LogNormal {
-        /// The median.
-        median: f64,
-        /// Standard deviation of the logarithm.
-        sigma: f64,
-    },
-}
-
-impl Default for Latency {
-    fn default() -> Self {
-        Self::Fixed(0.05)
-    }
 }
 
 /// An answer out of the ordinary.
@@ -191,51 +206,4 @@ impl Rule {
     pub(super) fn holds_at(&self, seconds: f64) -> bool {
         seconds >= self.from && self.until.is_none_or(|until| seconds < until)
     }
-}
-
-/// How many requests a site bears before it refuses.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct SiteLimit {
-    /// How it counts.
-    #[serde(default)]
-    pub window: Window,
-    /// Requests in `seconds`.
-    pub requests: u32,
-    /// Length of the window, or time in which an empty bucket fills.
-    pub seconds: f64,
-    /// What it says when refusing.
-    #[serde(default)]
-    pub told: Told,
-    /// The status of a refusal. Default 429.
-    #[serde(default = "too_many")]
-    pub status: u16,
-}
-
-fn too_many() -> u16 {
-    429
-}
-
-/// How a site counts requests.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Window {
-    /// A bucket of `requests` tokens that fills evenly.
-    #[default]
-    Bucket,
-    /// `requests` in each window; the first request opens it.
-    Fixed,
-}
-
-/// Whether a refusal says how long.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Told {
-    /// `Retry-After` in seconds.
-    #[default]
-    Seconds,
-    /// `Retry-After` as a date.
-    Date,
-    /// No word.
-    Nothing,
 }

@@ -43,6 +43,12 @@ impl Arrival {
         &*self.path == "/robots.txt"
     }
 
+    /// Whether it brought a page: not robots.txt, and not the mere word that a page is still there.
+    #[must_use]
+    pub fn is_page(&self) -> bool {
+        self.is_success() && !self.is_robots() && self.method != Method::HEAD
+    }
+
     /// Whether it brought what was asked for.
     #[must_use]
     pub fn is_success(&self) -> bool {

@@ -1,20 +1,22 @@
 //! The simulated web: answers by its sites and writes down who came when.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::Method;
 
 use super::answer::{Answer, SiteState, What};
+use super::measure::Felt;
 use super::site::Site;
 use super::transcript::{Arrival, Transcript};
 use crate::clock::Clock;
 use crate::fetch::{FetchError, Fetcher, Outgoing};
 use crate::response::{FailureKind, Response};
 use crate::time::Timestamp;
-use crate::url::{CanonicalUrl, HostKey};
+use crate::url::{CanonicalUrl, HostKey, Origin};
 
 /// A web of simulated sites. Clones are the same web.
 ///
@@ -53,15 +55,32 @@ pub struct SimWeb {
 struct State {
     sites: HashMap<Arc<str>, SiteState>,
     names: HashMap<HostKey, IpAddr>,
+    /// The site of every origin that has none.
+    everywhere: Option<Arc<Site>>,
+    seed: u64,
     arrivals: Vec<Arrival>,
+}
+
+impl State {
+    /// The site at this origin; made now if it is one of those everywhere.
+    fn site(&mut self, origin: &str) -> Option<&mut SiteState> {
+        if !self.sites.contains_key(origin) {
+            let state = SiteState::new(self.everywhere.as_ref()?, origin.to_owned(), self.seed);
+            self.sites.insert(Arc::clone(&state.origin), state);
+        }
+        self.sites.get_mut(origin)
+    }
 }
 
 impl SimWeb {
     /// A web of these sites that begins now. `seed` is that of all latencies.
     #[must_use]
     pub fn new(sites: impl IntoIterator<Item = Site>, clock: Clock, seed: u64) -> Self {
-        let (mut states, mut names) = (HashMap::new(), HashMap::new());
+        let (mut states, mut names, mut everywhere) = (HashMap::new(), HashMap::new(), None);
         for site in sites.into_iter().map(Arc::new) {
+            if site.is_everywhere() {
+                everywhere = Some(Arc::clone(&site));
+            }
             for origin in site.origins() {
                 let name = CanonicalUrl::parse(&origin).map(|url| url.host_key());
                 names.extend(name.ok().zip(site.address));
@@ -72,14 +91,41 @@ impl SimWeb {
         Self {
             began: clock.now(),
             clock,
-            state: Arc::new(Mutex::new(State { sites: states, names, arrivals: Vec::new() })),
+            state: Arc::new(Mutex::new(State {
+                sites: states,
+                names,
+                everywhere,
+                seed,
+                arrivals: Vec::new(),
+            })),
         }
+    }
+
+    /// Whether anybody answers at this origin.
+    #[must_use]
+    pub fn has(&self, origin: &Origin) -> bool {
+        let state = self.state();
+        state.everywhere.is_some() || state.sites.contains_key(origin.as_str())
+    }
+
+    /// All sites by origin, those everywhere only where somebody has come.
+    pub(super) fn sites(&self) -> BTreeMap<Arc<str>, Arc<Site>> {
+        let state = self.state();
+        let sites = state.sites.iter().map(|(origin, known)| (Arc::clone(origin), Arc::clone(&known.site)));
+        sites.collect()
     }
 
     /// Everything that has arrived so far.
     #[must_use]
     pub fn transcript(&self) -> Transcript {
         Transcript { began: self.began, arrivals: self.state().arrivals.clone() }
+    }
+
+    /// What others felt of servers that they share with the crawl, by origin.
+    pub(super) fn felt(&self) -> BTreeMap<String, Felt> {
+        let state = self.state();
+        let felt = state.sites.iter().filter_map(|(origin, site)| Some((origin.to_string(), site.felt()?)));
+        felt.collect()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -92,7 +138,7 @@ impl SimWeb {
         let (start, url) = (self.clock.now(), &outgoing.request.url);
         let (origin, path) = (url.origin(), url.path_and_query());
         let mut state = self.state();
-        let (known_as, host, answer) = match state.sites.get_mut(origin.as_str()) {
+        let (known_as, host, answer) = match state.site(origin.as_str()) {
             Some(site) => {
                 let answer = site.answer(path, start.since(self.began).as_secs_f64());
                 (Arc::clone(&site.origin), Arc::clone(&site.host), answer)
@@ -155,7 +201,8 @@ impl Fetcher for SimWeb {
         };
         let ended = self.clock.now_up();
         let told = reply.tell_wait(ended);
-        let mut response = Response::of(outgoing.request.url, reply.status, Bytes::from(reply.body));
+        let body = if outgoing.request.method == Method::HEAD { String::new() } else { reply.body };
+        let mut response = Response::of(outgoing.request.url, reply.status, Bytes::from(body));
         response.headers = reply.headers;
         (response.started, response.first_byte, response.ended) = (started, ended, ended);
         open.close(|arrival| {
