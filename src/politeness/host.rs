@@ -8,7 +8,10 @@ use std::time::Duration;
 use fastrand::Rng;
 use serde::{Deserialize, Serialize};
 
-use super::{Class, Outcome, Policy};
+use super::pace::{self, Learned, Pace, Sign};
+use super::latency::Load;
+use super::permits::{Permits, Used};
+use super::{Class, Outcome, PaceRule, Policy};
 use crate::time::Timestamp;
 
 /// Failures in a row that accuse the host before it is left alone for a while.
@@ -35,6 +38,10 @@ pub struct HostState {
     pub throttled_ms: u64,
     /// The last status, if there was an answer.
     pub last_status: Option<u16>,
+    /// What it waits for until `not_before`.
+    pub waits_for: Wait,
+    /// What its server was seen to bear.
+    pub learned: Learned,
 }
 
 /// Whether a host is well.
@@ -53,6 +60,27 @@ pub enum Phase {
     },
 }
 
+/// What a host waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Wait {
+    /// The configured delay.
+    #[default]
+    Delay,
+    /// The delay that its robots.txt asks for.
+    CrawlDelay,
+    /// The pace that its server was seen to bear.
+    LearnedPace,
+    /// The pace that its server announces, or the end of the announced window.
+    AnnouncedLimit,
+    /// The time that the server named.
+    RetryAfter,
+    /// A wait of our own after a refusal without a word.
+    OwnBackoff,
+    /// A wait of our own after failures in a row.
+    Failures,
+}
+
 /// One host's pace.
 #[derive(Debug)]
 pub struct Host {
@@ -64,6 +92,10 @@ pub struct Host {
     last_end: Timestamp,
     /// Until when it waits for its pace alone.
     paced: Timestamp,
+    pace: Pace,
+    permits: Permits,
+    /// The last wait of our own, to be remembered if it was long enough.
+    own_wait: Option<Duration>,
 }
 
 /// What an outcome did to the host.
@@ -91,7 +123,9 @@ impl Host {
     pub fn resume(mut state: HostState, now: Timestamp, policy: &Policy) -> Self {
         let paced = now + policy.delay;
         state.not_before = state.not_before.max(paced);
-        Self { state, last_end: now, paced, ..Self::default() }
+        let pace = Pace::resume(&state.learned, now);
+        let permits = Permits::remembered(state.learned.permits);
+        Self { state, last_end: now, paced, pace, permits, ..Self::default() }
     }
 
     /// What is to be stored.
@@ -110,7 +144,7 @@ impl Host {
     /// told it.
     pub fn wish(&mut self, delay: Duration) {
         self.wish = self.wish.max(delay);
-        self.pace(self.last_end + self.wish);
+        self.pace_to(self.last_end + self.wish, Wait::CrawlDelay);
     }
 
     /// Whether it waits for its pace alone. A run sits through that, however long it is: it is no refusal.
@@ -119,23 +153,56 @@ impl Host {
         self.state.not_before <= self.paced
     }
 
-    fn pace(&mut self, next: Timestamp) {
+    fn pace_to(&mut self, next: Timestamp, why: Wait) {
         self.paced = self.paced.max(next);
-        self.state.not_before = self.state.not_before.max(next);
+        self.wait(next, why);
+    }
+
+    fn wait(&mut self, until: Timestamp, why: Wait) {
+        if until > self.state.not_before {
+            (self.state.not_before, self.state.waits_for) = (until, why);
+        }
     }
 
     /// When the next request may go out; `None` if an answer must come first.
     #[must_use]
     pub fn eligible_at(&self, policy: &Policy) -> Option<Timestamp> {
-        (self.in_flight < self.limit(policy)).then_some(self.state.not_before)
+        (self.in_flight < self.permits(policy)).then_some(self.state.not_before)
+    }
+
+    /// Requests a second at which it is asked, waits after refusals aside.
+    #[must_use]
+    pub fn rate(&self, policy: &Policy) -> f64 {
+        let ceiling = self.ceiling(policy);
+        match policy.pace {
+            PaceRule::Adaptive => self.pace.rate(ceiling),
+            PaceRule::Fixed => ceiling,
+        }
+    }
+
+    /// Requests that may be in flight to it.
+    #[must_use]
+    pub fn permits(&self, policy: &Policy) -> u32 {
+        match (self.one_at_a_time(policy), policy.pace) {
+            (true, _) => 1,
+            (false, PaceRule::Adaptive) => self.permits.within(policy.max_concurrency),
+            (false, PaceRule::Fixed) => policy.max_concurrency,
+        }
+    }
+
+    /// What it waits for.
+    #[must_use]
+    pub const fn reason(&self) -> Wait {
+        self.state.waits_for
     }
 
     /// One request at a time while the site asks for a delay or has pushed back, else what is configured.
-    fn limit(&self, policy: &Policy) -> u32 {
-        match self.state.phase {
-            Phase::Open if self.wish.is_zero() => policy.max_concurrency.max(1),
-            _ => 1,
-        }
+    fn one_at_a_time(&self, policy: &Policy) -> bool {
+        policy.max_concurrency <= 1 || !self.wish.is_zero() || self.state.phase != Phase::Open
+    }
+
+    fn ceiling(&self, policy: &Policy) -> f64 {
+        pace::ceiling(policy, self.wish)
     }
 
     /// A request goes out.
@@ -143,28 +210,84 @@ impl Host {
         self.in_flight += 1;
         self.state.requests += 1;
         let next = now + self.spacing(policy, rng);
-        self.pace(next);
+        self.pace_to(next, self.floor());
+        if policy.pace == PaceRule::Adaptive {
+            let interval = self.interval(policy);
+            self.pace_to(now + interval, Wait::LearnedPace);
+        }
+    }
+
+    fn interval(&self, policy: &Policy) -> Duration {
+        Duration::from_secs_f64(1.0 / self.rate(policy))
+    }
+
+    fn floor(&self) -> Wait {
+        if self.wish.is_zero() { Wait::Delay } else { Wait::CrawlDelay }
     }
 
     /// Its answer is here.
     pub fn finish(&mut self, outcome: &Outcome, policy: &Policy, rng: &mut Rng) -> Reaction {
+        let used = self.used(outcome, policy);
         self.in_flight = self.in_flight.saturating_sub(1);
         self.state.last_status = outcome.status.or(self.state.last_status);
         self.last_end = self.last_end.max(outcome.ended);
-        if self.limit(policy) == 1 {
+        if self.one_at_a_time(policy) {
             // One at a time counts the delay from the end of the answer: a slow server gets rest in proportion.
             let next = outcome.ended + self.spacing(policy, rng);
-            self.pace(next);
+            self.pace_to(next, self.floor());
         }
         let reaction = self.react(outcome, policy, rng);
+        self.learn(outcome, reaction, used, policy);
         self.honour(outcome);
         reaction
+    }
+
+    fn used(&self, outcome: &Outcome, policy: &Policy) -> Used {
+        let held_up = self.in_flight >= self.permits(policy) && self.state.not_before <= outcome.ended;
+        if held_up { Used::Fully } else { Used::InPart }
+    }
+
+    fn learn(&mut self, outcome: &Outcome, reaction: Reaction, used: Used, policy: &Policy) {
+        let ceiling = self.ceiling(policy);
+        if policy.pace == PaceRule::Adaptive {
+            let sign = match (outcome.class, reaction) {
+                (Class::Throttled, Reaction::Waits { first: true, .. }) if self.strikes() == 1 => Sign::Refused,
+                (class, _) if class.is_health() => Sign::Well,
+                _ => Sign::Nothing,
+            };
+            let load = self.pace.hear(outcome, sign, policy.latency_guard, ceiling);
+            match sign {
+                Sign::Well if load == Load::Doubled => self.permits.halve(),
+                Sign::Well => self.permits.succeed(used, policy.max_concurrency),
+                Sign::Refused => self.permits.halve(),
+                Sign::Nothing => {}
+            }
+        }
+        if let Some(wait) = self.pace.announce(outcome, self.in_flight, ceiling) {
+            self.wait(outcome.ended + wait, Wait::AnnouncedLimit);
+        }
+        if policy.pace == PaceRule::Adaptive {
+            if self.pace.is_announced() {
+                self.pace_to(outcome.began + self.interval(policy), Wait::AnnouncedLimit);
+            }
+            if let (Class::Throttled, Reaction::Waits { told: false, first: true, .. }) = (outcome.class, reaction) {
+                let slack = (self.interval(policy) * 3).min(Duration::from_secs(60));
+                let until = self.state.not_before + slack;
+                self.wait(until, Wait::OwnBackoff);
+            }
+            self.pace.learn(&mut self.state.learned);
+            self.state.learned.permits = self.permits.within(policy.max_concurrency);
+        }
+    }
+
+    fn strikes(&self) -> u32 {
+        match self.state.phase { Phase::Backoff { strikes, .. } => strikes, Phase::Open => 0 }
     }
 
     /// A wait that the server asked for holds on any kind of answer.
     fn honour(&mut self, outcome: &Outcome) {
         if let Some(told) = outcome.told {
-            self.state.not_before = self.state.not_before.max(outcome.ended + told);
+            self.wait(outcome.ended + told, Wait::RetryAfter);
         }
     }
 
@@ -186,7 +309,10 @@ impl Host {
         self.state.failures = 0;
         match std::mem::take(&mut self.state.phase) {
             Phase::Open => Reaction::None,
-            Phase::Backoff { .. } => Reaction::Recovered,
+            Phase::Backoff { .. } => {
+                if let Some(wait) = self.own_wait.take() { self.state.learned.wait = Some(wait); }
+                Reaction::Recovered
+            }
         }
     }
 
@@ -216,10 +342,12 @@ impl Host {
         if first {
             self.last_strike = outcome.ended;
         }
-        let wait = policy.backoff.wait(strikes, outcome.told, rng.f64());
+        let wait = policy.backoff.wait(strikes, outcome.told, self.state.learned.wait, rng.f64());
+        if outcome.class == Class::Throttled { self.own_wait = outcome.told.is_none().then_some(wait); }
+        let why = match (outcome.told, outcome.class) { (Some(_), _) => Wait::RetryAfter, (None, Class::Throttled) => Wait::OwnBackoff, _ => Wait::Failures };
         let until = self.state.not_before.max(outcome.ended + wait);
         self.state.throttled_ms += until.since(self.state.not_before.max(outcome.ended)).as_millis() as u64;
-        self.state.not_before = until;
+        self.wait(until, why);
         self.state.phase = Phase::Backoff { until, strikes };
         Reaction::Waits { until, told: outcome.told.is_some(), first }
     }
@@ -238,6 +366,9 @@ impl Default for Host {
             last_strike: Timestamp::ZERO,
             last_end: Timestamp::ZERO,
             paced: Timestamp::ZERO,
+            pace: Pace::default(),
+            permits: Permits::default(),
+            own_wait: None,
         }
     }
 }

@@ -5,11 +5,15 @@
 
 mod backoff;
 mod host;
+mod latency;
 mod outcome;
+mod pace;
+mod permits;
 mod policy;
 mod verdict;
 
-pub use host::{Host, HostState, Phase, Reaction};
+pub use host::{Host, HostState, Phase, Reaction, Wait};
 pub use outcome::{Class, Outcome};
-pub use policy::{Backoff, Policy, Retry};
+pub use pace::Learned;
+pub use policy::{Backoff, Guard, PaceRule, Policy, Retry};
 pub use verdict::{History, Verdict};

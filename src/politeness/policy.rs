@@ -11,6 +11,10 @@ pub struct Policy {
     pub delay: Duration,
     /// Share of the delay that is added at random, 0 to 1; it only lengthens. Default 0.5.
     pub jitter: f64,
+    /// Whether the host's own pace is learned. Default: it is.
+    pub pace: PaceRule,
+    /// Whether slow answers slow the crawler down. Default: they do.
+    pub latency_guard: Guard,
     /// Requests in flight to the host. Default 1.
     pub max_concurrency: u32,
     /// Pages of the host in one round; more stay in its queue. Default 100,000.
@@ -32,6 +36,8 @@ impl Default for Policy {
         Self {
             delay: Duration::from_secs(1),
             jitter: 0.5,
+            pace: PaceRule::Adaptive,
+            latency_guard: Guard::On,
             max_concurrency: 1,
             max_pages: Some(100_000),
             max_crawl_delay: Duration::from_secs(300),
@@ -41,6 +47,26 @@ impl Default for Policy {
             forbidden_robots: ForbiddenPolicy::Allow,
         }
     }
+}
+
+/// How the pace of a host comes about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PaceRule {
+    /// The delay is a floor. Above it each host learns the rate and the concurrency that its server bears.
+    #[default]
+    Adaptive,
+    /// The delay and nothing else, for one's own servers. Waits after refusals and announced limits hold all the same.
+    Fixed,
+}
+
+/// Whether slow answers slow the crawler down; only under [`PaceRule::Adaptive`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Guard {
+    /// They do.
+    #[default]
+    On,
+    /// Only refusals do.
+    Off,
 }
 
 /// How long a host is left alone after it has pushed back; see [`Backoff::wait`].
