@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::politeness::Policy;
+use crate::politeness::{Guard, PaceRule, Policy};
 use crate::url::{CanonicalUrl, HostKey};
 
 /// One `[hosts."name"]`.
@@ -13,6 +13,8 @@ use crate::url::{CanonicalUrl, HostKey};
 pub(super) struct HostOverride {
     pub(super) delay: Option<Duration>,
     pub(super) jitter: Option<f64>,
+    pub(super) pace: Option<PaceRule>,
+    pub(super) latency_guard: Option<Guard>,
     pub(super) max_concurrency: Option<u32>,
     pub(super) max_crawl_delay: Option<Duration>,
     pub(super) max_pages: Option<u64>,
@@ -74,6 +76,8 @@ impl Overrides {
         for over in self.of(host) {
             policy.delay = over.delay.unwrap_or(policy.delay);
             policy.jitter = over.jitter.unwrap_or(policy.jitter);
+            policy.pace = over.pace.unwrap_or(policy.pace);
+            policy.latency_guard = over.latency_guard.unwrap_or(policy.latency_guard);
             policy.max_concurrency = over.max_concurrency.unwrap_or(policy.max_concurrency);
             policy.max_crawl_delay = over.max_crawl_delay.unwrap_or(policy.max_crawl_delay);
             policy.max_pages = over.max_pages.or(policy.max_pages);

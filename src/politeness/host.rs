@@ -1,21 +1,28 @@
 //! The machine of one host: when the next request may go out.
 //!
 //! Pure and clock-free: `now` comes in, times go out. `not_before` is the one authority on time; everything that makes the
-//! host wait raises it and nothing lowers it. Which request goes out is the frontier's business, not this room's.
+//! host wait raises it and nothing lowers it. The configured delay counts from the end of an answer, the learned pace from the
+//! start of a request; the later of both holds. Which request goes out is the frontier's business, not this room's.
 
 use std::time::Duration;
 
 use fastrand::Rng;
 use serde::{Deserialize, Serialize};
 
-use super::pace::{self, Learned, Pace, Sign};
 use super::latency::Load;
+use super::pace::{self, Learned, Pace, Sign};
 use super::permits::{Permits, Used};
 use super::{Class, Outcome, PaceRule, Policy};
 use crate::time::Timestamp;
 
 /// Failures in a row that accuse the host before it is left alone for a while.
 const FAILURES_BEFORE_BACKOFF: u32 = 3;
+/// Intervals of slack after a wait of our own, and after the probe that ended a wait: a limit that was just reached has nothing
+/// left for two requests in a row.
+const SLACK_AFTER_WAIT: u32 = 3;
+const SLACK_AFTER_PROBE: u32 = 2;
+/// The longest slack.
+const MOST_SLACK: Duration = Duration::from_secs(60);
 
 /// What is remembered of a host between runs.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -180,41 +187,28 @@ impl Host {
         }
     }
 
-    /// Requests that may be in flight to it.
+    /// Requests that may be in flight to it. One while the site asks for a delay or has pushed back.
     #[must_use]
     pub fn permits(&self, policy: &Policy) -> u32 {
-        match (self.one_at_a_time(policy), policy.pace) {
-            (true, _) => 1,
-            (false, PaceRule::Adaptive) => self.permits.within(policy.max_concurrency),
-            (false, PaceRule::Fixed) => policy.max_concurrency,
+        match policy.pace {
+            _ if self.one_at_a_time(policy) => 1,
+            PaceRule::Adaptive => self.permits.within(policy.max_concurrency),
+            PaceRule::Fixed => policy.max_concurrency,
         }
     }
 
-    /// What it waits for.
+    /// What it waits for until it may be asked.
     #[must_use]
     pub const fn reason(&self) -> Wait {
         self.state.waits_for
     }
 
-    /// One request at a time while the site asks for a delay or has pushed back, else what is configured.
     fn one_at_a_time(&self, policy: &Policy) -> bool {
         policy.max_concurrency <= 1 || !self.wish.is_zero() || self.state.phase != Phase::Open
     }
 
     fn ceiling(&self, policy: &Policy) -> f64 {
-        pace::ceiling(policy, self.wish)
-    }
-
-    /// A request goes out.
-    pub fn begin(&mut self, now: Timestamp, policy: &Policy, rng: &mut Rng) {
-        self.in_flight += 1;
-        self.state.requests += 1;
-        let next = now + self.spacing(policy, rng);
-        self.pace_to(next, self.floor());
-        if policy.pace == PaceRule::Adaptive {
-            let interval = self.interval(policy);
-            self.pace_to(now + interval, Wait::LearnedPace);
-        }
+        pace::ceiling(policy.delay.max(self.wish))
     }
 
     fn interval(&self, policy: &Policy) -> Duration {
@@ -225,9 +219,26 @@ impl Host {
         if self.wish.is_zero() { Wait::Delay } else { Wait::CrawlDelay }
     }
 
+    fn pace_reason(&self) -> Wait {
+        if self.pace.is_announced() { Wait::AnnouncedLimit } else { Wait::LearnedPace }
+    }
+
+    /// A request goes out.
+    pub fn begin(&mut self, now: Timestamp, policy: &Policy, rng: &mut Rng) {
+        self.pace.begin(now, now.since(self.state.not_before.max(self.last_end)));
+        self.in_flight += 1;
+        self.state.requests += 1;
+        let next = now + self.spacing(policy, rng);
+        self.pace_to(next, self.floor());
+        if policy.pace == PaceRule::Adaptive {
+            self.pace_to(now + self.interval(policy), self.pace_reason());
+        }
+    }
+
     /// Its answer is here.
     pub fn finish(&mut self, outcome: &Outcome, policy: &Policy, rng: &mut Rng) -> Reaction {
         let used = self.used(outcome, policy);
+        let late = outcome.began < self.last_strike;
         self.in_flight = self.in_flight.saturating_sub(1);
         self.state.last_status = outcome.status.or(self.state.last_status);
         self.last_end = self.last_end.max(outcome.ended);
@@ -237,51 +248,74 @@ impl Host {
             self.pace_to(next, self.floor());
         }
         let reaction = self.react(outcome, policy, rng);
-        self.learn(outcome, reaction, used, policy);
+        match policy.pace {
+            PaceRule::Adaptive if !late => self.learn(outcome, reaction, used, policy),
+            PaceRule::Adaptive | PaceRule::Fixed => {}
+        }
+        self.heed(outcome, policy);
+        self.slacken(outcome, reaction, policy);
         self.honour(outcome);
         reaction
     }
 
+    /// Whether the window of permits is what held the next request up when this answer came.
     fn used(&self, outcome: &Outcome, policy: &Policy) -> Used {
         let held_up = self.in_flight >= self.permits(policy) && self.state.not_before <= outcome.ended;
         if held_up { Used::Fully } else { Used::InPart }
     }
 
+    /// Takes what an answer says of the pace that the server bears.
     fn learn(&mut self, outcome: &Outcome, reaction: Reaction, used: Used, policy: &Policy) {
-        let ceiling = self.ceiling(policy);
-        if policy.pace == PaceRule::Adaptive {
-            let sign = match (outcome.class, reaction) {
-                (Class::Throttled, Reaction::Waits { first: true, .. }) if self.strikes() == 1 => Sign::Refused,
-                (class, _) if class.is_health() => Sign::Well,
-                _ => Sign::Nothing,
-            };
-            let load = self.pace.hear(outcome, sign, policy.latency_guard, ceiling);
-            match sign {
-                Sign::Well if load == Load::Doubled => self.permits.halve(),
-                Sign::Well => self.permits.succeed(used, policy.max_concurrency),
-                Sign::Refused => self.permits.halve(),
-                Sign::Nothing => {}
-            }
+        let sign = self.sign(outcome, reaction);
+        let load = self.pace.hear(outcome, sign, policy.latency_guard, self.ceiling(policy));
+        match (sign, load) {
+            (Sign::Refused, _) | (_, Load::Doubled) => self.permits.halve(),
+            (Sign::Borne, _) => self.permits.succeed(used, policy.max_concurrency),
+            (Sign::None, _) => {}
         }
-        if let Some(wait) = self.pace.announce(outcome, self.in_flight, ceiling) {
-            self.wait(outcome.ended + wait, Wait::AnnouncedLimit);
-        }
-        if policy.pace == PaceRule::Adaptive {
-            if self.pace.is_announced() {
-                self.pace_to(outcome.began + self.interval(policy), Wait::AnnouncedLimit);
+        self.pace.note(&mut self.state.learned);
+        self.state.learned.permits = self.permits.within(policy.max_concurrency);
+    }
+
+    fn sign(&self, outcome: &Outcome, reaction: Reaction) -> Sign {
+        match (outcome.class, reaction, self.state.phase) {
+            (Class::Throttled, Reaction::Waits { first: true, .. }, Phase::Backoff { strikes: 1, .. }) => {
+                Sign::Refused
             }
-            if let (Class::Throttled, Reaction::Waits { told: false, first: true, .. }) = (outcome.class, reaction) {
-                let slack = (self.interval(policy) * 3).min(Duration::from_secs(60));
-                let until = self.state.not_before + slack;
-                self.wait(until, Wait::OwnBackoff);
-            }
-            self.pace.learn(&mut self.state.learned);
-            self.state.learned.permits = self.permits.within(policy.max_concurrency);
+            (class, ..) if class.is_health() => Sign::Borne,
+            _ => Sign::None,
         }
     }
 
-    fn strikes(&self) -> u32 {
-        match self.state.phase { Phase::Backoff { strikes, .. } => strikes, Phase::Open => 0 }
+    /// Heeds the limit that an answer announces. A fixed pace goes on until nothing is left.
+    fn heed(&mut self, outcome: &Outcome, policy: &Policy) {
+        let wait = self.pace.announced(outcome, self.in_flight, self.ceiling(policy));
+        let adaptive = policy.pace == PaceRule::Adaptive;
+        if let Some(wait) = wait.filter(|_| adaptive || outcome.announced.remaining == Some(0)) {
+            self.wait(outcome.ended + wait, Wait::AnnouncedLimit);
+        }
+        if adaptive && self.pace.is_announced() {
+            self.pace_to(outcome.began + self.interval(policy), Wait::AnnouncedLimit);
+        }
+    }
+
+    /// Leaves a server that has just refused a little more time than it must have.
+    fn slacken(&mut self, outcome: &Outcome, reaction: Reaction, policy: &Policy) {
+        if policy.pace == PaceRule::Fixed {
+            return;
+        }
+        let interval = self.interval(policy);
+        match (outcome.class, reaction) {
+            (Class::Throttled, Reaction::Waits { until, told: false, first: true }) => {
+                let slack = (interval * SLACK_AFTER_WAIT).min(MOST_SLACK);
+                self.wait(until + slack, Wait::OwnBackoff);
+            }
+            (_, Reaction::Recovered) => {
+                let slack = (interval * SLACK_AFTER_PROBE).min(interval.max(MOST_SLACK));
+                self.pace_to(outcome.began + slack, Wait::LearnedPace);
+            }
+            _ => {}
+        }
     }
 
     /// A wait that the server asked for holds on any kind of answer.
@@ -301,18 +335,21 @@ impl Host {
             Class::Forbidden | Class::Transient | Class::ServerError | Class::Unreachable(_) => {
                 self.told(outcome)
             }
-            _ => self.succeed(),
+            _ => self.succeed(outcome),
         }
     }
 
-    fn succeed(&mut self) -> Reaction {
+    fn succeed(&mut self, outcome: &Outcome) -> Reaction {
         self.state.failures = 0;
-        match std::mem::take(&mut self.state.phase) {
-            Phase::Open => Reaction::None,
-            Phase::Backoff { .. } => {
-                if let Some(wait) = self.own_wait.take() { self.state.learned.wait = Some(wait); }
+        let is_probe = outcome.began >= self.last_strike;
+        match self.state.phase {
+            Phase::Backoff { .. } if is_probe => {
+                self.state.phase = Phase::Open;
+                self.state.learned.wait = self.own_wait.take().or(self.state.learned.wait);
                 Reaction::Recovered
             }
+            // It was sent before the host pushed back and says nothing of what it bears now.
+            Phase::Backoff { .. } | Phase::Open => Reaction::None,
         }
     }
 
@@ -342,9 +379,14 @@ impl Host {
         if first {
             self.last_strike = outcome.ended;
         }
-        let wait = policy.backoff.wait(strikes, outcome.told, self.state.learned.wait, rng.f64());
-        if outcome.class == Class::Throttled { self.own_wait = outcome.told.is_none().then_some(wait); }
-        let why = match (outcome.told, outcome.class) { (Some(_), _) => Wait::RetryAfter, (None, Class::Throttled) => Wait::OwnBackoff, _ => Wait::Failures };
+        let worked = self.state.learned.wait.unwrap_or_default();
+        let wait = policy.backoff.wait_again(strikes, outcome.told, worked, rng.f64());
+        let why = match (outcome.told, outcome.class) {
+            (Some(_), _) => Wait::RetryAfter,
+            (None, Class::Throttled) => Wait::OwnBackoff,
+            (None, _) => Wait::Failures,
+        };
+        self.own_wait = (why == Wait::OwnBackoff).then_some(wait);
         let until = self.state.not_before.max(outcome.ended + wait);
         self.state.throttled_ms += until.since(self.state.not_before.max(outcome.ended)).as_millis() as u64;
         self.wait(until, why);

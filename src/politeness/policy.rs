@@ -31,6 +31,22 @@ pub struct Policy {
     pub forbidden_robots: ForbiddenPolicy,
 }
 
+impl Policy {
+    /// This delay and nothing else, for a server of one's own: nothing is learned. Waits after refusals hold all the same.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use crawl::politeness::{PaceRule, Policy};
+    ///
+    /// assert_eq!(Policy::fixed(Duration::ZERO).pace, PaceRule::Fixed);
+    /// ```
+    #[must_use]
+    pub fn fixed(delay: Duration) -> Self {
+        Self { delay, pace: PaceRule::Fixed, ..Self::default() }
+    }
+}
+
 impl Default for Policy {
     fn default() -> Self {
         Self {

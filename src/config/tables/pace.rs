@@ -9,7 +9,7 @@ use crate::config::check::Check;
 use crate::config::path::Path;
 use crate::config::units::Time;
 use crate::frontier::Rate;
-use crate::politeness::{Backoff, Policy, Retry};
+use crate::politeness::{Backoff, Guard, PaceRule, Policy, Retry};
 use crate::robots::ForbiddenPolicy;
 use crate::spider::declarative::Nofollow;
 
@@ -23,7 +23,12 @@ pub(in crate::config) struct PolitenessTable {
     /// Share of the delay that is added at random, 0 to 1; it only lengthens. Default 0.5.
     #[schemars(range(min = 0.0, max = 1.0))]
     jitter: Option<f64>,
-    /// Requests in flight to one host at once. Default 1.
+    /// "adaptive": the delay is a floor, and each host learns the pace that its server bears. "fixed": the delay alone, for
+    /// one's own servers; waits after refusals hold all the same. Default "adaptive".
+    pace: Option<PaceWord>,
+    /// Whether a host that answers more slowly than it used to is asked less often: "on" or "off". Default "on".
+    latency_guard: Option<GuardWord>,
+    /// Requests in flight to one host at once; with an adaptive pace the most that is learned. Default 1.
     #[schemars(range(min = 1))]
     max_concurrency: Option<u32>,
     /// Requests in flight at once over all hosts. Default 256.
@@ -33,6 +38,40 @@ pub(in crate::config) struct PolitenessTable {
     max_rate: Option<String>,
     /// A host whose Crawl-delay is longer than this is parked and reported, never visited faster. Default "300s".
     max_crawl_delay: Option<Time>,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(rename = "Pace")]
+pub(super) enum PaceWord {
+    Adaptive,
+    Fixed,
+}
+
+impl From<PaceWord> for PaceRule {
+    fn from(word: PaceWord) -> Self {
+        match word {
+            PaceWord::Adaptive => Self::Adaptive,
+            PaceWord::Fixed => Self::Fixed,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(rename = "LatencyGuard")]
+pub(super) enum GuardWord {
+    On,
+    Off,
+}
+
+impl From<GuardWord> for Guard {
+    fn from(word: GuardWord) -> Self {
+        match word {
+            GuardWord::On => Self::On,
+            GuardWord::Off => Self::Off,
+        }
+    }
 }
 
 /// What robots.txt and its kin mean where the standards leave a choice.
@@ -125,6 +164,8 @@ pub(in crate::config) fn build(
         max_pages: None,
         delay: politeness.delay.unwrap_or_default().0,
         jitter: politeness.jitter.unwrap_or_default(),
+        pace: politeness.pace.map(Into::into).unwrap_or_default(),
+        latency_guard: politeness.latency_guard.map(Into::into).unwrap_or_default(),
         max_concurrency: politeness.max_concurrency.unwrap_or(1),
         max_crawl_delay: politeness.max_crawl_delay.unwrap_or_default().0,
         backoff: backoff.build(check),
