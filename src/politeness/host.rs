@@ -212,7 +212,7 @@ impl Host {
     }
 
     fn interval(&self, policy: &Policy) -> Duration {
-        Duration::from_secs_f64(1.0 / self.rate(policy))
+        Duration::try_from_secs_f64(1.0 / self.rate(policy)).unwrap_or(Duration::MAX)
     }
 
     fn floor(&self) -> Wait {
@@ -307,11 +307,11 @@ impl Host {
         let interval = self.interval(policy);
         match (outcome.class, reaction) {
             (Class::Throttled, Reaction::Waits { until, told: false, first: true }) => {
-                let slack = (interval * SLACK_AFTER_WAIT).min(MOST_SLACK);
+                let slack = interval.saturating_mul(SLACK_AFTER_WAIT).min(MOST_SLACK);
                 self.wait(until + slack, Wait::OwnBackoff);
             }
             (_, Reaction::Recovered) => {
-                let slack = (interval * SLACK_AFTER_PROBE).min(interval.max(MOST_SLACK));
+                let slack = interval.saturating_mul(SLACK_AFTER_PROBE).min(interval.max(MOST_SLACK));
                 self.pace_to(outcome.began + slack, Wait::LearnedPace);
             }
             _ => {}
@@ -439,6 +439,7 @@ impl Host {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::headers::rate_limit::Announced;
     use crate::response::FailureKind;
 
     const SECOND: u64 = 1000;
@@ -612,5 +613,111 @@ mod tests {
             host.finish(&told, &polite(), &mut rng());
             assert_eq!(host.eligible_at(&polite()), Some(at(9000)), "{class:?}");
         }
+    }
+
+    /// Announces this much.
+    fn announcing(remaining: u64, reset: u64, ended: u64) -> Outcome {
+        let reset = Some(Duration::from_secs(reset));
+        let announced = Announced { limit: None, remaining: Some(remaining), reset };
+        Outcome { announced, ..outcome(Class::Fetched, ended, ended) }
+    }
+
+    fn once(policy: &Policy, outcome: &Outcome) -> Host {
+        let mut host = Host::default();
+        host.begin(outcome.began, policy, &mut rng());
+        host.finish(outcome, policy, &mut rng());
+        host
+    }
+
+    #[test]
+    fn the_learned_pace_counts_from_the_start_of_a_request() {
+        let quick = Policy { delay: Duration::from_millis(100), ..polite() };
+        let host = once(&quick, &outcome(Class::Fetched, 0, 700));
+        assert_eq!(host.eligible_at(&quick), Some(at(1_000)));
+        assert_eq!((host.reason(), host.is_paced()), (Wait::LearnedPace, true));
+        let slow = once(&quick, &outcome(Class::Fetched, 0, 5_000));
+        assert_eq!((slow.eligible_at(&quick), slow.reason()), (Some(at(5_100)), Wait::Delay));
+    }
+
+    #[test]
+    fn a_fixed_pace_is_the_delay_alone() {
+        let fixed = Policy { jitter: 0.0, ..Policy::fixed(Duration::from_millis(100)) };
+        let mut host = once(&fixed, &outcome(Class::Fetched, 0, 200));
+        assert_eq!(host.eligible_at(&fixed), Some(at(300)));
+        host.begin(at(300), &fixed, &mut rng());
+        host.finish(&throttled(Some(60), 300, 300), &fixed, &mut rng());
+        assert_eq!(host.eligible_at(&fixed), Some(at(60_300)));
+        assert!((host.rate(&fixed) - 10.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_refused_host_is_asked_more_slowly_afterwards() {
+        let mut host = Host::default();
+        let before = host.rate(&polite());
+        host.begin(at(0), &polite(), &mut rng());
+        host.finish(&throttled(Some(1), 0, 0), &polite(), &mut rng());
+        assert!(host.rate(&polite()) < before);
+        assert_eq!(host.state().learned.rate, Some(host.rate(&polite())));
+    }
+
+    #[test]
+    fn an_answer_from_before_the_burst_does_not_open_the_host() {
+        let mut host = Host::default();
+        host.begin(at(0), &policy(), &mut rng());
+        host.begin(at(0), &policy(), &mut rng());
+        host.finish(&throttled(None, 0, 100), &policy(), &mut rng());
+        let late = host.finish(&outcome(Class::Fetched, 0, 200), &policy(), &mut rng());
+        assert_eq!(late, Reaction::None);
+        assert!(matches!(host.state().phase, Phase::Backoff { strikes: 1, .. }));
+    }
+
+    #[test]
+    fn a_limit_that_is_used_up_is_waited_for_before_it_refuses() {
+        for policy in [polite(), Policy { jitter: 0.0, ..Policy::fixed(Duration::ZERO) }] {
+            let host = once(&policy, &announcing(0, 30, 100));
+            assert_eq!(host.eligible_at(&policy), Some(at(31_100)), "a second for the server's rounding");
+            assert_eq!((host.reason(), host.is_paced()), (Wait::AnnouncedLimit, false));
+        }
+    }
+
+    #[test]
+    fn what_is_left_of_an_announced_limit_is_spread_over_the_time_to_its_end() {
+        let host = once(&polite(), &announcing(11, 100, 0));
+        assert_eq!(host.eligible_at(&polite()), Some(at(10_000)));
+        assert_eq!((host.reason(), host.is_paced()), (Wait::AnnouncedLimit, true));
+        let plenty = once(&polite(), &announcing(1_000, 100, 0));
+        assert_eq!(plenty.eligible_at(&polite()), Some(at(1_000)), "never faster than the delay");
+    }
+
+    #[test]
+    fn the_wait_that_worked_begins_the_next_episode() {
+        let mut host = Host::default();
+        let mut now = 0;
+        let mut refuse = |host: &mut Host, class| {
+            host.begin(at(now), &polite(), &mut rng());
+            host.finish(&outcome(class, now, now), &polite(), &mut rng());
+            let before = now;
+            now = host.eligible_at(&polite()).unwrap().as_millis();
+            now - before
+        };
+        let first = [refuse(&mut host, Class::Throttled), refuse(&mut host, Class::Throttled)];
+        refuse(&mut host, Class::Fetched);
+        let remembered = host.state().learned.wait.unwrap();
+        let second = refuse(&mut host, Class::Throttled);
+        assert!(Duration::from_millis(second) >= remembered && second > first[0], "{first:?} {second}");
+    }
+
+    #[test]
+    fn concurrency_begins_at_one_and_grows_while_it_is_what_holds_the_pace_up() {
+        let quick = Policy { delay: Duration::ZERO, ..policy() };
+        let mut host = Host::default();
+        assert_eq!(host.permits(&quick), 1);
+        for n in 0..3 {
+            host.begin(at(n * 5_000), &quick, &mut rng());
+            host.finish(&outcome(Class::Fetched, n * 5_000, n * 5_000 + 4_000), &quick, &mut rng());
+        }
+        assert_eq!(host.permits(&quick), 2);
+        assert_eq!(host.state().learned.permits, 2);
+        assert_eq!(Host::default().permits(&Policy { pace: PaceRule::Fixed, ..quick }), 4);
     }
 }

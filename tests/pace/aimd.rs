@@ -94,8 +94,4 @@ impl Rule for Aimd {
             _ => self.succeed(outcome, 1.0 / policy.delay.as_secs_f64()),
         }
     }
-
-    fn rate(&self, _: &Policy) -> f64 {
-        self.rate
-    }
 }

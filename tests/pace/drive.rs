@@ -26,7 +26,6 @@ pub trait Rule {
     fn eligible_at(&self, policy: &Policy) -> Option<Timestamp>;
     fn begin(&mut self, now: Timestamp, policy: &Policy, rng: &mut Rng);
     fn finish(&mut self, outcome: &Outcome, policy: &Policy, rng: &mut Rng);
-    fn rate(&self, policy: &Policy) -> f64;
 }
 
 impl Rule for Host {
@@ -40,10 +39,6 @@ impl Rule for Host {
 
     fn finish(&mut self, outcome: &Outcome, policy: &Policy, rng: &mut Rng) {
         Self::finish(self, outcome, policy, rng);
-    }
-
-    fn rate(&self, policy: &Policy) -> f64 {
-        Self::rate(self, policy)
     }
 }
 

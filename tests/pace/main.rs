@@ -15,7 +15,7 @@ use worlds::{development, random, silent, stepping};
 
 const DEVELOPMENT_SEEDS: u64 = 5;
 const RANDOM_LIMITS: usize = 120;
-const RANDOM_SEEDS: u64 = 3;
+const RANDOM_SEEDS: u64 = 2;
 /// The draw of limits that was not looked at while the rule was made.
 const HELD_OUT: u64 = 20_261_122;
 
@@ -98,27 +98,29 @@ fn a_server_that_announces_its_limit_never_refuses() {
 
 #[test]
 fn a_limit_that_is_halved_is_found_within_two_minutes() {
-    let models = [
-        ServerModel::bucket(2.0, 10),
-        silent(ServerModel::bucket(2.0, 10)),
-        ServerModel::bucket(1.0, 20),
-        silent(ServerModel::bucket(0.5, 10)),
-        ServerModel::fixed_window(60, 60.0),
-        silent(ServerModel::fixed_window(60, 60.0)),
+    let bucket = ServerModel::bucket;
+    let window = ServerModel::fixed_window;
+    let told = [
+        bucket(2.0, 10),
+        bucket(2.0, 60),
+        bucket(1.0, 20),
+        bucket(0.5, 10),
+        window(60, 60.0),
+        window(30, 30.0),
     ];
-    let mut scenario = development().remove(0);
-    for model in models {
+    let silent = told.clone().map(silent);
+    for model in told.into_iter().chain(silent) {
+        let mut scenario = development().remove(0);
         scenario.model = stepping(model, &[(2.0 * HOUR, 0.5)]);
         let limit = scenario.model.rate_at(2.0 * HOUR);
         for seed in 0..10 {
             let mut drive = Drive::new(&scenario, Host::default(), seed);
             drive.until(2.0 * HOUR + 120.0);
             let rate = drive.rule.rate(&scenario.policy);
-            println!(
-                "{} {:.0} {:?} seed {seed}: {:.2}",
-                scenario.model.requests,
-                scenario.model.seconds,
-                scenario.model.told,
+            assert!(
+                (0.45..1.1).contains(&(rate / limit)),
+                "{:?}, seed {seed}: {}",
+                scenario.model,
                 rate / limit
             );
         }
@@ -127,21 +129,20 @@ fn a_limit_that_is_halved_is_found_within_two_minutes() {
 
 #[test]
 fn a_second_run_begins_at_seven_tenths_of_the_limit_without_a_refusal_in_its_first_minute() {
-    for scenario in development().iter() {
-        let limit = scenario.allowed(2.0 * HOUR, 2.0 * HOUR + 60.0) / 60.0;
-        for seed in 0..10 {
-            for pause in [0.0, 10.0, 86_400.0] {
-                let mut drive = Drive::new(scenario, Host::default(), seed);
-                drive.until(3.0 * HOUR);
-                drive.restart(pause);
-                let begin = 3.0 * HOUR + pause;
-                let rate = drive.rule.rate(&scenario.policy);
-                drive.until(begin + 60.0);
-                let refused = drive.log.refused_between(begin, begin + 60.0);
-                if refused > 0 || rate < 0.7 * limit {
-                    println!("{} seed {seed} pause {pause}: {refused} {:.2}", scenario.name, rate / limit);
-                }
-            }
+    for scenario in &development() {
+        let limit = scenario.allowed(3.0 * HOUR, 3.0 * HOUR + 60.0) / 60.0;
+        for (seed, pause) in (0..5).flat_map(|seed| [(seed, 0.0), (seed, 10.0), (seed, 86_400.0)]) {
+            let mut drive = Drive::new(scenario, Host::default(), seed);
+            drive.until(3.0 * HOUR);
+            drive.restart(pause);
+            let begin = 3.0 * HOUR + pause;
+            let rate = drive.rule.rate(&scenario.policy);
+            drive.until(begin + 60.0);
+            let refused = drive.log.refused_between(begin, begin + 60.0);
+            let told = || format!("{}, seed {seed}, after {pause} s", scenario.name);
+            assert_eq!(refused, 0, "{}", told());
+            // A server of whose capacity others use a share has no limit to be found.
+            assert!(rate >= 0.7 * limit || scenario.model.load.is_some(), "{}: {}", told(), rate / limit);
         }
     }
 }
@@ -149,25 +150,27 @@ fn a_second_run_begins_at_seven_tenths_of_the_limit_without_a_refusal_in_its_fir
 /// Prints the tables of docs/pace.md.
 #[test]
 #[ignore = "prints, and judges nothing"]
-fn table() {
-    println!(
-        "| rule | 429s in hour 1 | per hour later: mean / median / p90 | efficiency later: mean / p10 / worst | efficiency: mean / p10 / worst |"
-    );
+fn tables() {
     let limits = random(RANDOM_LIMITS, HELD_OUT);
-    for (name, scenarios, seeds) in [("17", development(), 10), ("random", limits, 4)] {
-        println!("{name}");
-        Scores::of(&scenarios, Host::default, seeds).row("recall");
-        Scores::of(&scenarios, || Aimd::new(0.5), seeds).row("AIMD x0.5");
-        Scores::of(&scenarios, || Aimd::new(0.7), seeds).row("AIMD x0.7");
+    for (name, scenarios, seeds) in [("17 by hand", development(), 20), ("120 at random", limits, 4)] {
+        println!("{name}:");
+        Scores::of(&scenarios, Host::default, seeds).row("learned");
+        for left in [0.5, 0.7] {
+            Scores::of(&scenarios, || Aimd::new(left), seeds).row(&format!("AIMD x{left}"));
+        }
+        Scores::of(&wide(scenarios), Host::default, seeds).row("learned, 4 at a time");
     }
-    for scenario in development() {
-        let score = score(&scenario, Host::default, 10);
-        println!(
-            "| {} | {:.1} | {:.1} | {:.1} |",
-            scenario.name,
-            score.first_hour,
-            score.later,
-            score.efficiency_later * 100.0
-        );
+    let seventeen = development();
+    let [learned, half, seven_tenths] = [
+        Scores::of(&seventeen, Host::default, 20),
+        Scores::of(&seventeen, || Aimd::new(0.5), 20),
+        Scores::of(&seventeen, || Aimd::new(0.7), 20),
+    ];
+    for (number, scenario) in seventeen.iter().enumerate() {
+        let cells = [&learned, &half, &seven_tenths].map(|scores| {
+            let Score { first_hour, later, efficiency, .. } = scores.0[number];
+            format!("{first_hour:.0} -> {later:.1} ({:.0})", efficiency * 100.0)
+        });
+        println!("| {} | {} |", scenario.name, cells.join(" | "));
     }
 }

@@ -145,3 +145,61 @@ impl Pace {
 pub(super) fn ceiling(delay: Duration) -> f64 {
     (1.0 / delay.as_secs_f64()).min(FASTEST)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::headers::rate_limit::Announced;
+    use crate::politeness::Class;
+
+    const CEILING: f64 = 10.0;
+
+    fn answer(class: Class, remaining: Option<u64>, reset: Option<u64>) -> Outcome {
+        let announced = Announced { limit: Some(100), remaining, reset: reset.map(Duration::from_secs) };
+        let now = Timestamp::from_secs(1_000);
+        Outcome { class, status: None, told: None, announced, began: now, ended: now }
+    }
+
+    fn hear(pace: &mut Pace, sign: Sign, outcome: &Outcome) {
+        pace.begin(outcome.began, Duration::ZERO);
+        pace.hear(outcome, sign, Guard::On, CEILING);
+        pace.announced(outcome, 0, CEILING);
+    }
+
+    #[test]
+    fn an_announced_limit_replaces_the_estimate_and_stays_below_the_ceiling() {
+        let mut pace = Pace::default();
+        hear(&mut pace, Sign::Borne, &answer(Class::Fetched, Some(51), Some(100)));
+        assert!((pace.rate(CEILING) - 0.5).abs() < 1e-9);
+        hear(&mut pace, Sign::Borne, &answer(Class::Fetched, Some(100), Some(1)));
+        assert!((pace.rate(CEILING) - CEILING).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_server_that_refuses_although_much_was_left_is_asked_at_the_slower_of_both() {
+        let mut pace = Pace::default();
+        hear(&mut pace, Sign::Borne, &answer(Class::Fetched, Some(90), Some(1)));
+        hear(&mut pace, Sign::Refused, &answer(Class::Throttled, Some(90), Some(1)));
+        assert!(pace.rate(CEILING) < CEILING * 0.6, "{}", pace.rate(CEILING));
+    }
+
+    #[test]
+    fn little_left_without_a_known_end_slows_down() {
+        let mut pace = Pace::default();
+        let before = pace.rate(CEILING);
+        hear(&mut pace, Sign::None, &answer(Class::Fetched, Some(5), None));
+        assert!((pace.rate(CEILING) - before / 4.0).abs() < 1e-9);
+        hear(&mut pace, Sign::None, &answer(Class::Fetched, Some(80), None));
+        assert!((pace.rate(CEILING) - before).abs() < 1e-9);
+    }
+
+    #[test]
+    fn what_was_announced_is_what_the_next_run_begins_with() {
+        let mut pace = Pace::default();
+        hear(&mut pace, Sign::Borne, &answer(Class::Fetched, Some(51), Some(100)));
+        let mut learned = Learned::default();
+        pace.note(&mut learned);
+        let next = Pace::resume(&learned, Timestamp::from_secs(2_000));
+        assert!((next.rate(CEILING) - 0.475).abs() < 1e-9);
+    }
+}
