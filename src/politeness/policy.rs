@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::Deserialize;
+
 use crate::robots::ForbiddenPolicy;
 
 /// Everything about pace that is configured rather than learned, for one host.
@@ -66,7 +68,8 @@ impl Default for Policy {
 }
 
 /// How the pace of a host comes about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum PaceRule {
     /// The delay is a floor. Above it each host learns the rate and the concurrency that its server bears.
     #[default]

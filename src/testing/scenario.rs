@@ -15,7 +15,7 @@ use super::web::SimWeb;
 use crate::clock::Clock;
 use crate::engine::{BuildError, Crawl, CrawlError, Execution, Report, Start};
 use crate::item::Item;
-use crate::politeness::{Backoff, Policy};
+use crate::politeness::{Backoff, PaceRule, Policy};
 use crate::scope::Scope;
 use crate::sink::memory::Collect;
 use crate::time::Timestamp;
@@ -53,6 +53,8 @@ pub struct CrawlModel {
     pub delay: f64,
     /// Share of the delay that is added at random. Default 0, unlike a real crawl.
     pub jitter: f64,
+    /// Whether the host's own pace is learned. Default: it is.
+    pub pace: PaceRule,
     /// Requests in flight to a host. Default 1.
     pub max_concurrency: u32,
     /// Requests in flight over all hosts.
@@ -82,6 +84,7 @@ impl Default for CrawlModel {
             other_spiders: Vec::new(),
             delay: 1.0,
             jitter: 0.0,
+            pace: PaceRule::Adaptive,
             max_concurrency: 1,
             max_in_flight: None,
             max_pages: None,
@@ -233,6 +236,7 @@ impl Scenario {
             max_pages: model.max_pages_per_host,
             delay: Duration::from_secs_f64(model.delay),
             jitter: model.jitter,
+            pace: model.pace,
             max_concurrency: model.max_concurrency,
             backoff: Backoff { patience: Duration::from_secs_f64(model.patience), ..Backoff::default() },
             ..Policy::default()

@@ -119,7 +119,7 @@ forbidden = "dney"
      --> a.toml:7:1
       |
     7 | speed = 9
-      | ^^^^^ known keys: delay, jitter, max-concurrency, max-crawl-delay, max-in-flight, max-rate
+      | ^^^^^ known keys: delay, jitter, latency-guard, max-concurrency, max-crawl-delay, max-in-flight, max-rate, pace
 
     error: `robots.forbidden`: expected "allow" or "deny", found "dney"
      --> a.toml:9:13
