@@ -53,7 +53,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let seed = CanonicalUrl::parse(&format!("{}authors/", site.url()))?;
     let authors = Follow(Css::parse("a.author-link")?);
     let extractors: Vec<Box<dyn Extractor>> = vec![Box::new(authors), Box::new(meta_description)];
-    let policy = Policy { delay: std::time::Duration::ZERO, ..Default::default() };
+    let policy = Policy::fixed(std::time::Duration::ZERO);
     let pages = Collect::default();
     let crawl = Crawl::builder().spider(Composed { seed, extractors });
     crawl.policy(policy).sink(pages.clone()).build()?.run().await?;

@@ -64,7 +64,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let bytes = Arc::new(AtomicU64::new(0));
     let fetcher = Counted(HttpFetcher::new(options, Clock::start())?, Arc::clone(&bytes));
-    let policy = Policy { delay: std::time::Duration::ZERO, ..Default::default() };
+    let policy = Policy::fixed(std::time::Duration::ZERO);
     let crawl = Crawl::builder().spider(Menu(CanonicalUrl::parse(&site.url())?));
     let report = crawl.policy(policy).build_with(fetcher)?.run().await?;
     println!("{} pages, {} bytes on the wire", report.totals.pages, bytes.load(Ordering::Relaxed));

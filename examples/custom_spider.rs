@@ -63,7 +63,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let start = CanonicalUrl::parse(&format!("{}catalogue/poetry/", site.url()))?;
     let books = Collect::default();
     // Our own machine needs no second between two pages. The demo site asks for 50 ms, and that is kept.
-    let policy = Policy { delay: std::time::Duration::ZERO, ..Policy::default() };
+    let policy = Policy::fixed(std::time::Duration::ZERO);
     let crawl = Crawl::builder().spider(Books(start)).policy(policy).sink(books.clone()).build()?;
     let report = crawl.run().await?;
     println!("{}", serde_json::to_string(&books.items()[0].fields)?);

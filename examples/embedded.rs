@@ -41,7 +41,7 @@ fn describe(seed: &CanonicalUrl, state: &Path, start: Start) -> Result<Crawl<Htt
 
 /// Our own machine needs no second between two pages.
 fn quick() -> Policy {
-    Policy { delay: Duration::ZERO, ..Policy::default() }
+    Policy::fixed(Duration::ZERO)
 }
 
 #[tokio::main]

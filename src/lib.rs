@@ -38,7 +38,7 @@
 //! async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //!     let site = DemoSite::start().await?;
 //!     let start = CanonicalUrl::parse(&format!("{}authors/", site.url()))?;
-//!     let policy = Policy { delay: std::time::Duration::from_millis(50), ..Policy::default() }; // our own machine
+//!     let policy = Policy::fixed(std::time::Duration::from_millis(50)); // our own machine
 //!     let authors = Collect::default();
 //!     let crawl = Crawl::builder().spider(Authors { start }).policy(policy).sink(authors.clone()).build()?;
 //!     let report = crawl.run().await?;

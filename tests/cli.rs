@@ -15,8 +15,16 @@ use tempfile::TempDir;
 const SITE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/crawlers/site.toml");
 
 /// Makes the demo site quick: its own Crawl-delay of 50 ms stays.
-const QUICK: [&str; 6] =
-    ["--set", "politeness.delay=5ms", "--set", "politeness.jitter=0", "--set", "backoff.base=100ms"];
+const QUICK: [&str; 8] = [
+    "--set",
+    "politeness.delay=5ms",
+    "--set",
+    "politeness.jitter=0",
+    "--set",
+    "politeness.pace=fixed",
+    "--set",
+    "backoff.base=100ms",
+];
 
 /// The demo shop's home page and what it links to.
 const SMALL: [&str; 6] = ["run", "--seed", "demo:", "--set", "scope.max-depth=1", "--state"];

@@ -20,6 +20,8 @@ fn start(site: &DemoSite, dir: &Path) -> Child {
             "politeness.delay=10ms",
             "--set",
             "politeness.jitter=0",
+            "--set",
+            "politeness.pace=fixed",
         ])
         .arg("--state")
         .arg(dir.join("state"))

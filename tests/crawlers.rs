@@ -13,7 +13,12 @@ use crawl::url::CanonicalUrl;
 async fn the_demo_crawl_brings_every_book_once_with_all_its_fields() {
     let site = DemoSite::start().await.unwrap();
     let loader = Loader::new().file(concat!(env!("CARGO_MANIFEST_DIR"), "/crawlers/site.toml"));
-    let mut plan = loader.set("politeness.delay=0").set("politeness.jitter=0").load().unwrap();
+    let mut plan = loader
+        .set("politeness.delay=0")
+        .set("politeness.jitter=0")
+        .set("politeness.pace=fixed")
+        .load()
+        .unwrap();
     plan.place_demo(&CanonicalUrl::parse(&site.url()).unwrap());
     let Reader::Recipe(recipe) = plan.reader.clone() else { panic!("the file has rules of its own") };
     let (items, values, whole) = (Collect::default(), plan.effective_values(), plan.clone());

@@ -49,7 +49,7 @@ impl Spider for Links {
 async fn the_demo_site_is_crawled_whole_and_politely() {
     let site = DemoSite::start().await.unwrap();
     let items = Collect::default();
-    let policy = Policy { delay: std::time::Duration::ZERO, jitter: 0.0, ..Policy::default() };
+    let policy = Policy { jitter: 0.0, ..Policy::fixed(std::time::Duration::ZERO) };
     let allow = vec!["127.0.0.1/32".parse().unwrap()];
     let http = crawl::fetch::http::HttpOptions {
         addresses: crawl::address::AddressPolicy::new(allow),

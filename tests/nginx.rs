@@ -276,7 +276,14 @@ fn crawl(nginx: &Nginx, more: &[&str]) -> Option<i32> {
     let folder = nginx.folder.path();
     let output = Command::new(env!("CARGO_BIN_EXE_crawl"))
         .args(["run", "--seed", &format!("http://127.0.0.1:{}/", nginx.port)])
-        .args(["--set", "politeness.delay=20ms", "--set", "politeness.jitter=0"])
+        .args([
+            "--set",
+            "politeness.delay=20ms",
+            "--set",
+            "politeness.jitter=0",
+            "--set",
+            "politeness.pace=fixed",
+        ])
         .args(more)
         .arg("--state")
         .arg(folder.join("state"))

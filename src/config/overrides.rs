@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::politeness::{Policy, Rate};
+use crate::politeness::{Guard, PaceRule, Policy, Rate};
 use crate::url::{CanonicalUrl, HostKey};
 
 /// One `[hosts."name"]`.
@@ -13,6 +13,8 @@ use crate::url::{CanonicalUrl, HostKey};
 pub(super) struct HostOverride {
     pub(super) delay: Option<Duration>,
     pub(super) jitter: Option<f64>,
+    pub(super) pace: Option<PaceRule>,
+    pub(super) latency_guard: Option<Guard>,
     pub(super) max_concurrency: Option<u32>,
     pub(super) rate: Option<Rate>,
     pub(super) burst: Option<u32>,
@@ -80,6 +82,8 @@ impl Overrides {
             policy.rate = over.rate.or(policy.rate);
             policy.burst = over.burst.unwrap_or(policy.burst);
             policy.jitter = over.jitter.unwrap_or(policy.jitter);
+            policy.pace = over.pace.unwrap_or(policy.pace);
+            policy.latency_guard = over.latency_guard.unwrap_or(policy.latency_guard);
             policy.max_concurrency = over.max_concurrency.unwrap_or(policy.max_concurrency);
             policy.max_crawl_delay = over.max_crawl_delay.unwrap_or(policy.max_crawl_delay);
             policy.max_pages = over.max_pages.or(policy.max_pages);

@@ -14,7 +14,7 @@ use crate::audit::record::{
     Ruling, RunEnd, RunStart, ScopeLine, Verdict, Wait, What,
 };
 use crate::frontier::{ControlLease, Lease, RobotsLease, Settings};
-use crate::politeness::{Class, Outcome, Policy};
+use crate::politeness::{Class, Outcome, PaceRule, Policy};
 use crate::robots::{RobotsAnswer, RobotsRecord};
 use crate::scope::Scope;
 use crate::store::journal::{JournalError, JournalWriter, Journals};
@@ -340,7 +340,11 @@ fn pace(policy: &Policy) -> Pace {
             per_ms: millis(rate.per),
             burst: policy.burst,
         }),
-        rule: "fixed".to_owned(),
+        rule: match policy.pace_rule() {
+            PaceRule::Adaptive => "adaptive",
+            PaceRule::Fixed => "fixed",
+        }
+        .to_owned(),
     }
 }
 

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use crate::politeness::block::Evidence;
-use crate::politeness::{HostState, Phase, Standing};
+use crate::politeness::{HostState, Phase, Standing, Wait};
 use crate::time::Timestamp;
 
 /// Header fields of a refusal that are told in words; reports have all that are kept.
@@ -15,8 +15,8 @@ const TOLD_FIELDS: usize = 3;
 
 /// Requests per second that the host was found to bear; none while nothing was learned, and the configured delay alone counts.
 #[must_use]
-pub const fn learned_rate(_state: &HostState) -> Option<f64> {
-    None
+pub const fn learned_rate(state: &HostState) -> Option<f64> {
+    state.learned.rate
 }
 
 /// The standing that is stored with a host.
@@ -106,9 +106,23 @@ pub fn wait_of(state: &HostState, now: Timestamp) -> Option<HostWait> {
             Some(status @ (429 | 503)) => format!("it answered {status}, push-back {strikes} in a row"),
             _ => format!("it did not answer as it should, push-back {strikes} in a row"),
         },
-        Phase::Open => "the pause between two requests".to_owned(),
+        Phase::Open => reason(state.waits_for).to_owned(),
     };
     Some(HostWait { until, reason })
+}
+
+/// What a wait is for, in words.
+const fn reason(wait: Wait) -> &'static str {
+    match wait {
+        Wait::Delay => "the pause between two requests",
+        Wait::CrawlDelay => "the pause that its robots.txt asks for",
+        Wait::LearnedPace => "the pace that it was seen to bear",
+        Wait::AnnouncedLimit => "the limit that it announces",
+        Wait::RetryAfter => "the time that it named",
+        Wait::OwnBackoff => "it refused without naming a time",
+        Wait::Failures => "it failed several times in a row",
+        Wait::Standing => "it goes on refusing or failing",
+    }
 }
 
 #[cfg(test)]

@@ -141,7 +141,7 @@ fn a_wait_beyond_patience_is_left_and_a_delay_beyond_it_is_not() {
 #[test]
 fn the_page_limit_counts_what_is_out() {
     let limited = Settings { max_pages: Some(1), ..settings() };
-    let quick = Policy { delay: Duration::ZERO, max_concurrency: 4, ..policy() };
+    let quick = Policy { jitter: 0.0, max_concurrency: 4, ..Policy::fixed(Duration::ZERO) };
     let mut frontier = frontier(limited, quick);
     for seq in 0..3 {
         frontier.admit(at(0), pending(&format!("http://a.example/{seq}"), seq));

@@ -1,7 +1,8 @@
 //! The machine of one host: when the next request may go out.
 //!
 //! Pure and clock-free: `now` comes in, times go out. `not_before` is the one authority on time; everything that makes the
-//! host wait raises it and nothing lowers it. Which request goes out is the frontier's business, not this room's.
+//! host wait raises it and nothing lowers it. The configured delay counts from the end of an answer, the learned pace from the
+//! start of a request; the later of both holds. Which request goes out is the frontier's business, not this room's.
 
 use std::time::Duration;
 
@@ -9,11 +10,20 @@ use fastrand::Rng;
 use serde::{Deserialize, Serialize};
 
 use super::block::{Standing, Watch, WatchState};
-use super::{Class, Outcome, Policy};
+use super::latency::Load;
+use super::pace::{self, Learned, Pace, Sign};
+use super::permits::{Permits, Used};
+use super::{Class, Outcome, PaceRule, Policy};
 use crate::time::Timestamp;
 
 /// Failures in a row that accuse the host before it is left alone for a while.
 const FAILURES_BEFORE_BACKOFF: u32 = 3;
+/// Intervals of slack after a wait of our own, and after the probe that ended a wait: a limit that was just reached has nothing
+/// left for two requests in a row.
+const SLACK_AFTER_WAIT: u32 = 3;
+const SLACK_AFTER_PROBE: u32 = 2;
+/// The longest slack.
+const MOST_SLACK: Duration = Duration::from_secs(60);
 
 /// What is remembered of a host between runs.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -40,6 +50,10 @@ pub struct HostState {
     pub watch: WatchState,
     /// A page that was there: asked again before the host is accused of shutting us out.
     pub good_page: Option<String>,
+    /// What it waits for until `not_before`.
+    pub waits_for: Wait,
+    /// What its server was seen to bear.
+    pub learned: Learned,
 }
 
 /// Whether a host is well.
@@ -58,6 +72,29 @@ pub enum Phase {
     },
 }
 
+/// What a host waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Wait {
+    /// The configured delay.
+    #[default]
+    Delay,
+    /// The delay that its robots.txt asks for.
+    CrawlDelay,
+    /// The pace that its server was seen to bear.
+    LearnedPace,
+    /// The pace that its server announces, or the end of the announced window.
+    AnnouncedLimit,
+    /// The time that the server named.
+    RetryAfter,
+    /// A wait of our own after a refusal without a word.
+    OwnBackoff,
+    /// A wait of our own after failures in a row.
+    Failures,
+    /// A pause of our own: it is suspected of shutting us out, known to, or down, or it refuses persistently.
+    Standing,
+}
+
 /// One host's pace.
 #[derive(Debug)]
 pub struct Host {
@@ -73,6 +110,10 @@ pub struct Host {
     pub(super) end_before: Option<Timestamp>,
     /// Until when it waits for its pace alone.
     paced: Timestamp,
+    pace: Pace,
+    permits: Permits,
+    /// The last wait of our own, to be remembered if it was long enough.
+    own_wait: Option<Duration>,
 }
 
 /// What an outcome did to the host.
@@ -107,7 +148,9 @@ impl Host {
         let paced = now + policy.delay;
         state.not_before = state.not_before.max(paced);
         let watch = Watch::resume(state.watch.clone());
-        Self { state, watch, last_end: now, paced, ..Self::default() }
+        let pace = Pace::resume(&state.learned, now);
+        let permits = Permits::remembered(state.learned.permits);
+        Self { state, watch, last_end: now, paced, pace, permits, ..Self::default() }
     }
 
     /// What is to be stored.
@@ -126,7 +169,7 @@ impl Host {
     /// told it.
     pub fn wish(&mut self, delay: Duration) {
         self.wish = self.wish.max(delay);
-        self.pace(self.last_end + self.wish);
+        self.pace_to(self.last_end + self.wish, Wait::CrawlDelay);
     }
 
     /// Whether it waits for its pace alone. A run sits through that, however long it is: it is no refusal.
@@ -137,7 +180,7 @@ impl Host {
 
     /// No request before this moment.
     pub(super) fn hold_until(&mut self, until: Timestamp) {
-        self.state.not_before = self.state.not_before.max(until);
+        self.wait(until, Wait::Standing);
     }
 
     /// Until when it waits for its pace, refusals aside.
@@ -146,56 +189,173 @@ impl Host {
         self.paced
     }
 
-    fn pace(&mut self, next: Timestamp) {
+    fn pace_to(&mut self, next: Timestamp, why: Wait) {
         self.paced = self.paced.max(next);
-        self.state.not_before = self.state.not_before.max(next);
+        self.wait(next, why);
+    }
+
+    fn wait(&mut self, until: Timestamp, why: Wait) {
+        if until > self.state.not_before {
+            (self.state.not_before, self.state.waits_for) = (until, why);
+        }
     }
 
     /// When the next request may go out; `None` if an answer must come first.
     #[must_use]
     pub fn eligible_at(&self, policy: &Policy) -> Option<Timestamp> {
-        (self.in_flight < self.limit(policy)).then_some(self.state.not_before)
+        (self.in_flight < self.permits(policy)).then_some(self.state.not_before)
     }
 
-    /// One request at a time while the site asks for a delay or has pushed back, else what is configured.
-    fn limit(&self, policy: &Policy) -> u32 {
-        match self.state.phase {
-            Phase::Open if self.wish.is_zero() && self.standing() == Standing::Ok => {
-                policy.max_concurrency.max(1)
-            }
-            _ => 1,
+    /// Requests a second at which it is asked, waits after refusals aside.
+    #[must_use]
+    pub fn rate(&self, policy: &Policy) -> f64 {
+        let ceiling = self.ceiling(policy);
+        match policy.pace_rule() {
+            PaceRule::Adaptive => self.pace.rate(ceiling),
+            PaceRule::Fixed => ceiling,
         }
+    }
+
+    /// Requests that may be in flight to it. One while the site asks for a delay or has pushed back.
+    #[must_use]
+    pub fn permits(&self, policy: &Policy) -> u32 {
+        match policy.pace_rule() {
+            _ if self.one_at_a_time(policy) => 1,
+            PaceRule::Adaptive => self.permits.within(policy.max_concurrency),
+            PaceRule::Fixed => policy.max_concurrency,
+        }
+    }
+
+    /// What it waits for until it may be asked.
+    #[must_use]
+    pub const fn reason(&self) -> Wait {
+        self.state.waits_for
+    }
+
+    fn one_at_a_time(&self, policy: &Policy) -> bool {
+        policy.max_concurrency <= 1
+            || !self.wish.is_zero()
+            || self.state.phase != Phase::Open
+            || self.standing() != Standing::Ok
+    }
+
+    fn ceiling(&self, policy: &Policy) -> f64 {
+        pace::ceiling(policy.delay.max(self.wish))
+    }
+
+    fn interval(&self, policy: &Policy) -> Duration {
+        Duration::try_from_secs_f64(1.0 / self.rate(policy)).unwrap_or(Duration::MAX)
+    }
+
+    fn floor(&self) -> Wait {
+        if self.wish.is_zero() { Wait::Delay } else { Wait::CrawlDelay }
+    }
+
+    fn pace_reason(&self) -> Wait {
+        if self.pace.is_announced() { Wait::AnnouncedLimit } else { Wait::LearnedPace }
     }
 
     /// A request goes out.
     pub fn begin(&mut self, now: Timestamp, policy: &Policy, rng: &mut Rng) {
+        self.pace.begin(now, now.since(self.state.not_before.max(self.last_end)));
         self.in_flight += 1;
         self.end_before = self.answered;
         self.state.requests += 1;
         let next = now + self.spacing(policy, rng);
-        self.pace(next);
+        self.pace_to(next, self.floor());
+        if policy.pace_rule() == PaceRule::Adaptive {
+            self.pace_to(now + self.interval(policy), self.pace_reason());
+        }
     }
 
     /// Its answer is here.
     pub fn finish(&mut self, outcome: &Outcome, policy: &Policy, rng: &mut Rng) -> Reaction {
+        let used = self.used(outcome, policy);
+        let late = outcome.began < self.last_strike;
         self.in_flight = self.in_flight.saturating_sub(1);
         self.state.last_status = outcome.status.or(self.state.last_status);
         self.last_end = self.last_end.max(outcome.ended);
         self.answered = self.answered.max(Some(outcome.ended));
-        if self.limit(policy) == 1 {
+        if self.one_at_a_time(policy) {
             // One at a time counts the delay from the end of the answer: a slow server gets rest in proportion.
             let next = outcome.ended + self.spacing(policy, rng);
-            self.pace(next);
+            self.pace_to(next, self.floor());
         }
         let reaction = self.react(outcome, policy, rng);
+        match policy.pace_rule() {
+            PaceRule::Adaptive if !late => self.learn(outcome, reaction, used, policy),
+            PaceRule::Adaptive | PaceRule::Fixed => {}
+        }
+        self.follow_announced(outcome, policy);
+        self.slacken(outcome, reaction, policy);
         self.honour(outcome);
         reaction
+    }
+
+    /// Whether the window of permits is what held the next request up when this answer came.
+    fn used(&self, outcome: &Outcome, policy: &Policy) -> Used {
+        let held_up = self.in_flight >= self.permits(policy) && self.state.not_before <= outcome.ended;
+        if held_up { Used::Fully } else { Used::InPart }
+    }
+
+    /// Takes what an answer says of the pace that the server bears.
+    fn learn(&mut self, outcome: &Outcome, reaction: Reaction, used: Used, policy: &Policy) {
+        let sign = self.sign(outcome, reaction);
+        let load = self.pace.hear(outcome, sign, policy.latency_guard, self.ceiling(policy));
+        match (sign, load) {
+            (Sign::Refused, _) | (_, Load::Doubled) => self.permits.halve(),
+            (Sign::Borne, _) => self.permits.succeed(used, policy.max_concurrency),
+            (Sign::None, _) => {}
+        }
+        self.pace.note(&mut self.state.learned);
+        self.state.learned.permits = self.permits.within(policy.max_concurrency);
+    }
+
+    fn sign(&self, outcome: &Outcome, reaction: Reaction) -> Sign {
+        match (outcome.class, reaction, self.state.phase) {
+            (Class::Throttled, Reaction::Waits { first: true, .. }, Phase::Backoff { strikes: 1, .. }) => {
+                Sign::Refused
+            }
+            (class, ..) if class.is_health() => Sign::Borne,
+            _ => Sign::None,
+        }
+    }
+
+    /// Heeds the limit that an answer announces. A fixed pace goes on until nothing is left.
+    fn follow_announced(&mut self, outcome: &Outcome, policy: &Policy) {
+        let wait = self.pace.announced(outcome, self.in_flight, self.ceiling(policy));
+        let adaptive = policy.pace_rule() == PaceRule::Adaptive;
+        if let Some(wait) = wait.filter(|_| adaptive || outcome.announced.remaining == Some(0)) {
+            self.wait(outcome.ended + wait, Wait::AnnouncedLimit);
+        }
+        if adaptive && self.pace.is_announced() {
+            self.pace_to(outcome.began + self.interval(policy), Wait::AnnouncedLimit);
+        }
+    }
+
+    /// Leaves a server that has just refused a little more time than it must have.
+    fn slacken(&mut self, outcome: &Outcome, reaction: Reaction, policy: &Policy) {
+        if policy.pace_rule() == PaceRule::Fixed {
+            return;
+        }
+        let interval = self.interval(policy);
+        match (outcome.class, reaction) {
+            (Class::Throttled, Reaction::Waits { until, told: false, first: true }) => {
+                let slack = interval.saturating_mul(SLACK_AFTER_WAIT).min(MOST_SLACK);
+                self.wait(until + slack, Wait::OwnBackoff);
+            }
+            (_, Reaction::Recovered) => {
+                let slack = interval.saturating_mul(SLACK_AFTER_PROBE).min(interval.max(MOST_SLACK));
+                self.pace_to(outcome.began + slack, Wait::LearnedPace);
+            }
+            _ => {}
+        }
     }
 
     /// A wait that the server asked for holds on any kind of answer.
     fn honour(&mut self, outcome: &Outcome) {
         if let Some(told) = outcome.told {
-            self.state.not_before = self.state.not_before.max(outcome.ended + told);
+            self.wait(outcome.ended + told, Wait::RetryAfter);
         }
     }
 
@@ -211,15 +371,21 @@ impl Host {
             | Class::Transient
             | Class::ServerError
             | Class::Unreachable(_) => self.told(outcome),
-            _ => self.succeed(),
+            _ => self.succeed(outcome),
         }
     }
 
-    fn succeed(&mut self) -> Reaction {
+    fn succeed(&mut self, outcome: &Outcome) -> Reaction {
         self.state.failures = 0;
-        match std::mem::take(&mut self.state.phase) {
-            Phase::Open => Reaction::None,
-            Phase::Backoff { .. } => Reaction::Recovered,
+        let is_probe = outcome.began >= self.last_strike;
+        match self.state.phase {
+            Phase::Backoff { .. } if is_probe => {
+                self.state.phase = Phase::Open;
+                self.state.learned.wait = self.own_wait.take().or(self.state.learned.wait);
+                Reaction::Recovered
+            }
+            // It was sent before the host pushed back and says nothing of what it bears now.
+            Phase::Backoff { .. } | Phase::Open => Reaction::None,
         }
     }
 
@@ -249,10 +415,17 @@ impl Host {
         if first {
             self.last_strike = outcome.ended;
         }
-        let wait = policy.backoff.wait(strikes, outcome.told, rng.f64());
+        let worked = self.state.learned.wait.unwrap_or_default();
+        let wait = policy.backoff.wait_again(strikes, outcome.told, worked, rng.f64());
+        let why = match (outcome.told, outcome.class) {
+            (Some(_), _) => Wait::RetryAfter,
+            (None, Class::Throttled) => Wait::OwnBackoff,
+            (None, _) => Wait::Failures,
+        };
+        self.own_wait = (why == Wait::OwnBackoff).then_some(wait);
         let until = self.state.not_before.max(outcome.ended + wait);
         self.state.throttled_ms += until.since(self.state.not_before.max(outcome.ended)).as_millis() as u64;
-        self.state.not_before = until;
+        self.wait(until, why);
         self.state.phase = Phase::Backoff { until, strikes };
         Reaction::Waits { until, told: outcome.told.is_some(), first }
     }
@@ -274,6 +447,9 @@ impl Default for Host {
             last_strike: Timestamp::ZERO,
             last_end: Timestamp::ZERO,
             paced: Timestamp::ZERO,
+            pace: Pace::default(),
+            permits: Permits::default(),
+            own_wait: None,
         }
     }
 }
@@ -302,6 +478,7 @@ impl Host {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::headers::rate_limit::Announced;
     use crate::response::FailureKind;
 
     const SECOND: u64 = 1000;
@@ -475,5 +652,111 @@ mod tests {
             host.finish(&told, &polite(), &mut rng());
             assert_eq!(host.eligible_at(&polite()), Some(at(9000)), "{class:?}");
         }
+    }
+
+    /// Announces this much.
+    fn announcing(remaining: u64, reset: u64, ended: u64) -> Outcome {
+        let reset = Some(Duration::from_secs(reset));
+        let announced = Announced { limit: None, remaining: Some(remaining), reset };
+        Outcome { announced, ..outcome(Class::Fetched, ended, ended) }
+    }
+
+    fn once(policy: &Policy, outcome: &Outcome) -> Host {
+        let mut host = Host::default();
+        host.begin(outcome.began, policy, &mut rng());
+        host.finish(outcome, policy, &mut rng());
+        host
+    }
+
+    #[test]
+    fn the_learned_pace_counts_from_the_start_of_a_request() {
+        let quick = Policy { delay: Duration::from_millis(100), ..polite() };
+        let host = once(&quick, &outcome(Class::Fetched, 0, 700));
+        assert_eq!(host.eligible_at(&quick), Some(at(1_000)));
+        assert_eq!((host.reason(), host.is_paced()), (Wait::LearnedPace, true));
+        let slow = once(&quick, &outcome(Class::Fetched, 0, 5_000));
+        assert_eq!((slow.eligible_at(&quick), slow.reason()), (Some(at(5_100)), Wait::Delay));
+    }
+
+    #[test]
+    fn a_fixed_pace_is_the_delay_alone() {
+        let fixed = Policy { jitter: 0.0, ..Policy::fixed(Duration::from_millis(100)) };
+        let mut host = once(&fixed, &outcome(Class::Fetched, 0, 200));
+        assert_eq!(host.eligible_at(&fixed), Some(at(300)));
+        host.begin(at(300), &fixed, &mut rng());
+        host.finish(&throttled(Some(60), 300, 300), &fixed, &mut rng());
+        assert_eq!(host.eligible_at(&fixed), Some(at(60_300)));
+        assert!((host.rate(&fixed) - 10.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_refused_host_is_asked_more_slowly_afterwards() {
+        let mut host = Host::default();
+        let before = host.rate(&polite());
+        host.begin(at(0), &polite(), &mut rng());
+        host.finish(&throttled(Some(1), 0, 0), &polite(), &mut rng());
+        assert!(host.rate(&polite()) < before);
+        assert_eq!(host.state().learned.rate, Some(host.rate(&polite())));
+    }
+
+    #[test]
+    fn an_answer_from_before_the_burst_does_not_open_the_host() {
+        let mut host = Host::default();
+        host.begin(at(0), &policy(), &mut rng());
+        host.begin(at(0), &policy(), &mut rng());
+        host.finish(&throttled(None, 0, 100), &policy(), &mut rng());
+        let late = host.finish(&outcome(Class::Fetched, 0, 200), &policy(), &mut rng());
+        assert_eq!(late, Reaction::None);
+        assert!(matches!(host.state().phase, Phase::Backoff { strikes: 1, .. }));
+    }
+
+    #[test]
+    fn a_limit_that_is_used_up_is_waited_for_before_it_refuses() {
+        for policy in [polite(), Policy { jitter: 0.0, ..Policy::fixed(Duration::ZERO) }] {
+            let host = once(&policy, &announcing(0, 30, 100));
+            assert_eq!(host.eligible_at(&policy), Some(at(31_100)), "a second for the server's rounding");
+            assert_eq!((host.reason(), host.is_paced()), (Wait::AnnouncedLimit, false));
+        }
+    }
+
+    #[test]
+    fn what_is_left_of_an_announced_limit_is_spread_over_the_time_to_its_end() {
+        let host = once(&polite(), &announcing(11, 100, 0));
+        assert_eq!(host.eligible_at(&polite()), Some(at(10_000)));
+        assert_eq!((host.reason(), host.is_paced()), (Wait::AnnouncedLimit, true));
+        let plenty = once(&polite(), &announcing(1_000, 100, 0));
+        assert_eq!(plenty.eligible_at(&polite()), Some(at(1_000)), "never faster than the delay");
+    }
+
+    #[test]
+    fn the_wait_that_worked_begins_the_next_episode() {
+        let mut host = Host::default();
+        let mut now = 0;
+        let mut refuse = |host: &mut Host, class| {
+            host.begin(at(now), &polite(), &mut rng());
+            host.finish(&outcome(class, now, now), &polite(), &mut rng());
+            let before = now;
+            now = host.eligible_at(&polite()).unwrap().as_millis();
+            now - before
+        };
+        let first = [refuse(&mut host, Class::Throttled), refuse(&mut host, Class::Throttled)];
+        refuse(&mut host, Class::Fetched);
+        let remembered = host.state().learned.wait.unwrap();
+        let second = refuse(&mut host, Class::Throttled);
+        assert!(Duration::from_millis(second) >= remembered && second > first[0], "{first:?} {second}");
+    }
+
+    #[test]
+    fn concurrency_begins_at_one_and_grows_while_it_is_what_holds_the_pace_up() {
+        let quick = Policy { delay: Duration::ZERO, ..policy() };
+        let mut host = Host::default();
+        assert_eq!(host.permits(&quick), 1);
+        for n in 0..3 {
+            host.begin(at(n * 5_000), &quick, &mut rng());
+            host.finish(&outcome(Class::Fetched, n * 5_000, n * 5_000 + 4_000), &quick, &mut rng());
+        }
+        assert_eq!(host.permits(&quick), 2);
+        assert_eq!(host.state().learned.permits, 2);
+        assert_eq!(Host::default().permits(&Policy { pace: PaceRule::Fixed, ..quick }), 4);
     }
 }

@@ -6,15 +6,19 @@
 mod backoff;
 pub mod block;
 mod host;
+mod latency;
 mod outcome;
+mod pace;
+mod permits;
 mod policy;
 mod rate;
 mod standing;
 mod verdict;
 
 pub use block::{BlockPolicy, Finding, Standing, Watch, WatchState};
-pub use host::{Host, HostState, Phase, Reaction};
+pub use host::{Host, HostState, Phase, Reaction, Wait};
 pub use outcome::{Class, Outcome};
-pub use policy::{Backoff, Policy, Retry};
+pub use pace::Learned;
+pub use policy::{Backoff, Guard, PaceRule, Policy, Retry};
 pub use rate::{Rate, RateError};
 pub use verdict::{History, Verdict};

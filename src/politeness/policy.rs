@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::Deserialize;
+
 use super::{BlockPolicy, Rate};
 use crate::robots::ForbiddenPolicy;
 
@@ -12,6 +14,10 @@ pub struct Policy {
     pub delay: Duration,
     /// Share of the delay that is added at random, 0 to 1; it only lengthens. Default 0.5.
     pub jitter: f64,
+    /// Whether the host's own pace is learned. Default: it is.
+    pub pace: PaceRule,
+    /// Whether slow answers slow the crawler down. Default: they do.
+    pub latency_guard: Guard,
     /// Requests in flight to the host. Default 1.
     pub max_concurrency: u32,
     /// Requests of the host in a time, robots.txt included, counted beside the delay. Default: the delay alone.
@@ -34,11 +40,37 @@ pub struct Policy {
     pub forbidden_robots: ForbiddenPolicy,
 }
 
+impl Policy {
+    /// This delay and nothing else, for a server of one's own: nothing is learned. Waits after refusals hold all the same.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use crawl::politeness::{PaceRule, Policy};
+    ///
+    /// assert_eq!(Policy::fixed(Duration::ZERO).pace, PaceRule::Fixed);
+    /// ```
+    #[must_use]
+    pub fn fixed(delay: Duration) -> Self {
+        Self { delay, pace: PaceRule::Fixed, ..Self::default() }
+    }
+}
+
+impl Policy {
+    /// The rule of pace in force: whoever configures a rate for a host has decided how fast it may be asked.
+    #[must_use]
+    pub const fn pace_rule(&self) -> PaceRule {
+        if self.rate.is_some() { PaceRule::Fixed } else { self.pace }
+    }
+}
+
 impl Default for Policy {
     fn default() -> Self {
         Self {
             delay: Duration::from_secs(1),
             jitter: 0.5,
+            pace: PaceRule::Adaptive,
+            latency_guard: Guard::On,
             max_concurrency: 1,
             rate: None,
             burst: 1,
@@ -51,6 +83,27 @@ impl Default for Policy {
             forbidden_robots: ForbiddenPolicy::Allow,
         }
     }
+}
+
+/// How the pace of a host comes about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PaceRule {
+    /// The delay is a floor. Above it each host learns the rate and the concurrency that its server bears.
+    #[default]
+    Adaptive,
+    /// The delay and nothing else, for one's own servers. Waits after refusals and announced limits hold all the same.
+    Fixed,
+}
+
+/// Whether slow answers slow the crawler down; only under [`PaceRule::Adaptive`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Guard {
+    /// They do.
+    #[default]
+    On,
+    /// Only refusals do.
+    Off,
 }
 
 /// How long a host is left alone after it has pushed back; see [`Backoff::wait`].

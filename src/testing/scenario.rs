@@ -18,7 +18,7 @@ use super::web::SimWeb;
 use crate::engine::{BuildError, Crawl, CrawlError, Execution, Report, RobotsSitemaps, Sitemaps, Start};
 use crate::frontier::{Grouping, Sharing};
 use crate::item::Item;
-use crate::politeness::{Backoff, Policy, Rate};
+use crate::politeness::{Backoff, PaceRule, Policy, Rate};
 use crate::scope::Scope;
 use crate::sink::memory::Collect;
 use crate::store::journal::Journals;
@@ -55,6 +55,8 @@ pub struct CrawlModel {
     pub delay: f64,
     /// Share of the delay that is added at random. Default 0, unlike a real crawl.
     pub jitter: f64,
+    /// Whether the host's own pace is learned. Default: it is.
+    pub pace: PaceRule,
     /// Requests in flight to a host. Default 1.
     pub max_concurrency: u32,
     /// Requests of a host in a time, as in "5/s". The judge does not measure it: a site's limit does.
@@ -104,6 +106,7 @@ impl Default for CrawlModel {
             other_spiders: Vec::new(),
             delay: 1.0,
             jitter: 0.0,
+            pace: PaceRule::Adaptive,
             max_concurrency: 1,
             rate: None,
             burst: 1,
@@ -308,6 +311,7 @@ impl Scenario {
             max_pages: model.max_pages_per_host,
             delay: Duration::from_secs_f64(model.delay),
             jitter: model.jitter,
+            pace: model.pace,
             max_concurrency: model.max_concurrency,
             rate: model.rate,
             burst: model.burst,

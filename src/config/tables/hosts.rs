@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::ordered::ordered;
-use super::pace::{must_be_a_burst, must_be_a_share, must_be_some, rate};
+use super::pace::{GuardWord, PaceWord, must_be_a_burst, must_be_a_share, must_be_some, rate};
 use super::wire::check_headers;
 use crate::config::check::Check;
 use crate::config::overrides::{HostOverride, Overrides};
@@ -25,6 +25,10 @@ pub(in crate::config) struct HostTable {
     /// As `[politeness] jitter`.
     #[schemars(range(min = 0.0, max = 1.0))]
     jitter: Option<f64>,
+    /// As `[politeness] pace`.
+    pace: Option<PaceWord>,
+    /// As `[politeness] latency-guard`.
+    latency_guard: Option<GuardWord>,
     /// As `[politeness] max-concurrency`.
     #[schemars(range(min = 1))]
     max_concurrency: Option<u32>,
@@ -79,6 +83,8 @@ impl HostTable {
         HostOverride {
             delay: self.delay.map(|time| time.0),
             jitter: self.jitter,
+            pace: self.pace.map(Into::into),
+            latency_guard: self.latency_guard.map(Into::into),
             max_concurrency: self.max_concurrency,
             rate: rate(self.rate.as_deref(), &place.key("rate"), check),
             burst: self.burst,

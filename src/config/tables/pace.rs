@@ -13,7 +13,7 @@ use crate::config::path::Path;
 use crate::config::units::Time;
 use crate::frontier::{Grouping, Sharing, content_networks};
 use crate::host::parse_host;
-use crate::politeness::{Backoff, Policy, Rate, Retry};
+use crate::politeness::{Backoff, Guard, PaceRule, Policy, Rate, Retry};
 use crate::robots::ForbiddenPolicy;
 use crate::spider::declarative::Nofollow;
 
@@ -27,7 +27,12 @@ pub(in crate::config) struct PolitenessTable {
     /// Share of the delay that is added at random, 0 to 1; it only lengthens. Default 0.5.
     #[schemars(range(min = 0.0, max = 1.0))]
     jitter: Option<f64>,
-    /// Requests in flight to one host at once. Default 1.
+    /// "adaptive": the delay is a floor, and each host learns the pace that its server bears. "fixed": the delay alone, for
+    /// one's own servers; waits after refusals hold all the same. Default "adaptive".
+    pace: Option<PaceWord>,
+    /// Whether a host that answers more slowly than it used to is asked less often: "on" or "off". Default "on".
+    latency_guard: Option<GuardWord>,
+    /// Requests in flight to one host at once; with an adaptive pace the most that is learned. Default 1.
     #[schemars(range(min = 1))]
     max_concurrency: Option<u32>,
     /// Requests of one host in a time, robots.txt included: "5/s", "30/min" or "100/h". Takes the place of the default delay;
@@ -67,6 +72,40 @@ enum GroupWord {
     Host,
     Domain,
     Ip,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(rename = "Pace")]
+pub(super) enum PaceWord {
+    Adaptive,
+    Fixed,
+}
+
+impl From<PaceWord> for PaceRule {
+    fn from(word: PaceWord) -> Self {
+        match word {
+            PaceWord::Adaptive => Self::Adaptive,
+            PaceWord::Fixed => Self::Fixed,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(rename = "LatencyGuard")]
+pub(super) enum GuardWord {
+    On,
+    Off,
+}
+
+impl From<GuardWord> for Guard {
+    fn from(word: GuardWord) -> Self {
+        match word {
+            GuardWord::On => Self::On,
+            GuardWord::Off => Self::Off,
+        }
+    }
 }
 
 /// What robots.txt and its kin mean where the standards leave a choice.
@@ -162,6 +201,8 @@ pub(in crate::config) fn build(
     let policy = Policy {
         delay: if delay_counts { politeness.delay.unwrap_or_default().0 } else { Duration::ZERO },
         jitter: politeness.jitter.unwrap_or_default(),
+        pace: politeness.pace.map(Into::into).unwrap_or_default(),
+        latency_guard: politeness.latency_guard.map(Into::into).unwrap_or_default(),
         max_concurrency: politeness.max_concurrency.unwrap_or(1),
         rate: own_rate,
         burst: politeness.burst.unwrap_or(1),

@@ -119,7 +119,7 @@ forbidden = "dney"
      --> a.toml:7:1
       |
     7 | speed = 9
-      | ^^^^^ known keys: address-concurrency, address-exempt, address-rate, burst, delay, group, jitter, max-concurrency, max-crawl-delay, max-in-flight, max-rate, multi-tenant, rate
+      | ^^^^^ known keys: address-concurrency, address-exempt, address-rate, burst, delay, group, jitter, latency-guard, max-concurrency, max-crawl-delay, max-in-flight, max-rate, multi-tenant, pace, rate
 
     error: `robots.forbidden`: expected "allow" or "deny", found "dney"
      --> a.toml:9:13

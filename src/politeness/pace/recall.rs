@@ -1,0 +1,449 @@
+//! The rate that a server bears, recalled from what it bore.
+//!
+//! A rate is held for minutes, then a faster one is tried in steps. The first refusal of an episode ends whatever is tried; what
+//! comes after it is decided by what the server bore *between two refusals*, waits included: a bucket was empty and a window was
+//! spent at both ends, so that this number is not above the limit, however many requests the server let through in a burst.
+//!
+//! One episode is one cut, whatever the number of refusals in it. A server that never refuses is never slowed down by this rule
+//! except by its own slowness.
+//!
+//! Pure: times come in, a rate goes out. Waits are not its business.
+
+use std::time::Duration;
+
+use super::{Learned, SLOWEST};
+use crate::politeness::latency::Load;
+use crate::time::Timestamp;
+
+/// Requests a second to a host of which nothing is known.
+const START: f64 = 1.0;
+/// Growth with each success until the first refusal.
+const GROWTH: f64 = 1.03;
+/// Seconds for which a rate is held before a faster one is tried.
+const HOLD: f64 = 300.0;
+/// The same after failed probes in a row.
+const LONGEST_HOLD: f64 = 1_800.0;
+/// A step of a probe is stable after so many pages …
+const STABLE_PAGES: u32 = 30;
+/// … and so many seconds.
+const STABLE_SECONDS: f64 = 60.0;
+/// Growth from step to step of a probe.
+const STEP: f64 = 1.1;
+/// The same after [`BOLD_AFTER`] stable steps.
+const BOLD_STEP: f64 = 1.25;
+const BOLD_AFTER: u32 = 2;
+/// Stable steps after which the next rate is held for the shortest time again.
+const FORGIVEN_AFTER: u32 = 4;
+/// A probe that gains less than this has found the limit where it was.
+const GAIN: f64 = 1.05;
+/// Successes from which on the estimate of an epoch is trusted however low it is.
+const TRUSTED: u32 = 20;
+/// Successes below which there is no estimate.
+const TOO_FEW: u32 = 5;
+/// What is left of what was borne in the first epoch, whose end does not show how much of it was the server's burst.
+const AFTER_BURST: f64 = 0.7;
+/// What is left of what was borne in another.
+const BELOW: f64 = 0.95;
+/// What is left of a rate of which there is no better estimate.
+const HALF: f64 = 0.5;
+/// Share of the rate from which on an epoch has borne it.
+const AS_BEFORE: f64 = 0.7;
+/// How long a limit that may have fallen is asked for half.
+const DOUBT: Duration = Duration::from_secs(120);
+/// What is left of a rate that was refused although it had been borne.
+const UNPROVOKED: f64 = 0.9;
+/// Share of the stored rate with which a run begins.
+const RESTART: f64 = 0.95;
+/// What is left of the rate of a server that has become slow.
+const SLOWED: f64 = 0.8;
+
+/// The rate of one host and how it came about.
+#[derive(Debug, Clone)]
+pub(super) struct Recall {
+    /// Requests a second in force.
+    rate: f64,
+    /// The last rate that was held; what a probe goes back to.
+    held: f64,
+    stage: Stage,
+    /// Seconds of the next hold.
+    hold: f64,
+    epoch: Epoch,
+    /// Whether the host had nothing to do before its last request, which then says nothing of the rate.
+    idle: bool,
+}
+
+/// What is being done about the rate.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Stage {
+    /// It was never refused and grows.
+    Start,
+    /// It stays.
+    Hold { until: Timestamp, why: Why },
+    /// A faster one is tried.
+    Probe(Probe),
+}
+
+/// Why a rate is held.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Why {
+    /// The server bears it.
+    Settled,
+    /// The server may bear it: a refusal leads back to this rate.
+    OnTrial { back: f64 },
+    /// The server refused what it had borne for long. Half of it is asked for until it is clear whether the limit has fallen;
+    /// then what it bore before is put on trial.
+    InDoubt { before: f64 },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Probe {
+    /// When this step began.
+    since: Timestamp,
+    /// Successes at this step.
+    pages: u32,
+    /// Stable steps before it.
+    steps: u32,
+    /// The rate of the last of them.
+    stable: f64,
+}
+
+/// The time from one refusal to the next.
+#[derive(Debug, Clone, Copy)]
+struct Epoch {
+    /// Its beginning, idle time left out; `None` before the first request.
+    since: Option<Timestamp>,
+    successes: u32,
+    /// Whether it began without a refusal: the server's burst is in it.
+    first: bool,
+}
+
+impl Default for Recall {
+    fn default() -> Self {
+        Self::at(START)
+    }
+}
+
+impl Recall {
+    fn at(rate: f64) -> Self {
+        let epoch = Epoch { since: None, successes: 0, first: true };
+        Self { rate, held: rate, stage: Stage::Start, hold: HOLD, epoch, idle: false }
+    }
+
+    /// Goes on a little below what an earlier run had learned.
+    pub(super) fn resume(learned: &Learned, now: Timestamp) -> Self {
+        let stored = learned.held.or(learned.rate).filter(|rate| rate.is_finite() && *rate > 0.0);
+        let mut recall = stored.map_or_else(Self::default, |rate| Self::at(rate * RESTART));
+        if learned.held.is_some() {
+            recall.hold = f64::from(learned.hold).clamp(HOLD, LONGEST_HOLD);
+            recall.epoch.first = false;
+            recall.hold_on(now, Why::Settled);
+        }
+        recall
+    }
+
+    /// Writes down what the next run should know.
+    pub(super) fn note(&self, learned: &mut Learned) {
+        learned.rate = Some(self.rate);
+        learned.held = match self.stage {
+            Stage::Start => None,
+            Stage::Hold { why: Why::OnTrial { back }, .. } => Some(back.max(self.rate * UNPROVOKED)),
+            Stage::Hold { why: Why::InDoubt { before }, .. } => Some(before * UNPROVOKED),
+            Stage::Hold { .. } | Stage::Probe(_) => Some(self.held),
+        };
+        learned.hold = self.hold as u32;
+    }
+
+    /// Requests a second in force.
+    pub(super) const fn rate(&self) -> f64 {
+        self.rate
+    }
+
+    /// A request goes out after so much time in which the host had nothing to do.
+    pub(super) fn begin(&mut self, now: Timestamp, idle: Duration) {
+        self.idle = idle.as_secs_f64() * self.rate > 1.0;
+        self.epoch.since = Some(self.epoch.since.map_or(now, |since| since + idle));
+        if let Stage::Probe(probe) = &mut self.stage {
+            probe.since = probe.since + idle;
+        }
+    }
+
+    /// An answer was good.
+    pub(super) fn succeed(&mut self, now: Timestamp, load: Load, ceiling: f64) {
+        self.epoch.successes = self.epoch.successes.saturating_add(1);
+        self.rate = self.rate.min(ceiling);
+        match load {
+            Load::Usual if !self.idle => self.grow(now, ceiling),
+            Load::Usual | Load::Raised => {}
+            Load::Doubled => {
+                self.settle(self.rate * SLOWED, now);
+            }
+        }
+    }
+
+    fn grow(&mut self, now: Timestamp, ceiling: f64) {
+        match &mut self.stage {
+            Stage::Start => self.take_up((self.rate * GROWTH).min(ceiling)),
+            Stage::Hold { until, why: Why::InDoubt { before } } if now >= *until => {
+                let (before, back) = (*before, self.rate);
+                self.take_up((before * UNPROVOKED).min(ceiling));
+                self.hold_on(now, Why::OnTrial { back });
+            }
+            Stage::Hold { until, .. } if now >= *until && self.rate < ceiling => {
+                self.stage = Stage::Probe(Probe { since: now, pages: 0, steps: 0, stable: self.held });
+                self.rate = (self.held * STEP).min(ceiling);
+            }
+            Stage::Hold { .. } => {}
+            Stage::Probe(probe) => {
+                probe.pages += 1;
+                if probe.pages >= STABLE_PAGES && seconds(probe.since, now) >= STABLE_SECONDS {
+                    self.step_up(now, ceiling);
+                }
+            }
+        }
+    }
+
+    /// A step of a probe was stable.
+    fn step_up(&mut self, now: Timestamp, ceiling: f64) {
+        let Stage::Probe(probe) = &mut self.stage else { return };
+        *probe = Probe { since: now, pages: 0, steps: probe.steps + 1, stable: self.rate };
+        let steps = probe.steps;
+        if steps >= FORGIVEN_AFTER {
+            self.hold = HOLD;
+        }
+        if self.rate >= ceiling {
+            self.settle(ceiling, now);
+        } else {
+            let step = if steps >= BOLD_AFTER { BOLD_STEP } else { STEP };
+            self.rate = (self.rate * step).min(ceiling);
+        }
+    }
+
+    /// The first refusal of an episode.
+    pub(super) fn cut(&mut self, now: Timestamp, ceiling: f64) {
+        self.rate = self.rate.min(ceiling);
+        let borne = self.borne(now);
+        match self.stage {
+            Stage::Probe(probe) => self.end_probe(&probe, borne, now),
+            Stage::Hold { until, why: Why::OnTrial { back } } if now < until => {
+                self.hold = LONGEST_HOLD;
+                self.settle(back.max(borne.min(self.rate * UNPROVOKED)), now);
+            }
+            Stage::Hold { why: Why::Settled | Why::OnTrial { .. }, .. } if self.is_surprise(borne) => {
+                self.doubt(now);
+            }
+            Stage::Start | Stage::Hold { .. } => self.settle(self.below(borne), now),
+        }
+        self.epoch = Epoch { since: Some(now), successes: 0, first: false };
+    }
+
+    /// What the server bore in this epoch, in requests a second.
+    fn borne(&self, now: Timestamp) -> f64 {
+        let passed = self.epoch.since.map_or(0.0, |since| seconds(since, now));
+        f64::from(self.epoch.successes) / passed.max(0.001)
+    }
+
+    /// Whether this rate was borne for long, so that the limit may just have fallen.
+    fn is_surprise(&self, borne: f64) -> bool {
+        self.epoch.successes >= TRUSTED && borne >= self.rate * AS_BEFORE
+    }
+
+    /// Asks for half until it is clear whether the limit has fallen: a window does not show it before it is spent again.
+    fn doubt(&mut self, now: Timestamp) {
+        let before = self.rate;
+        self.take_up(before * HALF);
+        self.stage = Stage::Hold { until: now + DOUBT, why: Why::InDoubt { before } };
+    }
+
+    /// The rate after a refusal of a rate that was not known to be borne.
+    fn below(&self, borne: f64) -> f64 {
+        let (rate, low) = (self.rate, self.rate.min(borne));
+        match self.epoch.successes {
+            ..TOO_FEW => rate * HALF,
+            _ if self.epoch.first => low * AFTER_BURST,
+            // A ban makes a short epoch look worse than the limit is.
+            ..TRUSTED => (low * BELOW).max(rate * HALF),
+            _ => low * BELOW,
+        }
+    }
+
+    /// A probe has found the limit: back to what was held, or to what the server bore on the whole if that is more.
+    fn end_probe(&mut self, probe: &Probe, borne: f64, now: Timestamp) {
+        let safe = self.held.max(borne.min(probe.stable));
+        // Bold steps are too wide to fall back over all of them; the first rate of the probe is put on trial.
+        let first_step = self.held * STEP;
+        let on_trial = probe.steps >= BOLD_AFTER && first_step > safe;
+        let rate = if on_trial { first_step } else { safe };
+        self.hold = if rate > self.held * GAIN { HOLD } else { (self.hold * 2.0).min(LONGEST_HOLD) };
+        self.take_up(rate);
+        let why = if on_trial { Why::OnTrial { back: safe } } else { Why::Settled };
+        self.hold_on(now, why);
+    }
+
+    /// Takes over a rate that is not a probe.
+    pub(super) fn take_up(&mut self, rate: f64) {
+        let rate = rate.max(SLOWEST);
+        (self.rate, self.held) = (rate, rate);
+    }
+
+    fn settle(&mut self, rate: f64, now: Timestamp) {
+        self.take_up(rate);
+        self.hold_on(now, Why::Settled);
+    }
+
+    fn hold_on(&mut self, now: Timestamp, why: Why) {
+        self.stage = Stage::Hold { until: now + Duration::from_secs_f64(self.hold), why };
+    }
+}
+
+fn seconds(from: Timestamp, to: Timestamp) -> f64 {
+    to.since(from).as_secs_f64()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CEILING: f64 = 5.0;
+
+    fn at(seconds: u64) -> Timestamp {
+        Timestamp::from_secs(1_000 + seconds)
+    }
+
+    /// Successes at a second each.
+    fn succeed(recall: &mut Recall, seconds: std::ops::Range<u64>) {
+        for second in seconds {
+            recall.begin(at(second), Duration::ZERO);
+            recall.succeed(at(second), Load::Usual, CEILING);
+        }
+    }
+
+    /// A rate that was held since `at(0)`, after a first refusal.
+    fn held(rate: f64) -> Recall {
+        let learned =
+            Learned { rate: Some(rate), held: Some(rate / RESTART), hold: 300, ..Learned::default() };
+        Recall::resume(&learned, at(0))
+    }
+
+    fn close(a: f64, b: f64) -> bool {
+        (a - b).abs() < 0.001
+    }
+
+    #[test]
+    fn until_the_first_refusal_the_rate_grows_with_each_success_to_the_ceiling() {
+        let mut recall = Recall::default();
+        succeed(&mut recall, 0..1);
+        assert!(close(recall.rate(), 1.03));
+        succeed(&mut recall, 1..100);
+        assert!(close(recall.rate(), CEILING));
+    }
+
+    #[test]
+    fn after_the_first_refusal_it_is_a_share_of_what_was_borne() {
+        let mut recall = Recall::default();
+        succeed(&mut recall, 0..50);
+        recall.cut(at(100), CEILING);
+        assert!(close(recall.rate(), 0.7 * 0.5), "{}", recall.rate());
+    }
+
+    #[test]
+    fn a_refusal_after_few_successes_halves() {
+        let mut recall = held(1.0);
+        succeed(&mut recall, 0..4);
+        recall.cut(at(4), CEILING);
+        assert!(close(recall.rate(), 0.5));
+    }
+
+    #[test]
+    fn a_rate_is_held_for_five_minutes_before_a_faster_one_is_tried() {
+        let mut recall = held(1.0);
+        succeed(&mut recall, 0..300);
+        assert!(close(recall.rate(), 1.0));
+        succeed(&mut recall, 300..301);
+        assert!(close(recall.rate(), 1.1));
+        succeed(&mut recall, 301..361);
+        assert!(close(recall.rate(), 1.21));
+    }
+
+    #[test]
+    fn a_probe_that_fails_goes_back_to_what_was_held_and_waits_twice_as_long_for_the_next() {
+        let mut recall = held(1.0);
+        succeed(&mut recall, 0..310);
+        recall.cut(at(320), CEILING);
+        assert!(close(recall.rate(), 1.0));
+        succeed(&mut recall, 330..919);
+        assert!(close(recall.rate(), 1.0));
+        succeed(&mut recall, 919..921);
+        assert!(close(recall.rate(), 1.1));
+    }
+
+    #[test]
+    fn a_bold_probe_that_fails_leaves_its_first_step_on_trial() {
+        let mut recall = held(1.0);
+        succeed(&mut recall, 0..440);
+        assert!(recall.rate() > 1.5, "{}", recall.rate());
+        recall.cut(at(441), CEILING);
+        assert!(close(recall.rate(), 1.1));
+        let mut learned = Learned::default();
+        recall.note(&mut learned);
+        assert!(close(learned.held.unwrap(), 1.0), "a next run begins with what is certain");
+        succeed(&mut recall, 450..480);
+        recall.cut(at(480), CEILING);
+        assert!(close(recall.rate(), 1.0));
+    }
+
+    #[test]
+    fn a_refusal_of_what_was_borne_for_long_halves_for_two_minutes() {
+        let mut recall = held(1.0);
+        succeed(&mut recall, 0..200);
+        recall.cut(at(200), CEILING);
+        assert!(close(recall.rate(), 0.5));
+        succeed(&mut recall, 201..320);
+        assert!(close(recall.rate(), 0.5));
+        succeed(&mut recall, 320..321);
+        assert!(close(recall.rate(), 0.9));
+    }
+
+    #[test]
+    fn an_answer_after_idle_time_says_nothing_of_the_rate() {
+        let mut recall = Recall::default();
+        for second in (0..1_000).step_by(10) {
+            recall.begin(at(second), Duration::from_secs(9));
+            recall.succeed(at(second), Load::Usual, CEILING);
+        }
+        assert!(close(recall.rate(), 1.0));
+        assert!(recall.borne(at(1_000)) > 0.9, "the idle time is not in the estimate");
+    }
+
+    #[test]
+    fn load_slows_down_and_stops_growth() {
+        let mut recall = Recall::default();
+        recall.begin(at(0), Duration::ZERO);
+        recall.succeed(at(0), Load::Raised, CEILING);
+        assert!(close(recall.rate(), 1.0));
+        recall.succeed(at(1), Load::Doubled, CEILING);
+        assert!(close(recall.rate(), 0.8));
+        succeed(&mut recall, 2..300);
+        assert!(close(recall.rate(), 0.8));
+    }
+
+    #[test]
+    fn refusals_without_end_leave_a_rate_that_can_grow_again() {
+        let mut recall = Recall::default();
+        for n in 0..10_000 {
+            recall.cut(at(n), CEILING);
+        }
+        assert!(close(recall.rate(), SLOWEST));
+    }
+
+    #[test]
+    fn a_run_begins_a_little_below_what_the_last_one_held() {
+        let mut learned = Learned::default();
+        Recall::default().note(&mut learned);
+        assert_eq!((learned.rate, learned.held), (Some(START), None));
+        assert!(close(Recall::resume(&learned, at(0)).rate(), 0.95));
+        for broken in [f64::NAN, f64::INFINITY, 0.0, -1.0] {
+            let learned = Learned { rate: Some(broken), ..Learned::default() };
+            assert!(close(Recall::resume(&learned, at(0)).rate(), START));
+        }
+    }
+}
