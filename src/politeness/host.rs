@@ -13,7 +13,7 @@ use super::block::{Standing, Watch, WatchState};
 use super::latency::Load;
 use super::pace::{self, Learned, Pace, Sign};
 use super::permits::{Permits, Used};
-use super::{Class, Outcome, PaceRule, Policy};
+use super::{Class, Outcome, PaceRule, Policy, Wait};
 use crate::time::Timestamp;
 
 /// Failures in a row that accuse the host before it is left alone for a while.
@@ -70,29 +70,6 @@ pub enum Phase {
         /// Push-backs without a success in between, a burst counted once.
         strikes: u32,
     },
-}
-
-/// What a host waits for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Wait {
-    /// The configured delay.
-    #[default]
-    Delay,
-    /// The delay that its robots.txt asks for.
-    CrawlDelay,
-    /// The pace that its server was seen to bear.
-    LearnedPace,
-    /// The pace that its server announces, or the end of the announced window.
-    AnnouncedLimit,
-    /// The time that the server named.
-    RetryAfter,
-    /// A wait of our own after a refusal without a word.
-    OwnBackoff,
-    /// A wait of our own after failures in a row.
-    Failures,
-    /// A pause of our own: it is suspected of shutting us out, known to, or down, or it refuses persistently.
-    Standing,
 }
 
 /// One host's pace.

@@ -11,11 +11,11 @@ use std::time::Duration;
 /// Answers in a median.
 const SAMPLE: usize = 20;
 /// Share of the difference by which the base follows a lower median.
-const FALLS: f64 = 0.3;
+const FALLS: f32 = 0.3;
 /// Share of the difference by which the base follows a higher median.
-const RISES: f64 = 0.01;
+const RISES: f32 = 0.01;
 /// A server that answers within this many seconds is not slow, whatever it used to do.
-const QUICK: f64 = 0.05;
+const QUICK: f32 = 0.05;
 
 /// What the last answers say of the host's load.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -32,8 +32,8 @@ pub(super) enum Load {
 /// The medians of one host.
 #[derive(Debug, Default)]
 pub(super) struct LatencyGuard {
-    sample: Vec<f64>,
-    base: Option<f64>,
+    sample: Vec<f32>,
+    base: Option<f32>,
     /// What the last median said.
     load: Load,
     /// Medians above twice the base in a row.
@@ -43,7 +43,7 @@ pub(super) struct LatencyGuard {
 impl LatencyGuard {
     /// Takes the time of one answer and tells what the host's load is.
     pub(super) fn hear(&mut self, took: Duration) -> Load {
-        self.sample.push(took.as_secs_f64().max(QUICK));
+        self.sample.push(took.as_secs_f32().max(QUICK));
         if self.sample.len() < SAMPLE {
             // What was said of the last median is acted upon once.
             return if self.load == Load::Doubled { Load::Raised } else { self.load };
@@ -53,14 +53,14 @@ impl LatencyGuard {
         self.load
     }
 
-    fn median(&mut self) -> f64 {
-        self.sample.sort_unstable_by(f64::total_cmp);
-        let median = f64::midpoint(self.sample[SAMPLE / 2 - 1], self.sample[SAMPLE / 2]);
+    fn median(&mut self) -> f32 {
+        self.sample.sort_unstable_by(f32::total_cmp);
+        let median = f32::midpoint(self.sample[SAMPLE / 2 - 1], self.sample[SAMPLE / 2]);
         self.sample.clear();
         median
     }
 
-    fn judge(&mut self, median: f64) -> Load {
+    fn judge(&mut self, median: f32) -> Load {
         let base = *self.base.get_or_insert(median);
         let follows = if median < base { FALLS } else { RISES };
         self.base = Some(base + (median - base) * follows);

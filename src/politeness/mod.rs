@@ -14,11 +14,13 @@ mod policy;
 mod rate;
 mod standing;
 mod verdict;
+mod wait;
 
 pub use block::{BlockPolicy, Finding, Standing, Watch, WatchState};
-pub use host::{Host, HostState, Phase, Reaction, Wait};
+pub use host::{Host, HostState, Phase, Reaction};
 pub use outcome::{Class, Outcome};
 pub use pace::Learned;
 pub use policy::{Backoff, Guard, PaceRule, Policy, Retry};
 pub use rate::{Rate, RateError};
 pub use verdict::{History, Verdict};
+pub use wait::Wait;

@@ -256,13 +256,17 @@ impl Recall {
 
     /// The rate after a refusal of a rate that was not known to be borne.
     fn below(&self, borne: f64) -> f64 {
-        let (rate, low) = (self.rate, self.rate.min(borne));
-        match self.epoch.successes {
-            ..TOO_FEW => rate * HALF,
-            _ if self.epoch.first => low * AFTER_BURST,
+        let low = self.rate.min(borne);
+        let Epoch { successes, first, .. } = self.epoch;
+        if successes < TOO_FEW {
+            self.rate * HALF
+        } else if first {
+            low * AFTER_BURST
+        } else if successes < TRUSTED {
             // A ban makes a short epoch look worse than the limit is.
-            ..TRUSTED => (low * BELOW).max(rate * HALF),
-            _ => low * BELOW,
+            (low * BELOW).max(self.rate * HALF)
+        } else {
+            low * BELOW
         }
     }
 
