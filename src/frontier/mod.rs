@@ -257,7 +257,9 @@ impl Frontier {
         let RobotsLease { host, pass, owner: (owner, lane), ask, .. } = lease;
         self.in_flight -= 1;
         let asked = &mut self.hosts[host];
-        let reaction = asked.machine.finish(outcome, &asked.policy, &mut self.rng);
+        let waits = asked.machine.finish(outcome, &asked.policy, &mut self.rng);
+        let stands = asked.machine.heed_robots(outcome, &asked.policy, &mut self.rng);
+        let reaction = if stands == Reaction::None { waits } else { stands };
         let not_before = asked.machine.state().not_before;
         let roll = self.rng.f64();
         let entry = &mut self.hosts[owner];

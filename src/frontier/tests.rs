@@ -13,7 +13,7 @@ use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::*;
-use crate::politeness::BlockPolicy;
+use crate::politeness::{BlockPolicy, PaceRule};
 use crate::request::{QueueKey, Request};
 use crate::response::FailureKind;
 use crate::robots::ProductToken;
@@ -28,7 +28,7 @@ fn settings() -> Settings {
 }
 
 fn policy() -> Policy {
-    Policy { jitter: 0.0, ..Policy::default() }
+    Policy { jitter: 0.0, pace: PaceRule::Fixed, ..Policy::default() }
 }
 
 fn frontier(settings: Settings, policy: Policy) -> Frontier {

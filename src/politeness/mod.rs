@@ -13,14 +13,16 @@ mod permits;
 mod policy;
 mod rate;
 mod standing;
+mod state;
 mod verdict;
 mod wait;
 
 pub use block::{BlockPolicy, Finding, Standing, Watch, WatchState};
-pub use host::{Host, HostState, Phase, Reaction};
+pub use host::{Host, Reaction};
 pub use outcome::{Class, Outcome};
 pub use pace::Learned;
 pub use policy::{Backoff, Guard, PaceRule, Policy, Retry};
 pub use rate::{Rate, RateError};
+pub use state::{HostState, Phase};
 pub use verdict::{History, Verdict};
 pub use wait::Wait;

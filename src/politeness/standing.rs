@@ -6,7 +6,7 @@
 use fastrand::Rng;
 use http::{HeaderMap, Method};
 
-use super::block::{Control, ControlAnswer, Finding, Refusal, Standing};
+use super::block::{Control, ControlAnswer, Finding, Refusal, RefusalKind, Standing};
 use super::{Host, Outcome, Policy, Reaction};
 use crate::time::Timestamp;
 use crate::url::CanonicalUrl;
@@ -54,6 +54,18 @@ impl Host {
             }
             None => Reaction::None,
         }
+    }
+
+    /// Takes the answer to robots.txt, after [`Host::finish`]. A refusal to be asked again later says of the host what it says
+    /// on a page; that robots.txt may not be seen, or may be, says nothing (RFC 9309 2.3.1.3).
+    pub fn heed_robots(&mut self, outcome: &Outcome, policy: &Policy, rng: &mut Rng) -> Reaction {
+        let refusal = Refusal::of(outcome, self.pause_before(outcome), None);
+        let Some(refusal) = refusal.filter(|refusal| refusal.kind != RefusalKind::Forbidden) else {
+            return Reaction::None;
+        };
+        let finding = self.watch.refused(&refusal, &policy.block);
+        self.rest(outcome.ended, policy, rng);
+        self.stands(finding)
     }
 
     /// Takes what a control request came to, after [`Host::finish`]. `asked` names it.
