@@ -257,7 +257,8 @@ impl Desk {
 
     fn crawl(&self, depth: u32) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_crawl"));
-        command.args(["run", "--seed", "demo:", "-v", "--set", "politeness.delay=20ms", "--state"]);
+        command.args(["run", "--seed", "demo:", "-v", "--set", "politeness.delay=20ms"]);
+        command.args(["--set", "politeness.pace=fixed", "--state"]);
         command.arg(self.state()).arg("--out").arg(self.0.path().join("out.jsonl"));
         command.args(["--set", "politeness.jitter=0", "--set", &format!("scope.max-depth={depth}")]);
         command.env_remove("RUST_LOG").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());

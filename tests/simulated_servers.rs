@@ -105,7 +105,6 @@ fn a_limit_an_outage_and_a_forbidden_section_are_told_from_a_block() {
 }
 
 #[test]
-#[ignore = "a suspected host's robots.txt falls due after a day and is asked more often than a probe may be"]
 fn a_block_of_days_is_probed_and_nothing_else() {
     let runs = run_all(&folder("verdicts-of-days"));
     print_table(&runs);
