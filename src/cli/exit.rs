@@ -19,7 +19,7 @@ use crate::testing::ScenarioError;
 pub(super) struct Exit(pub(super) u8);
 
 /// Every code: its number, what it means, and what to do.
-const TABLE: [(u8, &str, &str); 9] = [
+const TABLE: [(u8, &str, &str); 10] = [
     (0, "complete", ""),
     (1, "internal failure", "read the error above; the state stays resumable"),
     (2, "usage or crawler file", "correct what is named above; nothing was started"),
@@ -32,6 +32,11 @@ const TABLE: [(u8, &str, &str); 9] = [
         4,
         "refused: robots.txt forbids everything, or cannot be had",
         "ask the owner of the site, or run it again later if robots.txt was out of reach",
+    ),
+    (
+        5,
+        "a host has shut us out, or seems to",
+        "`crawl hosts` shows what speaks for it; its queue is kept, and a later run probes. Ask its owner",
     ),
     (6, "parked: all that is left must wait longer than patience", "run it again after the time named above"),
     (
