@@ -258,12 +258,13 @@ impl Recall {
     fn below(&self, borne: f64) -> f64 {
         let low = self.rate.min(borne);
         let Epoch { successes, first, .. } = self.epoch;
-        if successes < TOO_FEW {
+        if first && successes < TOO_FEW {
             self.rate * HALF
         } else if first {
             low * AFTER_BURST
         } else if successes < TRUSTED {
-            // A ban makes a short epoch look worse than the limit is.
+            // A ban makes a short epoch look worse than the limit is. And a server that refuses every n-th request, however
+            // slowly they come, must not be asked ever more slowly than what it bore on the whole.
             (low * BELOW).max(self.rate * HALF)
         } else {
             low * BELOW
