@@ -72,6 +72,9 @@ impl Sub<Duration> for Timestamp {
 /// RFC 3339 in UTC with milliseconds: `2026-11-21T23:52:00.000Z`.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if *self == Self::MAX {
+            return f.write_str("the end of time");
+        }
         let (days, millis) = (self.0 / 86_400_000, self.0 % 86_400_000);
         let (year, month, day) = civil_from_days(days);
         let (hour, minute) = (millis / 3_600_000, millis / 60_000 % 60);

@@ -131,7 +131,7 @@ async fn most_at_once(cap: Option<u32>) -> usize {
     tokio::spawn(server.clone().serve(listener));
     let of = |host: String| (0..8).map(move |page| format!("http://{host}/{page}"));
     let pages = of(format!("localhost:{}", home.port())).chain(of(home.to_string())).collect();
-    let policy = Policy { delay: Duration::ZERO, max_concurrency: 2, ..Policy::default() };
+    let policy = Policy { max_concurrency: 2, ..Policy::fixed(Duration::ZERO) };
     let crawl = Crawl::builder()
         .spider(Pages(pages))
         .policy(policy)

@@ -106,17 +106,15 @@ fn scope(plan: &Plan) -> String {
 /// The pace of a host without a table of its own, and how long its pages take at least.
 fn pace(plan: &Plan) -> (String, String) {
     let policy = plan.policy(&HostKey::of(""));
-    let pace = format!(
-        "{} between requests to a host and up to {:.0} % more, {} at a time, {} in all",
-        duration(policy.delay),
-        policy.jitter * 100.0,
-        policy.max_concurrency,
-        plan.max_in_flight
-    );
-    let mean = policy.delay.mul_f64(1.0 + policy.jitter / 2.0);
+    let own = match policy.rate {
+        Some(rate) => format!("{rate} to a host"),
+        None => format!("{} between requests to a host and up to {:.0} % more", duration(policy.delay), policy.jitter * 100.0),
+    };
+    let pace = format!("{own}, {} at a time, {} in all", policy.max_concurrency, plan.max_in_flight);
+    let mean = policy.delay.mul_f64(1.0 + policy.jitter / 2.0).max(policy.rate.map_or(Duration::ZERO, |rate| rate.interval()));
     let pages =
         plan.budget.max_pages.and_then(|pages| u32::try_from(pages).ok()).unwrap_or(SAMPLE).min(SAMPLE);
-    let least: Duration = mean.saturating_mul(pages) / policy.max_concurrency.max(1);
+    let least = mean.saturating_mul(pages);
     let estimate = format!(
         "{} at least for {pages} pages of one host; longer if its robots.txt asks for more",
         duration(least)

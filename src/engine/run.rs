@@ -240,7 +240,7 @@ impl<F: Fetcher> Loop<F> {
     }
 
     async fn finish(mut self, end: End, started: Timestamp, round: u32) -> Result<Report, CrawlError> {
-        if end != End::Interrupted {
+        if end == End::Complete {
             let mut change = Change::default();
             for drop in self.frontier.release_held() {
                 // Nothing has shown since that the host is well: it may be the host that shuts us out, not the page.

@@ -102,6 +102,9 @@ pub fn wait_of(state: &HostState, now: Timestamp) -> Option<HostWait> {
     let until = state.not_before;
     let reason = match state.phase {
         _ if until <= now => return None,
+        Phase::Backoff { .. } if matches!(state.waits_for, Wait::Standing | Wait::AnnouncedLimit) => {
+            reason(state.waits_for).to_owned()
+        }
         Phase::Backoff { strikes, .. } => match state.last_status {
             Some(status @ (429 | 503)) => format!("it answered {status}, push-back {strikes} in a row"),
             _ => format!("it did not answer as it should, push-back {strikes} in a row"),

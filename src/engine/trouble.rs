@@ -67,7 +67,7 @@ impl Troubles {
         }
         let before = self.hosts.insert(key.clone(), now);
         let cost = now.throttled_ms.saturating_sub(before.map_or(0, |before| before.throttled_ms));
-        self.counts.throttled += Duration::from_millis(cost);
+        self.counts.throttled = self.counts.throttled.saturating_add(Duration::from_millis(cost));
         let rate = before.and_then(|before| before.rate);
         if rate != now.rate {
             if let Some(rate) = rate {

@@ -340,7 +340,8 @@ fn robots_reply(response: Response) -> (Outcome, RobotsReply) {
         return (outcome, RobotsReply::None(FailureKind::Reset));
     }
     let reply = RobotsReply::Answer {
-        status: response.status.as_u16(),
+        // A challenge page is no robots.txt: it is refused.
+        status: if outcome.class == Class::Challenge { 403 } else { response.status.as_u16() },
         location: response.header("location").map(str::to_owned),
         cache_control: response.header("cache-control").map(str::to_owned),
         validators: Validators::read(&response.headers).conditions(),

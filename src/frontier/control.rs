@@ -38,12 +38,11 @@ impl Control {
 
     /// What an answer shows; `None` if it has to be confirmed.
     pub(super) fn judge(method: &Method, outcome: &Outcome) -> Option<ControlAnswer> {
-        match outcome.class {
-            class if class.is_forbidden() && *method == Method::HEAD => None,
-            class if class.is_forbidden() => Some(ControlAnswer::Refused(outcome.status.unwrap_or(0))),
-            class if class.is_health() => Some(ControlAnswer::Passed),
-            _ => Some(ControlAnswer::Inconclusive),
+        if outcome.is_forbidden() {
+            let refused = ControlAnswer::Refused(outcome.status.unwrap_or(0));
+            return (*method != Method::HEAD).then_some(refused);
         }
+        Some(if outcome.is_health() { ControlAnswer::Passed } else { ControlAnswer::Inconclusive })
     }
 }
 

@@ -59,16 +59,21 @@ impl Frontier {
     }
 
     fn wait_until(&self, at: Timestamp, now: Timestamp) -> Step {
-        if !self.is_busy() && at.since(now) > self.settings.patience && !self.somebody_is_paced() {
+        if !self.is_busy() && at.since(now) > self.settings.patience && !self.somebody_is_paced(now) {
             return Step::OnlyParkedLeft { until: at };
         }
         Step::WaitUntil(at)
     }
 
-    /// Whether somebody waits for nothing but a delay or a token.
-    fn somebody_is_paced(&self) -> bool {
+    /// Whether somebody waits for nothing but a delay or a token. A pace that a server announces or was found to bear may be a
+    /// request in hours: a run does not sit through more than the longest Crawl-delay that it keeps.
+    fn somebody_is_paced(&self, now: Timestamp) -> bool {
+        let is_short = |host: usize, at: Timestamp| at.since(now) <= self.hosts[host].policy.max_crawl_delay;
         self.timetable.iter().any(|&(at, _, due)| match due {
-            Due::Host(host) => self.hosts[host].waits_for_pace() || self.groups.waits_for_token(host, at),
+            Due::Host(host) => {
+                self.hosts[host].waits_for_pace() && is_short(host, at)
+                    || self.groups.waits_for_token(host, at)
+            }
             Due::Group(group) => self.groups.waits_for_pace(group, at),
         })
     }

@@ -15,7 +15,7 @@ use super::bucket::Bucket;
 use super::sharing::{Grouping, Sharing, TENANTS_IN_FLIGHT};
 use crate::address::address_of;
 use crate::host::parse_host;
-use crate::politeness::{Class, Host, Outcome, Policy};
+use crate::politeness::{Class, Host, Outcome, Policy, Wait};
 use crate::time::Timestamp;
 use crate::url::HostKey;
 
@@ -388,6 +388,9 @@ impl Group {
         if !matches!(outcome.class, Class::Unreachable(_)) {
             self.hold(machine);
         }
+        if let (Kind::Pace, Some(told)) = (&self.kind, outcome.told) {
+            self.next = self.next.max(outcome.ended + told);
+        }
         if outcome.class == Class::Throttled {
             self.struck = true;
         } else if outcome.class.is_health() {
@@ -405,8 +408,8 @@ impl Group {
     fn hold(&mut self, machine: &Host) {
         if self.kind == Kind::Pace {
             self.pace(machine.paced_until());
-            // A host that seems to have shut us out is parked alone: its neighbours have said nothing.
-            if !machine.is_doubted() {
+            // What we make of one host's answers parks it alone: its neighbours have said nothing.
+            if machine.state().waits_for != Wait::Standing {
                 self.next = self.next.max(machine.state().not_before);
             }
         }

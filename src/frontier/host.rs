@@ -3,22 +3,31 @@
 use std::collections::VecDeque;
 
 use fastrand::Rng;
-use http::HeaderMap;
+use http::{HeaderMap, Method};
 
 use super::control::{Control, ControlLease};
 use super::gate::{Ask, Gate};
 use super::lane::Lane;
 use super::lease::{Drop, Errand, HostView};
 use crate::politeness::block::{Sections, section};
-use crate::politeness::{Class, Host, Outcome, Policy, Reaction};
+use crate::politeness::{Class, Host, Outcome, Policy, Reaction, Verdict};
 use crate::request::{Pending, Request};
 use crate::response::{Failure, FailureClass};
 use crate::robots::{ProductToken, RobotsRecord, RobotsRules, RobotsVerdict, VisitTime};
 use crate::time::Timestamp;
 use crate::url::{CanonicalUrl, HostKey, Origin};
 
-/// Pages of a host that are held after a 401 or 403.
+/// Pages of a host that are held after a refusal.
 pub(super) const MAX_HELD: usize = 1_000;
+
+/// A page that was refused.
+#[derive(Debug)]
+struct Held {
+    lane: usize,
+    pending: Pending,
+    /// What becomes of it if it is refused alone.
+    failure: Failure,
+}
 
 /// A host and everything that waits on it.
 #[derive(Debug)]
@@ -31,10 +40,11 @@ pub(super) struct HostEntry {
     pub(super) lanes: Vec<OriginLane>,
     /// robots.txt of other hosts that were redirected here.
     pub(super) errands: VecDeque<((usize, usize), Ask)>,
-    /// Pages that were answered 401 or 403, with their lanes.
-    held: VecDeque<(usize, Pending)>,
+    /// Pages that were refused, until it shows whether they are refused alone.
+    held: VecDeque<Held>,
     pub(super) control: Control,
-    pub(super) sections: Sections,
+    /// The lane whose refusals called for a control.
+    suspicious: usize,
     /// Its place in the timetable.
     pub(super) slot: Option<(Timestamp, u64)>,
     pub(super) pages_out: u64,
@@ -47,6 +57,7 @@ pub(super) struct OriginLane {
     pub(super) origin: Origin,
     pub(super) gate: Gate,
     pub(super) queue: Lane,
+    sections: Sections,
 }
 
 impl OriginLane {
@@ -83,7 +94,7 @@ impl HostEntry {
             errands: VecDeque::new(),
             held: VecDeque::new(),
             control: Control::None,
-            sections: Sections::default(),
+            suspicious: 0,
             slot: None,
             pages_out: 0,
             turn: 0,
@@ -101,7 +112,12 @@ impl HostEntry {
             Some(record) => Gate::restore(origin, record, &self.policy, agent, now),
             None => Gate::new(origin),
         };
-        self.lanes.push(OriginLane { origin: origin.clone(), gate, queue: Lane::new() });
+        self.lanes.push(OriginLane {
+            origin: origin.clone(),
+            gate,
+            queue: Lane::new(),
+            sections: Sections::default(),
+        });
         let lane = self.lanes.len() - 1;
         self.hear_wish(lane, now);
         lane
@@ -148,7 +164,7 @@ impl HostEntry {
         round: u32,
         dropped: &mut Vec<Drop>,
     ) -> Option<Errand> {
-        if let Some(control) = self.control_errand() {
+        if let Some(control) = self.control_errand(now) {
             return Some(control);
         }
         if let Some((owner, ask)) = self.errands.pop_front() {
@@ -168,13 +184,27 @@ impl HostEntry {
         None
     }
 
-    /// The control request that is called for. Nothing else goes out while it is.
-    fn control_errand(&mut self) -> Option<Errand> {
+    /// The control request that is called for. Nothing else goes out while it is. Without a page that was ever there, robots.txt
+    /// is all that can be asked.
+    fn control_errand(&mut self, now: Timestamp) -> Option<Errand> {
         let method = self.control.method()?;
-        let page = self.machine.state().good_page.as_deref().and_then(|url| CanonicalUrl::parse(url).ok());
-        let url = page.or_else(|| Some(self.lanes.first()?.origin.robots_url()))?;
         self.control = Control::Out;
-        Some(Errand::Control { url, method })
+        Some(match self.control_page(now) {
+            Some(url) => Errand::Control { url, method },
+            None => {
+                let url = self.lanes[self.suspicious].origin.robots_url();
+                Errand::Control { url, method: Method::GET }
+            }
+        })
+    }
+
+    /// The page that was there, if it may be asked now like any other page.
+    fn control_page(&self, now: Timestamp) -> Option<CanonicalUrl> {
+        let url = CanonicalUrl::parse(self.machine.state().good_page.as_deref()?).ok()?;
+        let origin = url.origin();
+        let rules = self.lanes.iter().find(|lane| lane.origin == origin)?.gate.rules(now)?;
+        let is_open = rules.visit_time().is_none_or(|window| opens_at(window, now) <= now);
+        (is_open && rules.verdict(url.as_url()).allowed).then_some(url)
     }
 
     fn errand_of(&mut self, at: usize, now: Timestamp, dropped: &mut Vec<Drop>) -> Option<Errand> {
@@ -190,7 +220,7 @@ impl HostEntry {
             let RobotsVerdict { allowed, rule } = rules.verdict(pending.request.url.as_url());
             let rule = rule.map(|rule| rule.to_string());
             let path = pending.request.url.as_url().path();
-            if self.sections.is_shut(path, &self.policy.block) {
+            if lane.sections.is_shut(path, &self.policy.block) {
                 lane.queue.settle(pending.key);
                 let failure = shut_section(path);
                 dropped.push(Drop { origin: lane.origin.clone(), pending, failure });
@@ -206,16 +236,37 @@ impl HostEntry {
         None
     }
 
-    /// Sets a page aside after a 401 or 403. Of too many the oldest is given up: memory is not the site's to fill.
-    pub(super) fn hold(&mut self, lane: usize, pending: Pending) -> Option<Drop> {
-        self.held.push_back((lane, pending));
-        let (lane, oldest) = (self.held.len() > MAX_HELD).then(|| self.held.pop_front()).flatten()?;
-        Some(self.drop_held(lane, oldest))
+    /// Takes the blame off a page where it is the host that refuses, and holds it where nobody knows yet.
+    pub(super) fn absolve(&mut self, lane: usize, outcome: &Outcome, verdict: &mut Verdict) {
+        let gives_up = matches!(verdict, Verdict::Dropped(_)) && outcome.class == Class::Throttled;
+        if outcome.is_refused() && self.machine.is_doubted() {
+            *verdict = Verdict::RetryAt(outcome.ended);
+        } else if gives_up && self.machine.refuses_everything() {
+            *verdict = match self.machine.state().good_page {
+                Some(_) => Verdict::Held,
+                None => Verdict::RetryAt(outcome.ended),
+            };
+            self.call_control(Control::Head, lane);
+        }
+    }
+
+    fn call_control(&mut self, control: Control, lane: usize) {
+        if self.control == Control::None && self.machine.state().good_page.is_some() {
+            (self.control, self.suspicious) = (control, lane);
+        }
+    }
+
+    /// Sets a page aside after a refusal. Of too many the oldest is given up: memory is not the site's to fill.
+    pub(super) fn hold(&mut self, lane: usize, pending: Pending, outcome: &Outcome) -> Option<Drop> {
+        self.held.push_back(Held { lane, pending, failure: refused(outcome) });
+        let oldest = (self.held.len() > MAX_HELD).then(|| self.held.pop_front()).flatten()?;
+        Some(self.drop_held(oldest))
     }
 
     /// Takes the answer to a page: for the host's pace, for how we stand with it, and for the section of the page.
     pub(super) fn finish(
         &mut self,
+        lane: usize,
         request: &Request,
         outcome: &Outcome,
         headers: Option<&HeaderMap>,
@@ -225,17 +276,19 @@ impl HostEntry {
         let page = request.fingerprint().get();
         let stands = self.machine.heed(page, outcome, headers, &self.policy, rng);
         let path = request.url.as_url().path();
-        if outcome.class.is_forbidden() {
-            self.sections.forbidden(path);
-        } else if outcome.class.is_health() {
-            self.sections.fine(path);
+        if outcome.is_forbidden() {
+            self.lanes[lane].sections.forbidden(path);
+        } else if outcome.is_health() {
+            self.lanes[lane].sections.fine(path);
             self.machine.remember_good(&request.url, &request.method, outcome);
         }
         if self.control == Control::None && self.machine.wants_control(&self.policy) {
-            // A challenge shows in a body only. Without a page that was ever there, robots.txt is all that can be asked.
-            let head = outcome.class != Class::Challenge && self.machine.state().good_page.is_some();
-            self.control = if head { Control::Head } else { Control::Get };
+            // What is a challenge at 200 shows in a body only.
+            let body_alone = outcome.class == Class::Challenge && matches!(outcome.status, Some(200..300));
+            self.control = if body_alone { Control::Get } else { Control::Head };
+            self.suspicious = lane;
         }
+        self.forget_sections();
         if stands == Reaction::None { waits } else { stands }
     }
 
@@ -244,6 +297,7 @@ impl HostEntry {
         &mut self,
         lease: &ControlLease,
         outcome: &Outcome,
+        room: usize,
         rng: &mut Rng,
     ) -> Reaction {
         let waits = self.machine.finish(outcome, &self.policy, rng);
@@ -252,12 +306,23 @@ impl HostEntry {
             return waits;
         };
         self.control = Control::None;
+        if outcome.class == Class::Throttled {
+            self.put_held_back(self.machine.state().not_before, room);
+        }
         let asked = format!("{} {}", lease.method, lease.url.path_and_query());
         let stands = self.machine.control(asked, answer, outcome, &self.policy, rng);
         if stands == Reaction::SectionRefuses {
-            self.sections.confirm();
+            self.lanes.iter_mut().for_each(|lane| lane.sections.confirm());
         }
+        self.forget_sections();
         if stands == Reaction::None { waits } else { stands }
+    }
+
+    /// Where the host refuses, no section does.
+    fn forget_sections(&mut self) {
+        if self.machine.is_doubted() {
+            self.lanes.iter_mut().for_each(|lane| lane.sections.forget());
+        }
     }
 
     /// What becomes of the pages that were refused: the host's fault, their own, or not known yet.
@@ -265,30 +330,33 @@ impl HostEntry {
         if host_is_well {
             return self.release_held();
         }
+        self.sort_held_back(room);
+        Vec::new()
+    }
+
+    /// Puts refused pages back where the host is the one that refuses.
+    pub(super) fn sort_held_back(&mut self, room: usize) {
         if self.machine.is_doubted() {
             self.put_held_back(self.machine.state().not_before, room);
         }
-        Vec::new()
     }
 
     /// Puts the pages that were held back into their queues: it was the host that refused them.
     fn put_held_back(&mut self, until: Timestamp, room: usize) {
-        for (lane, pending) in std::mem::take(&mut self.held) {
-            self.lanes[lane].queue.put_back(pending, until, room);
+        for held in std::mem::take(&mut self.held) {
+            self.lanes[held.lane].queue.put_back(held.pending, until, room);
         }
     }
 
-    /// Gives up the pages that were held after a 401 or 403.
+    /// Gives up the pages that were held after a refusal.
     pub(super) fn release_held(&mut self) -> Vec<Drop> {
         let held = std::mem::take(&mut self.held);
-        held.into_iter().map(|(lane, pending)| self.drop_held(lane, pending)).collect()
+        held.into_iter().map(|held| self.drop_held(held)).collect()
     }
 
-    fn drop_held(&mut self, lane: usize, pending: Pending) -> Drop {
+    fn drop_held(&mut self, Held { lane, pending, failure }: Held) -> Drop {
         let lane = &mut self.lanes[lane];
         lane.queue.settle(pending.key);
-        let failure =
-            Failure { class: FailureClass::Forbidden, status: Some(403), reason: "forbidden".to_owned() };
         Drop { origin: lane.origin.clone(), pending, failure }
     }
 
@@ -311,6 +379,21 @@ fn opens_at(window: VisitTime, now: Timestamp) -> Timestamp {
     let closed =
         (0..1440).take_while(|ahead| !window.contains(((minute + ahead) % 1440) as u16)).count() as u64;
     if closed == 0 { now } else { Timestamp::from_millis((minute + closed) * MINUTE) }
+}
+
+/// A failure of a page that is refused alone.
+fn refused(outcome: &Outcome) -> Failure {
+    let class = match outcome.class {
+        Class::Challenge => FailureClass::Challenge,
+        Class::Throttled => FailureClass::ServerError,
+        _ => FailureClass::Forbidden,
+    };
+    let status = outcome.status;
+    let reason = match (class, status) {
+        (FailureClass::Forbidden, _) | (_, None) => outcome.class.as_str().to_owned(),
+        (_, Some(status)) => format!("{}: status {status}", outcome.class.as_str()),
+    };
+    Failure { class, status, reason }
 }
 
 /// A failure of a page in a section whose pages are all refused.

@@ -193,17 +193,14 @@ impl Frontier {
         let room = self.settings.head;
         let entry = &mut self.hosts[host];
         entry.pages_out -= pages;
-        let reaction = entry.finish(&pending.request, outcome, headers, &mut self.rng);
+        let reaction = entry.finish(lane, &pending.request, outcome, headers, &mut self.rng);
         let before = History { tries: pending.tries, refusals: pending.refusals };
         let mut verdict = Verdict::of(outcome, before, &entry.policy.retry, self.rng.f64());
         if pages > 0 && matches!(outcome.class, Class::Fetched | Class::NotModified) {
             self.pages += 1;
             entry.machine.count_page(self.round);
         }
-        if verdict == Verdict::Held && entry.machine.is_doubted() {
-            // It is the host that refuses, not the page.
-            verdict = Verdict::RetryAt(outcome.ended);
-        }
+        entry.absolve(lane, outcome, &mut verdict);
         let mut released = Vec::new();
         match &mut verdict {
             Verdict::RetryAt(moment) => {
@@ -213,14 +210,17 @@ impl Frontier {
                     _ => &mut pending.tries,
                 };
                 *count = count.saturating_add(1);
-                *moment = (*moment).max(entry.machine.state().not_before);
+                let host = entry.machine.state().not_before;
+                if host < Timestamp::MAX {
+                    *moment = (*moment).max(host);
+                }
                 pending.request.not_before = Some(*moment);
                 entry.lanes[lane].queue.put_back(pending.clone(), *moment, room);
             }
-            Verdict::Held => released.extend(entry.hold(lane, pending.clone())),
+            Verdict::Held => released.extend(entry.hold(lane, pending.clone(), outcome)),
             Verdict::Done | Verdict::Dropped(_) => entry.lanes[lane].queue.settle(pending.key),
         }
-        released.extend(entry.sort_held(outcome.class.is_health(), room));
+        released.extend(entry.sort_held(outcome.is_health(), room));
         let host_state = (entry.key.clone(), entry.machine.state().clone());
         self.give_back(now, host, pass, outcome);
         self.touch(host, now);
@@ -237,7 +237,7 @@ impl Frontier {
         self.in_flight -= 1;
         let room = self.settings.head;
         let entry = &mut self.hosts[lease.host];
-        let reaction = entry.finish_control(&lease, outcome, &mut self.rng);
+        let reaction = entry.finish_control(&lease, outcome, room, &mut self.rng);
         let passed = reaction == Reaction::SectionRefuses;
         let released = entry.sort_held(passed, room);
         let host = (entry.key.clone(), entry.machine.state().clone());
@@ -260,6 +260,7 @@ impl Frontier {
         let waits = asked.machine.finish(outcome, &asked.policy, &mut self.rng);
         let stands = asked.machine.heed_robots(outcome, &asked.policy, &mut self.rng);
         let reaction = if stands == Reaction::None { waits } else { stands };
+        asked.sort_held_back(self.settings.head);
         let not_before = asked.machine.state().not_before;
         let roll = self.rng.f64();
         let entry = &mut self.hosts[owner];

@@ -155,12 +155,6 @@ impl Host {
         }
     }
 
-    /// What it waits for until it may be asked.
-    #[must_use]
-    pub const fn reason(&self) -> Wait {
-        self.state.waits_for
-    }
-
     fn one_at_a_time(&self, policy: &Policy) -> bool {
         policy.max_concurrency <= 1
             || !self.wish.is_zero()
@@ -588,9 +582,9 @@ mod tests {
         let quick = Policy { delay: Duration::from_millis(100), ..polite() };
         let host = once(&quick, &outcome(Class::Fetched, 0, 700));
         assert_eq!(host.eligible_at(&quick), Some(at(1_000)));
-        assert_eq!((host.reason(), host.is_paced()), (Wait::LearnedPace, true));
+        assert_eq!((host.state().waits_for, host.is_paced()), (Wait::LearnedPace, true));
         let slow = once(&quick, &outcome(Class::Fetched, 0, 5_000));
-        assert_eq!((slow.eligible_at(&quick), slow.reason()), (Some(at(5_100)), Wait::Delay));
+        assert_eq!((slow.eligible_at(&quick), slow.state().waits_for), (Some(at(5_100)), Wait::Delay));
     }
 
     #[test]
@@ -630,7 +624,7 @@ mod tests {
         for policy in [polite(), Policy { jitter: 0.0, ..Policy::fixed(Duration::ZERO) }] {
             let host = once(&policy, &announcing(0, 30, 100));
             assert_eq!(host.eligible_at(&policy), Some(at(31_100)), "a second for the server's rounding");
-            assert_eq!((host.reason(), host.is_paced()), (Wait::AnnouncedLimit, false));
+            assert_eq!((host.state().waits_for, host.is_paced()), (Wait::AnnouncedLimit, false));
         }
     }
 
@@ -638,7 +632,7 @@ mod tests {
     fn what_is_left_of_an_announced_limit_is_spread_over_the_time_to_its_end() {
         let host = once(&polite(), &announcing(11, 100, 0));
         assert_eq!(host.eligible_at(&polite()), Some(at(10_000)));
-        assert_eq!((host.reason(), host.is_paced()), (Wait::AnnouncedLimit, true));
+        assert_eq!((host.state().waits_for, host.is_paced()), (Wait::AnnouncedLimit, true));
         let plenty = once(&polite(), &announcing(1_000, 100, 0));
         assert_eq!(plenty.eligible_at(&polite()), Some(at(1_000)), "never faster than the delay");
     }

@@ -111,6 +111,8 @@ impl Outcome {
     #[must_use]
     pub fn of(response: &Response) -> Self {
         let class = match (Class::of_status(response.status), response.truncated) {
+            // Who says "later" is asked later, whatever stands on the page.
+            (Class::Throttled, _) => Class::Throttled,
             _ if challenge(response.status, &response.headers, &response.body).is_some() => Class::Challenge,
             // What was cut at our own limit is what we wanted of it; only a body that broke off is worth another try.
             (
@@ -127,6 +129,24 @@ impl Outcome {
             began: response.started,
             ended: response.ended,
         }
+    }
+
+    /// Whether it says that we are not welcome: 401, 403, 451, a challenge page. (A 451 is [`Class::Gone`] for its page.)
+    #[must_use]
+    pub const fn is_forbidden(&self) -> bool {
+        self.class.is_forbidden() || matches!(self.status, Some(451))
+    }
+
+    /// Whether it refuses the request as such: not now, or not for us.
+    #[must_use]
+    pub const fn is_refused(&self) -> bool {
+        self.class.is_forbidden() || matches!(self.class, Class::Throttled)
+    }
+
+    /// Whether it shows that the host is well and well disposed.
+    #[must_use]
+    pub const fn is_health(&self) -> bool {
+        self.class.is_health() && !self.is_forbidden()
     }
 
     /// The outcome of a request that got no answer.
@@ -193,12 +213,17 @@ mod tests {
     }
 
     #[test]
-    fn a_challenge_page_is_not_the_page_whatever_its_status() {
-        for status in [200, 403, 429, 503] {
+    fn a_challenge_page_is_not_the_page_but_who_says_later_is_asked_later() {
+        for (status, class) in [
+            (200, Class::Challenge),
+            (403, Class::Challenge),
+            (429, Class::Throttled),
+            (503, Class::Throttled),
+        ] {
             let url = CanonicalUrl::parse("http://a.example/").unwrap();
             let page = "<html><head><title>Just a moment...</title>";
             let response = Response::of(url, StatusCode::from_u16(status).unwrap(), page);
-            assert_eq!(Outcome::of(&response).class, Class::Challenge, "{status}");
+            assert_eq!(Outcome::of(&response).class, class, "{status}");
         }
         let mut accepted = answer(202);
         accepted.headers.insert("x-amzn-waf-action", http::HeaderValue::from_static("challenge"));

@@ -7,7 +7,7 @@ use fastrand::Rng;
 use http::{HeaderMap, Method};
 
 use super::block::{Control, ControlAnswer, Finding, Refusal, RefusalKind, Standing};
-use super::{Host, Outcome, Policy, Reaction};
+use super::{Host, Outcome, Phase, Policy, Reaction};
 use crate::time::Timestamp;
 use crate::url::CanonicalUrl;
 
@@ -22,6 +22,12 @@ impl Host {
     #[must_use]
     pub const fn is_doubted(&self) -> bool {
         self.watch.standing().only_probes()
+    }
+
+    /// Whether nothing has been answered between its last refusals, so that they say nothing of single pages.
+    #[must_use]
+    pub const fn refuses_everything(&self) -> bool {
+        self.is_doubted() || matches!(self.state.phase, Phase::Backoff { strikes: 2.., .. })
     }
 
     /// Whether a page that was there before should be asked now, to tell a forbidden section from a block.
@@ -45,7 +51,7 @@ impl Host {
                 self.rest(outcome.ended, policy, rng);
                 self.stands(finding)
             }
-            None if outcome.class.is_health() => {
+            None if outcome.is_health() => {
                 let finding = self.watch.answered(page, outcome.began);
                 if self.is_doubted() {
                     self.rest(outcome.ended, policy, rng);

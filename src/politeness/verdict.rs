@@ -71,7 +71,7 @@ impl Retry {
         if before.tries.saturating_add(1) >= self.tries {
             return Verdict::Dropped(failure);
         }
-        let wait = self.base.mul_f64(f64::from(before.tries).exp2() * (1.0 + roll / 2.0));
+        let wait = self.base.mul_f64(f64::from(before.tries.min(16)).exp2() * (1.0 + roll / 2.0));
         Verdict::RetryAt(outcome.ended + wait.min(Duration::from_hours(1)))
     }
 }

@@ -9,6 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -16,6 +17,10 @@ use super::cache::{CacheEntry, ValidatorCache};
 use super::lock::io_error;
 use super::{StoreError, codec};
 use crate::url::Fingerprint;
+
+/// How often, and how far apart, a lock is asked for that this process may be about to let go of.
+const LOCK_TRIES: u32 = 50;
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
 /// What moka needs for an entry beside its value.
 const ENTRY_OVERHEAD: u32 = 350;
@@ -62,9 +67,9 @@ impl SledCache {
     /// # Errors
     /// [`StoreError::Io`] if there can be none: another process has it, or the file system refuses.
     pub fn open(dir: &Path, options: CacheOptions) -> Result<Self, StoreError> {
-        let database = match open_database(dir, &options) {
+        let database = match open_when_free(dir, &options) {
             Ok(database) => database,
-            Err(reason) if reason.contains("could not acquire lock") => return Err(refused(dir, reason)),
+            Err(reason) if is_locked(&reason) => return Err(refused(dir, reason)),
             Err(reason) => {
                 let aside = put_aside(dir)?;
                 tracing::warn!(cache = %dir.display(), aside = %aside.display(), reason, "validator cache does not open: going on with an empty one");
@@ -182,6 +187,23 @@ impl Drop for SledCache {
     fn drop(&mut self) {
         self.flush();
     }
+}
+
+/// Opens it, also if this process has closed it a moment ago: its threads let go of the lock a little later.
+fn open_when_free(dir: &Path, options: &CacheOptions) -> Result<sled::Db, String> {
+    let mut opened = open_database(dir, options);
+    for _ in 0..LOCK_TRIES {
+        match &opened {
+            Err(reason) if is_locked(reason) => std::thread::park_timeout(LOCK_PAUSE),
+            _ => break,
+        }
+        opened = open_database(dir, options);
+    }
+    opened
+}
+
+fn is_locked(reason: &str) -> bool {
+    reason.contains("could not acquire lock")
 }
 
 fn open_database(dir: &Path, options: &CacheOptions) -> Result<sled::Db, String> {

@@ -149,8 +149,7 @@ impl RefusalKind {
     pub const fn of(outcome: &Outcome) -> Option<Self> {
         match outcome.class {
             Class::Throttled => Some(Self::Throttled),
-            Class::Forbidden | Class::Challenge => Some(Self::Forbidden),
-            Class::Gone if matches!(outcome.status, Some(451)) => Some(Self::Forbidden),
+            _ if outcome.is_forbidden() => Some(Self::Forbidden),
             Class::ServerError => Some(Self::Failure),
             Class::Unreachable(kind) if kind.is_transient() => Some(Self::Failure),
             _ => None,

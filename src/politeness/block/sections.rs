@@ -18,14 +18,14 @@ const MAX_NAME: usize = 200;
 #[derive(Debug, Clone, Default)]
 pub struct Sections {
     counts: HashMap<Box<str>, Count>,
-    /// Whether a control has shown that the host as a whole is not forbidden.
-    confirmed: bool,
     turn: u64,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Count {
     in_a_row: u32,
+    /// Whether a control has shown since the first of them that the host as a whole is not forbidden.
+    confirmed: bool,
     /// When it was forbidden last, in forbidden pages of the host.
     turn: u64,
 }
@@ -53,11 +53,12 @@ impl Sections {
         self.turn += 1;
         let turn = self.turn;
         if let Some(count) = self.counts.get_mut(section) {
-            *count = Count { in_a_row: count.in_a_row.saturating_add(1), turn };
+            count.in_a_row = count.in_a_row.saturating_add(1);
+            count.turn = turn;
             return;
         }
         self.make_room();
-        self.counts.insert(section.into(), Count { in_a_row: 1, turn });
+        self.counts.insert(section.into(), Count { in_a_row: 1, confirmed: false, turn });
     }
 
     fn make_room(&mut self) {
@@ -78,8 +79,8 @@ impl Sections {
     }
 
     /// A control has passed: the host answers, so what is forbidden is a section.
-    pub const fn confirm(&mut self) {
-        self.confirmed = true;
+    pub fn confirm(&mut self) {
+        self.counts.values_mut().for_each(|count| count.confirmed = true);
     }
 
     /// It is the host that refuses. What was counted says nothing of sections.
@@ -88,11 +89,11 @@ impl Sections {
     }
 
     /// Whether pages of this path are not worth asking: so many of its section were forbidden in a row, and a control has
-    /// passed.
+    /// passed since the first of them.
     #[must_use]
     pub fn is_shut(&self, path: &str, policy: &BlockPolicy) -> bool {
         let count = section(path).and_then(|section| self.counts.get(section));
-        self.confirmed && count.is_some_and(|count| count.in_a_row >= policy.section_after)
+        count.is_some_and(|count| count.confirmed && count.in_a_row >= policy.section_after)
     }
 }
 
@@ -167,9 +168,9 @@ mod tests {
     #[test]
     fn of_too_many_sections_the_oldest_is_forgotten() {
         let mut sections = Sections::default();
-        sections.confirm();
         forbid(&mut sections, "/first/", 5);
         forbid(&mut sections, "/second/", 5);
+        sections.confirm();
         for number in 0..MAX_SECTIONS - 1 {
             sections.forbidden(&format!("/{number}/"));
         }

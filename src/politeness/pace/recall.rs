@@ -351,11 +351,15 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_after_few_successes_halves() {
-        let mut recall = held(1.0);
-        succeed(&mut recall, 0..4);
-        recall.cut(at(4), CEILING);
-        assert!(close(recall.rate(), 0.5));
+    fn a_refusal_after_few_successes_halves_but_goes_little_below_what_was_borne() {
+        let after = |seconds| {
+            let mut recall = held(1.0);
+            succeed(&mut recall, 0..4);
+            recall.cut(at(seconds), CEILING);
+            recall.rate()
+        };
+        assert!(close(after(40), 0.5));
+        assert!(close(after(5), 0.95 * 4.0 / 5.0), "{}", after(5));
     }
 
     #[test]
