@@ -91,10 +91,19 @@
 //!   connection: nothing is fetched. 429: wait, then ask again. (RFC 9309 2.3.1)
 //! - **One at a time, with rest between.** One connection to a host, one second from the *end* of an answer to the next request,
 //!   up to half of that again at random. A longer `Crawl-delay` or `Request-rate` wins. (With `max-concurrency` above 1 the delay
-//!   counts from request to request, and a `Crawl-delay` or a push-back puts the host back to one at a time.)
+//!   counts from request to request, and a `Crawl-delay` or a push-back puts the host back to one at a time.) Two at a time over all
+//!   names that lead to one address.
+//! - **No faster than the server bears.** The delay is a floor; above it each host's pace is learned. A limit that is announced
+//!   (`RateLimit`, `X-RateLimit`) is heeded before it refuses; a refusal or slow answers make the pace slower. (`docs/pace.md`)
 //! - **A pause is a pause of the host.** After 429 or 503 nothing goes out to the host: no other page, no robots.txt, no hop of
-//!   a redirect. A `Retry-After` is waited out in full, also over a restart; afterwards one request probes.
-//! - **Nothing evades.** One User-Agent with name, version and contact. No rotation of addresses, no imitation of browsers.
+//!   a redirect. A `Retry-After` is waited out in full, also over a restart; afterwards one request probes. From the fourth
+//!   refusal in a row on, pauses last a minute at least, doubling to an hour.
+//! - **Who shuts us out is left alone.** A host that refuses through all pauses gets a probe an hour, after a day one a day for a
+//!   week, then none, and the run says so (exit code 5). (`docs/blocks.md`)
+//! - **Nothing evades.** One User-Agent with name, version and contact. No rotation of addresses, no imitation of browsers, no
+//!   challenge solved.
+//! - **It can be checked.** With a state directory every request is in a journal before it leaves, and [`audit`] judges it again.
+//!   (`docs/audit.md`)
 //!
 //! # Architecture: rooms and floors
 //!
@@ -107,8 +116,10 @@
 //! | 0 | [`time`] [`url`] [`request`] [`response`] [`item`] | plain data: moments, normal forms, what goes out, what came back, what was found |
 //! | 1 | [`headers`] [`robots`] [`scope`] [`address`] [`host`] [`redirect`] | rules of the web as pure functions |
 //! | 2 | [`politeness`] | the machine of one host: an outcome goes in, the earliest next time comes out |
-//! | 2 | [`audit`] | judges from the journal whether all of that was kept; knows nothing of `politeness` and `frontier` |
-//! | 3 | [`frontier`] | all hosts and their queues: which request goes out next |
+//! | | `politeness::pace` | in it: how fast, from what is announced, refused, slow, and remembered |
+//! | | [`politeness::block`] | in it: how we stand with the host, and the evidence for it |
+//! | 2 | [`audit`] | the form of the journal, and the judge of it; knows nothing of `politeness` and `frontier` |
+//! | 3 | [`frontier`] | all hosts, the groups that they share, their queues: which request goes out next |
 //! | 4 | [`fetch`] [`page`] [`extract`] [`spider`] [`sink`] [`store`] [`clock`] [`demo`] | the doors: network, markup, your code, output, disk, time |
 //! | 5 | [`engine`] [`testing`] | the one loop that ties them together; a simulated web with a referee |
 //! | 6 | [`config`] | crawler files |
@@ -120,7 +131,8 @@
 //!
 //! ```text
 //! seed / link -> CanonicalUrl -> Scope::judge -> Store::commit (seen before?) -> Frontier::admit
-//!   -> Frontier::next -> Step::Fetch(Lease)                 robots.txt, pace and limits are decided here
+//!   -> Frontier::next -> Step::Fetch(Lease)                 robots.txt, pace, groups and limits are decided here
+//!   -> journal                                              written by the loop before the request leaves
 //!   -> worker: validators -> Fetcher::fetch -> Outcome::of -> Page::new -> Spider::parse -> Harvest
 //!   -> Frontier::settle(lease, outcome) -> Settlement       what becomes of the URL, and when the host is next
 //!   -> Sink::write -> Store::commit(Batch) -> Frontier::admit(what is new)
@@ -137,7 +149,8 @@
 //!
 //! ## Invariants
 //!
-//! 1. Every request that leaves goes through one lease of one host: pages, robots.txt, hops of redirects, probes.
+//! 1. Every request that leaves goes through one lease of one host: pages, sitemaps, robots.txt, hops of redirects, probes,
+//!    controls. If a journal is kept, it is in it before it leaves.
 //! 2. No request before the host's `not_before`; a `Retry-After` is never shortened, also not by a restart.
 //! 3. No page before its origin's robots.txt has a verdict; a robots.txt that cannot be had closes the origin.
 //! 4. One lease, one request on the wire: the HTTP client's own redirects and retries are off.
@@ -153,6 +166,21 @@
 //!   whole machine. An *origin* (scheme, host, port) is the unit of robots.txt and of the queue, because RFC 9309 gives each
 //!   authority its own file. So a host has lanes, each behind a gate, and the host machine has no phase "robots.txt": the gate
 //!   stands beside the phase.
+//! - **A host has a standing beside its phase.** `Suspected` and `Blocked` were planned as phases. But a phase says what the last
+//!   answers mean for the next request and is over with one success; a standing rests on evidence of hours and takes two successes
+//!   on different pages to end. So [`HostState`](politeness::HostState) stores a [`Watch`](politeness::Watch)'s state beside the
+//!   [`Phase`](politeness::Phase), and the later of their waits holds.
+//! - **Refusals in a row stretch all waits**, told ones too: from the fourth on a minute, doubling to an hour. Refusals after short
+//!   waits are no evidence, so without this a host with short `Retry-After`s could never be told from one that blocks.
+//! - **A control request is an errand of its own**, `Step::Control`, with a lease of its own like robots.txt. HEAD goes first, for
+//!   it costs the server least; GET confirms a refusal, for some servers refuse every HEAD.
+//! - **The learned pace is another rule than the first one.** To go back to the last stable step is often too fast; it goes back to
+//!   what was borne from one refusal to the next. `docs/pace.md` has the rule, its figures, and how it compares with AIMD.
+//! - **Groups stand between hosts and the timetable.** Hosts of one domain or address may share a pace or a ceiling. When a group is
+//!   not ready its hosts stand in its line, and the timetable holds the group. So an address must be known before the first lease:
+//!   `Step::Resolve` asks for it, and connections go there first.
+//! - **The journal is written by the loop**, not by the writer thread: one plain write before the task of a request is started. The
+//!   writer commits answers; what was asked must be known even if no answer ever comes.
 //! - **robots.txt is settled by a method of its own**, [`Frontier::settle_robots`](frontier::Frontier::settle_robots), with a lease
 //!   type of its own. A page's lease cannot be settled as robots.txt by mistake, nor the other way round.
 //! - **The log of fingerprints is written before the database batch**, and the batch records how long the log is. On opening, the
