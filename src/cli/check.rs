@@ -107,11 +107,22 @@ fn scope(plan: &Plan) -> String {
 fn pace(plan: &Plan) -> (String, String) {
     let policy = plan.policy(&HostKey::of(""));
     let own = match policy.rate {
-        Some(rate) => format!("{rate} to a host"),
-        None => format!("{} between requests to a host and up to {:.0} % more", duration(policy.delay), policy.jitter * 100.0),
+        Some(rate) => format!(
+            "a request in {} to a host, {} at once after a pause",
+            duration(rate.interval()),
+            policy.burst
+        ),
+        None => format!(
+            "{} between requests to a host and up to {:.0} % more",
+            duration(policy.delay),
+            policy.jitter * 100.0
+        ),
     };
     let pace = format!("{own}, {} at a time, {} in all", policy.max_concurrency, plan.max_in_flight);
-    let mean = policy.delay.mul_f64(1.0 + policy.jitter / 2.0).max(policy.rate.map_or(Duration::ZERO, |rate| rate.interval()));
+    let mean = policy
+        .delay
+        .mul_f64(1.0 + policy.jitter / 2.0)
+        .max(policy.rate.map_or(Duration::ZERO, |rate| rate.interval()));
     let pages =
         plan.budget.max_pages.and_then(|pages| u32::try_from(pages).ok()).unwrap_or(SAMPLE).min(SAMPLE);
     let least = mean.saturating_mul(pages);
