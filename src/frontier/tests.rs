@@ -3,6 +3,7 @@
 //! The random test plays the writer too: what is committed and loaded happens in order but late, and what comes back is
 //! delivered late again, as with the writer on a thread of its own.
 
+mod control;
 mod groups;
 
 use std::collections::{BTreeMap, VecDeque};
