@@ -16,7 +16,7 @@ use super::latency::{LatencyGuard, Load};
 use super::{Guard, Outcome};
 use crate::time::Timestamp;
 use announced::Heard;
-use recall::Recall;
+use recall::{Recall, Word};
 
 /// The fastest rate that is learned: there is no finer time than a millisecond.
 const FASTEST: f64 = 1_000.0;
@@ -117,7 +117,8 @@ impl Pace {
             }
             Sign::Refused => {
                 self.deceived |= matches!(self.told, Told::Rate(_));
-                self.recall.cut(outcome.ended, ceiling);
+                let word = if outcome.told.is_some() { Word::Told } else { Word::None };
+                self.recall.cut(outcome.ended, word, ceiling);
                 Load::Usual
             }
         }

@@ -44,6 +44,8 @@ const TOO_FEW: u32 = 5;
 const AFTER_BURST: f64 = 0.7;
 /// What is left of what was borne in another.
 const BELOW: f64 = 0.95;
+/// The same where the server named the wait itself: keeping to it is what it wants.
+const TOLD: f64 = 0.8;
 /// What is left of a rate of which there is no better estimate.
 const HALF: f64 = 0.5;
 /// Share of the rate from which on an epoch has borne it.
@@ -70,6 +72,13 @@ pub(super) struct Recall {
     epoch: Epoch,
     /// Whether the host had nothing to do before its last request, which then says nothing of the rate.
     idle: bool,
+}
+
+/// Whether a refusal says how long to wait. Then that wait is what the server wants, and the rate need not fall so fast.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Word {
+    Told,
+    None,
 }
 
 /// What is being done about the rate.
@@ -219,7 +228,7 @@ impl Recall {
     }
 
     /// The first refusal of an episode.
-    pub(super) fn cut(&mut self, now: Timestamp, ceiling: f64) {
+    pub(super) fn cut(&mut self, now: Timestamp, word: Word, ceiling: f64) {
         self.rate = self.rate.min(ceiling);
         let borne = self.borne(now);
         match self.stage {
@@ -231,7 +240,7 @@ impl Recall {
             Stage::Hold { why: Why::Settled | Why::OnTrial { .. }, .. } if self.is_surprise(borne) => {
                 self.doubt(now);
             }
-            Stage::Start | Stage::Hold { .. } => self.settle(self.below(borne), now),
+            Stage::Start | Stage::Hold { .. } => self.settle(self.below(borne, word), now),
         }
         self.epoch = Epoch { since: Some(now), successes: 0, first: false };
     }
@@ -255,17 +264,21 @@ impl Recall {
     }
 
     /// The rate after a refusal of a rate that was not known to be borne.
-    fn below(&self, borne: f64) -> f64 {
+    fn below(&self, borne: f64, word: Word) -> f64 {
         let low = self.rate.min(borne);
+        let least = match word {
+            Word::Told => TOLD,
+            Word::None => HALF,
+        };
         let Epoch { successes, first, .. } = self.epoch;
         if first && successes < TOO_FEW {
-            self.rate * HALF
+            self.rate * least
         } else if first {
             low * AFTER_BURST
         } else if successes < TRUSTED {
             // A ban makes a short epoch look worse than the limit is. And a server that refuses every n-th request, however
             // slowly they come, must not be asked ever more slowly than what it bore on the whole.
-            (low * BELOW).max(self.rate * HALF)
+            (low * BELOW).max(self.rate * least)
         } else {
             low * BELOW
         }
@@ -346,7 +359,7 @@ mod tests {
     fn after_the_first_refusal_it_is_a_share_of_what_was_borne() {
         let mut recall = Recall::default();
         succeed(&mut recall, 0..50);
-        recall.cut(at(100), CEILING);
+        recall.cut(at(100), Word::None, CEILING);
         assert!(close(recall.rate(), 0.7 * 0.5), "{}", recall.rate());
     }
 
@@ -355,11 +368,19 @@ mod tests {
         let after = |seconds| {
             let mut recall = held(1.0);
             succeed(&mut recall, 0..4);
-            recall.cut(at(seconds), CEILING);
+            recall.cut(at(seconds), Word::None, CEILING);
             recall.rate()
         };
         assert!(close(after(40), 0.5));
         assert!(close(after(5), 0.95 * 4.0 / 5.0), "{}", after(5));
+    }
+
+    #[test]
+    fn a_server_that_names_the_wait_is_not_asked_much_more_slowly_beside() {
+        let mut recall = held(1.0);
+        succeed(&mut recall, 0..3);
+        recall.cut(at(40), Word::Told, CEILING);
+        assert!(close(recall.rate(), 0.8));
     }
 
     #[test]
@@ -377,7 +398,7 @@ mod tests {
     fn a_probe_that_fails_goes_back_to_what_was_held_and_waits_twice_as_long_for_the_next() {
         let mut recall = held(1.0);
         succeed(&mut recall, 0..310);
-        recall.cut(at(320), CEILING);
+        recall.cut(at(320), Word::None, CEILING);
         assert!(close(recall.rate(), 1.0));
         succeed(&mut recall, 330..919);
         assert!(close(recall.rate(), 1.0));
@@ -390,13 +411,13 @@ mod tests {
         let mut recall = held(1.0);
         succeed(&mut recall, 0..440);
         assert!(recall.rate() > 1.5, "{}", recall.rate());
-        recall.cut(at(441), CEILING);
+        recall.cut(at(441), Word::None, CEILING);
         assert!(close(recall.rate(), 1.1));
         let mut learned = Learned::default();
         recall.note(&mut learned);
         assert!(close(learned.held.unwrap(), 1.0), "a next run begins with what is certain");
         succeed(&mut recall, 450..480);
-        recall.cut(at(480), CEILING);
+        recall.cut(at(480), Word::None, CEILING);
         assert!(close(recall.rate(), 1.0));
     }
 
@@ -404,7 +425,7 @@ mod tests {
     fn a_refusal_of_what_was_borne_for_long_halves_for_two_minutes() {
         let mut recall = held(1.0);
         succeed(&mut recall, 0..200);
-        recall.cut(at(200), CEILING);
+        recall.cut(at(200), Word::None, CEILING);
         assert!(close(recall.rate(), 0.5));
         succeed(&mut recall, 201..320);
         assert!(close(recall.rate(), 0.5));
@@ -439,7 +460,7 @@ mod tests {
     fn refusals_without_end_leave_a_rate_that_can_grow_again() {
         let mut recall = Recall::default();
         for n in 0..10_000 {
-            recall.cut(at(n), CEILING);
+            recall.cut(at(n), Word::None, CEILING);
         }
         assert!(close(recall.rate(), SLOWEST));
     }
