@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use crate::politeness::block::Evidence;
+use crate::politeness::block::{ControlAnswer, Evidence};
 use crate::politeness::{HostState, Phase, Standing, Wait};
 use crate::time::Timestamp;
 
@@ -70,7 +70,11 @@ pub fn told(evidence: &Evidence) -> String {
     let counts = [(evidence.refusals, "refusals"), (evidence.failures, "failures")];
     let counts = counts.into_iter().filter(|(count, _)| *count > 0);
     let counts: Vec<_> = counts.map(|(count, noun)| format!("{count} {noun}")).collect();
-    let mut text = format!("{} in a row", counts.join(" and "));
+    let mut text = match counts.len() {
+        // Forbidden pages are counted apart until a control has shown what they mean.
+        0 => "refused".to_owned(),
+        _ => format!("{} in a row", counts.join(" and ")),
+    };
     let statuses: Vec<_> =
         evidence.statuses.iter().map(|(status, count)| format!("{count} x {status}")).collect();
     let mut add = |part: std::fmt::Arguments<'_>| text.write_fmt(part).expect("a String takes everything");
@@ -79,6 +83,14 @@ pub fn told(evidence: &Evidence) -> String {
     }
     if let (Some(first), Some(last)) = (evidence.first, evidence.last.max(evidence.last_failure)) {
         add(format_args!(", from {first} to {last}"));
+    }
+    if let Some(control) = evidence.controls.last() {
+        let answer = match control.answer {
+            ControlAnswer::Passed => "answered".to_owned(),
+            ControlAnswer::Refused(status) => format!("refused with {status}"),
+            ControlAnswer::Inconclusive => "not answered clearly".to_owned(),
+        };
+        add(format_args!(", control {} {answer}", control.asked));
     }
     for (name, value) in evidence.last_headers.iter().take(TOLD_FIELDS) {
         add(format_args!(", {name}: {value}"));
@@ -131,6 +143,7 @@ const fn reason(wait: Wait) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::politeness::block::Control;
 
     fn refused(status: u16) -> HostState {
         let until = Timestamp::from_secs(90);
@@ -163,6 +176,15 @@ mod tests {
         let all = [Standing::Limited, Standing::Down, Standing::Suspected, Standing::Blocked];
         assert!(all.iter().all(|standing| advice(*standing).len() > 20));
         assert!(all.map(gravity).is_sorted());
+    }
+
+    #[test]
+    fn what_a_control_came_to_is_told() {
+        let mut evidence = Evidence::default();
+        evidence.statuses = [(403, 3)].into();
+        let (at, asked) = (Timestamp::ZERO, "GET /".to_owned());
+        evidence.controls = vec![Control { at, asked, answer: ControlAnswer::Refused(403) }];
+        assert_eq!(told(&evidence), "refused (3 x 403), control GET / refused with 403");
     }
 
     #[test]
