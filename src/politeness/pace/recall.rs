@@ -240,6 +240,10 @@ impl Recall {
             Stage::Hold { why: Why::Settled | Why::OnTrial { .. }, .. } if self.is_surprise(borne) => {
                 self.doubt(now);
             }
+            // So early a refusal that names its wait tells little of the rate: the next one will.
+            Stage::Start if self.epoch.first && word == Word::Told && self.epoch.successes < TRUSTED => {
+                self.rate *= TOLD;
+            }
             Stage::Start | Stage::Hold { .. } => self.settle(self.below(borne, word), now),
         }
         self.epoch = Epoch { since: Some(now), successes: 0, first: false };
