@@ -16,7 +16,7 @@ use super::latency::{LatencyGuard, Load};
 use super::{Guard, Outcome};
 use crate::time::Timestamp;
 use announced::Heard;
-use recall::{Recall, Word};
+use recall::Recall;
 
 /// The fastest rate that is learned: there is no finer time than a millisecond.
 const FASTEST: f64 = 1_000.0;
@@ -117,8 +117,7 @@ impl Pace {
             }
             Sign::Refused => {
                 self.deceived |= matches!(self.told, Told::Rate(_));
-                let word = if outcome.told.is_some() { Word::Told } else { Word::None };
-                self.recall.cut(outcome.ended, word, ceiling);
+                self.recall.cut(outcome.ended, outcome.told, ceiling);
                 Load::Usual
             }
         }

@@ -46,6 +46,8 @@ const AFTER_BURST: f64 = 0.7;
 const BELOW: f64 = 0.95;
 /// The same where the server named the wait itself: keeping to it is what it wants.
 const TOLD: f64 = 0.8;
+/// Share of the time before it up to which a wait that the server names is a slight one.
+const SLIGHT: f64 = 0.1;
 /// What is left of a rate of which there is no better estimate.
 const HALF: f64 = 0.5;
 /// Share of the rate from which on an epoch has borne it.
@@ -54,7 +56,7 @@ const AS_BEFORE: f64 = 0.7;
 const DOUBT: Duration = Duration::from_secs(120);
 /// What is left of a rate that was refused although it had been borne.
 const UNPROVOKED: f64 = 0.9;
-/// Share of the stored rate with which a run begins.
+/// Share of the stored rate with which a run begins, once the server has refused.
 const RESTART: f64 = 0.95;
 /// What is left of the rate of a server that has become slow.
 const SLOWED: f64 = 0.8;
@@ -72,13 +74,6 @@ pub(super) struct Recall {
     epoch: Epoch,
     /// Whether the host had nothing to do before its last request, which then says nothing of the rate.
     idle: bool,
-}
-
-/// Whether a refusal says how long to wait. Then that wait is what the server wants, and the rate need not fall so fast.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Word {
-    Told,
-    None,
 }
 
 /// What is being done about the rate.
@@ -138,11 +133,12 @@ impl Recall {
         Self { rate, held: rate, stage: Stage::Start, hold: HOLD, epoch, idle: false }
     }
 
-    /// Goes on a little below what an earlier run had learned.
+    /// Goes on where an earlier run was, or a little below what it had found the server to bear.
     pub(super) fn resume(learned: &Learned, now: Timestamp) -> Self {
         let stored = learned.held.or(learned.rate).filter(|rate| rate.is_finite() && *rate > 0.0);
-        let mut recall = stored.map_or_else(Self::default, |rate| Self::at(rate * RESTART));
+        let mut recall = stored.map_or_else(Self::default, Self::at);
         if learned.held.is_some() {
+            recall.take_up(recall.rate * RESTART);
             recall.hold = f64::from(learned.hold).clamp(HOLD, LONGEST_HOLD);
             recall.epoch.first = false;
             recall.hold_on(now, Why::Settled);
@@ -228,7 +224,7 @@ impl Recall {
     }
 
     /// The first refusal of an episode.
-    pub(super) fn cut(&mut self, now: Timestamp, word: Word, ceiling: f64) {
+    pub(super) fn cut(&mut self, now: Timestamp, told: Option<Duration>, ceiling: f64) {
         self.rate = self.rate.min(ceiling);
         let borne = self.borne(now);
         match self.stage {
@@ -240,13 +236,20 @@ impl Recall {
             Stage::Hold { why: Why::Settled | Why::OnTrial { .. }, .. } if self.is_surprise(borne) => {
                 self.doubt(now);
             }
-            // So early a refusal that names its wait tells little of the rate: the next one will.
-            Stage::Start if self.epoch.first && word == Word::Told && self.epoch.successes < TRUSTED => {
+            // It names the wait that it wants, and either so early that nothing is known yet, or so short a one that the rate
+            // cannot be far off. What was borne until here is mostly the slow beginning; until the next refusal it will tell more.
+            Stage::Start if self.epoch.first && told.is_some_and(|told| self.is_slight(told, now)) => {
                 self.rate *= TOLD;
             }
-            Stage::Start | Stage::Hold { .. } => self.settle(self.below(borne, word), now),
+            Stage::Start | Stage::Hold { .. } => self.settle(self.below(borne, told), now),
         }
         self.epoch = Epoch { since: Some(now), successes: 0, first: false };
+    }
+
+    /// Whether a first refusal with such a wait says little of the rate.
+    fn is_slight(&self, told: Duration, now: Timestamp) -> bool {
+        let passed = self.epoch.since.map_or(0.0, |since| seconds(since, now));
+        self.epoch.successes < TRUSTED || told.as_secs_f64() <= passed * SLIGHT
     }
 
     /// What the server bore in this epoch, in requests a second.
@@ -268,12 +271,9 @@ impl Recall {
     }
 
     /// The rate after a refusal of a rate that was not known to be borne.
-    fn below(&self, borne: f64, word: Word) -> f64 {
+    fn below(&self, borne: f64, told: Option<Duration>) -> f64 {
         let low = self.rate.min(borne);
-        let least = match word {
-            Word::Told => TOLD,
-            Word::None => HALF,
-        };
+        let least = if told.is_some() { TOLD } else { HALF };
         let Epoch { successes, first, .. } = self.epoch;
         if first && successes < TOO_FEW {
             self.rate * least
@@ -363,7 +363,7 @@ mod tests {
     fn after_the_first_refusal_it_is_a_share_of_what_was_borne() {
         let mut recall = Recall::default();
         succeed(&mut recall, 0..50);
-        recall.cut(at(100), Word::None, CEILING);
+        recall.cut(at(100), None, CEILING);
         assert!(close(recall.rate(), 0.7 * 0.5), "{}", recall.rate());
     }
 
@@ -372,7 +372,7 @@ mod tests {
         let after = |seconds| {
             let mut recall = held(1.0);
             succeed(&mut recall, 0..4);
-            recall.cut(at(seconds), Word::None, CEILING);
+            recall.cut(at(seconds), None, CEILING);
             recall.rate()
         };
         assert!(close(after(40), 0.5));
@@ -383,7 +383,7 @@ mod tests {
     fn a_server_that_names_the_wait_is_not_asked_much_more_slowly_beside() {
         let mut recall = held(1.0);
         succeed(&mut recall, 0..3);
-        recall.cut(at(40), Word::Told, CEILING);
+        recall.cut(at(40), Some(Duration::from_secs(2)), CEILING);
         assert!(close(recall.rate(), 0.8));
     }
 
@@ -402,7 +402,7 @@ mod tests {
     fn a_probe_that_fails_goes_back_to_what_was_held_and_waits_twice_as_long_for_the_next() {
         let mut recall = held(1.0);
         succeed(&mut recall, 0..310);
-        recall.cut(at(320), Word::None, CEILING);
+        recall.cut(at(320), None, CEILING);
         assert!(close(recall.rate(), 1.0));
         succeed(&mut recall, 330..919);
         assert!(close(recall.rate(), 1.0));
@@ -415,13 +415,13 @@ mod tests {
         let mut recall = held(1.0);
         succeed(&mut recall, 0..440);
         assert!(recall.rate() > 1.5, "{}", recall.rate());
-        recall.cut(at(441), Word::None, CEILING);
+        recall.cut(at(441), None, CEILING);
         assert!(close(recall.rate(), 1.1));
         let mut learned = Learned::default();
         recall.note(&mut learned);
         assert!(close(learned.held.unwrap(), 1.0), "a next run begins with what is certain");
         succeed(&mut recall, 450..480);
-        recall.cut(at(480), Word::None, CEILING);
+        recall.cut(at(480), None, CEILING);
         assert!(close(recall.rate(), 1.0));
     }
 
@@ -429,7 +429,7 @@ mod tests {
     fn a_refusal_of_what_was_borne_for_long_halves_for_two_minutes() {
         let mut recall = held(1.0);
         succeed(&mut recall, 0..200);
-        recall.cut(at(200), Word::None, CEILING);
+        recall.cut(at(200), None, CEILING);
         assert!(close(recall.rate(), 0.5));
         succeed(&mut recall, 201..320);
         assert!(close(recall.rate(), 0.5));
@@ -464,7 +464,7 @@ mod tests {
     fn refusals_without_end_leave_a_rate_that_can_grow_again() {
         let mut recall = Recall::default();
         for n in 0..10_000 {
-            recall.cut(at(n), Word::None, CEILING);
+            recall.cut(at(n), None, CEILING);
         }
         assert!(close(recall.rate(), SLOWEST));
     }
