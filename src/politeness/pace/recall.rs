@@ -46,8 +46,12 @@ const AFTER_BURST: f64 = 0.7;
 const BELOW: f64 = 0.95;
 /// The same where the server named the wait itself: keeping to it is what it wants.
 const TOLD: f64 = 0.8;
-/// Share of the time before it up to which a wait that the server names is a slight one.
+/// Share of what was borne before it up to which a wait that the server names is a slight one.
 const SLIGHT: f64 = 0.1;
+/// The same for the first refusal.
+const SLIGHT_AT_FIRST: f64 = 0.3;
+/// Successes beyond which more of them do not make a wait slighter.
+const ENOUGH: u32 = 50;
 /// What is left of a rate of which there is no better estimate.
 const HALF: f64 = 0.5;
 /// Share of the rate from which on an epoch has borne it.
@@ -234,11 +238,14 @@ impl Recall {
                 self.settle(back.max(borne.min(self.rate * UNPROVOKED)), now);
             }
             Stage::Hold { why: Why::Settled | Why::OnTrial { .. }, .. } if self.is_surprise(borne) => {
-                self.doubt(now);
+                if self.is_slight(told, SLIGHT) {
+                    self.settle(self.rate * UNPROVOKED, now);
+                } else {
+                    self.doubt(now);
+                }
             }
-            // It names the wait that it wants, and either so early that nothing is known yet, or so short a one that the rate
-            // cannot be far off. What was borne until here is mostly the slow beginning; until the next refusal it will tell more.
-            Stage::Start if self.epoch.first && told.is_some_and(|told| self.is_slight(told, now)) => {
+            // What was borne until here is mostly the slow beginning. What is borne until the next refusal will tell more.
+            Stage::Start if self.epoch.first && self.is_early(told) => {
                 self.rate *= TOLD;
             }
             Stage::Start | Stage::Hold { .. } => self.settle(self.below(borne, told), now),
@@ -246,10 +253,15 @@ impl Recall {
         self.epoch = Epoch { since: Some(now), successes: 0, first: false };
     }
 
-    /// Whether a first refusal with such a wait says little of the rate.
-    fn is_slight(&self, told: Duration, now: Timestamp) -> bool {
-        let passed = self.epoch.since.map_or(0.0, |since| seconds(since, now));
-        self.epoch.successes < TRUSTED || told.as_secs_f64() <= passed * SLIGHT
+    /// Whether the first refusal names its wait and says little of the rate.
+    fn is_early(&self, told: Option<Duration>) -> bool {
+        told.is_some() && self.epoch.successes < TRUSTED || self.is_slight(told, SLIGHT_AT_FIRST)
+    }
+
+    /// Whether the server names a wait that costs little beside what it bore before: then the rate cannot be far off.
+    fn is_slight(&self, told: Option<Duration>, share: f64) -> bool {
+        let borne = f64::from(self.epoch.successes.min(ENOUGH));
+        told.is_some_and(|told| told.as_secs_f64() * self.rate <= borne * share)
     }
 
     /// What the server bore in this epoch, in requests a second.
