@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::request::Request;
+use crate::time::Timestamp;
 use crate::url::CanonicalUrl;
 
 /// One record on its way to the sinks: named fields in the order they were set.
@@ -15,6 +16,19 @@ pub struct Item {
     pub kind: Option<String>,
     /// Field name to value.
     pub fields: Map<String, Value>,
+    /// What is known of its page from all rounds; filled in on the way to the sinks.
+    pub seen: Option<Seen>,
+}
+
+/// Since when a page and its items are what they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seen {
+    /// When the page was first answered.
+    pub first_seen: Timestamp,
+    /// When the page's items were last found to be others than before; `first_seen` if they never were.
+    pub last_changed: Timestamp,
+    /// The round in which they were: an item that has not changed is the same in every round.
+    pub round: u32,
 }
 
 /// Items and links of one page, in the order in which they were found.
@@ -89,8 +103,11 @@ impl Harvest {
     /// Takes the harvest apart: items of `url`, requests, problems.
     #[must_use]
     pub fn into_parts(self, url: &CanonicalUrl) -> (Vec<Item>, Vec<Request>, Vec<String>) {
-        let items =
-            self.items.into_iter().map(|(kind, fields)| Item { url: url.clone(), kind, fields }).collect();
+        let items = self
+            .items
+            .into_iter()
+            .map(|(kind, fields)| Item { url: url.clone(), kind, fields, seen: None })
+            .collect();
         (items, self.follow, self.problems)
     }
 }

@@ -204,6 +204,7 @@ pub mod extract;
 pub mod fetch;
 pub mod frontier;
 pub mod headers;
+pub mod history;
 pub mod host;
 pub mod item;
 pub mod page;

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Every room and its floor. A room may use all rooms of lower floors, and itself.
-const FLOORS: [(&str, u8); 26] = [
+const FLOORS: [(&str, u8); 27] = [
     ("time", 0),
     ("url", 0),
     ("request", 0),
@@ -19,6 +19,7 @@ const FLOORS: [(&str, u8); 26] = [
     ("scope", 1),
     ("address", 1),
     ("host", 1),
+    ("history", 1),
     ("politeness", 2),
     ("audit", 2),
     ("frontier", 3),
@@ -37,12 +38,13 @@ const FLOORS: [(&str, u8); 26] = [
 ];
 
 /// Rooms of one floor that may be used by a neighbour: (user, used). Never in a circle.
-const NEIGHBOURS: [(&str, &str); 14] = [
+const NEIGHBOURS: [(&str, &str); 15] = [
     ("request", "time"),
     ("request", "url"),
     ("response", "time"),
     ("response", "url"),
     ("item", "request"),
+    ("item", "time"),
     ("item", "url"),
     ("robots", "headers"),
     ("host", "address"),

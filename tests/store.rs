@@ -11,7 +11,7 @@ use crawl::robots::{RobotsAnswer, RobotsRecord};
 use crawl::sink::Position;
 use crawl::store::disk::{DiskOptions, DiskStore};
 use crawl::store::memory::MemoryStore;
-use crawl::store::{Batch, FailedRecord, Pending, QueueKey, RunRecord, Store, StoreError};
+use crawl::store::{Batch, FailedRecord, Memory, Pending, QueueKey, RunRecord, Store, StoreError};
 use crawl::time::Timestamp;
 use crawl::url::{CanonicalUrl, HostKey, Origin};
 use proptest::prelude::*;
@@ -66,7 +66,7 @@ fn what_was_found_in_this_round_is_known_waiting_or_done() {
         assert!(store.knows(&page));
         store.commit(Batch { done: vec![(origin(A), key)], ..Batch::default() }).unwrap();
         assert!(store.knows(&page));
-        store.begin_round(RunRecord::default()).unwrap();
+        store.begin_round(RunRecord::default(), Memory::Keeps).unwrap();
         assert!(!store.knows(&page));
     });
 }
@@ -273,7 +273,7 @@ fn a_new_round_forgets_pages_and_keeps_hosts() {
         store.commit(full()).unwrap();
         let last = store.pending(&origin(A), None, 1).unwrap()[0].key;
         let run = RunRecord { round: 2, ..RunRecord::default() };
-        store.begin_round(run.clone()).unwrap();
+        store.begin_round(run.clone(), Memory::Keeps).unwrap();
         let recovered = store.recover().unwrap();
         assert_eq!(recovered.run, Some(run));
         assert_eq!(recovered.hosts, full().hosts);
@@ -293,7 +293,7 @@ fn a_new_round_is_still_there_after_opening_again() {
     for round in 2..5 {
         store.commit(full()).unwrap();
         let run = RunRecord { round, ..RunRecord::default() };
-        store.begin_round(run).unwrap();
+        store.begin_round(run, Memory::Keeps).unwrap();
         drop(store);
         store = open(dir.path());
         let recovered = store.recover().unwrap();
@@ -336,7 +336,7 @@ fn files_of_others_are_left_alone() {
     std::fs::write(dir.path().join("out.jsonl"), "{}\n").unwrap();
     let mut store = open(dir.path());
     store.commit(full()).unwrap();
-    store.begin_round(RunRecord::default()).unwrap();
+    store.begin_round(RunRecord::default(), Memory::Keeps).unwrap();
     drop(store);
     drop(open(dir.path()));
     assert_eq!(std::fs::read_to_string(dir.path().join("out.jsonl")).unwrap(), "{}\n");
@@ -461,8 +461,8 @@ proptest! {
                 }
                 Act::Round => {
                     let run = RunRecord { round: 2, ..RunRecord::default() };
-                    disk.begin_round(run.clone()).unwrap();
-                    model.begin_round(run).unwrap();
+                    disk.begin_round(run.clone(), Memory::Keeps).unwrap();
+                    model.begin_round(run, Memory::Keeps).unwrap();
                 }
                 Act::Sync => disk.sync().unwrap(),
                 Act::Pending(number, at, limit) => {

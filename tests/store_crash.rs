@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 use crawl::request::Request;
 use crawl::sink::Position;
 use crawl::store::disk::{DiskOptions, DiskStore};
-use crawl::store::{Batch, RunRecord, Store, StoreError};
+use crawl::store::{Batch, Memory, RunRecord, Store, StoreError};
 use crawl::url::{CanonicalUrl, Origin};
 
 const DIR: &str = "CRAWL_TEST_STATE";
@@ -203,7 +203,7 @@ fn child_begins_rounds() {
     let reached = store.recover().unwrap().run.unwrap_or_default().round;
     for number in reached + 1.. {
         let run = RunRecord { round: number, ..RunRecord::default() };
-        store.begin_round(run).unwrap();
+        store.begin_round(run, Memory::Keeps).unwrap();
         assert_eq!(store.commit(round()).unwrap().fresh.len(), 50);
         acknowledge(u64::from(number));
     }

@@ -331,7 +331,7 @@ fn by_hour(text: &mut String, hours: &[Counts]) {
 fn hint(run: &ScenarioRun) -> Option<&'static str> {
     let totals = &run.report.totals;
     match (totals.pages, totals.out_of_scope) {
-        (0, 0) if totals.gone > 0 => Some(
+        (0, 0) if totals.missing > 0 => Some(
             "The seeds are none of the simulated pages: give the [[site]] a `prefix`, or [crawl] `seeds`.",
         ),
         (0 | 1, 1..) => Some("The simulated pages are not in scope: give the [[site]] a `prefix` that is."),

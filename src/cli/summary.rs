@@ -91,7 +91,7 @@ fn rows(totals: &Totals) -> Vec<(&'static str, String)> {
         ("sitemaps", totals.sitemaps),
         ("redirects", totals.redirects),
         ("dead ends", totals.dead_ends),
-        ("not found", totals.gone),
+        ("not found", totals.missing),
         ("disallowed", totals.disallowed),
         ("forbidden", totals.forbidden),
         ("failed", totals.failed),

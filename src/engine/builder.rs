@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use tokio::sync::{broadcast, watch};
 
-use super::{Crawl, Execution, HostHeaders, Progress, Sitemaps, Start, StopHandle};
+use super::{Crawl, Execution, HostHeaders, Progress, Sitemaps, Start, StopHandle, Unlinked};
 use crate::clock::Clock;
 use crate::fetch::http::{HttpFetcher, HttpOptions, OptionsError};
 use crate::fetch::{Fetcher, Limits};
@@ -74,6 +74,8 @@ pub struct Builder<F> {
     journals: JournalChoice,
     state_dir: Option<PathBuf>,
     sinks: Vec<Box<dyn Sink>>,
+    changes: Option<PathBuf>,
+    unlinked: Unlinked,
     cache: Option<Arc<dyn ValidatorCache>>,
     rules: u64,
     plan: BTreeMap<String, String>,
@@ -123,6 +125,8 @@ impl Builder<HttpFetcher> {
             journals: JournalChoice::BesideTheState,
             state_dir: None,
             sinks: Vec::new(),
+            changes: None,
+            unlinked: Unlinked::default(),
             cache: None,
             rules: 0,
             plan: BTreeMap::new(),
@@ -290,6 +294,19 @@ impl<F: Fetcher> Builder<F> {
         self
     }
 
+    /// Where the list of each round's changes is kept, one file of JSON lines a round. Default: in the folder `changes` of the
+    /// state directory, or nowhere.
+    pub fn changes_in(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.changes = Some(dir.into());
+        self
+    }
+
+    /// What becomes of known pages to which no link leads any more. Default: [`Unlinked::Ask`].
+    pub fn unlinked(mut self, unlinked: Unlinked) -> Self {
+        self.unlinked = unlinked;
+        self
+    }
+
     /// A digest of the rules that read pages. If it is not the one of the last round, pages are fetched in full again.
     pub fn rules_digest(mut self, digest: u64) -> Self {
         self.rules = digest;
@@ -363,6 +380,8 @@ impl<F: Fetcher> Builder<F> {
             store,
             journals,
             sinks: self.sinks,
+            changes: self.changes.or_else(|| self.state_dir.map(|dir| dir.join("changes"))),
+            unlinked: self.unlinked,
             cache,
             rules: self.rules,
             plan: self.plan,

@@ -1,5 +1,6 @@
 //! Things that happened, as data: for logs, progress displays and whoever listens.
 
+use crate::history::Shift;
 use crate::politeness::Class;
 use crate::politeness::block::Standing;
 use crate::response::Failure;
@@ -22,6 +23,13 @@ pub enum Event {
         items: usize,
         /// New or known links that it gave, those out of scope not counted.
         links: usize,
+    },
+    /// It is known and written down how a page stands to what earlier rounds saw of it.
+    Judged {
+        /// Its URL.
+        url: CanonicalUrl,
+        /// How it stands.
+        shift: Shift,
     },
     /// A request was given up.
     GivenUp {

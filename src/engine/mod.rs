@@ -17,7 +17,9 @@
 //! ```
 
 mod builder;
+pub mod changes;
 mod event;
+mod output;
 mod plant;
 mod recorder;
 mod report;
@@ -37,7 +39,7 @@ pub use event::Event;
 pub use report::{End, HostReport, Report};
 pub use sitemap::{RobotsSitemaps, Sitemaps};
 pub use standing::{HostWait, advice, evidence_of, gravity, learned_rate, standing_of, told, wait_of};
-pub use start::Start;
+pub use start::{Start, Unlinked};
 pub use stop::StopHandle;
 pub use tell::Progress;
 pub use totals::Totals;
@@ -45,6 +47,7 @@ pub use trouble::Trouble;
 pub use worker::{Execution, HostHeaders};
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::sync::{broadcast, watch};
@@ -75,6 +78,8 @@ pub struct Crawl<F> {
     store: Box<dyn Store>,
     journals: Option<Journals>,
     sinks: Vec<Box<dyn Sink>>,
+    changes: Option<PathBuf>,
+    unlinked: Unlinked,
     cache: Arc<dyn ValidatorCache>,
     rules: u64,
     plan: BTreeMap<String, String>,

@@ -1,4 +1,5 @@
-//! What enters a crawl without a page that links to it: seeds, and the sitemaps that a robots.txt names.
+//! What enters a crawl without a page that links to it: seeds, the sitemaps that a robots.txt names, and pages that earlier rounds
+//! have met.
 
 use super::worker::Context;
 use super::writer::Change;
@@ -20,6 +21,14 @@ pub(super) fn seeds<F: Fetcher>(context: &Context<F>) -> Change {
         plant(context, &mut change, Request::sitemap(url.clone()));
     }
     change
+}
+
+/// Known pages, as far as they still belong to the crawl.
+pub(super) fn known<F: Fetcher>(context: &Context<F>, found: Vec<Request>) -> Change {
+    let belongs = |request: &Request| {
+        usize::from(request.spider) < context.spiders.len() && context.scope.judge(request).is_ok()
+    };
+    Change { links: found.into_iter().filter(belongs).collect(), ..Change::default() }
 }
 
 fn plant<F: Fetcher>(context: &Context<F>, change: &mut Change, seed: Request) {

@@ -12,6 +12,8 @@ use tokio::task::{Id, JoinSet};
 
 use out::{Done, Out};
 
+use super::event::Event;
+use super::output::Output;
 use super::plant;
 use super::recorder::{Opening, Recorder};
 use super::report::{End, HostReport, Report};
@@ -20,14 +22,15 @@ use super::start::{self, Beginning};
 use super::stop::Stop;
 use super::tell::Voice;
 use super::totals::Totals;
-use super::worker::{Context, Execution};
-use super::writer::{Change, Job, Reply, Writer, WriterDoor};
-use super::{Crawl, CrawlError};
+use super::worker::Context;
+use super::writer::{Change, Job, Parts, Reply, Writer, WriterDoor};
+use super::{Crawl, CrawlError, Unlinked};
 use crate::clock::Clock;
 use crate::fetch::Fetcher;
 use crate::frontier::{Frontier, Step};
 use crate::store::RunRecord;
 use crate::time::Timestamp;
+use crate::url::Fingerprint;
 
 /// How long requests in flight are waited for after a stop.
 const DRAIN: Duration = Duration::from_secs(8);
@@ -50,7 +53,24 @@ struct Loop<F> {
     clock: Clock,
     voice: Voice,
     run: Totals,
+    sweep: Sweep,
     quota: Quota,
+}
+
+/// How far the search for known pages that no link has led to has come. It begins when nothing else is left.
+#[derive(Debug, Clone, Copy)]
+enum Sweep {
+    /// It goes on behind this page.
+    From(Option<Fingerprint>),
+    /// It is done, or not wanted.
+    Over,
+}
+
+impl Sweep {
+    /// In the first round there is no page of an earlier one.
+    fn begin(unlinked: Unlinked, round: u32) -> Self {
+        if unlinked == Unlinked::Ask && round > 1 { Self::From(None) } else { Self::Over }
+    }
 }
 
 impl<F: Fetcher> Crawl<F> {
@@ -60,8 +80,9 @@ impl<F: Fetcher> Crawl<F> {
     /// [`CrawlError`] if state or output cannot be read or written. What a server does is never an error.
     pub async fn run(mut self) -> Result<Report, CrawlError> {
         let started = self.clock.now();
-        let Beginning { past, run } =
-            start::begin(&mut *self.store, &mut self.sinks, self.start, self.plan, started)?;
+        let changes = self.changes.as_deref();
+        let Beginning { past, run, changes } =
+            start::begin(&mut *self.store, &mut self.sinks, changes, self.start, self.plan, started)?;
         if self.start == super::Start::Fresh {
             self.cache.clear();
         }
@@ -79,7 +100,15 @@ impl<F: Fetcher> Crawl<F> {
         let mut frontier = Frontier::new(self.settings, self.policies, run.round, pages);
         past.restore(&mut frontier, started);
         let round = run.round;
-        let writer = Writer::new(self.store, self.sinks, Arc::clone(&self.cache), run, self.clock.clone());
+        let sweep = Sweep::begin(self.unlinked, round);
+        let parts = Parts {
+            store: self.store,
+            out: Output::new(self.sinks, changes),
+            cache: Arc::clone(&self.cache),
+            run,
+            rules: self.rules,
+            clock: self.clock.clone(),
+        };
         let context = Context {
             fetcher: self.fetcher,
             spiders: self.spiders,
@@ -100,15 +129,13 @@ impl<F: Fetcher> Crawl<F> {
             frontier,
             workers: JoinSet::new(),
             out: HashMap::new(),
-            writer: match self.execution {
-                Execution::Threads => WriterDoor::thread(writer),
-                Execution::Inline => WriterDoor::inline(writer),
-            },
+            writer: WriterDoor::open(Writer::new(parts), self.execution),
             recorder,
             uncommitted: 0,
             voice,
             clock: self.clock,
             run: Totals::default(),
+            sweep,
             quota: Quota::new(self.sitemaps.max_per_host),
         };
         engine.run(self.stop.subscribe(), started, round).await
@@ -143,8 +170,9 @@ impl<F: Fetcher> Loop<F> {
                 None => self.dispatch().await?,
             };
             let wait = match wait {
-                Wait::End(end) if self.uncommitted == 0 => return Ok(end),
-                Wait::End(_) => Wait::Answer,
+                Wait::End(_) if self.uncommitted > 0 => Wait::Answer,
+                Wait::End(End::Complete) if self.sweeps_on().await => Wait::Answer,
+                Wait::End(end) => return Ok(end),
                 wait => wait,
             };
             self.voice.progress(&self.run, &self.frontier);
@@ -152,11 +180,21 @@ impl<F: Fetcher> Loop<F> {
             tokio::select! {
                 biased;
                 Ok(()) = stop.changed(), if deadline.is_none() => deadline = Some(self.clock.now() + DRAIN),
-                reply = self.writer.reply() => self.written(reply.ok_or(CrawlError::WriterGone)?)?,
+                reply = self.writer.reply() => self.written(reply.ok_or(CrawlError::WriterGone)?).await?,
                 Some(done) = self.workers.join_next_with_id() => self.came_back(done).await?,
                 () = self.clock.sleep_until(until) => self.drop_what_is_late(deadline),
             }
         }
+    }
+
+    /// Looks for pages that are known and that no link of this round has led to; `false` if there are no more of them.
+    async fn sweeps_on(&mut self) -> bool {
+        let Sweep::From(after) = self.sweep else {
+            return false;
+        };
+        self.uncommitted += 1;
+        self.writer.send(Job::Unmet(after)).await;
+        true
     }
 
     /// After a stop, what has not come back by the deadline stays in its queue.
@@ -222,16 +260,23 @@ impl<F: Fetcher> Loop<F> {
         self.writer.send(Job::Commit(Box::new(change))).await;
     }
 
-    fn written(&mut self, reply: Reply) -> Result<(), CrawlError> {
+    async fn written(&mut self, reply: Reply) -> Result<(), CrawlError> {
         let now = self.clock.now();
         match reply {
-            Reply::Committed { fresh, changes } => {
+            Reply::Committed { fresh, changes, shifts, totals } => {
                 self.uncommitted -= changes;
+                self.run.add(&totals);
+                shifts.into_iter().for_each(|(url, shift)| self.voice.event(Event::Judged { url, shift }));
                 fresh.into_iter().for_each(|pending| self.frontier.admit(now, pending));
             }
             Reply::Loaded(load, found) => {
                 self.uncommitted -= 1;
                 self.frontier.load(now, load, found);
+            }
+            Reply::Unmet(found, next) => {
+                self.uncommitted -= 1;
+                self.sweep = next.map_or(Sweep::Over, |page| Sweep::From(Some(page)));
+                self.commit(plant::known(&self.context, found)).await;
             }
             Reply::Finished(_) => {}
             Reply::Fatal(error) => return Err(error.into()),

@@ -1,13 +1,15 @@
 //! Begin, go on, or begin again: what a run makes of the state that it finds.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use super::CrawlError;
+use super::changes::ChangeLog;
 use crate::audit::record::Found;
 use crate::frontier::Frontier;
 use crate::robots::RobotsRecord;
 use crate::sink::{Position, Sink};
-use crate::store::{Recovered, RunRecord, Store};
+use crate::store::{Memory, Recovered, RunRecord, Store};
 use crate::time::Timestamp;
 use crate::url::Origin;
 
@@ -21,6 +23,17 @@ pub enum Start {
     Resume,
     /// Forget pages and items and begin anew. Waits that hosts have asked for, and robots.txt verdicts, are kept.
     Fresh,
+}
+
+/// What becomes of known pages to which no link of the round has led. Only of a round that is complete otherwise, and only of
+/// pages that were read by the same rules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Unlinked {
+    /// They are asked at the end: only their server can say whether they are gone.
+    #[default]
+    Ask,
+    /// They are left alone, and stay known.
+    Leave,
 }
 
 /// A setting that is not what it was when the state was written.
@@ -38,6 +51,7 @@ struct PlanChange {
 pub(super) struct Beginning {
     pub(super) past: Past,
     pub(super) run: RunRecord,
+    pub(super) changes: Option<ChangeLog>,
 }
 
 /// What earlier runs have left.
@@ -83,6 +97,7 @@ impl Past {
 pub(super) fn begin(
     store: &mut dyn Store,
     sinks: &mut [Box<dyn Sink>],
+    changes: Option<&Path>,
     start: Start,
     plan: BTreeMap<String, String>,
     now: Timestamp,
@@ -106,7 +121,8 @@ pub(super) fn begin(
         last => {
             let round = last.map_or(1, |run| run.round + 1);
             let run = RunRecord { round, started: now, completed: None, plan, totals: BTreeMap::new() };
-            store.begin_round(run.clone())?;
+            let memory = if start == Start::Fresh { Memory::Forgets } else { Memory::Keeps };
+            store.begin_round(run.clone(), memory)?;
             recovered.queues.clear();
             recovered.sinks.clear();
             run
@@ -116,8 +132,9 @@ pub(super) fn begin(
         let committed = recovered.sinks.iter().find(|(name, _)| name == sink.name());
         sink.rewind(committed.map_or(Position::default(), |(_, position)| *position))?;
     }
+    let changes = changes.map(|dir| ChangeLog::open(dir, run.round, &recovered.sinks)).transpose()?;
     let past = Past { recovered, is_empty };
-    Ok(Beginning { past, run })
+    Ok(Beginning { past, run, changes })
 }
 
 /// Says what has changed since the state was written, and what that means.
@@ -158,7 +175,7 @@ mod tests {
     }
 
     fn start(store: &mut MemoryStore, start: Start) -> Result<RunRecord, CrawlError> {
-        begin(store, &mut [], start, BTreeMap::new(), Timestamp::ZERO).map(|beginning| beginning.run)
+        begin(store, &mut [], None, start, BTreeMap::new(), Timestamp::ZERO).map(|beginning| beginning.run)
     }
 
     fn complete(store: &mut MemoryStore, run: RunRecord) {

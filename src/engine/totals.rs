@@ -12,8 +12,16 @@ pub struct Totals {
     pub pages: u64,
     /// Sitemaps fetched or found unchanged; they are no pages.
     pub sitemaps: u64,
+    /// Pages, counted above, that no earlier round has seen.
+    pub new: u64,
+    /// Pages, counted above, whose body is another than it was, and pages that moved.
+    pub changed: u64,
     /// Pages, counted above, that the server or their digest called unchanged.
     pub unchanged: u64,
+    /// Pages that were there in an earlier round and that their server says are no more. They count as missing too.
+    pub gone: u64,
+    /// Pages, seen before or not, that could not be had or not be read: nobody knows how they stand.
+    pub unknown: u64,
     /// Items written.
     pub items: u64,
     /// Items that a sink's format could not hold.
@@ -38,8 +46,8 @@ pub struct Totals {
     pub out_of_scope: u64,
     /// Pages that robots.txt forbids; never asked.
     pub disallowed: u64,
-    /// Pages that are not there (404, 410 and other 4xx).
-    pub gone: u64,
+    /// Pages that are not there (404, 410 and other 4xx), whether they ever were or not.
+    pub missing: u64,
     /// Pages that may not be seen (401, 403).
     pub forbidden: u64,
     /// Redirects that lead nowhere.
@@ -78,7 +86,11 @@ macro_rules! counts {
 counts! {
     pages => "pages",
     sitemaps => "sitemaps",
+    new => "new",
+    changed => "changed",
     unchanged => "unchanged",
+    gone => "gone",
+    unknown => "unknown",
     items => "items",
     items_refused => "items-refused",
     problems => "problems",
@@ -91,7 +103,7 @@ counts! {
     retries => "retries",
     out_of_scope => "out-of-scope",
     disallowed => "disallowed",
-    gone => "gone",
+    missing => "missing",
     forbidden => "forbidden",
     dead_ends => "dead-ends",
     failed => "failed",

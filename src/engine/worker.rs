@@ -66,6 +66,8 @@ pub enum Execution {
 pub(super) struct PageDone {
     pub(super) outcome: Outcome,
     pub(super) harvest: Yield,
+    /// Digest of the page's body, if it was got or confirmed.
+    pub(super) digest: Option<u64>,
     /// The cache entry to write after the commit.
     pub(super) cache: Option<(Fingerprint, CacheEntry)>,
     /// Bytes on the wire.
@@ -89,8 +91,6 @@ pub(super) struct Yield {
     pub(super) out_of_scope: u64,
     /// The spider's error or panic, if it failed.
     pub(super) error: Option<String>,
-    /// The page is as it was when it was last seen.
-    pub(super) unchanged: bool,
 }
 
 impl<F: Fetcher> Context<F> {
@@ -135,16 +135,17 @@ impl<F: Fetcher> Context<F> {
         let bytes = response.wire_bytes;
         let mut done = PageDone { bytes, ..PageDone::of(outcome) };
         match (outcome.class, known) {
-            (Class::Fetched, known) => {
+            (Class::Fetched, _) => {
                 let digest = Fingerprint::of(&response.body).get();
                 let cacheable = cacheable(&response, self.sitemaps.digest(self.rules, request.kind), digest);
                 let (harvest, entry) = self.parse(request, response, cacheable).await;
                 done.harvest = harvest;
-                done.harvest.unchanged = known.is_some_and(|entry| entry.digest == digest);
+                done.digest = Some(digest);
                 done.cache = entry.map(|entry| (key, entry));
             }
             (Class::NotModified, Some(entry)) => {
                 let entry = refreshed(entry, &response);
+                done.digest = Some(entry.digest);
                 done.harvest = self.remembered(&request, &entry);
                 done.cache = Some((key, entry));
             }
@@ -255,10 +256,10 @@ impl<F: Fetcher> Context<F> {
     fn remembered(&self, request: &Request, entry: &CacheEntry) -> Yield {
         let items = entry.items.iter().filter_map(|(kind, text)| {
             let fields = serde_json::from_str(text).ok()?;
-            Some(Item { url: request.url.clone(), kind: kind.clone(), fields })
+            Some(Item { url: request.url.clone(), kind: kind.clone(), fields, seen: None })
         });
         let (links, out_of_scope) = self.belonging(request, entry.links.clone());
-        Yield { items: items.collect(), out_of_scope, links, unchanged: true, ..Yield::default() }
+        Yield { items: items.collect(), out_of_scope, links, ..Yield::default() }
     }
 
     /// Asks for a page once more, only to see whether the host still answers: nothing is read from it.
@@ -322,6 +323,7 @@ impl PageDone {
         Self {
             outcome,
             harvest: Yield::default(),
+            digest: None,
             cache: None,
             bytes: 0,
             refusal: None,

@@ -9,18 +9,22 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
+use super::changes::{self, Judge, Visit};
+use super::output::Output;
 use super::totals::Totals;
+use super::worker::Execution;
 use crate::clock::Clock;
 use crate::frontier::LoadRequest;
+use crate::history::{PageRecord, Shift};
 use crate::item::Item;
 use crate::politeness::HostState;
 use crate::request::Request;
 use crate::robots::RobotsRecord;
-use crate::sink::{Sink, SinkError};
+use crate::sink::{SinkError, Wants};
 use crate::store::cache::{CacheEntry, ValidatorCache};
 use crate::store::{Batch, FailedRecord, Pending, QueueKey, RunRecord, Store, StoreError};
 use crate::time::Timestamp;
-use crate::url::{Fingerprint, HostKey, Origin};
+use crate::url::{CanonicalUrl, Fingerprint, HostKey, Origin};
 
 /// Settled pages that are committed together at most.
 const GROUP: usize = 256;
@@ -34,6 +38,8 @@ pub(super) enum Job {
     Commit(Box<Change>),
     /// Read a part of a queue.
     Load(LoadRequest),
+    /// Look for pages behind this one that are known and were not met in this round.
+    Unmet(Option<Fingerprint>),
     /// The run ends; `completed` if nothing is left to do.
     Finish { completed: Option<Timestamp> },
 }
@@ -41,6 +47,9 @@ pub(super) enum Job {
 /// Everything that one settled request changes.
 #[derive(Debug, Default)]
 pub(super) struct Change {
+    /// What was seen of pages, with what they gave.
+    pub(super) visits: Vec<Visit>,
+    /// Items of pages that could not be had.
     pub(super) items: Vec<Item>,
     pub(super) links: Vec<Request>,
     pub(super) done: Vec<(Origin, QueueKey)>,
@@ -55,8 +64,17 @@ pub(super) struct Change {
 /// What the writer answers.
 #[derive(Debug)]
 pub(super) enum Reply {
-    /// `changes` of the jobs are durable; these links are new.
-    Committed { fresh: Vec<Pending>, changes: usize },
+    /// `changes` of the jobs are durable.
+    Committed {
+        /// The links that are new.
+        fresh: Vec<Pending>,
+        changes: usize,
+        /// How the pages stand, and what that adds to the counts.
+        shifts: Vec<(CanonicalUrl, Shift)>,
+        totals: Totals,
+    },
+    /// Known pages that were not met in this round, and where to look on; `None` at the end.
+    Unmet(Vec<Request>, Option<Fingerprint>),
     /// What a queue held.
     Loaded(LoadRequest, Vec<Pending>),
     /// Everything is written; the run's record as it stands now.
@@ -74,27 +92,34 @@ pub(super) enum WriteError {
     Sink(#[from] SinkError),
 }
 
-/// Owns store, sinks and cache.
+/// Owns store, output and cache.
 pub(super) struct Writer {
     store: Box<dyn Store>,
-    sinks: Vec<Box<dyn Sink>>,
+    out: Output,
     cache: Arc<dyn ValidatorCache>,
     run: RunRecord,
+    rules: u64,
     totals: Totals,
     clock: Clock,
     synced: Timestamp,
 }
 
+/// What a writer is made of.
+pub(super) struct Parts {
+    pub(super) store: Box<dyn Store>,
+    pub(super) out: Output,
+    pub(super) cache: Arc<dyn ValidatorCache>,
+    pub(super) run: RunRecord,
+    /// Digest of the rules that read pages.
+    pub(super) rules: u64,
+    pub(super) clock: Clock,
+}
+
 impl Writer {
-    pub(super) fn new(
-        store: Box<dyn Store>,
-        sinks: Vec<Box<dyn Sink>>,
-        cache: Arc<dyn ValidatorCache>,
-        run: RunRecord,
-        clock: Clock,
-    ) -> Self {
+    pub(super) fn new(parts: Parts) -> Self {
+        let Parts { store, out, cache, run, rules, clock } = parts;
         let totals = Totals::from_map(&run.totals);
-        Self { store, sinks, cache, run, totals, synced: clock.now(), clock }
+        Self { store, out, cache, run, rules, totals, synced: clock.now(), clock }
     }
 
     /// Does some jobs, in order, and says what came of them.
@@ -126,6 +151,10 @@ impl Writer {
                 let found = self.store.pending(&load.origin, load.after, load.limit)?;
                 replies.push(Reply::Loaded(load, found));
             }
+            Job::Unmet(after) => {
+                let (found, next) = self.unmet(after)?;
+                replies.push(Reply::Unmet(found, next));
+            }
             Job::Finish { completed } => {
                 self.run.completed = completed;
                 self.commit_batch(Batch::default())?;
@@ -145,8 +174,13 @@ impl Writer {
         let changes = group.len();
         let mut batch = Batch::default();
         let mut cached = Vec::new();
+        let mut judge = Judge::new(&*self.store, self.run.round);
+        let mut shifts = Vec::new();
         for change in group.drain(..) {
-            self.write_items(&change.items)?;
+            for visit in change.visits {
+                shifts.extend(self.out.take(visit, &mut judge)?);
+            }
+            self.out.write(&change.items, Wants::Changes)?;
             self.totals.add(&change.totals);
             cached.extend(change.cache);
             batch.links.extend(change.links);
@@ -156,38 +190,38 @@ impl Writer {
             batch.robots.extend(change.robots);
             batch.failed.extend(change.failed);
         }
+        batch.pages = judge.pages;
+        let mut totals = std::mem::take(&mut self.out.totals);
+        shifts.iter().for_each(|(_, shift)| changes::count(&mut totals, *shift));
+        self.totals.add(&totals);
         let fresh = self.commit_batch(batch)?;
         for (key, entry) in &cached {
             self.cache.put(*key, entry);
         }
         self.sync_now_and_then()?;
-        replies.push(Reply::Committed { fresh, changes });
-        Ok(())
-    }
-
-    /// One item that a format cannot hold is counted and left out; an output that cannot be written ends the run.
-    fn write_items(&mut self, items: &[Item]) -> Result<(), SinkError> {
-        for item in items {
-            for sink in &mut self.sinks {
-                match sink.write(item) {
-                    Err(SinkError::Item { reason, .. }) => {
-                        self.totals.items_refused += 1;
-                        tracing::warn!(url = %item.url, sink = sink.name(), reason, "item left out");
-                    }
-                    result => result?,
-                }
-            }
-        }
+        replies.push(Reply::Committed { fresh, changes, shifts, totals });
         Ok(())
     }
 
     fn commit_batch(&mut self, mut batch: Batch) -> Result<Vec<Pending>, WriteError> {
-        for sink in &mut self.sinks {
-            batch.sinks.push((sink.name().to_owned(), sink.flush()?));
-        }
+        batch.sinks = self.out.flush()?;
         self.run.totals = self.totals.to_map();
         batch.run = Some(self.run.clone());
         Ok(self.store.commit(batch)?.fresh)
+    }
+
+    /// Some of the pages behind `after` that are known, were read by the rules of today and were not met in this round; and
+    /// where to look on.
+    fn unmet(&self, after: Option<Fingerprint>) -> Result<(Vec<Request>, Option<Fingerprint>), StoreError> {
+        let pages = self.store.pages(after, GROUP)?;
+        let next = pages.last().map(|(page, _)| *page);
+        let is_unmet = |record: &PageRecord| {
+            record.round < self.run.round
+                && record.items.rules == self.rules
+                && !self.store.knows(&record.request)
+        };
+        let unmet = pages.into_iter().filter(|(_, record)| is_unmet(record));
+        Ok((unmet.map(|(_, record)| record.request).collect(), next))
     }
 
     fn sync_now_and_then(&mut self) -> Result<(), StoreError> {
@@ -213,8 +247,16 @@ pub(super) enum WriterDoor {
 }
 
 impl WriterDoor {
+    /// Sets the writer to work.
+    pub(super) fn open(writer: Writer, execution: Execution) -> Self {
+        match execution {
+            Execution::Threads => Self::thread(writer),
+            Execution::Inline => Self::inline(writer),
+        }
+    }
+
     /// Starts a thread for the writer.
-    pub(super) fn thread(mut writer: Writer) -> Self {
+    fn thread(mut writer: Writer) -> Self {
         let (jobs, mut inbox) = mpsc::channel(GROUP * 2);
         let (outbox, replies) = mpsc::unbounded_channel();
         let thread = std::thread::spawn(move || {
@@ -237,7 +279,7 @@ impl WriterDoor {
     }
 
     /// Works in place.
-    pub(super) fn inline(writer: Writer) -> Self {
+    fn inline(writer: Writer) -> Self {
         Self::Inline { writer: Box::new(writer), replies: std::collections::VecDeque::new() }
     }
 

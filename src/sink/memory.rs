@@ -35,7 +35,7 @@ use crate::item::Item;
 /// }
 ///
 /// # let url = crawl::url::CanonicalUrl::parse("https://example.com/").unwrap();
-/// # let untitled = Item { url, kind: None, fields: serde_json::Map::new() };
+/// # let untitled = Item { url, kind: None, fields: serde_json::Map::new(), seen: None };
 /// let collect = Collect::default();
 /// let mut sink = Titled(collect.clone());
 /// sink.write(&untitled)?;
@@ -88,7 +88,7 @@ mod tests {
     #[test]
     fn items_behind_the_committed_position_are_dropped() {
         let url = CanonicalUrl::parse("https://example.com/").unwrap();
-        let item = Item { url, kind: None, fields: Map::new() };
+        let item = Item { url, kind: None, fields: Map::new(), seen: None };
         let collect = Collect::default();
         let mut sink = collect.clone();
         sink.write(&item).unwrap();

@@ -54,6 +54,11 @@ pub trait Sink: Send + 'static {
     /// A name that stays the same between runs: its position is stored under it.
     fn name(&self) -> &str;
 
+    /// Which items it is given. Default: [`Wants::Everything`].
+    fn wants(&self) -> Wants {
+        Wants::Everything
+    }
+
     /// Takes one item. It may be buffered until [`Sink::flush`].
     ///
     /// # Errors
@@ -71,6 +76,17 @@ pub trait Sink: Send + 'static {
     /// # Errors
     /// If the output is shorter than `to` (somebody changed it) or cannot be cut.
     fn rewind(&mut self, to: Position) -> Result<(), SinkError>;
+}
+
+/// Which items a sink is given when pages are visited again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Wants {
+    /// Those of pages whose items are others than at the last visit, and of new pages.
+    Changes,
+    /// Those of every page of the round: the output is complete after each round.
+    #[default]
+    Everything,
 }
 
 /// Why an item could not be written. Fatal to the run, which stays resumable.

@@ -16,7 +16,7 @@ use crate::url::CanonicalUrl;
 fn item(fields: Value) -> Item {
     let url = CanonicalUrl::parse("https://example.com/a").unwrap();
     let Value::Object(fields) = fields else { panic!("an item's fields are an object") };
-    Item { url, kind: None, fields }
+    Item { url, kind: None, fields, seen: None }
 }
 
 fn jsonl(path: &Path) -> JsonlSink {

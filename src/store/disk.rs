@@ -20,9 +20,13 @@ use super::keys::{self, Generation, Kind};
 use super::lock::{StateDir, io_error};
 use super::seen_log::{LogReport, SeenLog};
 use super::step::{Before, Head, Queue, Step, StepError, mark};
-use super::{Batch, Committed, FailedRecord, Pending, QueueKey, Recovered, RunRecord, Store, StoreError};
+use super::{
+    Batch, Committed, FailedRecord, Memory, Pending, QueueKey, Recovered, RunRecord, Store, StoreError,
+};
+use crate::history::PageRecord;
 use crate::request::Request;
-use crate::url::{CanonicalUrl, HostKey, Origin};
+use crate::time::Timestamp;
+use crate::url::{CanonicalUrl, Fingerprint, HostKey, Origin};
 
 /// How much the store on disk may use.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -124,6 +128,13 @@ impl DiskStore {
         if self.head.swept < self.head.generation {
             self.frontier.sweep(self.head.keys().earlier())?;
             self.head.swept = self.head.generation;
+            self.frontier.write(only_head(&self.dir.frontier(), &self.head)?)?;
+        }
+        if self.head.swept_era < self.head.era {
+            for range in self.head.pages().earlier() {
+                self.frontier.sweep(range)?;
+            }
+            self.head.swept_era = self.head.era;
             self.frontier.write(only_head(&self.dir.frontier(), &self.head)?)?;
         }
         Ok(())
@@ -233,13 +244,14 @@ impl Store for DiskStore {
         Ok(committed)
     }
 
-    fn begin_round(&mut self, run: RunRecord) -> Result<(), StoreError> {
+    fn begin_round(&mut self, run: RunRecord, memory: Memory) -> Result<(), StoreError> {
         self.usable()?;
         let number = self.next_log()?;
         let log = SeenLog::open(&self.dir.seen_log(number), 0)?.0;
         self.dir.sync()?;
         let mut step = Step::new(Head {
             generation: self.head.generation + 1,
+            era: self.head.era + u32::from(memory == Memory::Forgets),
             log: number,
             next_origin: 0,
             next_failed: 0,
@@ -259,6 +271,33 @@ impl Store for DiskStore {
         // The old log may go only when nothing on the disk refers to it any more.
         self.frontier.sync()?;
         self.sweep()
+    }
+
+    fn page(&self, page: Fingerprint) -> Result<Option<PageRecord>, StoreError> {
+        let bytes = self.frontier.get(&self.head.pages().page(page))?;
+        let record = bytes.map(|bytes| codec::decode(&bytes)).transpose();
+        record.map_err(|error| self.damaged("a page", &error))
+    }
+
+    fn pages(
+        &self,
+        after: Option<Fingerprint>,
+        limit: usize,
+    ) -> Result<Vec<(Fingerprint, PageRecord)>, StoreError> {
+        let pairs = self.frontier.range(self.head.pages().pages(after), limit)?;
+        let read = |(key, value): &fjall::KvPair| {
+            Ok((keys::page_of(key).ok_or(CodecError::Short)?, codec::decode(value)?))
+        };
+        let found: Result<_, CodecError> = pairs.iter().map(read).collect();
+        found.map_err(|error| self.damaged("a page", &error))
+    }
+
+    fn due(&self, from: Timestamp, limit: usize) -> Result<Vec<(Timestamp, Fingerprint)>, StoreError> {
+        let keys = self.head.pages();
+        let pairs = self.frontier.range(keys.due_from(from)..keys.due_from(Timestamp::MAX), limit)?;
+        let found = pairs.iter().map(|(key, _)| keys::due_of(key));
+        let found: Option<Vec<_>> = found.collect();
+        found.ok_or_else(|| self.damaged("when a page is due", &CodecError::Short))
     }
 
     fn failed(&mut self) -> Result<Vec<FailedRecord>, StoreError> {

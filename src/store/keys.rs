@@ -1,11 +1,14 @@
 //! The layout of the database: one key space, so that whatever a crash leaves of it is a prefix of its history.
 //!
 //! `h` host · `r` origin · `s` sink · `m` name: what holds across rounds, and the head. `g` generation kind …: what belongs
-//! to one round. A new round is a new generation; the old one is out of sight at once and swept up afterwards.
+//! to one round. A new round is a new generation; the old one is out of sight at once and swept up afterwards. `p` era
+//! fingerprint, `d` era moment fingerprint: what is known of pages, and when each is due. Who begins anew begins a new era.
 
-use std::ops::RangeInclusive;
+use std::ops::{Bound, RangeInclusive};
 
 use super::QueueKey;
+use crate::time::Timestamp;
+use crate::url::Fingerprint;
 
 pub(super) const HEAD: &[u8] = b"mhead";
 pub(super) const RUN: &[u8] = b"mrun";
@@ -13,6 +16,8 @@ pub(super) const HOSTS: u8 = b'h';
 pub(super) const ROBOTS: u8 = b'r';
 pub(super) const SINKS: u8 = b's';
 const GENERATIONS: u8 = b'g';
+const PAGES: u8 = b'p';
+const DUE: u8 = b'd';
 
 /// What a generation holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,6 +74,52 @@ impl Generation {
         let last = with(with(vec![GENERATIONS], &before.to_be_bytes()), &[u8::MAX; 16]);
         vec![GENERATIONS]..=last
     }
+}
+
+/// The keys of what is known of pages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Era(pub(super) u32);
+
+impl Era {
+    pub(super) fn page(self, page: Fingerprint) -> Vec<u8> {
+        with(self.of(PAGES), &page.get().to_be_bytes())
+    }
+
+    pub(super) fn due(self, moment: Timestamp, page: Fingerprint) -> Vec<u8> {
+        with(self.due_from(moment), &page.get().to_be_bytes())
+    }
+
+    /// Where the pages begin that are due at `moment` or later.
+    pub(super) fn due_from(self, moment: Timestamp) -> Vec<u8> {
+        with(self.of(DUE), &moment.as_millis().to_be_bytes())
+    }
+
+    /// All pages behind `after`.
+    pub(super) fn pages(self, after: Option<Fingerprint>) -> (Bound<Vec<u8>>, Bound<Vec<u8>>) {
+        let from = after.map_or(Bound::Included(self.of(PAGES)), |after| Bound::Excluded(self.page(after)));
+        (from, Bound::Included(self.page(Fingerprint::from_bits(u64::MAX))))
+    }
+
+    /// All keys of the eras before this one.
+    pub(super) fn earlier(self) -> [RangeInclusive<Vec<u8>>; 2] {
+        let before = Self(self.0.wrapping_sub(1));
+        [PAGES, DUE].map(|kind| vec![kind]..=with(before.of(kind), &[u8::MAX; 17]))
+    }
+
+    fn of(self, kind: u8) -> Vec<u8> {
+        with(vec![kind], &self.0.to_be_bytes())
+    }
+}
+
+/// The page at the end of an era's key.
+pub(super) fn page_of(key: &[u8]) -> Option<Fingerprint> {
+    key.last_chunk::<8>().map(|bits| Fingerprint::from_bits(u64::from_be_bytes(*bits)))
+}
+
+/// The moment and the page of a key of those that are due.
+pub(super) fn due_of(key: &[u8]) -> Option<(Timestamp, Fingerprint)> {
+    let moment = key.get(5..)?.first_chunk::<8>()?;
+    Some((Timestamp::from_millis(u64::from_be_bytes(*moment)), page_of(key)?))
 }
 
 /// A key that holds across rounds.

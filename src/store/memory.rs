@@ -1,15 +1,20 @@
 //! The state in memory: for simulations and tests. It is gone with its owner.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
 
 use super::seen::SeenTable;
-use super::{Batch, Committed, FailedRecord, Pending, QueueKey, Recovered, RunRecord, Store, StoreError};
+use super::{
+    Batch, Committed, FailedRecord, Memory, PageChange, Pending, QueueKey, Recovered, RunRecord, Store,
+    StoreError,
+};
+use crate::history::PageRecord;
 use crate::politeness::HostState;
 use crate::request::{Dedup, Request};
 use crate::robots::RobotsRecord;
 use crate::sink::Position;
-use crate::url::{HostKey, Origin};
+use crate::time::Timestamp;
+use crate::url::{Fingerprint, HostKey, Origin};
 
 type Queue = BTreeMap<QueueKey, Pending>;
 
@@ -23,6 +28,8 @@ pub struct MemoryStore {
     sinks: BTreeMap<String, Position>,
     failed: Vec<FailedRecord>,
     run: Option<RunRecord>,
+    pages: BTreeMap<Fingerprint, PageRecord>,
+    due: BTreeSet<(Timestamp, Fingerprint)>,
     next_seq: u64,
 }
 
@@ -32,12 +39,32 @@ impl MemoryStore {
         if request.dedup == Dedup::Once && !self.seen.insert(request.fingerprint().get()) {
             return None;
         }
+        Some(self.enqueue(request))
+    }
+
+    fn enqueue(&mut self, request: Request) -> Pending {
         let key = QueueKey::new(request.priority, self.next_seq);
         self.next_seq += 1;
         let queue = self.queues.entry(request.origin()).or_default();
         let pending = Pending { key, tries: 0, refusals: 0, request };
         queue.insert(key, pending.clone());
-        Some(pending)
+        pending
+    }
+
+    fn learn(&mut self, change: PageChange) {
+        let PageChange { page, before, now } = change;
+        if let Some(before) = before {
+            self.due.remove(&(before.due, page));
+        }
+        match now {
+            Some(now) => {
+                if now.due < Timestamp::MAX {
+                    self.due.insert((now.due, page));
+                }
+                self.pages.insert(page, now);
+            }
+            None => drop(self.pages.remove(&page)),
+        }
     }
 
     fn settle(&mut self, done: Vec<(Origin, QueueKey)>, retry: Vec<(Origin, Pending)>) {
@@ -93,7 +120,10 @@ impl Store for MemoryStore {
     fn commit(&mut self, batch: Batch) -> Result<Committed, StoreError> {
         let offered = batch.links.len();
         let links = batch.links.into_iter();
-        let fresh: Vec<_> = links.filter_map(|request| self.admit(request)).collect();
+        let mut fresh: Vec<_> = links.filter_map(|request| self.admit(request)).collect();
+        let known = (offered - fresh.len()) as u64;
+        fresh.extend(batch.revisits.into_iter().map(|request| self.enqueue(request)));
+        batch.pages.into_iter().for_each(|change| self.learn(change));
         self.settle(batch.done, batch.retry);
         self.hosts.extend(batch.hosts);
         self.robots.extend(batch.robots);
@@ -102,16 +132,38 @@ impl Store for MemoryStore {
         if batch.run.is_some() {
             self.run = batch.run;
         }
-        Ok(Committed { known: (offered - fresh.len()) as u64, fresh })
+        Ok(Committed { known, fresh })
     }
 
-    fn begin_round(&mut self, run: RunRecord) -> Result<(), StoreError> {
+    fn begin_round(&mut self, run: RunRecord, memory: Memory) -> Result<(), StoreError> {
+        if memory == Memory::Forgets {
+            self.pages.clear();
+            self.due.clear();
+        }
         self.seen = SeenTable::default();
         self.queues.clear();
         self.sinks.clear();
         self.failed.clear();
         self.run = Some(run);
         Ok(())
+    }
+
+    fn page(&self, page: Fingerprint) -> Result<Option<PageRecord>, StoreError> {
+        Ok(self.pages.get(&page).cloned())
+    }
+
+    fn pages(
+        &self,
+        after: Option<Fingerprint>,
+        limit: usize,
+    ) -> Result<Vec<(Fingerprint, PageRecord)>, StoreError> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let found = self.pages.range((from, Bound::Unbounded)).take(limit);
+        Ok(found.map(|(page, record)| (*page, record.clone())).collect())
+    }
+
+    fn due(&self, from: Timestamp, limit: usize) -> Result<Vec<(Timestamp, Fingerprint)>, StoreError> {
+        Ok(self.due.range((from, Fingerprint::from_bits(0))..).take(limit).copied().collect())
     }
 
     fn failed(&mut self) -> Result<Vec<FailedRecord>, StoreError> {

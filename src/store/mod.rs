@@ -23,19 +23,24 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::history::PageRecord;
 use crate::politeness::HostState;
 use crate::request::Request;
 pub use crate::request::{Pending, QueueKey};
 use crate::robots::RobotsRecord;
 use crate::sink::Position;
 use crate::time::Timestamp;
-use crate::url::{HostKey, Origin};
+use crate::url::{Fingerprint, HostKey, Origin};
 
 /// One atomic step.
 #[derive(Debug, Default)]
 pub struct Batch {
     /// Requests found: those that the seen-set does not know enter the queues (those with `Dedup::Never` always do).
     pub links: Vec<Request>,
+    /// Pages that are asked again in the same round: they enter the queues whatever the seen-set says.
+    pub revisits: Vec<Request>,
+    /// What is known of pages from now on.
+    pub pages: Vec<PageChange>,
     /// Requests that are settled for good and leave their queue.
     pub done: Vec<(Origin, QueueKey)>,
     /// Requests that stay, with new tries and `not_before`; written over the entry of the same key.
@@ -50,6 +55,26 @@ pub struct Batch {
     pub failed: Vec<FailedRecord>,
     /// The run's own record, if it changed.
     pub run: Option<RunRecord>,
+}
+
+/// What is known of a page from now on.
+#[derive(Debug, Clone)]
+pub struct PageChange {
+    /// The page.
+    pub page: Fingerprint,
+    /// What was known of it before this batch.
+    pub before: Option<PageRecord>,
+    /// What is known now; `None` forgets it.
+    pub now: Option<PageRecord>,
+}
+
+/// What a new round does with what is known of pages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Memory {
+    /// It keeps it.
+    Keeps,
+    /// It knows nothing any more.
+    Forgets,
 }
 
 /// What a commit brought.
@@ -152,11 +177,34 @@ pub trait Store: Send + 'static {
     fn commit(&mut self, batch: Batch) -> Result<Committed, StoreError>;
 
     /// Begins a new round: empties seen-set, queues, sink positions and the failed list, and keeps hosts and robots.txt
-    /// verdicts, whose waits hold across rounds. The places of requests go on counting.
+    /// verdicts, whose waits hold across rounds. What is known of pages stays or goes by `memory`. The places of requests go on
+    /// counting.
     ///
     /// # Errors
     /// As for [`Store::commit`].
-    fn begin_round(&mut self, run: RunRecord) -> Result<(), StoreError>;
+    fn begin_round(&mut self, run: RunRecord, memory: Memory) -> Result<(), StoreError>;
+
+    /// What is known of a page.
+    ///
+    /// # Errors
+    /// If the state cannot be read.
+    fn page(&self, page: Fingerprint) -> Result<Option<PageRecord>, StoreError>;
+
+    /// What is known of the first `limit` pages behind `after`, in the order of their fingerprints.
+    ///
+    /// # Errors
+    /// If the state cannot be read.
+    fn pages(
+        &self,
+        after: Option<Fingerprint>,
+        limit: usize,
+    ) -> Result<Vec<(Fingerprint, PageRecord)>, StoreError>;
+
+    /// The first `limit` pages that are due at `from` or later, with their moments, soonest first.
+    ///
+    /// # Errors
+    /// If the state cannot be read.
+    fn due(&self, from: Timestamp, limit: usize) -> Result<Vec<(Timestamp, Fingerprint)>, StoreError>;
 
     /// The URLs given up in this round.
     ///

@@ -6,10 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use super::codec::{self, CodecError};
 use super::frontier::{Frontier, Writes};
-use super::keys::{self, Generation};
+use super::keys::{self, Era, Generation};
 use super::seen_log::SeenLog;
-use super::{Batch, Committed, Pending, QueueKey, StoreError};
+use super::{Batch, Committed, PageChange, Pending, QueueKey, StoreError};
 use crate::request::{Dedup, Request};
+use crate::time::Timestamp;
 use crate::url::Origin;
 
 /// The counters, written with every batch.
@@ -25,6 +26,10 @@ pub(super) struct Head {
     pub(super) log: u32,
     /// How long the seen log is, in bytes.
     pub(super) log_length: u64,
+    /// Which keys of pages count.
+    pub(super) era: u32,
+    /// Eras before this one are swept up.
+    pub(super) swept_era: u32,
     /// For the next request that enters; never falls.
     pub(super) next_seq: u64,
     /// For the next origin that is new.
@@ -41,6 +46,8 @@ impl Head {
         swept: 1,
         log: 1,
         log_length: 0,
+        era: 1,
+        swept_era: 1,
         next_seq: 0,
         next_origin: 0,
         next_failed: 0,
@@ -48,6 +55,10 @@ impl Head {
 
     pub(super) fn keys(self) -> Generation {
         Generation(self.generation)
+    }
+
+    pub(super) fn pages(self) -> Era {
+        Era(self.era)
     }
 }
 
@@ -131,6 +142,12 @@ impl Step {
                 None => committed.known += 1,
             }
         }
+        for request in batch.revisits {
+            committed.fresh.push(self.enqueue(request, before)?);
+        }
+        for change in &batch.pages {
+            self.learn(change)?;
+        }
         for (origin, key) in &batch.done {
             self.done(origin, *key, before)?;
         }
@@ -179,6 +196,11 @@ impl Step {
             }
             self.fingerprints.push(fingerprint);
         }
+        Ok(Some(self.enqueue(request, before)?))
+    }
+
+    /// Puts a request into its queue.
+    fn enqueue(&mut self, request: Request, before: &Before<'_>) -> Result<Pending, StepError> {
         let key = QueueKey::new(request.priority, self.head.next_seq);
         self.head.next_seq = self.head.next_seq.saturating_add(1);
         let pending = Pending { key, tries: 0, refusals: 0, request };
@@ -187,7 +209,24 @@ impl Step {
         queue.push(key);
         let id = queue.id;
         self.write(self.head.keys().queue(id, key), &pending, &origin)?;
-        Ok(Some(pending))
+        Ok(pending)
+    }
+
+    /// Writes down what is known of a page, and moves it to its place among those that are due.
+    fn learn(&mut self, change: &PageChange) -> Result<(), CodecError> {
+        let PageChange { page, before, now } = change;
+        let keys = self.head.pages();
+        if let Some(before) = before {
+            self.writes.insert(keys.due(before.due, *page), None);
+        }
+        let Some(now) = now else {
+            self.writes.insert(keys.page(*page), None);
+            return Ok(());
+        };
+        if now.due < Timestamp::MAX {
+            self.writes.insert(keys.due(now.due, *page), Some(Vec::new()));
+        }
+        self.put(keys.page(*page), now)
     }
 
     /// Takes a request out of its queue, if it is there.

@@ -2,10 +2,12 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::history::PageRecord;
 use crate::request::{Pending, QueueKey, Request};
 use crate::store::memory::MemoryStore;
-use crate::store::{Batch, Committed, FailedRecord, Recovered, RunRecord, Store, StoreError};
-use crate::url::Origin;
+use crate::store::{Batch, Committed, FailedRecord, Memory, Recovered, RunRecord, Store, StoreError};
+use crate::time::Timestamp;
+use crate::url::{Fingerprint, Origin};
 
 /// A [`MemoryStore`] whose clones share one state: what is left when a run is dropped, the next run finds.
 #[derive(Debug, Clone, Default)]
@@ -40,8 +42,24 @@ impl Store for SharedStore {
         self.state().commit(batch)
     }
 
-    fn begin_round(&mut self, run: RunRecord) -> Result<(), StoreError> {
-        self.state().begin_round(run)
+    fn begin_round(&mut self, run: RunRecord, memory: Memory) -> Result<(), StoreError> {
+        self.state().begin_round(run, memory)
+    }
+
+    fn page(&self, page: Fingerprint) -> Result<Option<PageRecord>, StoreError> {
+        self.state().page(page)
+    }
+
+    fn pages(
+        &self,
+        after: Option<Fingerprint>,
+        limit: usize,
+    ) -> Result<Vec<(Fingerprint, PageRecord)>, StoreError> {
+        self.state().pages(after, limit)
+    }
+
+    fn due(&self, from: Timestamp, limit: usize) -> Result<Vec<(Timestamp, Fingerprint)>, StoreError> {
+        self.state().due(from, limit)
     }
 
     fn failed(&mut self) -> Result<Vec<FailedRecord>, StoreError> {

@@ -2,17 +2,21 @@
 
 use super::Loop;
 use crate::engine::CrawlError;
+use crate::engine::changes::{Visit, digest_of};
 use crate::engine::event::Event;
 use crate::engine::recorder::Ticket;
 use crate::engine::worker::PageDone;
 use crate::engine::writer::Change;
 use crate::fetch::Fetcher;
 use crate::frontier::{ControlLease, Drop, Lease, RobotsLease, RobotsReply};
+use crate::history::Sight;
 use crate::item::Harvest;
 use crate::politeness::{Class, Outcome, Verdict};
 use crate::request::Request;
 use crate::response::{Failure, FailureClass};
 use crate::store::FailedRecord;
+use crate::time::Timestamp;
+use crate::url::Fingerprint;
 
 impl<F: Fetcher> Loop<F> {
     pub(super) async fn settle(
@@ -55,11 +59,11 @@ impl<F: Fetcher> Loop<F> {
 
     /// Takes over what a page gave.
     fn reap(&self, change: &mut Change, request: &Request, page: PageDone) {
+        let sight = sight(&page, self.context.rules);
         let harvest = page.harvest;
         change.totals.items += harvest.items.len() as u64;
         change.totals.problems += harvest.problems.len() as u64;
         change.totals.out_of_scope += harvest.out_of_scope;
-        change.totals.unchanged += u64::from(harvest.unchanged && request.kind.is_page());
         for problem in &harvest.problems {
             tracing::warn!(url = %request.url, problem, "page has a problem");
         }
@@ -71,8 +75,10 @@ impl<F: Fetcher> Loop<F> {
         if let Some((class, reason)) = failure {
             let failure = Failure { class, status: page.outcome.status, reason };
             self.note_failure(change, request, &failure);
+        } else if request.kind.is_page() {
+            let (request, at, status) = (request.clone(), page.outcome.ended, page.outcome.status);
+            change.visits.push(Visit { request, at, sight, status, reason: None, items: harvest.items });
         }
-        change.items.extend(harvest.items);
         change.links.extend(harvest.links);
         change.cache = page.cache;
     }
@@ -88,12 +94,15 @@ impl<F: Fetcher> Loop<F> {
         let totals = &mut change.totals;
         *match failure.class {
             FailureClass::Robots => &mut totals.disallowed,
-            FailureClass::Gone => &mut totals.gone,
+            FailureClass::Gone => &mut totals.missing,
             FailureClass::Forbidden => &mut totals.forbidden,
             FailureClass::Redirect => &mut totals.dead_ends,
             FailureClass::Parse => &mut totals.parse_errors,
             _ => &mut totals.failed,
         } += 1;
+        if request.kind.is_page() {
+            change.visits.push(unseen(request, failure, self.clock.now()));
+        }
         self.voice.given_up(request, failure);
         let mut harvest = Harvest::new();
         let spider = &self.context.spiders[usize::from(request.spider)];
@@ -163,4 +172,27 @@ impl<F: Fetcher> Loop<F> {
         self.commit(change).await;
         Ok(())
     }
+}
+
+/// What was seen of a page that was answered.
+fn sight(page: &PageDone, rules: u64) -> Sight {
+    match (page.outcome.class, page.digest) {
+        (Class::Redirected, _) => {
+            let place = page.location.as_deref().unwrap_or_default();
+            Sight::Moved { digest: Fingerprint::of(place.as_bytes()).get() }
+        }
+        (_, Some(digest)) => Sight::Page { digest, items: digest_of(&page.harvest.items), rules },
+        (_, None) => Sight::Unclear,
+    }
+}
+
+/// What was seen of a page that could not be had.
+fn unseen(request: &Request, failure: &Failure, at: Timestamp) -> Visit {
+    let sight = match (failure.class, failure.status) {
+        (FailureClass::Gone, Some(404 | 410)) => Sight::Missing,
+        (FailureClass::Robots, _) => Sight::Barred,
+        _ => Sight::Unclear,
+    };
+    let (status, reason) = (failure.status, Some(failure.reason.clone()));
+    Visit { request: request.clone(), at, sight, status, reason, items: Vec::new() }
 }

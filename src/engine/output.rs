@@ -1,0 +1,65 @@
+//! Where items and changes go: which item to which sink, and how far each of them reaches.
+
+use super::changes::{ChangeLog, Judge, Visit};
+use super::totals::Totals;
+use crate::history::Shift;
+use crate::item::Item;
+use crate::sink::{Position, Sink, SinkError, Wants};
+use crate::url::CanonicalUrl;
+
+use super::writer::WriteError;
+
+/// All sinks of a crawl, and the list of its changes.
+pub(super) struct Output {
+    sinks: Vec<Box<dyn Sink>>,
+    changes: Option<ChangeLog>,
+    /// What is to be added to the counts: items that a sink refused.
+    pub(super) totals: Totals,
+}
+
+impl Output {
+    pub(super) fn new(sinks: Vec<Box<dyn Sink>>, changes: Option<ChangeLog>) -> Self {
+        Self { sinks, changes, totals: Totals::default() }
+    }
+
+    /// Takes a visit: its page is judged, the judgement goes to the list of changes and its items to the sinks.
+    pub(super) fn take(
+        &mut self,
+        mut visit: Visit,
+        judge: &mut Judge<'_>,
+    ) -> Result<Option<(CanonicalUrl, Shift)>, WriteError> {
+        let (judged, known) = judge.hear(&mut visit)?;
+        if let Some(changes) = &mut self.changes {
+            changes.write(&visit, &judged, known.as_ref())?;
+        }
+        self.write(&visit.items, if judged.new_items { Wants::Changes } else { Wants::Everything })?;
+        Ok(judged.shift.map(|shift| (visit.request.url, shift)))
+    }
+
+    /// Writes items to the sinks that want them: news goes to all, the rest to those that want everything. An item that a
+    /// format cannot hold is counted and left out; an output that cannot be written ends the run.
+    pub(super) fn write(&mut self, items: &[Item], least: Wants) -> Result<(), SinkError> {
+        for item in items {
+            for sink in self.sinks.iter_mut().filter(|sink| sink.wants() >= least) {
+                match sink.write(item) {
+                    Err(SinkError::Item { reason, .. }) => {
+                        self.totals.items_refused += 1;
+                        tracing::warn!(url = %item.url, sink = sink.name(), reason, "item left out");
+                    }
+                    result => result?,
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands everything over and tells how far each output reaches.
+    pub(super) fn flush(&mut self) -> Result<Vec<(String, Position)>, SinkError> {
+        let sinks = self.sinks.iter_mut().map(|sink| Ok((sink.name().to_owned(), sink.flush()?)));
+        let mut positions = sinks.collect::<Result<Vec<_>, SinkError>>()?;
+        if let Some(changes) = &mut self.changes {
+            positions.push(changes.flush()?);
+        }
+        Ok(positions)
+    }
+}
