@@ -5,6 +5,7 @@
 
 mod control;
 mod groups;
+mod missing;
 mod stored;
 
 use std::collections::{BTreeMap, VecDeque};

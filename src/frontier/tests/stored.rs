@@ -150,11 +150,17 @@ fn settle(frontier: &mut Frontier, sketches: &[Sketch], out: Out, now: Timestamp
     }
 }
 
-/// Leaves out origins without a page to ask for: their robots.txt would be asked for in one of the two crawls alone.
+/// Leaves out the known pages that none of their origin to be asked for comes behind: a host that has nothing but known pages
+/// asks for its robots.txt and stands in line, which one that has no pages does not.
 fn with_something_to_ask(sketches: Vec<Sketch>) -> Vec<Sketch> {
-    let asked: std::collections::BTreeSet<_> =
-        sketches.iter().filter(|one| !one.known).map(|one| (one.host, one.port)).collect();
-    sketches.into_iter().filter(|one| asked.contains(&(one.host, one.port))).collect()
+    let key = |place: usize| QueueKey::new(sketches[place].priority, place as u64);
+    let leads_to = |place: usize, other: usize| {
+        let (one, two) = (&sketches[place], &sketches[other]);
+        !two.known && (one.host, one.port) == (two.host, two.port) && key(other) > key(place)
+    };
+    let stays =
+        |place: usize| !sketches[place].known || (0..sketches.len()).any(|other| leads_to(place, other));
+    (0..sketches.len()).filter(|place| stays(*place)).map(|place| sketches[place].clone()).collect()
 }
 
 proptest! {
