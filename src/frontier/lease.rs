@@ -12,6 +12,7 @@ use crate::url::{CanonicalUrl, HostKey, Origin};
 use super::control::ControlLease;
 use super::gate::Ask;
 use super::groups::Pass;
+use super::stored::Spent;
 
 /// What is to be done now.
 #[derive(Debug)]
@@ -47,6 +48,7 @@ pub enum Step {
 pub struct Lease {
     pub(super) host: usize,
     pub(super) pass: Pass,
+    pub(super) spent: Box<Spent>,
     pub(super) lane: usize,
     pub(super) origin: Origin,
     pub(super) pending: Pending,
@@ -104,10 +106,10 @@ impl RobotsLease {
         self.ask.home().origin()
     }
 
-    /// Conditional request fields for the copy that is at hand.
+    /// Conditional request fields for the copy that is at hand; none at a URL that has not given it.
     #[must_use]
     pub fn validators(&self) -> &[(String, String)] {
-        &self.ask.validators
+        self.ask.conditions()
     }
 
     /// When it was handed out.

@@ -5,6 +5,9 @@
 
 mod control;
 mod groups;
+mod missing;
+mod robots;
+mod stored;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
@@ -17,7 +20,7 @@ use super::*;
 use crate::politeness::{BlockPolicy, PaceRule};
 use crate::request::{QueueKey, Request};
 use crate::response::FailureKind;
-use crate::robots::ProductToken;
+use crate::robots::{ProductToken, RobotsAnswer};
 use crate::store::memory::MemoryStore;
 use crate::store::{Batch, Store};
 use crate::url::CanonicalUrl;
@@ -46,7 +49,7 @@ fn request(url: &str) -> Request {
 
 fn pending(url: &str, seq: u64) -> Pending {
     let request = request(url);
-    Pending { key: QueueKey::new(request.priority, seq), tries: 0, refusals: 0, request }
+    Pending::new(QueueKey::new(request.priority, seq), request)
 }
 
 fn outcome(class: Class, now: Timestamp) -> Outcome {

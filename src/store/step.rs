@@ -203,7 +203,7 @@ impl Step {
     fn enqueue(&mut self, request: Request, before: &Before<'_>) -> Result<Pending, StepError> {
         let key = QueueKey::new(request.priority, self.head.next_seq);
         self.head.next_seq = self.head.next_seq.saturating_add(1);
-        let pending = Pending { key, tries: 0, refusals: 0, request };
+        let pending = Pending::new(key, request);
         let origin = pending.request.origin();
         let queue = self.queue(&origin, before)?;
         queue.push(key);
