@@ -39,14 +39,15 @@ impl MemoryStore {
         if request.dedup == Dedup::Once && !self.seen.insert(request.fingerprint().get()) {
             return None;
         }
-        Some(self.enqueue(request))
+        let known = self.pages.contains_key(&request.fingerprint());
+        Some(self.enqueue(request, known))
     }
 
-    fn enqueue(&mut self, request: Request) -> Pending {
+    fn enqueue(&mut self, request: Request, known: bool) -> Pending {
         let key = QueueKey::new(request.priority, self.next_seq);
         self.next_seq += 1;
         let queue = self.queues.entry(request.origin()).or_default();
-        let pending = Pending::new(key, request);
+        let pending = Pending { known, ..Pending::new(key, request) };
         queue.insert(key, pending.clone());
         pending
     }
@@ -122,7 +123,7 @@ impl Store for MemoryStore {
         let links = batch.links.into_iter();
         let mut fresh: Vec<_> = links.filter_map(|request| self.admit(request)).collect();
         let known = (offered - fresh.len()) as u64;
-        fresh.extend(batch.revisits.into_iter().map(|request| self.enqueue(request)));
+        fresh.extend(batch.revisits.into_iter().map(|request| self.enqueue(request, true)));
         batch.pages.into_iter().for_each(|change| self.learn(change));
         self.settle(batch.done, batch.retry);
         self.hosts.extend(batch.hosts);

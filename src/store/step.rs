@@ -143,7 +143,7 @@ impl Step {
             }
         }
         for request in batch.revisits {
-            committed.fresh.push(self.enqueue(request, before)?);
+            committed.fresh.push(self.enqueue(request, true, before)?);
         }
         for change in &batch.pages {
             self.learn(change)?;
@@ -196,20 +196,27 @@ impl Step {
             }
             self.fingerprints.push(fingerprint);
         }
-        Ok(Some(self.enqueue(request, before)?))
+        let known = self.is_known(&request, before)?;
+        Ok(Some(self.enqueue(request, known, before)?))
     }
 
     /// Puts a request into its queue.
-    fn enqueue(&mut self, request: Request, before: &Before<'_>) -> Result<Pending, StepError> {
+    fn enqueue(&mut self, request: Request, known: bool, before: &Before<'_>) -> Result<Pending, StepError> {
         let key = QueueKey::new(request.priority, self.head.next_seq);
         self.head.next_seq = self.head.next_seq.saturating_add(1);
-        let pending = Pending::new(key, request);
+        let pending = Pending { known, ..Pending::new(key, request) };
         let origin = pending.request.origin();
         let queue = self.queue(&origin, before)?;
         queue.push(key);
         let id = queue.id;
         self.write(self.head.keys().queue(id, key), &pending, &origin)?;
         Ok(pending)
+    }
+
+    /// Whether an earlier round has seen the page. Before the first there is none.
+    fn is_known(&self, request: &Request, before: &Before<'_>) -> Result<bool, StoreError> {
+        let first = self.head.generation == Head::FIRST.generation;
+        Ok(!first && before.frontier.contains(&self.head.pages().page(request.fingerprint()))?)
     }
 
     /// Writes down what is known of a page, and moves it to its place among those that are due.
