@@ -317,15 +317,14 @@ async fn an_outage_a_refusal_and_a_limit_make_nothing_gone() {
         let well = run(&site, state.path()).await;
         assert_eq!(well.shifts(), [0, 0, 6, 0, 0], "nothing was forgotten");
     }
-    let short = Rounds { max_pages: Some(2), ..Rounds::default() }.run(&site, state.path()).await;
-    assert_eq!((short.report.end, short.shifts()[3]), (End::Limit, 0));
-    let all: Vec<_> = site.answers.lock().unwrap().keys().cloned().collect();
-    let rest = run(&site, state.path()).await;
-    assert_eq!(rest.shifts(), [0, 0, 6, 0, 0]);
-    all.iter().for_each(|path| site.set(path, Answer::Nothing));
+    let well: BTreeMap<_, _> = site.answers.lock().unwrap().clone();
+    well.keys().for_each(|path| site.set(path, Answer::Nothing));
     let outage = run(&site, state.path()).await;
     assert_eq!(outage.shifts()[3], 0);
     assert_ne!(outage.report.exit_code(), 0);
+    *site.answers.lock().unwrap() = well;
+    let short = Rounds { max_pages: Some(2), ..Rounds::default() }.run(&site, state.path()).await;
+    assert_eq!((short.report.end, short.shifts()[3]), (End::Limit, 0));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
