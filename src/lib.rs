@@ -211,6 +211,7 @@ pub mod politeness;
 pub mod redirect;
 pub mod request;
 pub mod response;
+pub mod revisit;
 pub mod robots;
 pub mod scope;
 pub mod sink;

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Every room and its floor. A room may use all rooms of lower floors, and itself.
-const FLOORS: [(&str, u8); 26] = [
+const FLOORS: [(&str, u8); 27] = [
     ("time", 0),
     ("url", 0),
     ("request", 0),
@@ -19,6 +19,7 @@ const FLOORS: [(&str, u8); 26] = [
     ("scope", 1),
     ("address", 1),
     ("host", 1),
+    ("revisit", 1),
     ("politeness", 2),
     ("audit", 2),
     ("frontier", 3),
