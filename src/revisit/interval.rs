@@ -14,7 +14,8 @@ use super::{Bounds, DAY, Price, Rate};
 pub fn interval(rate: Rate, price: Price, bounds: Bounds) -> Duration {
     let (min, max) = bounds.days();
     let days = unbounded(rate.changes_per_day(), price.days()).clamp(min, max);
-    Duration::from_secs_f64(days * DAY).clamp(bounds.min, bounds.max.max(bounds.min))
+    let longest = bounds.max.max(bounds.min);
+    Duration::try_from_secs_f64(days * DAY).unwrap_or(longest).clamp(bounds.min, longest)
 }
 
 /// In days; infinite if no number of visits is worth the price.

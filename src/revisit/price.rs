@@ -6,9 +6,9 @@
 use super::interval::unbounded;
 use super::{Bounds, Rate};
 
-const BUCKETS: usize = 64;
+const BUCKETS: usize = 256;
 /// Each bucket's rates are so many times those of the one before: eight decades in all.
-const FACTOR: f64 = 4.0 / 3.0;
+const FACTOR: f64 = 1.0746;
 /// Where the first bucket begins, in changes a day.
 const FIRST: f64 = 1e-4;
 /// Halvings of the range in which the logarithm of the price is sought.
@@ -177,7 +177,7 @@ mod tests {
         for exponent in -12..12 {
             assert!(bucket(Rate::per_day(10_f64.powi(exponent))) < BUCKETS);
         }
-        for index in 0..64 {
+        for index in 0..256 {
             assert_eq!(bucket(Rate::per_day(middle(index))), index as usize);
         }
     }
