@@ -119,8 +119,8 @@ impl Observations {
 }
 
 fn packed(interval: Duration) -> u8 {
-    // Below a minute the logarithm is negative: the cast takes it, and what is too long, to the end of the scale.
-    (days(interval.max(MINUTE)) / days(MINUTE)).ln().mul_add(1.0 / STEP, 0.5) as u8
+    // The cast takes what is longer to the end of the scale.
+    ((days(interval.max(MINUTE)) / days(MINUTE)).ln() / STEP).round() as u8
 }
 
 /// In days.

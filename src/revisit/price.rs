@@ -6,14 +6,17 @@
 use super::interval::unbounded;
 use super::{Bounds, Rate};
 
-const BUCKETS: usize = 256;
-/// Each bucket's rates are so many times those of the one before: eight decades in all.
-const FACTOR: f64 = 1.0746;
-/// Where the first bucket begins, in changes a day.
-const FIRST: f64 = 1e-4;
+const BUCKETS: usize = 64;
+/// Each bucket stands for a rate so many times that of the one before: nine decades in all.
+const FACTOR: f64 = 1.4;
+/// The rate of the first bucket, in changes a day.
+const FIRST: f64 = 1e-5;
+/// A page is divided into so many parts, between the two buckets around its rate. So the demand is straight between them, and
+/// many pages of almost one rate do not all fall on one side of a bucket's border.
+const PARTS: u32 = 256;
 /// Halvings of the range in which the logarithm of the price is sought.
 const HALVINGS: u32 = 26;
-/// Prices below are as good as none: at 0.1 changes a day it means a visit every tenth of a second.
+/// Prices below are as good as none: at one change in ten days it means a visit every hundredth of a second.
 const CHEAPEST: f64 = 1e-14;
 /// At this price every rate of the histogram is too dear.
 const DEAREST: f64 = 1.0 / FIRST;
@@ -41,47 +44,46 @@ impl Price {
     }
 }
 
-/// How many pages of a host change how often.
+/// How many pages of a host change how often, in 256 bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Demand {
-    pages: [u32; BUCKETS],
+    parts: [u32; BUCKETS],
 }
 
 impl Default for Demand {
     fn default() -> Self {
-        Self { pages: [0; BUCKETS] }
+        Self { parts: [0; BUCKETS] }
     }
 }
 
 impl Demand {
-    /// Counts a page in.
+    /// Counts a page in. There is room for 16 million of one rate.
     pub fn add(&mut self, rate: Rate) {
-        let pages = &mut self.pages[bucket(rate)];
-        *pages = pages.saturating_add(1);
+        for (bucket, parts) in split(rate) {
+            self.parts[bucket] = self.parts[bucket].saturating_add(parts);
+        }
     }
 
     /// Takes a page out; `rate` must be the one that it was counted with.
     pub fn remove(&mut self, rate: Rate) {
-        let pages = &mut self.pages[bucket(rate)];
-        *pages = pages.saturating_sub(1);
+        for (bucket, parts) in split(rate) {
+            self.parts[bucket] = self.parts[bucket].saturating_sub(parts);
+        }
     }
 
     /// Pages that are counted.
     #[must_use]
     pub fn pages(&self) -> u64 {
-        self.pages.iter().copied().map(u64::from).sum()
+        self.parts.iter().copied().map(u64::from).sum::<u64>() / u64::from(PARTS)
     }
 
     /// Requests a day that all pages together ask for at this price.
     #[must_use]
     pub fn requests_per_day(&self, price: Price, bounds: Bounds) -> f64 {
         let (min, max) = bounds.days();
-        let asked = self.pages.iter().zip(0..).filter(|(pages, _)| **pages > 0);
-        asked
-            .map(|(pages, bucket)| {
-                f64::from(*pages) / unbounded(middle(bucket), price.days()).clamp(min, max)
-            })
-            .sum()
+        let pages = self.parts.iter().map(|parts| f64::from(*parts) / f64::from(PARTS)).zip(0..);
+        let asked = pages.filter(|(pages, _)| *pages > 0.0);
+        asked.map(|(pages, bucket)| pages / unbounded(rate_of(bucket), price).clamp(min, max)).sum()
     }
 
     /// The price at which the pages ask for `budget` requests a day.
@@ -109,15 +111,17 @@ impl Demand {
     }
 }
 
-fn bucket(rate: Rate) -> usize {
-    // A rate below the first bucket has a negative logarithm, which the cast takes to 0.
+/// The two buckets around a rate, and the parts of a page that fall to each.
+fn split(rate: Rate) -> [(usize, u32); 2] {
     let place = (rate.changes_per_day() / FIRST).ln() / FACTOR.ln();
-    (place as usize).min(BUCKETS - 1)
+    let place = place.clamp(0.0, (BUCKETS - 1) as f64);
+    let upper = (place.fract() * f64::from(PARTS)).round() as u32;
+    let bucket = place as usize;
+    [(bucket, PARTS - upper), ((bucket + 1).min(BUCKETS - 1), upper)]
 }
 
-/// The rate in the middle of a bucket, in changes a day.
-fn middle(bucket: u32) -> f64 {
-    FIRST * FACTOR.powf(f64::from(bucket) + 0.5)
+fn rate_of(bucket: i32) -> Rate {
+    Rate::per_day(FIRST * FACTOR.powi(bucket))
 }
 
 #[cfg(test)]
@@ -173,12 +177,15 @@ mod tests {
     }
 
     #[test]
-    fn every_rate_has_its_bucket() {
+    fn every_rate_has_its_buckets() {
         for exponent in -12..12 {
-            assert!(bucket(Rate::per_day(10_f64.powi(exponent))) < BUCKETS);
+            let parts = split(Rate::per_day(10_f64.powi(exponent)));
+            assert!(parts.iter().all(|(bucket, _)| *bucket < BUCKETS));
+            assert_eq!(parts.iter().map(|(_, parts)| parts).sum::<u32>(), PARTS);
         }
-        for index in 0..256 {
-            assert_eq!(bucket(Rate::per_day(middle(index))), index as usize);
+        for bucket in 0..64 {
+            let whole = split(rate_of(bucket)).into_iter().find(|(_, parts)| *parts == PARTS);
+            assert_eq!(whole.map(|(bucket, _)| bucket as i32), Some(bucket));
         }
     }
 }
