@@ -115,6 +115,7 @@
 //! |---|---|---|
 //! | 0 | [`time`] [`url`] [`request`] [`response`] [`item`] | plain data: moments, normal forms, what goes out, what came back, what was found |
 //! | 1 | [`headers`] [`robots`] [`scope`] [`address`] [`host`] [`redirect`] | rules of the web as pure functions |
+//! | 1 | [`revisit`] | how often a page changes, and when it is worth asking again |
 //! | 2 | [`politeness`] | the machine of one host: an outcome goes in, the earliest next time comes out |
 //! | | `politeness::pace` | in it: how fast, from what is announced, refused, slow, and remembered |
 //! | | [`politeness::block`] | in it: how we stand with the host, and the evidence for it |
@@ -212,6 +213,7 @@ pub mod politeness;
 pub mod redirect;
 pub mod request;
 pub mod response;
+pub mod revisit;
 pub mod robots;
 pub mod scope;
 pub mod sink;

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Every room and its floor. A room may use all rooms of lower floors, and itself.
-const FLOORS: [(&str, u8); 27] = [
+const FLOORS: [(&str, u8); 28] = [
     ("time", 0),
     ("url", 0),
     ("request", 0),
@@ -20,6 +20,7 @@ const FLOORS: [(&str, u8); 27] = [
     ("address", 1),
     ("host", 1),
     ("history", 1),
+    ("revisit", 1),
     ("politeness", 2),
     ("audit", 2),
     ("frontier", 3),

@@ -16,6 +16,7 @@ use crate::frontier::{Settings, Sharing};
 use crate::host::is_loopback;
 use crate::politeness::{Policy, Rate};
 use crate::request::Request;
+use crate::revisit::Revisit;
 use crate::scope::{HostPattern, Scope};
 use crate::sink::csv::CsvOptions;
 use crate::sink::jsonl::JsonlOptions;
@@ -45,6 +46,8 @@ pub struct Plan {
     pub max_rate: Option<Rate>,
     /// What holds for hosts that belong together.
     pub sharing: Sharing,
+    /// When pages are asked again.
+    pub revisit: Revisit,
     /// Bounds of one exchange.
     pub limits: Limits,
     /// What the fetcher is built with: User-Agent, headers of every request, proxy, addresses.

@@ -13,6 +13,7 @@ use super::tables::journal::JournalTable;
 use super::tables::ordered::ordered;
 use super::tables::pace::{BackoffTable, PolitenessTable, RetryTable, RobotsTable};
 use super::tables::pages::{ExtractTable, FollowTable};
+use super::tables::revisit::RevisitTable;
 use super::tables::scope::ScopeTable;
 use super::tables::seeds::SeedTable;
 use super::tables::sink::SinkTable;
@@ -40,6 +41,7 @@ pub(super) struct CrawlerFile {
     pub(super) backoff: BackoffTable,
     pub(super) retry: RetryTable,
     pub(super) block: BlockTable,
+    pub(super) revisit: RevisitTable,
     pub(super) http: HttpTable,
     pub(super) net: NetTable,
     pub(super) url: UrlTable,

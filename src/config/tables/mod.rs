@@ -12,6 +12,7 @@ pub(super) mod journal;
 pub(super) mod ordered;
 pub(super) mod pace;
 pub(super) mod pages;
+pub(super) mod revisit;
 pub(super) mod scope;
 pub(super) mod seeds;
 pub(super) mod sink;

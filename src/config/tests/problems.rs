@@ -562,3 +562,17 @@ probe-every = "30min"
     let told = problems("seeds = [\"demo:\"]\n[block]\nmin-pause = 0\nmax-pause = \"1s\"\n");
     assert!(told.contains("without a pause a refusal is no evidence"), "{told}");
 }
+
+#[test]
+fn revisits_that_make_no_sense_are_refused() {
+    for (keys, why) in [
+        ("min = 0", "would be asked all the time"),
+        ("max = \"30min\"", "shorter than `min`"),
+        ("share = 0", "above 0 to 1"),
+        ("share = 1.5", "above 0 to 1"),
+        ("share = nan", "above 0 to 1"),
+    ] {
+        let told = problems(&format!("seeds = [\"demo:\"]\n[revisit]\n{keys}\n"));
+        assert!(told.contains("`revisit.") && told.contains(why), "{told}");
+    }
+}
