@@ -37,7 +37,7 @@ const FLOORS: [(&str, u8); 26] = [
 ];
 
 /// Rooms of one floor that may be used by a neighbour: (user, used). Never in a circle.
-const NEIGHBOURS: [(&str, &str); 14] = [
+const NEIGHBOURS: [(&str, &str); 15] = [
     ("request", "time"),
     ("request", "url"),
     ("response", "time"),
@@ -51,16 +51,18 @@ const NEIGHBOURS: [(&str, &str); 14] = [
     ("spider", "extract"),
     ("store", "sink"),
     ("fetch", "clock"),
+    ("fetch", "store"),
     ("testing", "engine"),
 ];
 
 /// Outer crates that only these rooms know.
-const OUTER: [(&str, &[&str]); 19] = [
+const OUTER: [(&str, &[&str]); 20] = [
     ("reqwest", &["fetch"]),
     ("rustls", &["fetch"]),
     ("sled", &["store"]),
     ("fjall", &["store"]),
     ("postcard", &["store"]),
+    ("zstd", &["store"]),
     ("quick_xml", &["extract"]),
     ("scraper", &["page"]),
     ("html5ever", &["page"]),
