@@ -102,7 +102,8 @@ fn the_same_items_come_out_of_what_was_recorded_and_the_state_stays_as_it_is() {
     fs::remove_file(at.join("state/bodies").join(&name[..2]).join(name)).unwrap();
     let output = crawl(at, &[&run("less.jsonl"), &SMALL, &["--offline"]], 3);
     assert!(error(&output).contains("1 page not recorded"), "{}", error(&output));
-    assert_eq!(lines(&at.join("less.jsonl")).len(), items.len() - 1);
+    let less = lines(&at.join("less.jsonl"));
+    assert!(less.len() < items.len() && less.iter().all(|item| items.contains(item)));
 }
 
 #[test]
@@ -165,7 +166,8 @@ fn the_recorded_pages_of_the_demo_give_what_they_gave() {
     let output = crawl(folder.path(), &[&test], 0);
     assert_eq!(String::from_utf8_lossy(&output.stdout), "3 pages, 1 item, all as expected\n");
 
-    let other = ["--set", "extract=[{kind=\"book\",scope=\"article.book\",fields={title=\"h1\",upc=\".stock\"}}]"];
+    let other =
+        ["--set", "extract=[{kind=\"book\",scope=\"article.book\",fields={title=\"h1\",upc=\".stock\"}}]"];
     let output = crawl(folder.path(), &[&test, &other], 1);
     let told = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(told.starts_with("3 pages, 1 item; 1 page not as in"), "{told}");
@@ -181,7 +183,7 @@ fn a_spider_in_code_is_pinned_in_the_same_way() {
     let snapshot = Path::new(PAGES).with_extension("items.jsonl");
     let expected = Readings::from_jsonl(&fs::read_to_string(snapshot).unwrap()).unwrap();
     assert_eq!(expected.differences(&got), []);
-    assert_eq!(got.items()[0].fields["title"], "The Unhurried Tuba");
+    assert_eq!(got.items()[0].fields["title"], "Tír Fadaun: The Unhurried Tuba");
 }
 
 #[test]
@@ -204,36 +206,4 @@ fn pages_are_recorded_politely_or_from_a_state_and_updated_on_demand() {
     assert!(String::from_utf8_lossy(&output.stdout).contains("recorded, and not in the snapshot"));
     crawl(at, &[&test, &["--update"]], 0);
     crawl(at, &[&test], 0);
-}
-
-#[test]
-#[ignore]
-fn measure() {
-    let folder = tempfile::tempdir_in("/work/wt").unwrap();
-    let n = 200_000u64;
-    let text: String = fs::read_to_string(Path::new(PAGES).join("home.page")).unwrap();
-    let t = std::time::SystemTime::UNIX_EPOCH;
-    let _ = t;
-    let now = || { #[expect(clippy::disallowed_methods)] std::time::Instant::now() };
-    let bodies = Bodies::open(folder.path(), 1 << 40).unwrap();
-    let began = now();
-    for i in 0..n {
-        let url = crawl::url::CanonicalUrl::parse(&format!("http://a.example/{i}")).unwrap();
-        let request = crawl::request::Request::get(url.clone());
-        let response = crawl::response::Response::of(url, http::StatusCode::OK, format!("{text}{i}{text}"));
-        bodies.put(&request, &response).unwrap();
-    }
-    println!("put {:?} each {:?}", began.elapsed(), began.elapsed() / n as u32);
-    let began = now();
-    let b = Bodies::open(folder.path(), 1 << 40).unwrap();
-    println!("open {:?} used {}", began.elapsed(), b.used());
-    let began = now();
-    let keys = b.keys().unwrap();
-    println!("keys {:?}", began.elapsed());
-    let began = now();
-    for key in keys { b.get(key).unwrap().unwrap(); }
-    println!("get each {:?}", began.elapsed() / n as u32);
-    let began = now();
-    drop(folder);
-    println!("remove {:?}", began.elapsed());
 }

@@ -141,7 +141,11 @@ async fn crawl(plan: &mut Plan, start: Start, stage: &Stage, registry: &Registry
 }
 
 /// Runs a crawl under the eyes of the user, who may stop it.
-pub(super) async fn watch<F: Fetcher>(crawl: Crawl<F>, stage: &Stage, clock: Clock) -> Result<Ended, Failure> {
+pub(super) async fn watch<F: Fetcher>(
+    crawl: Crawl<F>,
+    stage: &Stage,
+    clock: Clock,
+) -> Result<Ended, Failure> {
     let last = crawl.progress();
     let signals = signals::listen(crawl.stop_handle())?;
     let bar = progress::show(&stage.screen, stage.voice, last.clone(), clock);

@@ -110,7 +110,7 @@ pub(super) fn describe(
 ) -> Result<Builder<HttpFetcher>, Failure> {
     let whole = plan.clone();
     let builder = setup::describe(plan, spider, clock)?.execution(Execution::Inline);
-    Ok(builder.policies(move |host| unhurt(whole.policy(host))).settings(|settings| {
+    Ok(builder.policies(move |host| unhurt(&whole.policy(host))).settings(|settings| {
         settings.patience = ANY_WAIT;
         settings.max_rate = None;
         settings.max_in_flight = 1;
@@ -119,7 +119,7 @@ pub(super) fn describe(
 }
 
 /// What the policy says about pages stays; what it says about pace is of no use here.
-fn unhurt(policy: Policy) -> Policy {
+fn unhurt(policy: &Policy) -> Policy {
     let never = u32::MAX;
     Policy {
         jitter: 0.0,
@@ -161,7 +161,10 @@ fn tell_missing(missing: &Missing) {
     if missing.count == 0 {
         return;
     }
-    let mut text = format!("{} not recorded; the next run without --offline asks for them:", counted(missing.count, "page"));
+    let mut text = format!(
+        "{} not recorded; the next run without --offline asks for them:",
+        counted(missing.count, "page")
+    );
     for url in missing.first.iter().take(MOST_LINES) {
         text.push_str("\n  ");
         text.push_str(&safe(&url.to_string()));

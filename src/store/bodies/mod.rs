@@ -25,6 +25,8 @@ use crate::url::Fingerprint;
 
 /// Where files are written before they are moved to their places.
 const UNFINISHED: &str = "unfinished";
+/// The least that a file takes on most file systems.
+const BLOCK: u64 = 4_096;
 
 /// A recorded answer, and what was asked.
 ///
@@ -63,7 +65,8 @@ pub struct Bodies {
 }
 
 impl Bodies {
-    /// Opens the folder for writing, making it if there is none. Answers are kept until they take `limit` bytes together.
+    /// Opens the folder for writing, making it if there is none. Answers are kept until they take `limit` bytes
+    /// on the disk together.
     ///
     /// # Errors
     /// If the folder cannot be made or read.
@@ -75,7 +78,7 @@ impl Bodies {
             fs::remove_file(&file).map_err(refused(&file))?;
         }
         let sizes = bodies.paths()?.into_iter().map(|file| fs::metadata(file).map_or(0, |file| file.len()));
-        bodies.used.store(sizes.sum(), Ordering::Relaxed);
+        bodies.used.store(sizes.map(on_disk).sum(), Ordering::Relaxed);
         Ok(bodies)
     }
 
@@ -100,7 +103,7 @@ impl Bodies {
         &self.dir
     }
 
-    /// Bytes that all answers take.
+    /// Bytes that all answers take on the disk, counted in whole blocks of 4 KiB.
     #[must_use]
     pub fn used(&self) -> u64 {
         self.used.load(Ordering::Relaxed)
@@ -164,7 +167,7 @@ impl Bodies {
     }
 
     fn replace(&self, path: &Path, before: u64, file: &[u8]) -> Result<Kept, StoreError> {
-        let size = file.len() as u64;
+        let (before, size) = (on_disk(before), on_disk(file.len() as u64));
         let fits = |used: u64| {
             let after = used.saturating_sub(before).saturating_add(size);
             (after <= self.limit).then_some(after)
@@ -204,6 +207,11 @@ impl Bodies {
         }
         Ok(paths)
     }
+}
+
+/// What a file of this length takes on the disk.
+fn on_disk(length: u64) -> u64 {
+    length.next_multiple_of(BLOCK)
 }
 
 /// Moves a file to its place, whose folder may be missing.

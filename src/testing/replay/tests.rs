@@ -58,7 +58,10 @@ fn a_page_is_written_as_text_and_read_back_byte_for_byte() {
     assert!(text.starts_with(head.as_bytes()), "{}", text.escape_ascii());
     let recorded = Recorded::open(dir.path()).unwrap();
     let (back, answer) = &recorded.pages[0];
-    assert_eq!((back.label.as_deref(), back.data::<serde_json::Value>().unwrap()), (Some("book"), json!({ "n": 1 })));
+    assert_eq!(
+        (back.label.as_deref(), back.data::<serde_json::Value>().unwrap()),
+        (Some("book"), json!({ "n": 1 }))
+    );
     assert_eq!(answer.body, response.body);
     assert_eq!(answer.headers.len(), 1);
 }
