@@ -242,4 +242,5 @@ pub mod prelude {
 #[doc = include_str!("../README.md")]
 #[doc = include_str!("../docs/embedding.md")]
 #[doc = include_str!("../docs/migrating.md")]
+#[doc = include_str!("../docs/offline.md")]
 pub struct Pages;

@@ -101,13 +101,15 @@ pub enum FailureKind {
     Protocol,
     /// The request could not be built (a header value with a line break, for example). Never retried.
     Request,
+    /// No network was asked: only what was recorded is replayed, and this was not. Never retried.
+    NotRecorded,
 }
 
 impl FailureKind {
     /// Whether asking again later can help.
     #[must_use]
     pub const fn is_transient(self) -> bool {
-        !matches!(self, Self::Address | Self::Request)
+        !matches!(self, Self::Address | Self::Request | Self::NotRecorded)
     }
 
     /// Whether it says something about the host as a whole rather than about one page.
@@ -130,6 +132,7 @@ impl fmt::Display for FailureKind {
             Self::Reset => "connection lost",
             Self::Protocol => "not valid HTTP",
             Self::Request => "request not valid",
+            Self::NotRecorded => "not recorded",
         })
     }
 }

@@ -54,16 +54,18 @@ const NEIGHBOURS: [(&str, &str); 15] = [
     ("spider", "extract"),
     ("store", "sink"),
     ("fetch", "clock"),
+    ("fetch", "store"),
     ("testing", "engine"),
 ];
 
 /// Outer crates that only these rooms know.
-const OUTER: [(&str, &[&str]); 19] = [
+const OUTER: [(&str, &[&str]); 20] = [
     ("reqwest", &["fetch"]),
     ("rustls", &["fetch"]),
     ("sled", &["store"]),
     ("fjall", &["store"]),
     ("postcard", &["store"]),
+    ("zstd", &["store"]),
     ("quick_xml", &["extract"]),
     ("scraper", &["page"]),
     ("html5ever", &["page"]),

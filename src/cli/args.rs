@@ -39,6 +39,19 @@ Examples:
   crawl audit .crawl/site
   crawl audit .crawl/site --host example.com --json";
 
+const TEST_EXAMPLES: &str = "\
+Exit codes:
+    0  everything is as expected
+    1  a page gives something else
+    2  there are no pages, or there is no snapshot
+
+Examples:
+  crawl test crawlers/shop.toml --record https://shop.example/ --update
+  crawl test crawlers/shop.toml --from-state 10 --update
+  crawl test crawlers/shop.toml
+
+Pages lie in crawlers/shop.pages, what is expected of them in crawlers/shop.items.jsonl.";
+
 const SIMULATE_EXAMPLES: &str = "\
 Examples:
   crawl simulate crawlers/site.toml --scenario limited.toml
@@ -95,6 +108,9 @@ pub(super) enum Command {
     Check(CheckArgs),
     /// Fetch one page politely and show what the rules take from it
     Try(TryArgs),
+    /// Read recorded pages and compare what the rules take from them with what they took before
+    #[command(after_help = TEST_EXAMPLES)]
+    Test(TestArgs),
     /// List the pages of a sitemap, and of those that an index leads to
     Sitemap(SitemapArgs),
     /// Show how far a crawl is, from its state directory
@@ -198,6 +214,9 @@ pub(super) struct RunArgs {
     /// Forget what was crawled and begin anew; waits that hosts have asked for are kept
     #[arg(long)]
     pub(super) fresh: bool,
+    /// Ask no host: read the pages that were recorded with [cache] bodies = true once more
+    #[arg(long, conflicts_with = "fresh")]
+    pub(super) offline: bool,
     /// Write the report of the run to this file as JSON
     #[arg(long, value_name = "FILE")]
     pub(super) report: Option<PathBuf>,
@@ -232,6 +251,35 @@ pub(super) struct TryArgs {
     /// Treat the page as one that was reached with this label
     #[arg(long)]
     pub(super) label: Option<String>,
+    /// Ask no host: take the page that was recorded with [cache] bodies = true
+    #[arg(long)]
+    pub(super) offline: bool,
+    #[command(flatten)]
+    pub(super) sets: Sets,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct TestArgs {
+    /// The crawler file
+    pub(super) file: PathBuf,
+    /// Fetch this page politely and add it to the recorded pages; may be repeated
+    #[arg(long, value_name = "URL")]
+    pub(super) record: Vec<String>,
+    /// The label of the pages that --record fetches
+    #[arg(long, requires = "record")]
+    pub(super) label: Option<String>,
+    /// Add so many pages that a crawl has recorded with [cache] bodies = true, of as many kinds as there are
+    #[arg(long, value_name = "N")]
+    pub(super) from_state: Option<usize>,
+    /// The state directory for --from-state, if it is not the one of FILE
+    #[arg(long, value_name = "DIR", requires = "from_state")]
+    pub(super) state: Option<PathBuf>,
+    /// Take what the rules give now for what they should give
+    #[arg(long)]
+    pub(super) update: bool,
+    /// Where the recorded pages are; FILE with the ending .pages
+    #[arg(long, value_name = "DIR")]
+    pub(super) pages: Option<PathBuf>,
     #[command(flatten)]
     pub(super) sets: Sets,
 }

@@ -16,12 +16,16 @@ use crate::clock::Clock;
 use crate::config::{Loader, Plan};
 use crate::engine::{Crawl, CrawlError, Progress, Report, Start};
 use crate::fetch::Fetcher;
+use crate::fetch::record::Recording;
+use crate::store::bodies::Bodies;
 use crate::store::cache::{SledCache, ValidatorCache};
 use crate::store::disk::DiskStore;
 use crate::store::journal::Journals;
 
 /// The folder of a state directory that the journal lies in.
 pub(super) const JOURNAL: &str = "journal";
+/// The folder of a state directory that recorded answers lie in.
+pub(super) const BODIES: &str = "bodies";
 
 /// What is run, and how.
 struct Job<'a> {
@@ -32,10 +36,10 @@ struct Job<'a> {
 }
 
 /// A run that came to its end.
-struct Ended {
-    report: Report,
+pub(super) struct Ended {
+    pub(super) report: Report,
     /// Counts of this run alone.
-    last: Progress,
+    pub(super) last: Progress,
 }
 
 pub(super) fn run(args: &RunArgs, stage: &Stage, registry: &Registry) -> Result<Exit, Failure> {
@@ -122,8 +126,14 @@ async fn crawl(plan: &mut Plan, start: Start, stage: &Stage, registry: &Registry
     for sink in setup::sinks(plan)? {
         builder = builder.boxed_sink(sink);
     }
-    let crawl = builder.build()?;
-    let ended = watch(crawl, stage, clock).await;
+    let ended = match plan.max_bodies {
+        None => watch(builder.build()?, stage, clock).await,
+        Some(most) => {
+            let bodies = Arc::new(Bodies::open(plan.state_dir.join(BODIES), most)?);
+            let crawl = builder.build_around(|fetcher| Recording::new(fetcher, bodies))?;
+            watch(crawl, stage, clock).await
+        }
+    };
     if let Some(demo) = demo {
         demo.close().await;
     }
@@ -131,7 +141,11 @@ async fn crawl(plan: &mut Plan, start: Start, stage: &Stage, registry: &Registry
 }
 
 /// Runs a crawl under the eyes of the user, who may stop it.
-async fn watch<F: Fetcher>(crawl: Crawl<F>, stage: &Stage, clock: Clock) -> Result<Ended, Failure> {
+pub(super) async fn watch<F: Fetcher>(
+    crawl: Crawl<F>,
+    stage: &Stage,
+    clock: Clock,
+) -> Result<Ended, Failure> {
     let last = crawl.progress();
     let signals = signals::listen(crawl.stop_handle())?;
     let bar = progress::show(&stage.screen, stage.voice, last.clone(), clock);
@@ -178,7 +192,7 @@ struct Written<'a> {
     report: &'a Report,
 }
 
-fn write_report(file: &Path, plan: &Plan, report: &Report, exit: Exit) -> Result<(), Failure> {
+pub(super) fn write_report(file: &Path, plan: &Plan, report: &Report, exit: Exit) -> Result<(), Failure> {
     let written = Written { name: &plan.name, exit_code: exit.0, meaning: exit.meaning(), report };
     let text = serde_json::to_string_pretty(&written).map_err(std::io::Error::from);
     text.and_then(|text| std::fs::write(file, text + "\n")).map_err(Failure::file(file))

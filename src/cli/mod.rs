@@ -14,6 +14,7 @@ mod explain;
 mod hosts;
 mod log;
 mod new;
+mod offline;
 mod pace;
 mod plan_time;
 mod probe;
@@ -29,6 +30,7 @@ mod sitemap;
 mod state;
 mod status;
 mod summary;
+mod test;
 mod try_page;
 
 use std::process::ExitCode;
@@ -74,10 +76,12 @@ struct Stage {
 
 fn obey(command: Command, stage: &Stage, registry: &Registry) -> Result<Exit, Failure> {
     match command {
+        Command::Run(args) if args.offline => offline::run(&args, stage, registry),
         Command::Run(args) => crawling::run(&args, stage, registry),
         Command::Resume(args) => crawling::resume(&args, stage, registry),
         Command::Check(args) => check::check(&args, registry),
         Command::Try(args) => try_page::try_page(&args, registry),
+        Command::Test(args) => test::test(&args, registry),
         Command::Sitemap(args) => sitemap::sitemap(&args),
         Command::Status(args) => status::status(&args),
         Command::Audit(args) => audit::audit(&args),

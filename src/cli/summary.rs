@@ -18,6 +18,17 @@ const NEARLY: f64 = 0.98;
 
 /// The whole summary.
 pub(super) fn text(plan: &Plan, report: &Report, last: &Progress, exit: Exit) -> String {
+    let mut text = counts(plan, report, last);
+    if exit != Exit::COMPLETE {
+        let remedy = remedy(report, exit);
+        write!(text, "\nexit code {}: {}; {remedy}", exit.0, exit.meaning())
+            .expect("a String takes everything");
+    }
+    text
+}
+
+/// The summary without its last word.
+pub(super) fn counts(plan: &Plan, report: &Report, last: &Progress) -> String {
     let mut text = headline(plan, report, last);
     for (name, value) in rows(&report.totals) {
         line(&mut text, name, &value);
@@ -35,11 +46,6 @@ pub(super) fn text(plan: &Plan, report: &Report, last: &Progress, exit: Exit) ->
     }
     for file in files(plan) {
         line(&mut text, "output", &file);
-    }
-    if exit != Exit::COMPLETE {
-        let remedy = remedy(report, exit);
-        write!(text, "\nexit code {}: {}; {remedy}", exit.0, exit.meaning())
-            .expect("a String takes everything");
     }
     text
 }

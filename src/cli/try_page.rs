@@ -12,12 +12,13 @@ use super::args::TryArgs;
 use super::demo_site::Demo;
 use super::exit::{Exit, Failure};
 use super::render::print_json;
-use super::{Registry, crawling, setup};
+use super::{Registry, crawling, offline, setup};
 use crate::clock::Clock;
 use crate::config::Plan;
 use crate::engine::{Builder, Report, Sitemaps, Start};
 use crate::extract::ExtractError;
 use crate::fetch::http::HttpFetcher;
+use crate::fetch::replay::Replay;
 use crate::item::Harvest;
 use crate::page::Page;
 use crate::request::Request;
@@ -39,8 +40,14 @@ pub(super) fn try_page(args: &TryArgs, registry: &Registry) -> Result<Exit, Fail
         }
     };
     let mut plan = args.sets.over(file.as_ref()).seed(url).load()?;
-    let runtime = crawling::runtime()?;
-    let seen = runtime.block_on(fetch(&mut plan, args.label.as_deref(), registry));
+    let label = args.label.as_deref();
+    let runtime = if args.offline { offline::runtime()? } else { crawling::runtime()? };
+    let seen = runtime.block_on(async {
+        match args.offline {
+            true => replay(&mut plan, label, registry).await,
+            false => fetch(&mut plan, label, registry).await,
+        }
+    });
     runtime.shutdown_background();
     let (report, seen) = seen?;
     let exit = Exit(report.exit_code());
@@ -57,24 +64,29 @@ async fn fetch(
     if let Some(demo) = &demo {
         plan.place_demo(&demo.home());
     }
-    let inner = setup::spider(plan, registry)?;
-    let seeds = inner.seeds().into_iter().take(1);
-    let seen = Arc::new(Mutex::new(Vec::new()));
-    let spider = OnePage {
-        seeds: seeds.map(|seed| label.map_or(seed.clone(), |label| seed.label(label))).collect(),
-        inner,
-        scope: plan.scope.clone(),
-        seen: Arc::clone(&seen),
-    };
+    let spider = Arc::new(OnePage::of(plan, label, registry)?);
     let clock = Clock::start();
-    let builder = setup::describe(plan, Arc::new(spider), &clock)?;
+    let builder = setup::describe(plan, Arc::clone(&spider) as Arc<dyn Spider>, &clock)?;
     let builder = keep_waits(builder, &plan.state_dir)?.start(Start::Fresh).sitemaps(Sitemaps::default());
     let report = builder.build()?.run().await;
     if let Some(demo) = demo {
         demo.close().await;
     }
-    let seen = std::mem::take(&mut *seen.lock().unwrap_or_else(PoisonError::into_inner));
-    Ok((report.map_err(Failure::from)?, seen))
+    Ok((report.map_err(Failure::from)?, spider.seen()))
+}
+
+/// As [`fetch`], from what was recorded.
+async fn replay(
+    plan: &mut Plan,
+    label: Option<&str>,
+    registry: &Registry,
+) -> Result<(Report, Vec<Value>), Failure> {
+    let bodies = offline::open(plan)?;
+    let spider = Arc::new(OnePage::of(plan, label, registry)?);
+    let clock = Clock::start();
+    let builder = offline::describe(plan, Arc::clone(&spider) as Arc<dyn Spider>, &clock)?;
+    let crawl = builder.sitemaps(Sitemaps::default()).build_with(Replay::new(Arc::new(bodies), clock))?;
+    Ok((crawl.run().await.map_err(Failure::from)?, spider.seen()))
 }
 
 /// Takes over what the crawl's state knows of hosts: their waits hold here too.
@@ -104,10 +116,25 @@ struct OnePage {
     inner: Arc<dyn Spider>,
     seeds: Vec<Request>,
     scope: Scope,
-    seen: Arc<Mutex<Vec<Value>>>,
+    seen: Mutex<Vec<Value>>,
 }
 
 impl OnePage {
+    fn of(plan: &mut Plan, label: Option<&str>, registry: &Registry) -> Result<Self, Failure> {
+        let inner = setup::spider(plan, registry)?;
+        let seeds = inner.seeds().into_iter().take(1);
+        Ok(Self {
+            seeds: seeds.map(|seed| label.map_or(seed.clone(), |label| seed.label(label))).collect(),
+            inner,
+            scope: plan.scope.clone(),
+            seen: Mutex::default(),
+        })
+    }
+
+    fn seen(&self) -> Vec<Value> {
+        std::mem::take(&mut *self.seen.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     fn note(&self, seen: Value) {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).push(seen);
     }

@@ -44,6 +44,7 @@ pub(super) fn build(file: CrawlerFile, around: Surroundings, check: &mut Check<'
         state_dir: file.state_dir.unwrap_or_else(|| PathBuf::from(".crawl").join(&name)),
         sinks: file.sink.build(&extract, check),
         limits: file.http.limits(check),
+        max_bodies: file.cache.bodies(check),
         journal_rounds: file.journal.build(check),
         overrides: hosts::build(file.hosts, check),
         allow: file.net.build(check),

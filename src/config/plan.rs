@@ -58,6 +58,8 @@ pub struct Plan {
     pub sinks: Vec<SinkPlan>,
     /// Where the crawl's state is kept.
     pub state_dir: PathBuf,
+    /// Most bytes of recorded answers that are kept beside the state; `None` if none are.
+    pub max_bodies: Option<u64>,
     /// Rounds whose journals are kept beside the state; `None` if none is written.
     pub journal_rounds: Option<u32>,
     pub(super) policy: Policy,

@@ -141,7 +141,19 @@ impl Builder<HttpFetcher> {
     ///
     /// # Errors
     /// [`BuildError`] names what is missing.
-    pub fn build(mut self) -> Result<Crawl<HttpFetcher>, BuildError> {
+    pub fn build(self) -> Result<Crawl<HttpFetcher>, BuildError> {
+        self.build_around(|fetcher| fetcher)
+    }
+
+    /// As [`Builder::build`], with a fetcher of your own around the real one, as in
+    /// `|fetcher| Recording::new(fetcher, bodies)`.
+    ///
+    /// # Errors
+    /// [`BuildError`] names what is missing.
+    pub fn build_around<G: Fetcher>(
+        mut self,
+        wrap: impl FnOnce(HttpFetcher) -> G,
+    ) -> Result<Crawl<G>, BuildError> {
         let clock = self.clock.get_or_insert_with(Clock::start).clone();
         if self.http.user_agent.is_empty() {
             self.http.user_agent = user_agent(&self.name, self.contact.as_deref());
@@ -152,7 +164,7 @@ impl Builder<HttpFetcher> {
             Some(fetcher) => fetcher,
             None => HttpFetcher::new(self.http.clone(), clock)?,
         };
-        self.put_together(fetcher)
+        self.put_together(wrap(fetcher))
     }
 }
 

@@ -12,7 +12,7 @@ use http::{HeaderMap, Method};
 use super::sitemap::{Reader, is_worth_keeping};
 use super::totals::Totals;
 use crate::clock::Clock;
-use crate::fetch::{Fetcher, Limits, Outgoing};
+use crate::fetch::{Fetcher, Limits, Outgoing, Purpose};
 use crate::frontier::RobotsReply;
 use crate::headers::validators::Validators;
 use crate::item::{Harvest, Item};
@@ -269,7 +269,8 @@ impl<F: Fetcher> Context<F> {
         request.method = method;
         let headers = (self.host_headers)(&request.host());
         let limits = Limits { body: CONTROL_BYTES, total: ROBOTS_TIME, ..self.limits };
-        match self.fetcher.fetch(Outgoing { headers, limits, ..Outgoing::new(request) }).await {
+        let purpose = Purpose::Control;
+        match self.fetcher.fetch(Outgoing { headers, limits, purpose, ..Outgoing::new(request) }).await {
             Ok(response) => Outcome::of(&response),
             Err(error) => Outcome::failed(error.kind, began, self.clock.now_up()),
         }
@@ -286,7 +287,7 @@ impl<F: Fetcher> Context<F> {
         let limits = Limits { body: ROBOTS_BYTES, total, ..self.limits };
         let mut headers = (self.host_headers)(&request.host());
         headers.extend(validators);
-        let outgoing = Outgoing { headers, limits, ..Outgoing::new(request) };
+        let outgoing = Outgoing { headers, limits, purpose: Purpose::Robots, ..Outgoing::new(request) };
         match self.fetcher.fetch(outgoing).await {
             Ok(response) => robots_reply(response),
             Err(error) => {

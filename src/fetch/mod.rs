@@ -9,6 +9,8 @@ mod client;
 pub mod decode;
 mod failure;
 pub mod http;
+pub mod record;
+pub mod replay;
 mod resolver;
 
 use std::future::Future;
@@ -28,14 +30,28 @@ pub struct Outgoing {
     pub headers: Vec<(String, String)>,
     /// Bounds of this one exchange.
     pub limits: Limits,
+    /// Who reads the answer.
+    pub purpose: Purpose,
 }
 
 impl Outgoing {
-    /// A request with the default limits and no further headers.
+    /// A request of a spider with the default limits and no further headers.
     #[must_use]
     pub fn new(request: Request) -> Self {
-        Self { request, headers: Vec::new(), limits: Limits::default() }
+        Self { request, headers: Vec::new(), limits: Limits::default(), purpose: Purpose::default() }
     }
+}
+
+/// Who reads the answer to a request. It changes nothing on the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Purpose {
+    /// A spider: it is a page or a sitemap.
+    #[default]
+    Spider,
+    /// The crawler, for the rules of an origin: a robots.txt, or what it redirects to.
+    Robots,
+    /// Nobody: only whether there is an answer is of interest.
+    Control,
 }
 
 /// Bounds of one exchange.

@@ -1,8 +1,9 @@
 //! A made-up web on simulated time: for tests of spiders, and of the crawler itself.
 //!
-//! Four things, from small to large:
+//! Five things, from small to large:
 //!
 //! - [`page`] and [`harvest`] test a spider on a piece of HTML, without a network and without a runtime.
+//! - [`Recorded`] pages pin a spider to what it took from them once.
 //! - [`SimWeb`] is a [`Fetcher`](crate::fetch::Fetcher) that answers from a model of some sites and writes down every arrival
 //!   in a [`Transcript`], which can be judged: was anybody asked too often, too early or against his robots.txt?
 //! - [`Scenario`] is both in a file: the web, the crawl, and what is expected of it. [`Measures`] tell how well the crawl did:
@@ -47,6 +48,7 @@ mod judge;
 mod limit;
 mod measure;
 mod reading;
+pub mod replay;
 mod scenario;
 mod simulation;
 mod site;
@@ -66,6 +68,7 @@ pub use limit::{
 };
 pub use measure::{Adapted, Counts, Felt, HostMeasures, Measures};
 pub use reading::Misreading;
+pub use replay::Recorded;
 pub use scenario::{CrawlModel, Scenario, ScenarioError, ScenarioRun};
 pub use simulation::{Course, Operator, Parked, Simulation};
 pub use site::{Format, Rule, Shape, Site};
