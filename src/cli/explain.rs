@@ -237,13 +237,16 @@ fn kept(dir: &Path, request: &Request) -> Result<Option<KeptSaid>, Failure> {
         return Ok(None);
     }
     let entry = SledCache::open(&cache, Default::default())?.get(request.fingerprint());
-    Ok(entry.map(|entry| KeptSaid {
-        etag: entry.etag,
-        last_modified: entry.last_modified,
-        checked: entry.checked.to_string(),
-        items: entry.items.len(),
-        links: entry.links.len(),
-        at: entry.checked,
+    Ok(entry.map(|entry| {
+        let (links, items) = entry.harvest.unpack().unwrap_or_default();
+        KeptSaid {
+            etag: entry.validators.etag,
+            last_modified: entry.validators.last_modified,
+            checked: entry.checked.to_string(),
+            items: items.len(),
+            links: links.len(),
+            at: entry.checked,
+        }
     }))
 }
 

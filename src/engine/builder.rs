@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use tokio::sync::{broadcast, watch};
 
-use super::{Crawl, Execution, HostHeaders, Progress, Sitemaps, Start, StopHandle};
+use super::{Crawl, Execution, Freshness, HostHeaders, Progress, Sitemaps, Start, StopHandle};
 use crate::clock::Clock;
 use crate::fetch::http::{HttpFetcher, HttpOptions, OptionsError};
 use crate::fetch::{Fetcher, Limits};
@@ -75,6 +75,7 @@ pub struct Builder<F> {
     state_dir: Option<PathBuf>,
     sinks: Vec<Box<dyn Sink>>,
     cache: Option<Arc<dyn ValidatorCache>>,
+    freshness: Freshness,
     rules: u64,
     plan: BTreeMap<String, String>,
     start: Start,
@@ -124,6 +125,7 @@ impl Builder<HttpFetcher> {
             state_dir: None,
             sinks: Vec::new(),
             cache: None,
+            freshness: Freshness::default(),
             rules: 0,
             plan: BTreeMap::new(),
             start: Start::default(),
@@ -279,6 +281,12 @@ impl<F: Fetcher> Builder<F> {
         self
     }
 
+    /// When a page that is kept in the cache is not asked for. Default: never, each is asked whether it has changed.
+    pub fn freshness(mut self, freshness: Freshness) -> Self {
+        self.freshness = freshness;
+        self
+    }
+
     /// Where items go. Several sinks get every item.
     pub fn sink(self, sink: impl Sink) -> Self {
         self.boxed_sink(Box::new(sink))
@@ -364,6 +372,7 @@ impl<F: Fetcher> Builder<F> {
             journals,
             sinks: self.sinks,
             cache,
+            freshness: self.freshness,
             rules: self.rules,
             plan: self.plan,
             start: self.start,

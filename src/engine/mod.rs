@@ -19,6 +19,7 @@
 mod builder;
 mod event;
 mod plant;
+mod recall;
 mod recorder;
 mod report;
 mod run;
@@ -34,6 +35,7 @@ mod writer;
 
 pub use builder::{BuildError, Builder};
 pub use event::Event;
+pub use recall::Freshness;
 pub use report::{End, HostReport, Report};
 pub use sitemap::{RobotsSitemaps, Sitemaps};
 pub use standing::{HostWait, advice, evidence_of, gravity, learned_rate, standing_of, told, wait_of};
@@ -76,6 +78,7 @@ pub struct Crawl<F> {
     journals: Option<Journals>,
     sinks: Vec<Box<dyn Sink>>,
     cache: Arc<dyn ValidatorCache>,
+    freshness: Freshness,
     rules: u64,
     plan: BTreeMap<String, String>,
     start: Start,

@@ -89,6 +89,7 @@ impl<F: Fetcher> Crawl<F> {
             limits: self.limits,
             host_headers: self.host_headers,
             cache: self.cache,
+            freshness: self.freshness,
             rules: self.rules,
             clock: self.clock.clone(),
             execution: self.execution,

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
+use super::recall::Memo;
 use super::totals::Totals;
 use crate::clock::Clock;
 use crate::frontier::LoadRequest;
@@ -17,10 +18,10 @@ use crate::politeness::HostState;
 use crate::request::Request;
 use crate::robots::RobotsRecord;
 use crate::sink::{Sink, SinkError};
-use crate::store::cache::{CacheEntry, ValidatorCache};
+use crate::store::cache::ValidatorCache;
 use crate::store::{Batch, FailedRecord, Pending, QueueKey, RunRecord, Store, StoreError};
 use crate::time::Timestamp;
-use crate::url::{Fingerprint, HostKey, Origin};
+use crate::url::{HostKey, Origin};
 
 /// Settled pages that are committed together at most.
 const GROUP: usize = 256;
@@ -48,7 +49,7 @@ pub(super) struct Change {
     pub(super) host: Option<(HostKey, HostState)>,
     pub(super) robots: Option<(Origin, RobotsRecord)>,
     pub(super) failed: Vec<FailedRecord>,
-    pub(super) cache: Option<(Fingerprint, CacheEntry)>,
+    pub(super) cache: Option<Memo>,
     pub(super) totals: Totals,
 }
 
@@ -157,9 +158,7 @@ impl Writer {
             batch.failed.extend(change.failed);
         }
         let fresh = self.commit_batch(batch)?;
-        for (key, entry) in &cached {
-            self.cache.put(*key, entry);
-        }
+        cached.iter().for_each(|memo| memo.write(&*self.cache));
         self.sync_now_and_then()?;
         replies.push(Reply::Committed { fresh, changes });
         Ok(())

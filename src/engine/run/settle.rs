@@ -39,6 +39,7 @@ impl<F: Fetcher> Loop<F> {
             }
             Verdict::Held => {}
             Verdict::Dropped(mut failure) => {
+                change.cache = page.cache;
                 if let Some(detail) = page.detail {
                     failure.reason = detail;
                 }
