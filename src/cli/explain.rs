@@ -14,6 +14,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::args::ExplainArgs;
+use super::crawling::CACHE;
 use super::exit::{Exit, Failure};
 use super::hosts::{HostRow, HostWaitShown};
 use super::render::{print, print_json};
@@ -232,7 +233,7 @@ impl Question<'_> {
 
 /// The validators of a page, if there are any. The cache is not made for the question.
 fn kept(dir: &Path, request: &Request) -> Result<Option<KeptSaid>, Failure> {
-    let cache = dir.join("cache");
+    let cache = dir.join(CACHE);
     if !cache.exists() {
         return Ok(None);
     }

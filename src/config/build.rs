@@ -45,6 +45,8 @@ pub(super) fn build(file: CrawlerFile, around: Surroundings, check: &mut Check<'
         sinks: file.sink.build(&extract, check),
         limits: file.http.limits(check),
         journal_rounds: file.journal.build(check),
+        freshness: file.cache.freshness(),
+        cache: file.cache.options(check),
         overrides: hosts::build(file.hosts, check),
         allow: file.net.build(check),
         http: file.http.options(&identity, check),

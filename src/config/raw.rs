@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::tables::block::BlockTable;
+use super::tables::cache::CacheTable;
 use super::tables::hosts::HostTable;
 use super::tables::identity::IdentityTable;
 use super::tables::journal::JournalTable;
@@ -52,5 +53,6 @@ pub(super) struct CrawlerFile {
     #[schemars(with = "BTreeMap<String, HostTable>")]
     pub(super) hosts: Vec<(String, HostTable)>,
     pub(super) sink: SinkTable,
+    pub(super) cache: CacheTable,
     pub(super) journal: JournalTable,
 }

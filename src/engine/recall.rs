@@ -105,7 +105,7 @@ impl<F: Fetcher> Context<F> {
         request.headers.retain(|(name, _)| !is_condition(name));
         let headers = (self.host_headers)(&request.host());
         let limits = super::sitemap::Reader::limits(self.limits, request.kind);
-        Outgoing { request, headers, limits }
+        Outgoing { headers, limits, ..Outgoing::new(request) }
     }
 
     /// The header fields that a request leaves with.

@@ -2,6 +2,7 @@
 
 mod out;
 mod settle;
+mod stored;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -179,7 +180,14 @@ impl<F: Fetcher> Loop<F> {
             self.commit_drops().await;
             self.plant_sitemaps().await;
             match step {
-                Step::Fetch(lease) => self.fetch(lease)?,
+                Step::Fetch(lease) => match self.context.fresh(lease.request(), self.clock.now()) {
+                    // However many there are in a row, a stop and the writer's answers are heard between them.
+                    Some(page) => {
+                        self.settle_stored(lease, page).await;
+                        return Ok(Wait::Until(self.clock.now()));
+                    }
+                    None => self.fetch(lease)?,
+                },
                 Step::Robots(lease) => self.ask_robots(lease)?,
                 Step::Control(lease) => self.ask_control(lease)?,
                 Step::Load(load) => {

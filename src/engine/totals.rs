@@ -14,6 +14,8 @@ pub struct Totals {
     pub sitemaps: u64,
     /// Pages, counted above, that the server or their digest called unchanged.
     pub unchanged: u64,
+    /// Pages, counted above, that were taken from the cache because it is fresh: nothing was asked for them.
+    pub from_cache: u64,
     /// Items written.
     pub items: u64,
     /// Items that a sink's format could not hold.
@@ -79,6 +81,7 @@ counts! {
     pages => "pages",
     sitemaps => "sitemaps",
     unchanged => "unchanged",
+    from_cache => "from-cache",
     items => "items",
     items_refused => "items-refused",
     problems => "problems",

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::codec;
+pub use super::sled_cache::upkeep::{IdleCache, Survey, remove as remove_cache};
 pub use super::sled_cache::{CacheOptions, SledCache};
 use crate::headers::freshness::Lifetime;
 use crate::headers::validators::Validators;

@@ -5,6 +5,8 @@
 //! the entry that was confirmed longest ago among a few neighbours goes; keys are hashes, so neighbours are a random draw. What
 //! was written in the last second before a kill or a power cut may be lost: sled writes behind.
 
+pub(super) mod upkeep;
+
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -126,6 +128,12 @@ impl SledCache {
             Some((open_entry(&value).map(|entry| entry.checked), key))
         });
         drawn.take(DRAW).min().map(|(_, key)| key)
+    }
+
+    /// Sets the count right.
+    fn recount(&self, count: u64) {
+        self.count.store(count, Ordering::Relaxed);
+        self.flush();
     }
 
     fn write_count(&self) {
@@ -286,11 +294,11 @@ mod tests {
     use crate::time::Timestamp;
     use crate::url::{CanonicalUrl, HostKey};
 
-    fn key(number: u64) -> Fingerprint {
+    pub(super) fn key(number: u64) -> Fingerprint {
         Fingerprint::of(&number.to_be_bytes())
     }
 
-    fn entry(number: u64) -> CacheEntry {
+    pub(super) fn entry(number: u64) -> CacheEntry {
         let url = CanonicalUrl::parse(&format!("http://a.example/{number}")).unwrap();
         let item = (Some("book".into()), r#"{"title":"x"}"#.into());
         CacheEntry {

@@ -5,6 +5,7 @@
 //! reports what makes no sense.
 
 pub(super) mod block;
+pub(super) mod cache;
 pub(super) mod fields;
 pub(super) mod hosts;
 pub(super) mod identity;
