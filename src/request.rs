@@ -222,8 +222,20 @@ pub struct Pending {
     pub tries: u8,
     /// Times the host refused it (429, 503): these do not use up its tries.
     pub refusals: u8,
+    /// Times that it was answered 404 or 410 in a row.
+    pub missing: u8,
+    /// Whether the page was there in an earlier round: then a first 404 is not believed.
+    pub known: bool,
     /// What to ask. `not_before` holds the time of the next try after a failure.
     pub request: Request,
+}
+
+impl Pending {
+    /// A request that was never asked for.
+    #[must_use]
+    pub const fn new(key: QueueKey, request: Request) -> Self {
+        Self { key, tries: 0, refusals: 0, missing: 0, known: false, request }
+    }
 }
 
 mod method_as_text {

@@ -163,12 +163,8 @@ fn origins_have_queues_of_their_own() {
 fn a_retry_keeps_its_place() {
     on_each(|store| {
         let fresh = store.commit(links(&["http://a.example/1", "http://a.example/2"])).unwrap().fresh;
-        let again = Pending {
-            key: fresh[0].key,
-            tries: 1,
-            refusals: 2,
-            request: fresh[0].request.clone().not_before(Timestamp::from_secs(60)),
-        };
+        let request = fresh[0].request.clone().not_before(Timestamp::from_secs(60));
+        let again = Pending { tries: 1, refusals: 2, missing: 1, ..Pending::new(fresh[0].key, request) };
         let batch = Batch { retry: vec![(origin(A), again.clone())], ..Batch::default() };
         store.commit(batch).unwrap();
         let pending = store.pending(&origin(A), None, 9).unwrap();
@@ -417,7 +413,7 @@ fn batch_of(act: &Act, model: &mut MemoryStore) -> Batch {
         Act::Retry(number, at, tries) => {
             let (of, key) = (origin(&host(*number)), place(model, *number, *at));
             let request = get(&format!("{}/retry{at}", host(*number)));
-            let pending = Pending { key, tries: *tries, refusals: *tries / 2, request };
+            let pending = Pending { tries: *tries, refusals: *tries / 2, ..Pending::new(key, request) };
             batch.done.push((of.clone(), key));
             batch.retry.push((of, pending));
         }

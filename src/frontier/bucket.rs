@@ -33,6 +33,13 @@ pub(super) struct Bucket {
     rate: Rate,
 }
 
+/// A token that was taken: the level before and after.
+#[derive(Debug)]
+pub(super) struct Token {
+    before: u64,
+    after: u64,
+}
+
 /// How full the bucket is, in governor's terms: the nanosecond at which it is full again.
 #[derive(Debug, Clone, Default)]
 struct Level(Arc<AtomicU64>);
@@ -63,7 +70,9 @@ impl Bucket {
         let limiter = RateLimiter::new(quota.allow_burst(depth), level.clone(), clock.clone());
         let mut bucket = Self { limiter, level, clock, shows: Timestamp::ZERO, rate };
         if let Some(now) = resumed {
-            (0..depth.get()).for_each(|_token| bucket.take(now));
+            for _token in 0..depth.get() {
+                bucket.take(now);
+            }
         }
         Some(bucket)
     }
@@ -82,8 +91,17 @@ impl Bucket {
     }
 
     /// Takes a token, if there is one.
-    pub(super) fn take(&mut self, now: Timestamp) {
+    pub(super) fn take(&mut self, now: Timestamp) -> Token {
+        let before = self.level.0.load(Ordering::Relaxed);
         self.check(now);
+        Token { before, after: self.level.0.load(Ordering::Relaxed) }
+    }
+
+    /// Takes back a token that was not used, unless others were taken since: then it stays spent, which never hurries anybody.
+    pub(super) fn put_back(&mut self, token: &Token) {
+        if self.level.0.load(Ordering::Relaxed) == token.after {
+            self.level.0.store(token.before, Ordering::Relaxed);
+        }
     }
 
     fn check(&mut self, now: Timestamp) -> Timestamp {
@@ -156,6 +174,18 @@ mod tests {
     fn after_a_restart_the_bucket_is_empty() {
         let mut bucket = Bucket::new(rate("5/s"), 3, Some(at(1_000))).unwrap();
         assert_eq!(bucket.ready_at(at(1_000)), at(1_200));
+    }
+
+    #[test]
+    fn a_token_that_is_put_back_was_never_taken() {
+        let mut bucket = Bucket::new(rate("1/s"), 2, None).unwrap();
+        let first = bucket.take(at(500));
+        bucket.put_back(&first);
+        let spent = [bucket.take(at(500)), bucket.take(at(500))];
+        bucket.put_back(&spent[0]);
+        assert_eq!(bucket.ready_at(at(500)), at(1_500), "another was taken since");
+        bucket.put_back(&spent[1]);
+        assert_eq!(bucket.ready_at(at(500)), Timestamp::ZERO);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::net::IpAddr;
 
 use super::groups::Pass;
 use super::lease::Errand;
+use super::stored::{Draws, Slot, Spent, Way};
 use super::{AddressRequest, ControlLease, Due, Frontier, Lease, LoadRequest, RobotsLease, Step};
 use crate::politeness::Outcome;
 use crate::time::Timestamp;
@@ -42,11 +43,14 @@ impl Frontier {
             if token > now {
                 return Step::WaitUntil(token);
             }
+            if self.wants_breath() {
+                return Step::WaitUntil(now);
+            }
             self.timetable.remove(&(at, turn, due));
             self.groups_due -= usize::from(matches!(due, Due::Group(_)));
             let step = match due {
-                Due::Host(host) => self.host_is_due(now, host),
-                Due::Group(group) => self.group_is_due(now, group),
+                Due::Host(host) => self.host_is_due(now, host, (at, turn)),
+                Due::Group(group) => self.group_is_due(now, group, (at, turn)),
             };
             if let Some(step) = step {
                 return step;
@@ -114,7 +118,7 @@ impl Frontier {
         self.touch(host, now);
     }
 
-    fn host_is_due(&mut self, now: Timestamp, host: usize) -> Option<Step> {
+    fn host_is_due(&mut self, now: Timestamp, host: usize, slot: Slot) -> Option<Step> {
         self.hosts[host].slot = None;
         if self.groups.needs_address(host, now) {
             return Some(self.ask_for_address(host));
@@ -127,11 +131,11 @@ impl Frontier {
             }
             self.groups.get(group).enter(host);
         }
-        self.pass_address(now, host)
+        self.pass_address(now, host, Way { slot, line: None })
     }
 
     /// The first in a group's line is called up, if its time has come.
-    fn group_is_due(&mut self, now: Timestamp, group: usize) -> Option<Step> {
+    fn group_is_due(&mut self, now: Timestamp, group: usize, slot: Slot) -> Option<Step> {
         self.groups.get(group).slot = None;
         let host = self.groups.get(group).head()?;
         let most = self.most_in_flight(host);
@@ -141,9 +145,10 @@ impl Frontier {
             return None;
         }
         self.groups.call_up(group);
+        let way = Way { slot, line: Some(group) };
         if !self.groups.get(group).is_address() {
             self.groups.get(group).enter(host);
-            return self.pass_address(now, host);
+            return self.pass_address(now, host, way);
         }
         // While it stood here, its own group may have been told to wait.
         let first = self.groups.of(host).group;
@@ -155,11 +160,11 @@ impl Frontier {
             return None;
         }
         self.groups.get(group).enter(host);
-        self.send(now, host)
+        self.send(now, host, way)
     }
 
     /// Its own group lets the host pass: now its address.
-    fn pass_address(&mut self, now: Timestamp, host: usize) -> Option<Step> {
+    fn pass_address(&mut self, now: Timestamp, host: usize, way: Way) -> Option<Step> {
         if let Some(address) = self.groups.of(host).address {
             let most = self.most_in_flight(host);
             if !self.groups.get(address).admits(now, host, most) {
@@ -168,7 +173,7 @@ impl Frontier {
             }
             self.groups.get(address).enter(host);
         }
-        self.send(now, host)
+        self.send(now, host, way)
     }
 
     fn line_up(&mut self, now: Timestamp, group: usize, host: usize) {
@@ -181,10 +186,10 @@ impl Frontier {
     }
 
     /// Nothing stands in the way of the host: its next request becomes a lease, if it has one after all.
-    fn send(&mut self, now: Timestamp, host: usize) -> Option<Step> {
+    fn send(&mut self, now: Timestamp, host: usize, way: Way) -> Option<Step> {
         let pass = self.groups.of(host);
         let groups = [pass.group, pass.address];
-        let step = self.lease(now, host, pass);
+        let step = self.lease(now, host, pass, way);
         if step.is_none() {
             groups.into_iter().flatten().for_each(|group| self.groups.get(group).leave());
         }
@@ -194,17 +199,18 @@ impl Frontier {
     }
 
     /// Makes a due host's next request a lease, or finds that there is none after all.
-    fn lease(&mut self, now: Timestamp, host: usize, pass: Pass) -> Option<Step> {
+    fn lease(&mut self, now: Timestamp, host: usize, pass: Pass, way: Way) -> Option<Step> {
         let entry = &mut self.hosts[host];
         // While it stood in line, an answer may have told it to wait.
         let ready = entry.ready_at(now, self.round).is_some_and(|at| at <= now);
         if !ready || self.groups.token_at(host, now) > now {
             return None;
         }
+        let (turn, seed) = (entry.turn(), self.rng.get_seed());
         let errand = entry.next_errand(now, self.round, &mut self.dropped)?;
-        entry.machine.begin(now, &entry.policy, &mut self.rng);
-        self.groups.begin(now, host, &pass, &entry.machine);
-        self.ceiling.iter_mut().for_each(|ceiling| ceiling.take(now));
+        let machine = entry.machine.begin(now, &entry.policy, &mut self.rng);
+        let groups = self.groups.begin(now, host, &pass, &entry.machine);
+        let ceiling = self.ceiling.as_mut().map(|ceiling| ceiling.take(now));
         self.in_flight += 1;
         Some(match errand {
             Errand::Page { lane, pending, rule } => {
@@ -212,7 +218,9 @@ impl Frontier {
                 self.pages_out += pages;
                 entry.pages_out += pages;
                 let origin = entry.lanes[lane].origin.clone();
-                Step::Fetch(Lease { host, pass, lane, origin, pending, rule, began: now })
+                let draws = Draws { before: seed, after: self.rng.get_seed() };
+                let spent = Box::new(Spent { way, turn, machine, groups, ceiling, draws });
+                Step::Fetch(Lease { host, pass, spent, lane, origin, pending, rule, began: now })
             }
             Errand::Robots { owner, ask } => Step::Robots(RobotsLease { host, pass, owner, ask, began: now }),
             Errand::Control { url, method } => {
@@ -234,17 +242,22 @@ impl Frontier {
         }
     }
 
-    /// Puts a host where it now belongs in the timetable.
-    pub(super) fn touch(&mut self, host: usize, now: Timestamp) {
-        let entry = &mut self.hosts[host];
-        for (lane, queue) in entry.lanes.iter_mut().enumerate() {
+    /// Asks for more of the queues of a host that run low.
+    pub(super) fn fill(&mut self, host: usize, now: Timestamp) {
+        for (lane, queue) in self.hosts[host].lanes.iter_mut().enumerate() {
             if queue.runs_low(now) {
                 self.loads.push((host, lane));
             }
         }
+    }
+
+    /// Puts a host where it now belongs in the timetable.
+    pub(super) fn touch(&mut self, host: usize, now: Timestamp) {
+        self.fill(host, now);
         if self.groups.has(host) {
             return;
         }
+        let entry = &self.hosts[host];
         let at = entry.ready_at(now, self.round).map(|at| at.max(self.groups.token_at(host, now)));
         if entry.slot.is_some_and(|old| Some(old.0) != at) {
             self.leave_timetable(host);
@@ -255,7 +268,7 @@ impl Frontier {
     }
 
     /// Puts a group where it now belongs in the timetable: nowhere, if nobody is in line or no room is left.
-    fn touch_group(&mut self, now: Timestamp, group: usize) {
+    pub(super) fn touch_group(&mut self, now: Timestamp, group: usize) {
         let head = self.groups.get(group).head();
         let head = head.map(|host| (host, self.most_in_flight(host)));
         let place = self.groups.get(group);
@@ -264,22 +277,27 @@ impl Frontier {
         if old.is_some_and(|old| ready.is_some_and(|ready| old.0 >= ready)) {
             return;
         }
-        if let Some((at, turn)) = old {
-            self.timetable.remove(&(at, turn, Due::Group(group)));
-            self.groups_due -= 1;
-        }
+        self.cancel_group(group);
         self.groups_due += usize::from(ready.is_some());
         let slot = ready.map(|ready| self.enter_timetable(ready.max(now), Due::Group(group)));
         self.groups.get(group).slot = slot;
     }
 
-    fn enter_timetable(&mut self, at: Timestamp, due: Due) -> (Timestamp, u64) {
+    /// Takes a group out of the timetable.
+    pub(super) fn cancel_group(&mut self, group: usize) {
+        if let Some((at, turn)) = self.groups.get(group).slot.take() {
+            self.timetable.remove(&(at, turn, Due::Group(group)));
+            self.groups_due -= 1;
+        }
+    }
+
+    fn enter_timetable(&mut self, at: Timestamp, due: Due) -> Slot {
         self.turn += 1;
         self.timetable.insert((at, self.turn, due));
         (at, self.turn)
     }
 
-    fn leave_timetable(&mut self, host: usize) {
+    pub(super) fn leave_timetable(&mut self, host: usize) {
         if let Some((at, turn)) = self.hosts[host].slot.take() {
             self.timetable.remove(&(at, turn, Due::Host(host)));
         }

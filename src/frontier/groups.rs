@@ -11,7 +11,7 @@ use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::bucket::Bucket;
+use super::bucket::{Bucket, Token};
 use super::sharing::{Grouping, Sharing, TENANTS_IN_FLIGHT};
 use crate::address::address_of;
 use crate::host::parse_host;
@@ -61,6 +61,8 @@ pub(super) struct Group {
     out: u32,
     /// The only host with requests out, if there is only one.
     holder: Option<usize>,
+    /// The holder before the last request came.
+    held_before: Option<usize>,
     next: Timestamp,
     /// Until when it waits for its pace alone.
     paced: Timestamp,
@@ -70,6 +72,26 @@ pub(super) struct Group {
     line: VecDeque<usize>,
     /// Its place in the timetable.
     pub(super) slot: Option<(Timestamp, u64)>,
+    /// Counts everything that happens to it, so that a turn is only taken back if nothing has happened since.
+    moves: u64,
+}
+
+/// What a request has spent where its host belongs: given back if it never leaves.
+#[derive(Debug)]
+pub(super) struct Spent {
+    own: Option<Token>,
+    shared: Vec<Turn>,
+}
+
+/// What a group was before a request that it let pass.
+#[derive(Debug)]
+struct Turn {
+    group: usize,
+    token: Option<Token>,
+    moves: u64,
+    next: Timestamp,
+    paced: Timestamp,
+    holder: Option<usize>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -311,15 +333,20 @@ impl Groups {
     }
 
     /// A request goes out: it takes its tokens, and the group has the host's pace.
-    pub(super) fn begin(&mut self, now: Timestamp, host: usize, pass: &Pass, machine: &Host) {
-        let own = self.members[host].bucket.as_mut();
-        own.into_iter().for_each(|bucket| bucket.take(now));
-        for group in [pass.group, pass.address].into_iter().flatten() {
-            self.list[group].bucket.iter_mut().for_each(|bucket| bucket.take(now));
+    pub(super) fn begin(&mut self, now: Timestamp, host: usize, pass: &Pass, machine: &Host) -> Spent {
+        let own = self.members[host].bucket.as_mut().map(|bucket| bucket.take(now));
+        let paced = [(pass.group, machine.paced_until()), (pass.address, Timestamp::ZERO)];
+        let passed = paced.into_iter().filter_map(|(group, until)| Some((group?, until)));
+        let shared = passed.map(|(group, until)| self.list[group].begin(group, now, until)).collect();
+        Spent { own, shared }
+    }
+
+    /// The request has not left: its tokens and its time are given back.
+    pub(super) fn take_back(&mut self, host: usize, spent: &Spent) {
+        if let (Some(bucket), Some(token)) = (&mut self.members[host].bucket, &spent.own) {
+            bucket.put_back(token);
         }
-        if let Some(group) = pass.group {
-            self.list[group].pace(machine.paced_until());
-        }
+        spent.shared.iter().for_each(|turn| self.list[turn.group].take_back(turn));
     }
 }
 
@@ -329,13 +356,35 @@ impl Group {
             kind,
             out: 0,
             holder: None,
+            held_before: None,
             next: Timestamp::ZERO,
             paced: Timestamp::ZERO,
             struck: false,
             bucket: None,
             line: VecDeque::new(),
             slot: None,
+            moves: 0,
         }
+    }
+
+    /// A request goes out: the group has its pace, and its bucket a token less.
+    fn begin(&mut self, group: usize, now: Timestamp, paced: Timestamp) -> Turn {
+        let (next, before) = (self.next, self.paced);
+        let token = self.bucket.as_mut().map(|bucket| bucket.take(now));
+        self.pace(paced);
+        self.moves += 1;
+        Turn { group, token, moves: self.moves, next, paced: before, holder: self.held_before }
+    }
+
+    /// The request has not left. If something has happened here since, its time stays spent. Its room is given back apart.
+    fn take_back(&mut self, turn: &Turn) {
+        if let (Some(bucket), Some(token)) = (&mut self.bucket, &turn.token) {
+            bucket.put_back(token);
+        }
+        if self.moves == turn.moves {
+            (self.next, self.paced, self.holder) = (turn.next, turn.paced, turn.holder);
+        }
+        self.moves += 1;
     }
 
     /// Who is first in line.
@@ -367,12 +416,15 @@ impl Group {
 
     /// Takes room for one request.
     pub(super) fn enter(&mut self, host: usize) {
+        self.moves += 1;
+        self.held_before = self.holder;
         self.holder = (self.out == 0 || self.holder == Some(host)).then_some(host);
         self.out += 1;
     }
 
     /// Gives the room of a request back.
     pub(super) fn leave(&mut self) {
+        self.moves += 1;
         self.out -= 1;
     }
 
@@ -384,6 +436,7 @@ impl Group {
     /// An answer has come to one of its hosts. What pushes back, pushes back for all; that a host cannot be reached is said of
     /// that host alone.
     pub(super) fn hear(&mut self, machine: &Host, outcome: &Outcome) {
+        self.moves += 1;
         self.pace(machine.paced_until());
         if !matches!(outcome.class, Class::Unreachable(_)) {
             self.hold(machine);
@@ -406,6 +459,7 @@ impl Group {
     }
 
     fn hold(&mut self, machine: &Host) {
+        self.moves += 1;
         if self.kind == Kind::Pace {
             self.pace(machine.paced_until());
             // What we make of one host's answers parks it alone: its neighbours have said nothing.

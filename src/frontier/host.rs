@@ -153,6 +153,18 @@ impl HostEntry {
         at == Some(self.machine.state().not_before) && self.machine.is_paced()
     }
 
+    /// The lane that is first to be looked at.
+    pub(super) const fn turn(&self) -> usize {
+        self.turn
+    }
+
+    /// The page of this lane was not asked for after all: if no other was leased since, the turn is again where it was.
+    pub(super) fn take_turn_back(&mut self, lane: usize, turn: usize) {
+        if self.turn == lane + 1 {
+            self.turn = turn;
+        }
+    }
+
     fn pages_left(&self, round: u32) -> bool {
         self.policy.max_pages.is_none_or(|most| self.machine.state().pages_in(round) + self.pages_out < most)
     }

@@ -207,12 +207,7 @@ mod tests {
 
     fn pending(priority: i8, seq: u64) -> Pending {
         let url = CanonicalUrl::parse(&format!("http://a.example/{seq}")).unwrap();
-        Pending {
-            key: QueueKey::new(priority, seq),
-            tries: 0,
-            refusals: 0,
-            request: Request::get(url).priority(priority),
-        }
+        Pending::new(QueueKey::new(priority, seq), Request::get(url).priority(priority))
     }
 
     fn taken(lane: &mut Lane) -> Option<u64> {

@@ -12,6 +12,7 @@ use crate::url::{CanonicalUrl, HostKey, Origin};
 use super::control::ControlLease;
 use super::gate::Ask;
 use super::groups::Pass;
+use super::stored::Spent;
 
 /// What is to be done now.
 #[derive(Debug)]
@@ -47,6 +48,7 @@ pub enum Step {
 pub struct Lease {
     pub(super) host: usize,
     pub(super) pass: Pass,
+    pub(super) spent: Box<Spent>,
     pub(super) lane: usize,
     pub(super) origin: Origin,
     pub(super) pending: Pending,

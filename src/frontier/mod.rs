@@ -17,6 +17,7 @@ mod lane;
 mod lease;
 mod settings;
 mod sharing;
+mod stored;
 #[cfg(test)]
 mod tests;
 
@@ -78,6 +79,8 @@ pub struct Frontier {
     opened: Vec<(Origin, RobotsRules)>,
     robots: HashMap<Origin, RobotsRecord>,
     ceiling: Option<Bucket>,
+    /// Pages that were known already, since the caller last looked for answers.
+    stored: u32,
     rng: Rng,
 }
 
@@ -107,6 +110,7 @@ impl Frontier {
             dropped: Vec::new(),
             opened: Vec::new(),
             robots: HashMap::new(),
+            stored: 0,
         }
     }
 
@@ -194,7 +198,8 @@ impl Frontier {
         let entry = &mut self.hosts[host];
         entry.pages_out -= pages;
         let reaction = entry.finish(lane, &pending.request, outcome, headers, &mut self.rng);
-        let before = History { tries: pending.tries, refusals: pending.refusals };
+        let Pending { tries, refusals, missing, known, .. } = pending;
+        let before = History { tries, refusals, missing, known };
         let mut verdict = Verdict::of(outcome, before, &entry.policy.retry, self.rng.f64());
         if pages > 0 && matches!(outcome.class, Class::Fetched | Class::NotModified) {
             self.pages += 1;
@@ -202,9 +207,12 @@ impl Frontier {
         }
         entry.absolve(lane, outcome, &mut verdict);
         let mut released = Vec::new();
+        // In a row: whatever else comes in between, the page may be there.
+        pending.missing = if outcome.is_missing() { pending.missing } else { 0 };
         match &mut verdict {
             Verdict::RetryAt(moment) => {
                 let count = match outcome.class {
+                    Class::Gone => &mut pending.missing,
                     Class::Throttled => &mut pending.refusals,
                     class if class.is_forbidden() => &mut pending.refusals,
                     _ => &mut pending.tries,

@@ -5,6 +5,8 @@
 
 mod control;
 mod groups;
+mod missing;
+mod stored;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
@@ -46,7 +48,7 @@ fn request(url: &str) -> Request {
 
 fn pending(url: &str, seq: u64) -> Pending {
     let request = request(url);
-    Pending { key: QueueKey::new(request.priority, seq), tries: 0, refusals: 0, request }
+    Pending::new(QueueKey::new(request.priority, seq), request)
 }
 
 fn outcome(class: Class, now: Timestamp) -> Outcome {

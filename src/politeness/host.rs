@@ -10,7 +10,7 @@ use fastrand::Rng;
 
 use super::block::{Standing, Watch};
 use super::latency::Load;
-use super::pace::{self, Pace, Sign};
+use super::pace::{self, Before, Pace, Sign};
 use super::permits::{Permits, Used};
 use super::{Class, HostState, Outcome, PaceRule, Phase, Policy, Wait};
 use crate::time::Timestamp;
@@ -43,6 +43,19 @@ pub struct Host {
     permits: Permits,
     /// The last wait of our own, to be remembered if it was long enough.
     own_wait: Option<Duration>,
+    /// Counts everything that happens to it, so that a turn is only taken back if nothing has happened since.
+    moves: u64,
+}
+
+/// What a host was before a request was about to leave, to be given back if it never leaves; see [`Host::take_back`].
+#[derive(Debug)]
+pub struct Begun {
+    moves: u64,
+    not_before: Timestamp,
+    waits_for: Wait,
+    paced: Timestamp,
+    end_before: Option<Timestamp>,
+    pace: Before,
 }
 
 /// What an outcome did to the host.
@@ -124,6 +137,7 @@ impl Host {
     }
 
     fn wait(&mut self, until: Timestamp, why: Wait) {
+        self.moves += 1;
         if until > self.state.not_before {
             (self.state.not_before, self.state.waits_for) = (until, why);
         }
@@ -178,9 +192,16 @@ impl Host {
         if self.pace.is_announced() { Wait::AnnouncedLimit } else { Wait::LearnedPace }
     }
 
-    /// A request goes out.
-    pub fn begin(&mut self, now: Timestamp, policy: &Policy, rng: &mut Rng) {
-        self.pace.begin(now, now.since(self.state.not_before.max(self.last_end)));
+    /// A request goes out. What it gives is only of use if the request stays here after all.
+    pub fn begin(&mut self, now: Timestamp, policy: &Policy, rng: &mut Rng) -> Begun {
+        let mut begun = Begun {
+            moves: 0,
+            not_before: self.state.not_before,
+            waits_for: self.state.waits_for,
+            paced: self.paced,
+            end_before: self.end_before,
+            pace: self.pace.begin(now, now.since(self.state.not_before.max(self.last_end))),
+        };
         self.in_flight += 1;
         self.end_before = self.answered;
         self.state.requests += 1;
@@ -189,10 +210,28 @@ impl Host {
         if policy.pace_rule() == PaceRule::Adaptive {
             self.pace_to(now + self.interval(policy), self.pace_reason());
         }
+        self.moves += 1;
+        begun.moves = self.moves;
+        begun
+    }
+
+    /// The request that was begun has not left: nothing was asked, nothing is counted, and the host may be asked as if there had
+    /// been no such request. If something has happened to the host since, the time that was given to the request stays spent:
+    /// this never brings a request nearer to another one.
+    pub fn take_back(&mut self, begun: Begun) {
+        self.in_flight = self.in_flight.saturating_sub(1);
+        self.state.requests = self.state.requests.saturating_sub(1);
+        if self.moves == begun.moves {
+            (self.state.not_before, self.state.waits_for) = (begun.not_before, begun.waits_for);
+            (self.paced, self.end_before) = (begun.paced, begun.end_before);
+            self.pace.take_back(begun.pace);
+        }
+        self.moves += 1;
     }
 
     /// Its answer is here.
     pub fn finish(&mut self, outcome: &Outcome, policy: &Policy, rng: &mut Rng) -> Reaction {
+        self.moves += 1;
         let used = self.used(outcome, policy);
         let late = outcome.began < self.last_strike;
         self.in_flight = self.in_flight.saturating_sub(1);
@@ -373,6 +412,7 @@ impl Default for Host {
             pace: Pace::default(),
             permits: Permits::default(),
             own_wait: None,
+            moves: 0,
         }
     }
 }

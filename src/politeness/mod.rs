@@ -18,7 +18,7 @@ mod verdict;
 mod wait;
 
 pub use block::{BlockPolicy, Finding, Standing, Watch, WatchState};
-pub use host::{Host, Reaction};
+pub use host::{Begun, Host, Reaction};
 pub use outcome::{Class, Outcome};
 pub use pace::Learned;
 pub use policy::{Backoff, Guard, PaceRule, Policy, Retry};

@@ -137,6 +137,12 @@ impl Outcome {
         self.class.is_forbidden() || matches!(self.status, Some(451))
     }
 
+    /// Whether it says that there is no such page (404) or no more (410).
+    #[must_use]
+    pub const fn is_missing(&self) -> bool {
+        matches!((self.class, self.status), (Class::Gone, Some(404 | 410)))
+    }
+
     /// Whether it refuses the request as such: not now, or not for us.
     #[must_use]
     pub const fn is_refused(&self) -> bool {

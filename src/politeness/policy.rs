@@ -137,10 +137,13 @@ pub struct Retry {
     pub tries: u8,
     /// Wait before the second try; doubles from there. Default 5 s.
     pub base: Duration,
+    /// Least time until a page that was there in an earlier round, and now is answered 404 or 410, is asked for once more before
+    /// that is believed. Uses up no try. Default 10 s.
+    pub confirm: Duration,
 }
 
 impl Default for Retry {
     fn default() -> Self {
-        Self { tries: 3, base: Duration::from_secs(5) }
+        Self { tries: 3, base: Duration::from_secs(5), confirm: Duration::from_secs(10) }
     }
 }

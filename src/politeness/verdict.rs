@@ -1,7 +1,8 @@
 //! What becomes of a URL after its answer.
 //!
 //! A throttled URL keeps its tries: the host was asked to wait, the URL did nothing wrong. Only failures of its own (5xx,
-//! a lost connection, a broken body) use them up.
+//! a lost connection, a broken body) use them up. A page that was there before is not believed to be gone the first time that
+//! its server says so: a bad deployment answers 404 for minutes, and what is taken out of an index is not easily put back.
 
 use std::time::Duration;
 
@@ -32,6 +33,10 @@ pub struct History {
     pub tries: u8,
     /// Times its host refused it.
     pub refusals: u8,
+    /// Times in a row that it was answered 404 or 410.
+    pub missing: u8,
+    /// Whether the page was there in an earlier round.
+    pub known: bool,
 }
 
 impl Verdict {
@@ -40,6 +45,9 @@ impl Verdict {
     pub fn of(outcome: &Outcome, before: History, retry: &Retry, roll: f64) -> Self {
         match outcome.class {
             Class::Fetched | Class::NotModified | Class::Redirected => Self::Done,
+            Class::Gone if outcome.is_missing() && before.known && before.missing == 0 => {
+                Self::RetryAt(outcome.ended + retry.confirm)
+            }
             Class::Gone => Self::Dropped(answered(FailureClass::Gone, outcome)),
             Class::Forbidden | Class::Challenge => Self::Held,
             Class::Throttled if before.refusals < MAX_REFUSALS => Self::RetryAt(outcome.ended),
@@ -108,14 +116,14 @@ mod tests {
 
     #[test]
     fn a_throttled_url_keeps_its_tries() {
-        let before = History { tries: 2, refusals: 5 };
+        let before = History { tries: 2, refusals: 5, ..History::default() };
         assert_eq!(judge(Class::Throttled, before), Verdict::RetryAt(Timestamp::from_secs(10)));
     }
 
     #[test]
     fn a_server_error_is_tried_three_times_with_growing_waits() {
         let verdicts: Vec<_> =
-            (0..3).map(|tries| judge(Class::ServerError, History { tries, refusals: 0 })).collect();
+            (0..3).map(|tries| judge(Class::ServerError, History { tries, ..History::default() })).collect();
         assert_eq!(verdicts[0], Verdict::RetryAt(Timestamp::from_secs(15)));
         assert_eq!(verdicts[1], Verdict::RetryAt(Timestamp::from_secs(20)));
         assert!(
@@ -126,6 +134,24 @@ mod tests {
     #[test]
     fn what_is_gone_is_not_asked_again() {
         assert!(matches!(judge(Class::Gone, History::default()), Verdict::Dropped(_)));
+    }
+
+    #[test]
+    fn a_known_page_is_gone_when_it_is_missing_twice_in_a_row() {
+        let judge = |status, known, missing| {
+            let outcome = Outcome { status: Some(status), ..outcome(Class::Gone) };
+            Verdict::of(&outcome, History { missing, known, ..History::default() }, &Retry::default(), 1.0)
+        };
+        for status in [404, 410] {
+            assert_eq!(judge(status, true, 0), Verdict::RetryAt(Timestamp::from_secs(20)), "{status}");
+            for (known, missing) in [(true, 1), (false, 0), (false, 1)] {
+                let verdict = judge(status, known, missing);
+                assert!(matches!(&verdict, Verdict::Dropped(gone) if gone.class == FailureClass::Gone));
+            }
+        }
+        for status in [400, 405, 414, 451] {
+            assert!(matches!(judge(status, true, 0), Verdict::Dropped(_)), "{status}");
+        }
     }
 
     #[test]

@@ -14,9 +14,11 @@ use crate::request::Request;
 use crate::url::CanonicalUrl;
 
 /// The first byte of every record.
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 /// Stands where the number of patches is, if the rest of a request is written out.
 const WRITTEN_OUT: u8 = u8::MAX;
+/// In the byte of a queue entry that counts how often its page was missing: the page was there in an earlier round.
+const KNOWN: u8 = 0x80;
 /// More differences than this are written out: a patch costs two bytes.
 const MAX_PATCHES: usize = 6;
 
@@ -57,7 +59,8 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
     whole(after_version(bytes)?)
 }
 
-/// The bytes of a queue entry of this origin; its key is stored beside them.
+/// The bytes of a queue entry of this origin; its key is stored beside them. A page that was missing more than 127 times in a row
+/// is written as if it had been 127 times.
 ///
 /// # Errors
 /// If the request cannot be written as postcard.
@@ -68,7 +71,8 @@ pub fn encode_pending(pending: &Pending, origin: &str) -> Result<Vec<u8>, CodecE
     let rest = &bytes[postcard::to_stdvec(&request.url)?.len()..];
     let shown = url.strip_prefix(origin).filter(|path| path.starts_with('/')).unwrap_or(url);
     let mut out = Vec::with_capacity(8 + shown.len());
-    out.extend([VERSION, pending.tries, pending.refusals]);
+    let known = if pending.known { KNOWN } else { 0 };
+    out.extend([VERSION, pending.tries, pending.refusals, pending.missing.min(KNOWN - 1) | known]);
     push_rest(&mut out, rest)?;
     out.extend(shown.as_bytes());
     Ok(out)
@@ -79,13 +83,15 @@ pub fn encode_pending(pending: &Pending, origin: &str) -> Result<Vec<u8>, CodecE
 /// # Errors
 /// As for [`decode`].
 pub fn decode_pending(key: QueueKey, bytes: &[u8], origin: &str) -> Result<Pending, CodecError> {
-    let (&[tries, refusals], bytes) = after_version(bytes)?.split_first_chunk().ok_or(CodecError::Short)?;
+    let (&[tries, refusals, missing], bytes) =
+        after_version(bytes)?.split_first_chunk().ok_or(CodecError::Short)?;
     let (rest, shown) = take_rest(bytes)?;
     let shown = std::str::from_utf8(shown).map_err(|_| CodecError::Text)?;
     let base = if shown.starts_with('/') { origin } else { "" };
     let mut request = postcard::to_stdvec(&format!("{base}{shown}"))?;
     request.extend(rest);
-    Ok(Pending { key, tries, refusals, request: whole(&request)? })
+    let (missing, known) = (missing & !KNOWN, missing & KNOWN != 0);
+    Ok(Pending { key, tries, refusals, missing, known, request: whole(&request)? })
 }
 
 /// What follows the URL in a plain GET: the pattern that others are compared with.
@@ -164,7 +170,7 @@ mod tests {
     }
 
     fn pending(request: Request) -> Pending {
-        Pending { key: QueueKey::new(request.priority, 7), tries: 0, refusals: 0, request }
+        Pending::new(QueueKey::new(request.priority, 7), request)
     }
 
     prop_compose! {
@@ -198,9 +204,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_request_comes_back_as_it_was(request in requests(), (tries, refusals) in any::<(u8, u8)>(), seq in any::<u64>()) {
+        fn every_request_comes_back_as_it_was(
+            request in requests(),
+            (tries, refusals, missing, known) in (any::<u8>(), any::<u8>(), 0..KNOWN, any::<bool>()),
+            seq in any::<u64>(),
+        ) {
             let key = QueueKey::new(request.priority, seq);
-            there_and_back(&Pending { key, tries, refusals, request });
+            there_and_back(&Pending { key, tries, refusals, missing, known, request });
         }
 
         #[test]
@@ -227,7 +237,7 @@ mod tests {
     fn a_typical_link_costs_its_path_and_a_few_bytes() {
         let mut request = Request::get(CanonicalUrl::parse("https://a.example/books/42?page=3").unwrap());
         request.depth = 2;
-        assert_eq!(there_and_back(&pending(request)).len(), "/books/42?page=3".len() + 6);
+        assert_eq!(there_and_back(&pending(request)).len(), "/books/42?page=3".len() + 7);
     }
 
     #[test]

@@ -35,7 +35,7 @@ impl MemoryStore {
         let key = QueueKey::new(request.priority, self.next_seq);
         self.next_seq += 1;
         let queue = self.queues.entry(request.origin()).or_default();
-        let pending = Pending { key, tries: 0, refusals: 0, request };
+        let pending = Pending::new(key, request);
         queue.insert(key, pending.clone());
         Some(pending)
     }

@@ -181,7 +181,7 @@ impl Step {
         }
         let key = QueueKey::new(request.priority, self.head.next_seq);
         self.head.next_seq = self.head.next_seq.saturating_add(1);
-        let pending = Pending { key, tries: 0, refusals: 0, request };
+        let pending = Pending::new(key, request);
         let origin = pending.request.origin();
         let queue = self.queue(&origin, before)?;
         queue.push(key);

@@ -123,7 +123,7 @@ fn a_url_that_failed_once_waits_for_its_next_try() {
     let state = Fixture::new().rules().link("/1").settle(|first| {
         let request = first.request.clone().not_before(later).priority(3);
         let key = crate::request::QueueKey::new(3, 9);
-        let retry = Pending { key, tries: 1, refusals: 2, request };
+        let retry = Pending { tries: 1, refusals: 2, ..Pending::new(key, request) };
         Batch { retry: vec![(first.request.origin(), retry)], ..Batch::default() }
     });
     let said = ask(state, "http://a.example/1");

@@ -176,6 +176,9 @@ pub(in crate::config) struct RetryTable {
     tries: Option<u8>,
     /// Wait before the second try; it doubles from there. Default "5s".
     base: Option<Time>,
+    /// Least time until a page that was there in an earlier round, and now is answered 404 or 410, is asked for once more before
+    /// that is believed. Default "10s".
+    confirm_gone: Option<Time>,
 }
 
 /// What holds for all hosts.
@@ -315,6 +318,7 @@ impl RetryTable {
     fn build(&self, check: &mut Check<'_>) -> Retry {
         let tries = self.tries.unwrap_or(1);
         check.must(tries > 0, &Path::of(&["retry", "tries"]), "expected 1 or more: the first try counts");
-        Retry { tries, base: self.base.unwrap_or_default().0 }
+        let (base, confirm) = (self.base.unwrap_or_default().0, self.confirm_gone.unwrap_or_default().0);
+        Retry { tries, base, confirm }
     }
 }

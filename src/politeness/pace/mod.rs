@@ -59,6 +59,10 @@ pub(super) struct Pace {
     deceived: bool,
 }
 
+/// What was learned before a request went out.
+#[derive(Debug)]
+pub(super) struct Before(Recall);
+
 /// What the last answer announced.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 enum Told {
@@ -99,8 +103,15 @@ impl Pace {
     }
 
     /// A request goes out after so much time in which the host had nothing to do.
-    pub(super) fn begin(&mut self, now: Timestamp, idle: Duration) {
+    pub(super) fn begin(&mut self, now: Timestamp, idle: Duration) -> Before {
+        let before = Before(self.recall.clone());
         self.recall.begin(now, idle);
+        before
+    }
+
+    /// No request went out after all, and nothing was learned since.
+    pub(super) fn take_back(&mut self, before: Before) {
+        self.recall = before.0;
     }
 
     /// Learns from an answer, and tells what it says of the server's load.
