@@ -55,7 +55,7 @@ const NEIGHBOURS: [(&str, &str); 14] = [
 ];
 
 /// Outer crates that only these rooms know.
-const OUTER: [(&str, &[&str]); 19] = [
+const OUTER: [(&str, &[&str]); 20] = [
     ("reqwest", &["fetch"]),
     ("rustls", &["fetch"]),
     ("sled", &["store"]),
@@ -75,6 +75,7 @@ const OUTER: [(&str, &[&str]); 19] = [
     ("governor", &["politeness", "frontier"]),
     ("sfv", &["headers", "cli"]),
     ("base64", &["cli"]),
+    ("http_cache_semantics", &["headers"]),
 ];
 
 /// Floors up to this one are pure: no runtime, no disk, no log, no process.

@@ -181,11 +181,7 @@ impl<F: Fetcher> Loop<F> {
             self.plant_sitemaps().await;
             match step {
                 Step::Fetch(lease) => match self.context.fresh(lease.request(), self.clock.now()) {
-                    // However many there are in a row, a stop and the writer's answers are heard between them.
-                    Some(page) => {
-                        self.settle_stored(lease, page).await;
-                        return Ok(Wait::Until(self.clock.now()));
-                    }
+                    Some(page) => self.settle_stored(lease, page).await,
                     None => self.fetch(lease)?,
                 },
                 Step::Robots(lease) => self.ask_robots(lease)?,

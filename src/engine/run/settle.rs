@@ -55,7 +55,7 @@ impl<F: Fetcher> Loop<F> {
     }
 
     /// Takes over what a page gave.
-    fn reap(&self, change: &mut Change, request: &Request, page: PageDone) {
+    pub(super) fn reap(&self, change: &mut Change, request: &Request, page: PageDone) {
         let harvest = page.harvest;
         change.totals.items += harvest.items.len() as u64;
         change.totals.problems += harvest.problems.len() as u64;
