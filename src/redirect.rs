@@ -46,6 +46,8 @@ pub fn follow(
     let url = canon.join(request.url.as_url(), location)?;
     let mut next = request.clone();
     (next.url, next.hops, next.not_before) = (url, request.hops + 1, None);
+    // What a sitemap says of a page it says of no other.
+    (next.modified, next.every) = (None, None);
     if becomes_get(&request.method, status) {
         next.method = Method::GET;
         next.body = None;
@@ -106,6 +108,15 @@ mod tests {
         request.depth = 3;
         let next = to(&request, 301, "/y").unwrap();
         assert_eq!((next.label.as_deref(), next.depth), (Some("book"), 3));
+    }
+
+    #[test]
+    fn what_a_sitemap_says_of_a_page_does_not_hold_for_where_it_leads() {
+        let mut request = get("http://a.example/x");
+        (request.modified, request.every) =
+            (Some(crate::time::Timestamp::ZERO), Some(std::time::Duration::ZERO));
+        let next = to(&request, 301, "/y").unwrap();
+        assert_eq!((next.modified, next.every), (None, None));
     }
 
     #[test]

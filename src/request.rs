@@ -3,6 +3,7 @@
 //! Plain data that survives a restart. What the *wire* needs on top (validators, limits) is added when it goes out.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::Method;
@@ -42,6 +43,10 @@ pub struct Request {
     pub spider: u16,
     /// Who reads the answer. No part of the request's identity: nothing is asked twice because it is read in two ways.
     pub kind: Kind,
+    /// It has not changed since this moment, as a sitemap says. No part of the request's identity.
+    pub modified: Option<Timestamp>,
+    /// How often it changes, as a sitemap says: a hint. No part of the request's identity.
+    pub every: Option<Duration>,
 }
 
 /// What is asked for.
@@ -93,6 +98,8 @@ impl Request {
             dedup: Dedup::Once,
             spider: 0,
             kind: Kind::Page,
+            modified: None,
+            every: None,
         }
     }
 
@@ -265,6 +272,8 @@ mod tests {
         let get = Request::get(url("http://a.example/x"));
         let post = Request::post(url("http://a.example/x"), "q=1");
         let other = Request::post(url("http://a.example/x"), "q=2");
+        let dated = Request { modified: Some(Timestamp::ZERO), every: Some(Duration::ZERO), ..get.clone() };
+        assert_eq!(get.fingerprint(), dated.fingerprint());
         assert_ne!(get.fingerprint(), post.fingerprint());
         assert_ne!(post.fingerprint(), other.fingerprint());
         assert_eq!(
@@ -283,7 +292,8 @@ mod tests {
     #[test]
     fn it_survives_the_codec() {
         let request = Request::post(url("https://a.example/p?q=1"), "body").label("book").priority(-3);
-        let request = request.with_data(&("page", 7)).unwrap();
+        let mut request = request.with_data(&("page", 7)).unwrap();
+        (request.modified, request.every) = (Some(Timestamp::from_secs(9)), Some(Duration::from_hours(1)));
         let bytes = postcard::to_stdvec(&request).unwrap();
         assert_eq!(postcard::from_bytes::<Request>(&bytes).unwrap(), request);
     }

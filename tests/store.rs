@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crawl::politeness::HostState;
 use crawl::request::Request;
-use crawl::robots::{RobotsAnswer, RobotsRecord};
+use crawl::robots::{RobotsAnswer, RobotsCopy, RobotsRecord};
 use crawl::sink::Position;
 use crawl::store::disk::{DiskOptions, DiskStore};
 use crawl::store::memory::MemoryStore;
@@ -215,7 +215,11 @@ fn full() -> Batch {
         fetched_at: Timestamp::from_secs(1),
         expires_at: Timestamp::ZERO + Duration::from_hours(24),
         answer: RobotsAnswer::Text("User-agent: *".into()),
-        validators: vec![("etag".into(), "\"x\"".into())],
+        copy: Some(RobotsCopy {
+            source: get("http://a.example/robots.txt").url,
+            validators: vec![("if-none-match".into(), "\"x\"".into())],
+            text: None,
+        }),
     };
     let failed = FailedRecord {
         request: get("http://a.example/gone"),

@@ -268,7 +268,7 @@ mod tests {
     }
 
     fn record(answer: RobotsAnswer) -> RobotsRecord {
-        RobotsRecord { fetched_at: NOW, expires_at: NOW, answer, validators: Vec::new() }
+        RobotsRecord { fetched_at: NOW, expires_at: NOW, answer, copy: None }
     }
 
     fn text_record(body: &'static str) -> RobotsRecord {

@@ -296,7 +296,7 @@ mod tests {
     #[test]
     fn a_crawl_delay_and_a_wait_make_a_host_slower() {
         let body = RobotsAnswer::Text("User-agent: *\nCrawl-delay: 9.7\n".into());
-        let record = RobotsRecord { fetched_at: NOW, expires_at: NOW, answer: body, validators: Vec::new() };
+        let record = RobotsRecord { fetched_at: NOW, expires_at: NOW, answer: body, copy: None };
         let late = HostState { not_before: Timestamp::from_secs(1_060), ..HostState::default() };
         let estimate = of_queues(&[("a.example", 6)], plan(SEED), |recovered| {
             recovered.robots.push((origin("a.example"), record));

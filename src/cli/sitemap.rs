@@ -19,7 +19,7 @@ use super::render::{print, safe, tell};
 use super::{crawling, setup, try_page};
 use crate::clock::Clock;
 use crate::config::Plan;
-use crate::engine::{End, Report, Sitemaps, Start, StopHandle};
+use crate::engine::{End, Lastmod, Report, Sitemaps, Start, StopHandle};
 use crate::extract::ExtractError;
 use crate::extract::sitemap::{Entry, MAX_BYTES, Sitemap};
 use crate::fetch::Limits;
@@ -77,7 +77,11 @@ async fn list_url(plan: &mut Plan, form: Form) -> Result<Report, Failure> {
     let builder = setup::describe(plan, Arc::clone(&lister) as Arc<dyn Spider>, &clock)?;
     let builder = try_page::keep_waits(builder, &plan.state_dir)?.start(Start::Fresh);
     let crawl = builder
-        .sitemaps(Sitemaps { max_per_host: plan.sitemaps.max_per_host, ..Sitemaps::default() })
+        .sitemaps(Sitemaps {
+            max_per_host: plan.sitemaps.max_per_host,
+            lastmod: Lastmod::Ignore,
+            ..Sitemaps::default()
+        })
         .build()?;
     lister.stop.get_or_init(|| crawl.stop_handle());
     let report = crawl.run().await;

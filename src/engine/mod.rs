@@ -37,7 +37,7 @@ pub use builder::{BuildError, Builder};
 pub use event::Event;
 pub use recall::Freshness;
 pub use report::{End, HostReport, Report};
-pub use sitemap::{RobotsSitemaps, Sitemaps};
+pub use sitemap::{Lastmod, RobotsSitemaps, Sitemaps};
 pub use standing::{HostWait, advice, evidence_of, gravity, learned_rate, standing_of, told, wait_of};
 pub use start::Start;
 pub use stop::StopHandle;

@@ -36,6 +36,20 @@ pub struct Sitemaps {
     pub max_per_host: u32,
     /// What a sitemap says to be unchanged since before this moment is not asked for. What it says nothing about is.
     pub since: Option<Timestamp>,
+    /// What becomes of what a sitemap says of changes.
+    pub lastmod: Lastmod,
+}
+
+/// What becomes of `lastmod` and `changefreq`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Lastmod {
+    /// Nobody looks at them: pages enter in the order of their sitemap, and their requests tell nothing of changes.
+    Ignore,
+    /// Of a sitemap the pages that changed last enter first.
+    #[default]
+    Order,
+    /// The same, and what has not changed since it was fetched or found unchanged is not asked for.
+    Skip,
 }
 
 /// What becomes of the `Sitemap` lines of a robots.txt.
@@ -50,7 +64,13 @@ pub enum RobotsSitemaps {
 
 impl Default for Sitemaps {
     fn default() -> Self {
-        Self { robots: RobotsSitemaps::default(), urls: Vec::new(), max_per_host: 500, since: None }
+        Self {
+            robots: RobotsSitemaps::default(),
+            urls: Vec::new(),
+            max_per_host: 500,
+            since: None,
+            lastmod: Lastmod::default(),
+        }
     }
 }
 
@@ -80,12 +100,16 @@ impl Reader {
         if kind.is_page() {
             return pages;
         }
-        pages ^ SITEMAP_RULES ^ self.rules.since.map_or(0, Timestamp::as_millis)
+        let order = u64::from(self.rules.lastmod != Lastmod::Ignore);
+        pages ^ SITEMAP_RULES ^ order ^ self.rules.since.map_or(0, |since| since.as_millis() << 1)
     }
 
     /// Places a request below the one that found it; nothing if it is one index too deep.
     pub(super) fn below(&self, parent: &Request, mut request: Request) -> Option<Request> {
         request.depth = parent.depth + u32::from(parent.kind.is_page());
+        if !parent.kind.is_page() && self.rules.lastmod == Lastmod::Ignore {
+            (request.modified, request.every) = (None, None);
+        }
         let Kind::Sitemap { level } = &mut request.kind else {
             return Some(request);
         };
@@ -134,6 +158,9 @@ impl Reader {
         self.note_problems(&sitemap, response, &mut harvest);
         if let Some(since) = self.rules.since {
             sitemap.keep_since(since);
+        }
+        if self.rules.lastmod != Lastmod::Ignore {
+            sitemap.newest_first();
         }
         spider.sitemap(request, &sitemap, &mut harvest);
         harvest
@@ -213,6 +240,19 @@ mod tests {
     }
 
     #[test]
+    fn what_sitemaps_say_of_changes_stays_with_a_request_unless_it_is_ignored() {
+        let index = Request::sitemap(url("http://a.example/0.xml"));
+        let mut page = Request::get(url("http://a.example/1"));
+        page.modified = Some(Timestamp::ZERO);
+        for lastmod in [Lastmod::Ignore, Lastmod::Order, Lastmod::Skip] {
+            let mut reader = reader(Order::First);
+            reader.rules.lastmod = lastmod;
+            let kept = reader.below(&index, page.clone()).unwrap().modified.is_some();
+            assert_eq!(kept, lastmod != Lastmod::Ignore);
+        }
+    }
+
+    #[test]
     fn with_a_page_limit_an_index_is_read_as_far_as_needed() {
         let index = Request::sitemap(url("http://a.example/0.xml"));
         let priority = |order| {
@@ -253,6 +293,8 @@ mod tests {
         let before = reader.digest(7, sitemap);
         assert_eq!(reader.digest(7, Kind::Page), 7);
         assert_ne!(before, 7);
+        reader.rules.lastmod = Lastmod::Ignore;
+        assert_ne!(reader.digest(7, sitemap), before, "its pages come in another order");
         reader.rules.since = Some(Timestamp::from_secs(1));
         assert_ne!(reader.digest(7, sitemap), before);
     }

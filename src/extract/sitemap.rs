@@ -11,6 +11,8 @@ mod date;
 mod xml;
 
 use std::borrow::Cow;
+use std::cmp::Reverse;
+use std::time::Duration;
 
 use encoding_rs::{Encoding, UTF_8};
 
@@ -118,8 +120,35 @@ impl Entry {
     /// is not said of a date is its beginning: the first of the month, midnight, UTC.
     #[must_use]
     pub fn modified(&self) -> Option<Timestamp> {
+        self.span().map(|(first, _)| first)
+    }
+
+    /// Since when the page has not changed: the last moment that its date may mean, such as the end of a day, UTC.
+    #[must_use]
+    pub fn unchanged_since(&self) -> Option<Timestamp> {
+        self.span().map(|(_, last)| last)
+    }
+
+    fn span(&self) -> Option<(Timestamp, Timestamp)> {
         let text = self.lastmod.as_deref()?;
-        w3c_date(text).or_else(|| crate::headers::date::parse(text, Timestamp::MAX))
+        let second = |first| (first, first + Duration::from_millis(999));
+        date::span(text).or_else(|| crate::headers::date::parse(text, Timestamp::MAX).map(second))
+    }
+
+    /// How often the page changes: an hour for `always` and `hourly`, 30 days for a month, 365 for a year. `None` for `never` and
+    /// for what is no such word: a page that never changes may well be deleted.
+    #[must_use]
+    pub fn every(&self) -> Option<Duration> {
+        let word = self.changefreq.as_deref()?.to_ascii_lowercase();
+        let hours = match word.as_str() {
+            "always" | "hourly" => 1,
+            "daily" => 24,
+            "weekly" => 7 * 24,
+            "monthly" => 30 * 24,
+            "yearly" => 365 * 24,
+            _ => return None,
+        };
+        Some(Duration::from_hours(hours))
     }
 }
 
@@ -162,14 +191,20 @@ impl Sitemap {
         self.canon.join(self.url.as_url(), &entry.loc)
     }
 
-    /// Requests for the pages that it lists. What is no URL is left out.
+    /// Requests for the pages that it lists, with what it says of their changes. What is no URL is left out.
     pub fn pages(&self) -> impl Iterator<Item = Request> {
-        self.entries.iter().filter_map(|entry| self.resolve(entry).ok()).map(Request::get)
+        self.entries.iter().filter_map(|entry| self.request(entry, Request::get))
     }
 
     /// Requests for the sitemaps that it lists. What is no URL is left out.
     pub fn sitemaps(&self) -> impl Iterator<Item = Request> {
-        self.children.iter().filter_map(|entry| self.resolve(entry).ok()).map(Request::sitemap)
+        self.children.iter().filter_map(|entry| self.request(entry, Request::sitemap))
+    }
+
+    fn request(&self, entry: &Entry, of: fn(CanonicalUrl) -> Request) -> Option<Request> {
+        let mut request = of(self.resolve(entry).ok()?);
+        (request.modified, request.every) = (entry.unchanged_since(), entry.every());
+        Some(request)
     }
 
     /// Asks for everything that it lists.
@@ -177,9 +212,15 @@ impl Sitemap {
         self.sitemaps().chain(self.pages()).for_each(|request| harvest.follow(request));
     }
 
-    /// Leaves out what was last changed before `since`. What does not tell stays.
+    /// Brings the pages that changed last to the front. Those that changed at the same time, and behind all others those that do
+    /// not tell, stay in their order.
+    pub fn newest_first(&mut self) {
+        self.entries.sort_by_cached_key(|entry| Reverse(entry.unchanged_since()));
+    }
+
+    /// Leaves out what is unchanged since a moment before `since`. What does not tell stays.
     pub fn keep_since(&mut self, since: Timestamp) {
-        let is_new = |entry: &Entry| entry.modified().is_none_or(|modified| modified >= since);
+        let is_new = |entry: &Entry| entry.unchanged_since().is_none_or(|moment| moment >= since);
         self.entries.retain(is_new);
         self.children.retain(is_new);
     }

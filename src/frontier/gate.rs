@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use crate::politeness::Policy;
 use crate::response::FailureKind;
-use crate::robots::{self, Access, ProductToken, RobotsAnswer, RobotsRecord, RobotsRules};
+use crate::robots::{self, Access, ProductToken, RobotsAnswer, RobotsCopy, RobotsRecord, RobotsRules};
 use crate::time::Timestamp;
 use crate::url::{CanonicalUrl, Origin};
 
@@ -24,7 +24,7 @@ pub(super) enum Gate {
     /// It is being asked.
     Asking,
     /// It has a verdict, until this moment.
-    Open { rules: RobotsRules, until: Timestamp },
+    Open { rules: RobotsRules, until: Timestamp, copy: Option<Box<Copy>> },
     /// It could not be had in this run.
     Unreachable { reason: String },
     /// The site wants a longer delay than we are configured to keep: it is not visited rather than visited faster.
@@ -44,10 +44,19 @@ pub(super) struct Ask {
     tries: u32,
     /// When the first attempt that failed began.
     since: Option<Timestamp>,
-    /// Validators of the copy that we have.
-    pub(super) validators: Vec<(String, String)>,
-    /// The copy itself, for a 304.
-    copy: Option<Bytes>,
+    /// What is at hand, for a 304.
+    copy: Option<Box<Copy>>,
+    /// A 304 came that nobody had asked for.
+    misled: bool,
+}
+
+/// A robots.txt that is at hand.
+#[derive(Debug, Clone)]
+pub(super) struct Copy {
+    text: Bytes,
+    /// Where it was, which is where its validators mean something.
+    source: CanonicalUrl,
+    validators: Vec<(String, String)>,
 }
 
 /// What came back for robots.txt.
@@ -125,16 +134,24 @@ impl Gate {
         now: Timestamp,
     ) -> Self {
         if let RobotsAnswer::Unreachable { retry_at, .. } = record.answer {
-            return Self::Ask { ask: Box::new(Ask::first(origin)), at: retry_at };
+            return Self::Ask { ask: Box::new(Ask::again(origin, Copy::of(&record))), at: retry_at };
         }
-        if record.expires_at > now {
-            return Self::ruled(&record.answer, record.expires_at, policy, agent);
+        let until = record.expires_at;
+        if until > now {
+            let copy = Copy::of(&record);
+            return Self::ruled(&record.answer, until, copy, policy, agent);
         }
-        Self::Ask { ask: Box::new(Ask::again(origin, record)), at: Timestamp::ZERO }
+        Self::Ask { ask: Box::new(Ask::again(origin, Copy::of(&record))), at: Timestamp::ZERO }
     }
 
     /// Open by the rules of an answer, or shut because they ask for more patience than is configured.
-    fn ruled(answer: &RobotsAnswer, until: Timestamp, policy: &Policy, agent: &ProductToken) -> Self {
+    fn ruled(
+        answer: &RobotsAnswer,
+        until: Timestamp,
+        copy: Option<Box<Copy>>,
+        policy: &Policy,
+        agent: &ProductToken,
+    ) -> Self {
         let rules = match answer {
             RobotsAnswer::Text(body) => RobotsRules::parse(body, agent),
             RobotsAnswer::AllowAll => RobotsRules::allow_all(),
@@ -142,14 +159,14 @@ impl Gate {
         };
         match rules.min_delay() {
             Some(wish) if wish > policy.max_crawl_delay => Self::TooSlow { wish },
-            _ => Self::Open { rules, until },
+            _ => Self::Open { rules, until, copy },
         }
     }
 
     /// Whether pages may be asked now.
     pub(super) fn rules(&self, now: Timestamp) -> Option<&RobotsRules> {
         match self {
-            Self::Open { rules, until } if *until > now => Some(rules),
+            Self::Open { rules, until, .. } if *until > now => Some(rules),
             _ => None,
         }
     }
@@ -165,10 +182,12 @@ impl Gate {
         }
     }
 
-    /// Shuts a gate whose verdict is too old (RFC 9309 2.4).
+    /// Shuts a gate whose verdict is too old (RFC 9309 2.4). What is at hand may be confirmed.
     pub(super) fn expire(&mut self, origin: &Origin, now: Timestamp) {
-        if matches!(self, Self::Open { until, .. } if *until <= now) {
-            *self = Self::new(origin);
+        if let Self::Open { until, copy, .. } = self
+            && *until <= now
+        {
+            *self = Self::Ask { ask: Box::new(Ask::again(origin, copy.take())), at: Timestamp::ZERO };
         }
     }
 
@@ -176,13 +195,16 @@ impl Gate {
     pub(super) fn hear(&mut self, mut ask: Ask, heard: &Heard<'_>) -> Option<RobotsRecord> {
         let forbidden = heard.policy.forbidden_robots;
         match robots::access(heard.reply.status(), forbidden) {
-            Access::NotModified => match ask.copy.take() {
-                Some(body) => Some(self.open(RobotsAnswer::Text(body), ask.validators, heard)),
-                None => Some(self.fail(ask, heard)),
+            Access::NotModified => match ask.copy.take_if(|copy| copy.source == ask.url) {
+                Some(copy) => Some(self.renew(*copy, heard)),
+                None => self.mistrust(ask, heard),
             },
-            Access::Parse => Some(self.open(heard.text(), heard.validators(), heard)),
-            Access::AllowAll => Some(self.open(RobotsAnswer::AllowAll, Vec::new(), heard)),
-            Access::DenyAll => Some(self.open(RobotsAnswer::DenyAll, Vec::new(), heard)),
+            Access::Parse => {
+                let (text, source, validators) = (heard.text(), ask.url, heard.validators());
+                Some(self.renew(Copy { text, source, validators }, heard))
+            }
+            Access::AllowAll => Some(self.open(RobotsAnswer::AllowAll, None, heard)),
+            Access::DenyAll => Some(self.open(RobotsAnswer::DenyAll, None, heard)),
             Access::Redirect => self.redirect(ask, heard),
             Access::Wait => {
                 *self = Self::Ask { ask: Box::new(ask), at: heard.not_before };
@@ -192,20 +214,36 @@ impl Gate {
         }
     }
 
-    fn open(
-        &mut self,
-        answer: RobotsAnswer,
-        validators: Vec<(String, String)>,
-        heard: &Heard<'_>,
-    ) -> RobotsRecord {
+    /// A text was read or confirmed. A confirmation may name new validators (RFC 9111 3.2).
+    fn renew(&mut self, mut copy: Copy, heard: &Heard<'_>) -> RobotsRecord {
+        for (name, value) in heard.validators() {
+            copy.validators.retain(|(old, _)| *old != name);
+            copy.validators.push((name, value));
+        }
+        let answer = RobotsAnswer::Text(copy.text.clone());
+        self.open(answer, Some(copy).filter(|copy| !copy.validators.is_empty()), heard)
+    }
+
+    fn open(&mut self, answer: RobotsAnswer, copy: Option<Copy>, heard: &Heard<'_>) -> RobotsRecord {
         let until = heard.now + heard.lifetime();
-        *self = Self::ruled(&answer, until, heard.policy, heard.agent);
-        RobotsRecord { fetched_at: heard.now, expires_at: until, answer, validators }
+        let kept = copy.as_ref().map(|copy| copy.record(None));
+        *self = Self::ruled(&answer, until, copy.map(Box::new), heard.policy, heard.agent);
+        RobotsRecord { fetched_at: heard.now, expires_at: until, answer, copy: kept }
+    }
+
+    /// A 304 that we have not asked for, or that we have nothing for: once it is asked without conditions.
+    fn mistrust(&mut self, ask: Ask, heard: &Heard<'_>) -> Option<RobotsRecord> {
+        if ask.misled {
+            return Some(self.fail(ask, heard));
+        }
+        let ask = Ask { copy: None, misled: true, ..ask.restart() };
+        *self = Self::Ask { ask: Box::new(ask), at: Timestamp::ZERO };
+        None
     }
 
     fn redirect(&mut self, mut ask: Ask, heard: &Heard<'_>) -> Option<RobotsRecord> {
         let RobotsReply::Answer { location: Some(location), .. } = heard.reply else {
-            return Some(self.open(RobotsAnswer::AllowAll, Vec::new(), heard));
+            return Some(self.open(RobotsAnswer::AllowAll, None, heard));
         };
         let target = crate::url::Canon::default().join(ask.url.as_url(), location);
         match target {
@@ -215,7 +253,7 @@ impl Gate {
                 None
             }
             // More hops than that, a loop or a place that does not exist: as if there were none (2.3.1.2).
-            _ => Some(self.open(RobotsAnswer::AllowAll, Vec::new(), heard)),
+            _ => Some(self.open(RobotsAnswer::AllowAll, None, heard)),
         }
     }
 
@@ -225,6 +263,7 @@ impl Gate {
         let wait = heard.policy.backoff.wait(tries, heard.told, heard.roll);
         let retry_at = heard.not_before.max(heard.now + wait);
         let reason = heard.reply.reason();
+        let copy = ask.copy.as_ref().map(|copy| copy.record(Some(copy.text.clone())));
         let long = tries > 1 && heard.now.since(since) >= GIVE_UP_AFTER;
         *self = if tries >= heard.policy.robots_tries || long {
             Self::Unreachable { reason: reason.clone() }
@@ -233,15 +272,15 @@ impl Gate {
             Self::Ask { ask: Box::new(ask), at: retry_at }
         };
         let answer = RobotsAnswer::Unreachable { tries, retry_at, reason };
-        RobotsRecord { fetched_at: heard.now, expires_at: retry_at, answer, validators: Vec::new() }
+        RobotsRecord { fetched_at: heard.now, expires_at: retry_at, answer, copy }
     }
 }
 
 impl Heard<'_> {
-    fn text(&self) -> RobotsAnswer {
+    fn text(&self) -> Bytes {
         match self.reply {
-            RobotsReply::Answer { body, .. } => RobotsAnswer::Text(body.clone()),
-            RobotsReply::None(_) => RobotsAnswer::DenyAll,
+            RobotsReply::Answer { body, .. } => body.clone(),
+            RobotsReply::None(_) => Bytes::new(),
         }
     }
 
@@ -263,15 +302,16 @@ impl Heard<'_> {
 impl Ask {
     fn first(origin: &Origin) -> Self {
         let home = origin.robots_url();
-        Self { url: home.clone(), home, hops: 0, tries: 0, since: None, validators: Vec::new(), copy: None }
+        Self { url: home.clone(), home, hops: 0, tries: 0, since: None, copy: None, misled: false }
     }
 
-    fn again(origin: &Origin, record: RobotsRecord) -> Self {
-        let copy = match record.answer {
-            RobotsAnswer::Text(body) => Some(body),
-            _ => None,
-        };
-        Self { validators: record.validators, copy, ..Self::first(origin) }
+    fn again(origin: &Origin, copy: Option<Box<Copy>>) -> Self {
+        Self { copy, ..Self::first(origin) }
+    }
+
+    /// The conditional request fields for what is to be asked next: a validator is only sent to the URL that gave it.
+    pub(super) fn conditions(&self) -> &[(String, String)] {
+        self.copy.as_ref().filter(|copy| copy.source == self.url).map_or(&[], |copy| &copy.validators)
     }
 
     /// robots.txt itself.
@@ -282,5 +322,22 @@ impl Ask {
     /// From robots.txt itself again, after an attempt that failed on the way.
     fn restart(self) -> Self {
         Self { url: self.home.clone(), hops: 0, ..self }
+    }
+}
+
+impl Copy {
+    /// What is at hand of an earlier answer.
+    fn of(record: &RobotsRecord) -> Option<Box<Self>> {
+        let RobotsCopy { source, validators, text } = record.copy.clone()?;
+        let text = match (&record.answer, text) {
+            (RobotsAnswer::Text(text), _) => text.clone(),
+            (_, text) => text?,
+        };
+        Some(Box::new(Self { text, source, validators }))
+    }
+
+    /// How it is stored; with its text unless that stands beside it.
+    fn record(&self, text: Option<Bytes>) -> RobotsCopy {
+        RobotsCopy { source: self.source.clone(), validators: self.validators.clone(), text }
     }
 }

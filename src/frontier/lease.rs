@@ -106,10 +106,10 @@ impl RobotsLease {
         self.ask.home().origin()
     }
 
-    /// Conditional request fields for the copy that is at hand.
+    /// Conditional request fields for the copy that is at hand; none at a URL that has not given it.
     #[must_use]
     pub fn validators(&self) -> &[(String, String)] {
-        &self.ask.validators
+        self.ask.conditions()
     }
 
     /// When it was handed out.

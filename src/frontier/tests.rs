@@ -6,6 +6,7 @@
 mod control;
 mod groups;
 mod missing;
+mod robots;
 mod stored;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -19,7 +20,7 @@ use super::*;
 use crate::politeness::{BlockPolicy, PaceRule};
 use crate::request::{QueueKey, Request};
 use crate::response::FailureKind;
-use crate::robots::ProductToken;
+use crate::robots::{ProductToken, RobotsAnswer};
 use crate::store::memory::MemoryStore;
 use crate::store::{Batch, Store};
 use crate::url::CanonicalUrl;

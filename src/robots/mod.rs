@@ -36,7 +36,7 @@ pub use access::{
 pub use extension::{RequestRate, VisitTime};
 pub use group::MAX_SITEMAPS;
 pub use reader::MAX_LINE_BYTES;
-pub use record::{RobotsAnswer, RobotsRecord};
+pub use record::{RobotsAnswer, RobotsCopy, RobotsRecord};
 pub use token::{ProductToken, ProductTokenError};
 
 use group::{Effect, File, Rule};

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::time::Timestamp;
+use crate::url::CanonicalUrl;
 
 /// The last word about an origin's robots.txt.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,8 +15,19 @@ pub struct RobotsRecord {
     pub expires_at: Timestamp,
     /// What it was.
     pub answer: RobotsAnswer,
-    /// ETag and Last-Modified of the answer, for asking again.
+    /// What can be confirmed when it is asked again.
+    pub copy: Option<RobotsCopy>,
+}
+
+/// A robots.txt that was read: a 304 to a request with its validators confirms it (RFC 9309 2.4, RFC 9110 13.1).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RobotsCopy {
+    /// Where it was in the end. The validators are of no use anywhere else.
+    pub source: CanonicalUrl,
+    /// Its ETag and Last-Modified as conditional request fields.
     pub validators: Vec<(String, String)>,
+    /// Its text, if that is not the answer beside it: robots.txt has been out of reach since.
+    pub text: Option<Bytes>,
 }
 
 /// What a robots.txt came to (RFC 9309 2.3.1).

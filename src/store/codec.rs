@@ -183,6 +183,7 @@ mod tests {
             text in prop::option::of("\\PC{0,9}"),
             (priority, depth, hops, spider) in (any::<i8>(), any::<u32>(), any::<u8>(), any::<u16>()),
             (not_before, never, level) in (any::<Option<u64>>(), any::<bool>(), any::<Option<u8>>()),
+            (modified, every) in (any::<Option<u64>>(), any::<Option<u32>>()),
         ) -> Request {
             let user = user.map(|user| format!("{user}:pw@")).unwrap_or_default();
             let url = CanonicalUrl::parse(&format!("https://{user}a.example:8443/{path}")).unwrap();
@@ -193,6 +194,8 @@ mod tests {
             request.hops = hops;
             request.spider = spider;
             request.not_before = not_before.map(Timestamp::from_millis);
+            request.modified = modified.map(Timestamp::from_millis);
+            request.every = every.map(|every| std::time::Duration::from_secs(every.into()));
             if let Some(level) = level { request.kind = Kind::Sitemap { level }; }
             if never { request.dedup = Dedup::Never; }
             match text {

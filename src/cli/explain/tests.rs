@@ -42,7 +42,7 @@ impl Fixture {
 
     fn robots(mut self, answer: RobotsAnswer) -> Self {
         let expires_at = NOW + Duration::from_hours(1);
-        let record = RobotsRecord { fetched_at: NOW, expires_at, answer, validators: Vec::new() };
+        let record = RobotsRecord { fetched_at: NOW, expires_at, answer, copy: None };
         self.batch.robots.push((get("/").origin(), record));
         self
     }

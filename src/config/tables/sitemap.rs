@@ -8,7 +8,7 @@ use serde::de::{Deserializer, SeqAccess, Visitor};
 
 use crate::config::check::Check;
 use crate::config::path::Path;
-use crate::engine::{RobotsSitemaps, Sitemaps};
+use crate::engine::{Lastmod, RobotsSitemaps, Sitemaps};
 use crate::extract::sitemap::w3c_date;
 use crate::url::{Canon, CanonicalUrl};
 
@@ -25,6 +25,29 @@ pub(in crate::config) struct SitemapTable {
     /// Only what a sitemap says to have changed since this date, such as "2026-11-22", and what it says nothing about.
     /// Default: everything.
     since: Option<String>,
+    /// What becomes of what a sitemap says of changes. "order": of each sitemap the pages that changed last are asked for first.
+    /// "skip": also, what has not changed since it was fetched or found unchanged is not asked for. "ignore": nobody looks at it.
+    /// Default "order".
+    lastmod: Option<LastmodWord>,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(rename = "Lastmod")]
+enum LastmodWord {
+    Ignore,
+    Order,
+    Skip,
+}
+
+impl From<LastmodWord> for Lastmod {
+    fn from(word: LastmodWord) -> Self {
+        match word {
+            LastmodWord::Ignore => Self::Ignore,
+            LastmodWord::Order => Self::Order,
+            LastmodWord::Skip => Self::Skip,
+        }
+    }
 }
 
 /// One string, or a list of strings.
@@ -90,6 +113,7 @@ impl SitemapTable {
             urls,
             max_per_host: self.max_sitemaps.unwrap_or_default(),
             since,
+            lastmod: self.lastmod.map_or_else(Lastmod::default, Into::into),
         };
         (sitemaps, places)
     }

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::super::{DEFAULTS, Plan, Reader, SinkPlan, Start};
 use super::{Loader, loader};
-use crate::engine::{RobotsSitemaps, Sitemaps};
+use crate::engine::{Lastmod, RobotsSitemaps, Sitemaps};
 use crate::fetch::Limits;
 use crate::fetch::http::HttpOptions;
 use crate::frontier::{Grouping, Settings, content_networks};
@@ -256,6 +256,8 @@ fn sitemaps_are_one_word_or_a_list_and_their_hosts_belong_to_the_crawl() {
     let both = with("[\"robots\", \"http://localhost/s.xml\"]");
     assert_eq!((both.robots, both.urls), (RobotsSitemaps::Read, vec![url("http://localhost/s.xml")]));
     assert_eq!(both.since.map(crate::time::Timestamp::as_secs), Some(1_767_225_600));
+    let lastmod = |line: &str| plan(&format!("{DEMO}[sitemap]\n{line}")).sitemaps.lastmod;
+    assert_eq!((lastmod(""), lastmod("lastmod = \"skip\"\n")), (Lastmod::Order, Lastmod::Skip));
     let alone = plan("[sitemap]\nfollow = \"http://127.0.0.1/s.xml\"\n");
     assert!(in_scope(&alone.scope, "http://127.0.0.1/x") && !in_scope(&alone.scope, "http://a.example/"));
     assert!(alone.http.addresses.permits("127.0.0.1".parse().unwrap()));

@@ -186,6 +186,50 @@ fn what_is_older_than_asked_for_is_left_out_and_what_does_not_tell_stays() {
 }
 
 #[test]
+fn a_date_means_its_last_moment_where_nothing_may_be_missed() {
+    let body = |date: &str| format!("<urlset><url><loc>/a</loc><lastmod>{date}</lastmod></url></urlset>");
+    for (date, last) in [
+        ("2026", "2026-12-31T23:59:59.999Z"),
+        ("2026-11-22", "2026-11-22T23:59:59.999Z"),
+        ("Sun, 22 Nov 2026 09:15:00 GMT", "2026-11-22T09:15:00.999Z"),
+    ] {
+        let mut sitemap = read(body(date));
+        assert_eq!(sitemap.pages().next().unwrap().modified.unwrap().to_string(), last, "{date}");
+        sitemap.keep_since(w3c_date("2026-11-22T09:15:00Z").unwrap());
+        assert_eq!(sitemap.entries.len(), 1, "{date}");
+    }
+}
+
+#[test]
+fn what_changed_last_comes_first_and_what_does_not_tell_last() {
+    let dates = ["", "2026-01-01", "2026-11-22T10:00Z", "2026-11-22", "soon", "2026-01-01"];
+    let entries = dates
+        .iter()
+        .enumerate()
+        .map(|(n, date)| format!("<url><loc>/{n}</loc><lastmod>{date}</lastmod></url>"));
+    let mut sitemap = read(format!("<urlset>{}</urlset>", entries.collect::<String>()));
+    sitemap.newest_first();
+    let order: Vec<_> = sitemap.entries.iter().map(|entry| entry.loc.as_str()).collect();
+    assert_eq!(order, ["/3", "/2", "/1", "/5", "/0", "/4"]);
+}
+
+#[test]
+fn how_often_a_page_changes_is_a_hint_on_its_request() {
+    for (word, hours) in [
+        ("always", Some(1)),
+        ("Hourly", Some(1)),
+        ("weekly", Some(168)),
+        ("yearly", Some(8_760)),
+        ("never", None),
+        ("2", None),
+    ] {
+        let body = format!("<urlset><url><loc>/a</loc><changefreq>{word}</changefreq></url></urlset>");
+        let every = read(body).pages().next().unwrap().every;
+        assert_eq!(every, hours.map(std::time::Duration::from_hours), "{word}");
+    }
+}
+
+#[test]
 fn a_location_is_resolved_against_the_sitemap_and_may_be_no_url() {
     let sitemap = read(
         "<urlset><url><loc>x</loc></url><url><loc>mailto:a@a.example</loc></url><url><loc>http://</loc></url></urlset>",
