@@ -39,7 +39,7 @@ const FLOORS: [(&str, u8); 28] = [
 ];
 
 /// Rooms of one floor that may be used by a neighbour: (user, used). Never in a circle.
-const NEIGHBOURS: [(&str, &str); 15] = [
+const NEIGHBOURS: [(&str, &str); 16] = [
     ("request", "time"),
     ("request", "url"),
     ("response", "time"),
@@ -59,7 +59,7 @@ const NEIGHBOURS: [(&str, &str); 15] = [
 ];
 
 /// Outer crates that only these rooms know.
-const OUTER: [(&str, &[&str]); 20] = [
+const OUTER: [(&str, &[&str]); 21] = [
     ("reqwest", &["fetch"]),
     ("rustls", &["fetch"]),
     ("sled", &["store"]),
@@ -80,6 +80,7 @@ const OUTER: [(&str, &[&str]); 20] = [
     ("governor", &["politeness", "frontier"]),
     ("sfv", &["headers", "cli"]),
     ("base64", &["cli"]),
+    ("http_cache_semantics", &["headers"]),
 ];
 
 /// Floors up to this one are pure: no runtime, no disk, no log, no process.

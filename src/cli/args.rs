@@ -117,6 +117,9 @@ pub(super) enum Command {
     Status(StateArgs),
     /// Check from the journal of a crawl that it kept every rule
     Audit(AuditArgs),
+    /// Show what is kept of pages between rounds, or forget some of it
+    #[command(subcommand)]
+    Cache(CacheCommand),
     /// Show how each host stands, what it waits for and what to do about it
     Hosts(StateArgs),
     /// Say why a URL was fetched or not, and what it waits for
@@ -217,9 +220,23 @@ pub(super) struct RunArgs {
     /// Ask no host: read the pages that were recorded with [cache] bodies = true once more
     #[arg(long, conflicts_with = "fresh")]
     pub(super) offline: bool,
+    /// Do not ask for pages that were fetched or found unchanged less than this ago (cache.max-age)
+    #[arg(long, value_name = "DURATION", conflicts_with = "fresh")]
+    pub(super) max_age: Option<String>,
     /// Write the report of the run to this file as JSON
     #[arg(long, value_name = "FILE")]
     pub(super) report: Option<PathBuf>,
+}
+
+impl RunArgs {
+    /// Everything as layers, the flags uppermost.
+    pub(super) fn over(&self) -> Loader {
+        let loader = self.layers.over(self.file.as_ref());
+        match &self.max_age {
+            Some(age) => loader.flag("--max-age", format!("cache.max-age={age}")),
+            None => loader,
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -310,6 +327,28 @@ pub(super) struct StateArgs {
     /// Print JSON
     #[arg(long)]
     pub(super) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum CacheCommand {
+    /// Show how many pages it knows, of which hosts, how old and how large it is
+    Stats(StateArgs),
+    /// Forget old pages: they are fetched in full the next time, nothing else is lost
+    Prune(PruneArgs),
+    /// Forget all pages
+    Clear(StateArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct PruneArgs {
+    #[command(flatten)]
+    pub(super) state: StateArgs,
+    /// Forget pages that were last confirmed longer ago than this, as in 30d
+    #[arg(long, value_name = "DURATION", required_unless_present = "max_entries")]
+    pub(super) older_than: Option<String>,
+    /// Keep no more pages than this, those that were confirmed last
+    #[arg(long, value_name = "N")]
+    pub(super) max_entries: Option<u64>,
 }
 
 #[derive(Debug, Args)]

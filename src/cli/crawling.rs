@@ -18,7 +18,7 @@ use crate::engine::{Crawl, CrawlError, Progress, Report, Start};
 use crate::fetch::Fetcher;
 use crate::fetch::record::Recording;
 use crate::store::bodies::Bodies;
-use crate::store::cache::{SledCache, ValidatorCache};
+use crate::store::cache::{NoCache, SledCache, ValidatorCache};
 use crate::store::disk::DiskStore;
 use crate::store::journal::Journals;
 
@@ -26,6 +26,9 @@ use crate::store::journal::Journals;
 pub(super) const JOURNAL: &str = "journal";
 /// The folder of a state directory that recorded answers lie in.
 pub(super) const BODIES: &str = "bodies";
+
+/// The folder of a state directory that the validator cache lies in.
+pub(super) const CACHE: &str = "cache";
 
 /// What is run, and how.
 struct Job<'a> {
@@ -44,7 +47,7 @@ pub(super) struct Ended {
 
 pub(super) fn run(args: &RunArgs, stage: &Stage, registry: &Registry) -> Result<Exit, Failure> {
     let job = Job {
-        loader: args.layers.over(args.file.as_ref()),
+        loader: args.over(),
         start: if args.fresh { Start::Fresh } else { Start::Continue },
         report: args.report.as_deref(),
         stage,
@@ -113,8 +116,10 @@ impl Job<'_> {
 
 async fn crawl(plan: &mut Plan, start: Start, stage: &Stage, registry: &Registry) -> Result<Ended, Failure> {
     let store = DiskStore::open(&plan.state_dir, Default::default())?;
-    let cache: Arc<dyn ValidatorCache> =
-        Arc::new(SledCache::open(&plan.state_dir.join("cache"), Default::default())?);
+    let cache: Arc<dyn ValidatorCache> = match &plan.cache {
+        Some(options) => Arc::new(SledCache::open(&plan.state_dir.join(CACHE), options.clone())?),
+        None => Arc::new(NoCache),
+    };
     let (demo, start) = open_demo(plan, start).await?;
     let spider = setup::spider(plan, registry)?;
     let clock = Clock::start();

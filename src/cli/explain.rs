@@ -14,6 +14,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::args::ExplainArgs;
+use super::crawling::CACHE;
 use super::exit::{Exit, Failure};
 use super::hosts::{HostRow, HostWaitShown};
 use super::render::{print, print_json};
@@ -232,18 +233,21 @@ impl Question<'_> {
 
 /// The validators of a page, if there are any. The cache is not made for the question.
 fn kept(dir: &Path, request: &Request) -> Result<Option<KeptSaid>, Failure> {
-    let cache = dir.join("cache");
+    let cache = dir.join(CACHE);
     if !cache.exists() {
         return Ok(None);
     }
     let entry = SledCache::open(&cache, Default::default())?.get(request.fingerprint());
-    Ok(entry.map(|entry| KeptSaid {
-        etag: entry.etag,
-        last_modified: entry.last_modified,
-        checked: entry.checked.to_string(),
-        items: entry.items.len(),
-        links: entry.links.len(),
-        at: entry.checked,
+    Ok(entry.map(|entry| {
+        let (links, items) = entry.harvest.unpack().unwrap_or_default();
+        KeptSaid {
+            etag: entry.validators.etag,
+            last_modified: entry.validators.last_modified,
+            checked: entry.checked.to_string(),
+            items: items.len(),
+            links: links.len(),
+            at: entry.checked,
+        }
     }))
 }
 

@@ -6,6 +6,7 @@
 
 mod args;
 mod audit;
+mod cache;
 mod check;
 mod crawling;
 mod demo_site;
@@ -85,6 +86,7 @@ fn obey(command: Command, stage: &Stage, registry: &Registry) -> Result<Exit, Fa
         Command::Sitemap(args) => sitemap::sitemap(&args),
         Command::Status(args) => status::status(&args),
         Command::Audit(args) => audit::audit(&args),
+        Command::Cache(command) => cache::cache(&command),
         Command::Hosts(args) => hosts::hosts(&args, registry),
         Command::Explain(args) => explain::explain(&args, registry),
         Command::Plan(args) => plan_time::plan(&args, registry),

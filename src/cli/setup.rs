@@ -58,6 +58,7 @@ pub(super) fn describe(
         .sitemaps(plan.sitemaps.clone())
         .canon(plan.canon.clone())
         .limits(plan.limits)
+        .freshness(plan.freshness)
         .policies(move |host| policies.policy(host))
         .host_headers(move |host| headers.headers_for(host))
         .http(plan.http.clone())

@@ -94,6 +94,7 @@ fn rows(totals: &Totals) -> Vec<(&'static str, String)> {
         ("received", bytes(totals.bytes)),
     ];
     let counts = [
+        ("from cache", totals.from_cache),
         ("sitemaps", totals.sitemaps),
         ("redirects", totals.redirects),
         ("dead ends", totals.dead_ends),

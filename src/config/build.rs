@@ -46,6 +46,8 @@ pub(super) fn build(file: CrawlerFile, around: Surroundings, check: &mut Check<'
         limits: file.http.limits(check),
         max_bodies: file.cache.bodies(check),
         journal_rounds: file.journal.build(check),
+        freshness: file.cache.freshness(),
+        cache: file.cache.options(check),
         overrides: hosts::build(file.hosts, check),
         allow: file.net.build(check),
         http: file.http.options(&identity, check),

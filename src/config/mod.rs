@@ -29,5 +29,10 @@ pub use plan::{Budget, Effective, Identity, MissingContact, Plan, Reader, Seed, 
 pub use problem::{ConfigError, Problem};
 pub use schema::schema;
 
+/// A time as it stands in a crawler file, or why it is none.
+pub(crate) fn time(text: &str) -> Result<std::time::Duration, String> {
+    units::Time::parse(text).map(|time| time.0)
+}
+
 #[cfg(test)]
 mod tests;

@@ -9,7 +9,7 @@ use ipnet::IpNet;
 
 use super::overrides::Overrides;
 use crate::address::AddressPolicy;
-use crate::engine::Sitemaps;
+use crate::engine::{Freshness, Sitemaps};
 use crate::fetch::Limits;
 use crate::fetch::http::HttpOptions;
 use crate::frontier::{Settings, Sharing};
@@ -21,6 +21,7 @@ use crate::scope::{HostPattern, Scope};
 use crate::sink::csv::CsvOptions;
 use crate::sink::jsonl::JsonlOptions;
 use crate::spider::declarative::Recipe;
+use crate::store::cache::CacheOptions;
 use crate::url::{Canon, CanonicalUrl, HostKey};
 
 /// Everything that is needed to run a crawl. Made by [`Loader::load`](super::Loader::load).
@@ -62,6 +63,10 @@ pub struct Plan {
     pub max_bodies: Option<u64>,
     /// Rounds whose journals are kept beside the state; `None` if none is written.
     pub journal_rounds: Option<u32>,
+    /// How much the validator cache may use; `None` if there is none.
+    pub cache: Option<CacheOptions>,
+    /// When a page that is kept is not asked for.
+    pub freshness: Freshness,
     pub(super) policy: Policy,
     pub(super) overrides: Overrides,
     pub(super) allow: Vec<IpNet>,

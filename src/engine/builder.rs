@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use tokio::sync::{broadcast, watch};
 
-use super::{Crawl, Execution, HostHeaders, Progress, Sitemaps, Start, StopHandle, Unlinked};
+use super::{Crawl, Execution, Freshness, HostHeaders, Progress, Sitemaps, Start, StopHandle, Unlinked};
 use crate::clock::Clock;
 use crate::fetch::http::{HttpFetcher, HttpOptions, OptionsError};
 use crate::fetch::{Fetcher, Limits};
@@ -77,6 +77,7 @@ pub struct Builder<F> {
     changes: Option<PathBuf>,
     unlinked: Unlinked,
     cache: Option<Arc<dyn ValidatorCache>>,
+    freshness: Freshness,
     rules: u64,
     plan: BTreeMap<String, String>,
     start: Start,
@@ -128,6 +129,7 @@ impl Builder<HttpFetcher> {
             changes: None,
             unlinked: Unlinked::default(),
             cache: None,
+            freshness: Freshness::default(),
             rules: 0,
             plan: BTreeMap::new(),
             start: Start::default(),
@@ -295,6 +297,12 @@ impl<F: Fetcher> Builder<F> {
         self
     }
 
+    /// When a page that is kept in the cache is not asked for. Default: never, each is asked whether it has changed.
+    pub fn freshness(mut self, freshness: Freshness) -> Self {
+        self.freshness = freshness;
+        self
+    }
+
     /// Where items go. Several sinks get every item.
     pub fn sink(self, sink: impl Sink) -> Self {
         self.boxed_sink(Box::new(sink))
@@ -395,6 +403,7 @@ impl<F: Fetcher> Builder<F> {
             changes: self.changes.or_else(|| self.state_dir.map(|dir| dir.join("changes"))),
             unlinked: self.unlinked,
             cache,
+            freshness: self.freshness,
             rules: self.rules,
             plan: self.plan,
             start: self.start,

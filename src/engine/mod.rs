@@ -21,6 +21,7 @@ pub mod changes;
 mod event;
 mod output;
 mod plant;
+mod recall;
 mod recorder;
 mod report;
 mod run;
@@ -36,6 +37,7 @@ mod writer;
 
 pub use builder::{BuildError, Builder};
 pub use event::Event;
+pub use recall::Freshness;
 pub use report::{End, HostReport, Report};
 pub use sitemap::{Lastmod, RobotsSitemaps, Sitemaps};
 pub use standing::{HostWait, advice, evidence_of, gravity, learned_rate, standing_of, told, wait_of};
@@ -81,6 +83,7 @@ pub struct Crawl<F> {
     changes: Option<PathBuf>,
     unlinked: Unlinked,
     cache: Arc<dyn ValidatorCache>,
+    freshness: Freshness,
     rules: u64,
     plan: BTreeMap<String, String>,
     start: Start,

@@ -2,6 +2,7 @@
 
 mod out;
 mod settle;
+mod stored;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -118,6 +119,7 @@ impl<F: Fetcher> Crawl<F> {
             limits: self.limits,
             host_headers: self.host_headers,
             cache: self.cache,
+            freshness: self.freshness,
             rules: self.rules,
             clock: self.clock.clone(),
             execution: self.execution,
@@ -216,7 +218,10 @@ impl<F: Fetcher> Loop<F> {
             self.commit_drops().await;
             self.plant_sitemaps().await;
             match step {
-                Step::Fetch(lease) => self.fetch(lease)?,
+                Step::Fetch(lease) => match self.context.fresh(lease.request(), self.clock.now()) {
+                    Some(page) => self.settle_stored(lease, page).await,
+                    None => self.fetch(lease)?,
+                },
                 Step::Robots(lease) => self.ask_robots(lease)?,
                 Step::Control(lease) => self.ask_control(lease)?,
                 Step::Load(load) => {

@@ -22,6 +22,8 @@ pub struct Totals {
     pub gone: u64,
     /// Pages, seen before or not, that could not be had or not be read: nobody knows how they stand.
     pub unknown: u64,
+    /// Pages, counted above, that were taken from the cache because it is fresh: nothing was asked for them.
+    pub from_cache: u64,
     /// Items written.
     pub items: u64,
     /// Items that a sink's format could not hold.
@@ -91,6 +93,7 @@ counts! {
     unchanged => "unchanged",
     gone => "gone",
     unknown => "unknown",
+    from_cache => "from-cache",
     items => "items",
     items_refused => "items-refused",
     problems => "problems",

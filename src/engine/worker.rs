@@ -1,7 +1,7 @@
 //! One request from lease to harvest: fetch, classify, parse, judge the links.
 //!
-//! A worker owns nothing that outlives its request. It reads the validator cache and changes no state: what it brings back is
-//! settled by the loop and written by the writer.
+//! A worker owns nothing that outlives its request. It reads the validator cache (see [`super::recall`]) and changes no state:
+//! what it brings back is settled by the loop and written by the writer.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, Method};
 
+use super::recall::{Freshness, Memo, Recalled, with_harvest};
 use super::sitemap::{Reader, is_worth_keeping};
 use super::totals::Totals;
 use crate::clock::Clock;
@@ -45,6 +46,7 @@ pub(super) struct Context<F> {
     pub(super) limits: Limits,
     pub(super) host_headers: HostHeaders,
     pub(super) cache: Arc<dyn ValidatorCache>,
+    pub(super) freshness: Freshness,
     pub(super) rules: u64,
     pub(super) clock: Clock,
     pub(super) execution: Execution,
@@ -66,10 +68,10 @@ pub enum Execution {
 pub(super) struct PageDone {
     pub(super) outcome: Outcome,
     pub(super) harvest: Yield,
-    /// Digest of the page's body, if it was got or confirmed.
+    /// What the cache is told after the commit, once the page is settled for good.
+    pub(super) cache: Option<Memo>,
+    /// Digest of the decoded body as far as it was read; on a 304 that of the body which is still the page's.
     pub(super) digest: Option<u64>,
-    /// The cache entry to write after the commit.
-    pub(super) cache: Option<(Fingerprint, CacheEntry)>,
     /// Bytes on the wire.
     pub(super) bytes: u64,
     /// The header fields of a refusal, evidence of what the host thinks of us.
@@ -96,20 +98,12 @@ pub(super) struct Yield {
 impl<F: Fetcher> Context<F> {
     /// Fetches a page and takes its harvest.
     pub(super) async fn page(self: &Arc<Self>, request: Request) -> PageDone {
-        let key = request.fingerprint();
-        let known = self.known(key, request.kind);
+        let recalled = self.recall(&request);
         let began = self.clock.now();
-        let headers = (self.host_headers)(&request.host());
-        let mut outgoing = Outgoing {
-            headers,
-            limits: Reader::limits(self.limits, request.kind),
-            ..Outgoing::new(request.clone())
-        };
-        if let Some(entry) = &known {
-            outgoing.headers.extend(conditions(entry));
-        }
+        let mut outgoing = self.outgoing(request.clone());
+        outgoing.headers.extend(recalled.conditions());
         match self.fetcher.fetch(outgoing).await {
-            Ok(response) => self.answered(request, response, known, key).await,
+            Ok(response) => self.answered(request, response, recalled).await,
             Err(error) => PageDone {
                 detail: Some(error.to_string()),
                 ..PageDone::of(Outcome::failed(error.kind, began, self.clock.now_up()))
@@ -117,44 +111,65 @@ impl<F: Fetcher> Context<F> {
         }
     }
 
-    /// What is cached of this request, if it was read by the same rules. Otherwise its links and items are of no use, and
-    /// a 304 would leave us without any.
-    fn known(&self, key: Fingerprint, kind: Kind) -> Option<CacheEntry> {
-        let rules = self.sitemaps.digest(self.rules, kind);
-        self.cache.get(key).filter(|entry| entry.rules == rules)
-    }
-
     async fn answered(
         self: &Arc<Self>,
         request: Request,
         response: Response,
-        known: Option<CacheEntry>,
-        key: Fingerprint,
+        recalled: Recalled,
     ) -> PageDone {
         let outcome = Outcome::of(&response);
-        let bytes = response.wire_bytes;
-        let mut done = PageDone { bytes, ..PageDone::of(outcome) };
-        match (outcome.class, known) {
-            (Class::Fetched, _) => {
-                let digest = Fingerprint::of(&response.body).get();
-                let cacheable = cacheable(&response, self.sitemaps.digest(self.rules, request.kind), digest);
-                let (harvest, entry) = self.parse(request, response, cacheable).await;
-                done.harvest = harvest;
-                done.digest = Some(digest);
-                done.cache = entry.map(|entry| (key, entry));
+        let mut done = PageDone { bytes: response.wire_bytes, ..PageDone::of(outcome) };
+        match outcome.class {
+            Class::Fetched => self.fetched(request, response, recalled, &mut done).await,
+            Class::NotModified => self.not_modified(&request, &response, recalled, &mut done),
+            Class::Redirected => self.redirected(&request, &response, &mut done),
+            Class::Gone => {
+                done.cache = recalled.forget();
+                done.refusal = Some(response.headers);
             }
-            (Class::NotModified, Some(entry)) => {
-                let entry = refreshed(entry, &response);
-                done.digest = Some(entry.digest);
-                done.harvest = self.remembered(&request, &entry);
-                done.cache = Some((key, entry));
-            }
-            // We did not ask whether it was modified: the server is confused, and the page is asked again later.
-            (Class::NotModified, None) => done.outcome.class = Class::ServerError,
-            (Class::Redirected, _) => self.redirected(&request, &response, &mut done),
             _ => done.refusal = Some(response.headers),
         }
         done
+    }
+
+    async fn fetched(
+        self: &Arc<Self>,
+        request: Request,
+        response: Response,
+        recalled: Recalled,
+        done: &mut PageDone,
+    ) {
+        let digest = Fingerprint::of(&response.body).get();
+        done.digest = Some(digest);
+        let (place, entry) = self.keepable(&request, &response, &recalled, digest).unzip();
+        let (harvest, entry) = self.parse(request, response, entry).await;
+        done.harvest = harvest;
+        done.cache = match (place, entry) {
+            (Some(place), Some(entry)) => Some(Memo::Keep(place, Box::new(entry))),
+            // What is kept of the page before would be wrong from now on.
+            _ => recalled.forget(),
+        };
+    }
+
+    fn not_modified(&self, request: &Request, response: &Response, recalled: Recalled, done: &mut PageDone) {
+        // Without a validator nothing was asked that a 304 could answer.
+        let known = recalled.entry.as_ref().filter(|entry| !entry.validators.is_empty());
+        match known.and_then(|entry| Some((entry.digest, self.remembered(request, entry)?))) {
+            Some((digest, harvest)) => {
+                done.digest = Some(digest);
+                done.harvest = harvest;
+                done.cache = self.renewed(request, response, recalled);
+            }
+            // We have nothing that it could speak of: the page is asked again, without conditions, as if at a better moment.
+            // The entry must be gone by then, and it is a cache's, not a part of the state.
+            None => {
+                if let Some(memo) = recalled.forget() {
+                    memo.write(&*self.cache);
+                }
+                done.outcome.class = Class::Transient;
+                done.detail = Some("status 304 for a page of which nothing is kept".to_owned());
+            }
+        }
     }
 
     fn redirected(&self, request: &Request, response: &Response, done: &mut PageDone) {
@@ -209,8 +224,9 @@ impl<F: Fetcher> Context<F> {
             // A page that failed half-way gives nothing: half of its items would look like all of them.
             gained = Yield { error, problems: gained.problems, ..Yield::default() };
         }
-        let entry =
-            entry.filter(|_| is_worth_keeping(&request, &gained)).map(|entry| remember(entry, &gained));
+        let entry = entry
+            .filter(|_| is_worth_keeping(&request, &gained))
+            .and_then(|entry| with_harvest(entry, &gained));
         (gained, entry)
     }
 
@@ -235,7 +251,7 @@ impl<F: Fetcher> Context<F> {
     }
 
     /// The links of `parent` that belong to the crawl, and how many do not.
-    fn belonging(&self, parent: &Request, found: Vec<Request>) -> (Vec<Request>, u64) {
+    pub(super) fn belonging(&self, parent: &Request, found: Vec<Request>) -> (Vec<Request>, u64) {
         let all = found.len();
         let links: Vec<_> = found.into_iter().filter_map(|request| self.below(parent, request)).collect();
         let out_of_scope = (all - links.len()) as u64;
@@ -250,16 +266,6 @@ impl<F: Fetcher> Context<F> {
         request.url = self.canon.accept(request.url.as_url().clone()).ok()?;
         self.scope.judge(&request).ok()?;
         Some(request)
-    }
-
-    /// The harvest of a page that has not changed, as it was stored.
-    fn remembered(&self, request: &Request, entry: &CacheEntry) -> Yield {
-        let items = entry.items.iter().filter_map(|(kind, text)| {
-            let fields = serde_json::from_str(text).ok()?;
-            Some(Item { url: request.url.clone(), kind: kind.clone(), fields, seen: None })
-        });
-        let (links, out_of_scope) = self.belonging(request, entry.links.clone());
-        Yield { items: items.collect(), out_of_scope, links, ..Yield::default() }
     }
 
     /// Asks for a page once more, only to see whether the host still answers: nothing is read from it.
@@ -320,7 +326,7 @@ impl PageDone {
     }
 
     /// An outcome that brought nothing yet.
-    fn of(outcome: Outcome) -> Self {
+    pub(super) fn of(outcome: Outcome) -> Self {
         Self {
             outcome,
             harvest: Yield::default(),
@@ -351,38 +357,6 @@ fn robots_reply(response: Response) -> (Outcome, RobotsReply) {
         body: response.body,
     };
     (outcome, reply)
-}
-
-/// An entry for a complete 200 that carries a validator; its harvest is filled in after parsing.
-fn cacheable(response: &Response, rules: u64, digest: u64) -> Option<CacheEntry> {
-    let Validators { etag, last_modified } =
-        Some(Validators::to_store(response)).filter(|v| !v.is_empty())?;
-    let (links, items) = (Vec::new(), Vec::new());
-    Some(CacheEntry { etag, last_modified, digest, checked: response.ended, rules, links, items })
-}
-
-fn remember(mut entry: CacheEntry, gained: &Yield) -> CacheEntry {
-    entry.links = gained.links.clone();
-    entry.items = gained
-        .items
-        .iter()
-        .filter_map(|item| Some((item.kind.clone(), serde_json::to_string(&item.fields).ok()?)))
-        .collect();
-    entry
-}
-
-fn conditions(entry: &CacheEntry) -> Vec<(String, String)> {
-    let validators = Validators { etag: entry.etag.clone(), last_modified: entry.last_modified.clone() };
-    validators.conditions()
-}
-
-/// A 304 may carry newer validators (RFC 9111 4.3.4).
-fn refreshed(mut entry: CacheEntry, response: &Response) -> CacheEntry {
-    let mut validators = Validators { etag: entry.etag.take(), last_modified: entry.last_modified.take() };
-    validators.update(&response.headers);
-    (entry.etag, entry.last_modified) = (validators.etag, validators.last_modified);
-    entry.checked = response.ended;
-    entry
 }
 
 /// The words of a panic.

@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 
 use super::changes::{self, Judge, Visit};
 use super::output::Output;
+use super::recall::Memo;
 use super::totals::Totals;
 use super::worker::Execution;
 use crate::clock::Clock;
@@ -21,7 +22,7 @@ use crate::politeness::HostState;
 use crate::request::Request;
 use crate::robots::RobotsRecord;
 use crate::sink::{SinkError, Wants};
-use crate::store::cache::{CacheEntry, ValidatorCache};
+use crate::store::cache::ValidatorCache;
 use crate::store::{Batch, FailedRecord, Pending, QueueKey, RunRecord, Store, StoreError};
 use crate::time::Timestamp;
 use crate::url::{CanonicalUrl, Fingerprint, HostKey, Origin};
@@ -57,7 +58,7 @@ pub(super) struct Change {
     pub(super) host: Option<(HostKey, HostState)>,
     pub(super) robots: Option<(Origin, RobotsRecord)>,
     pub(super) failed: Vec<FailedRecord>,
-    pub(super) cache: Option<(Fingerprint, CacheEntry)>,
+    pub(super) cache: Option<Memo>,
     pub(super) totals: Totals,
 }
 
@@ -195,9 +196,7 @@ impl Writer {
         shifts.iter().for_each(|(_, shift)| changes::count(&mut totals, *shift));
         self.totals.add(&totals);
         let fresh = self.commit_batch(batch)?;
-        for (key, entry) in &cached {
-            self.cache.put(*key, entry);
-        }
+        cached.iter().for_each(|memo| memo.write(&*self.cache));
         self.sync_now_and_then()?;
         replies.push(Reply::Committed { fresh, changes, shifts, totals });
         Ok(())

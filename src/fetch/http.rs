@@ -284,6 +284,12 @@ impl Fetcher for HttpFetcher {
         let asked = self.resolver.first(host.as_str());
         tokio::time::timeout(Limits::default().connect, asked).await.ok()?
     }
+
+    fn headers(&self, outgoing: &Outgoing) -> HeaderMap {
+        let mut headers = self.headers.clone();
+        outgoing.write_headers(&mut headers);
+        headers
+    }
 }
 
 const NO_BODY: Decoded = Decoded { body: bytes::Bytes::new(), truncated: None, wire_bytes: 0 };

@@ -17,6 +17,9 @@ use std::future::Future;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use ::http::HeaderMap;
+use ::http::header::{HeaderName, HeaderValue};
+
 use crate::request::Request;
 use crate::response::{FailureKind, Response};
 use crate::url::HostKey;
@@ -39,6 +42,15 @@ impl Outgoing {
     #[must_use]
     pub fn new(request: Request) -> Self {
         Self { request, headers: Vec::new(), limits: Limits::default(), purpose: Purpose::default() }
+    }
+
+    /// Writes its header fields over those of the same name. What is no header field is left out.
+    fn write_headers(&self, headers: &mut HeaderMap) {
+        for (name, value) in self.request.headers.iter().chain(&self.headers) {
+            if let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), HeaderValue::from_str(value)) {
+                headers.insert(name, value);
+            }
+        }
     }
 }
 
@@ -113,6 +125,15 @@ pub trait Fetcher: Send + Sync + 'static {
     fn resolve(&self, host: &HostKey) -> impl Future<Output = Option<IpAddr>> + Send {
         let _ = host;
         std::future::ready(None)
+    }
+
+    /// The header fields that this request would leave with, those that the fetcher adds to every request included: answers may
+    /// differ by them (`Vary`, RFC 9110 12.5.5). Default: the request's own and those of `outgoing`. A fetcher that wraps another
+    /// one passes the question on, with what it adds itself.
+    fn headers(&self, outgoing: &Outgoing) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        outgoing.write_headers(&mut headers);
+        headers
     }
 }
 

@@ -4,6 +4,8 @@ pub mod challenge;
 pub mod charset;
 pub mod date;
 pub mod directives;
+pub mod freshness;
 pub mod rate_limit;
 pub mod retry_after;
 pub mod validators;
+pub mod vary;

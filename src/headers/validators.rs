@@ -4,18 +4,17 @@
 //! reformatted here. Both are sent when both are known; the server decides by If-None-Match first. Values that could not be sent
 //! back safely are left out, which only costs a full fetch.
 //!
-//! Where they are stored, and what a 304 brings back, is not decided here.
+//! Which answers are stored, and what a 304 brings back, is not decided here.
 
-use http::header::{ETAG, HeaderName, LAST_MODIFIED, VARY};
-use http::{HeaderMap, StatusCode};
-
-use crate::response::Response;
+use http::HeaderMap;
+use http::header::{ETAG, HeaderName, LAST_MODIFIED};
+use serde::{Deserialize, Serialize};
 
 /// Longer values are left out: sent back, they could make a request too large for its server.
 const MAX_LEN: usize = 1024;
 
 /// The validators of one stored answer.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Validators {
     /// The ETag field, verbatim.
     pub etag: Option<String>,
@@ -33,21 +32,17 @@ impl Validators {
         }
     }
 
-    /// The validators that may be stored for an answer: none unless it is a whole 200 that does not vary by things unseen
-    /// (`Vary: *`, RFC 9110 12.5.5). A 206, an error page or a body cut short must never be confirmed by a later 304.
-    #[must_use]
-    pub fn to_store(response: &Response) -> Self {
-        let whole = response.status == StatusCode::OK && response.truncated.is_none();
-        if whole && !varies_by_anything(&response.headers) {
-            Self::read(&response.headers)
-        } else {
-            Self::default()
-        }
-    }
-
-    /// Takes over what a 304 says anew (RFC 9111 3.2); what it does not name stays.
+    /// Takes over what a 304 says anew (RFC 9111 3.2); what it does not name stays. A 304 with another strong ETag than the one
+    /// that is stored speaks of another version, and changes nothing (RFC 9111 4.3.4).
     pub fn update(&mut self, headers: &HeaderMap) {
         let new = Self::read(headers);
+        if let (Some(stored), Some(told)) = (&self.etag, &new.etag)
+            && is_strong(stored)
+            && is_strong(told)
+            && stored != told
+        {
+            return;
+        }
         self.etag = new.etag.or(self.etag.take());
         self.last_modified = new.last_modified.or(self.last_modified.take());
     }
@@ -83,9 +78,14 @@ fn names_one_version(etag: &str) -> bool {
     inner.is_some_and(|inner| !inner.contains('"')) || !opaque.contains('*')
 }
 
-fn varies_by_anything(headers: &HeaderMap) -> bool {
-    let mut lines = headers.get_all(VARY).iter().filter_map(|line| line.to_str().ok());
-    lines.any(|line| line.split(',').any(|name| name.trim() == "*"))
+fn is_strong(etag: &str) -> bool {
+    !etag.trim_start().starts_with("W/")
+}
+
+/// Whether a field of a request asks "has it changed?" (RFC 9110 13.1.2, 13.1.3): the crawler writes these itself.
+#[must_use]
+pub fn is_condition(name: &str) -> bool {
+    ["if-none-match", "if-modified-since"].iter().any(|condition| name.eq_ignore_ascii_case(condition))
 }
 
 #[cfg(test)]
@@ -93,8 +93,6 @@ mod tests {
     use http::HeaderValue;
 
     use super::*;
-    use crate::response::Truncation;
-    use crate::url::CanonicalUrl;
 
     const DATE: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
 
@@ -107,13 +105,6 @@ mod tests {
 
     fn etag(value: &[u8]) -> Option<String> {
         Validators::read(&headers(&[("etag", value)])).etag
-    }
-
-    fn answer(status: u16, fields: &[(&'static str, &[u8])]) -> Response {
-        let url = CanonicalUrl::parse("https://example.com/").unwrap();
-        let mut response = Response::of(url, StatusCode::from_u16(status).unwrap(), "x");
-        response.headers = headers(fields);
-        response
     }
 
     #[test]
@@ -148,28 +139,20 @@ mod tests {
     }
 
     #[test]
-    fn only_a_whole_200_is_stored() {
-        let fields: &[(&str, &[u8])] = &[("etag", b"\"a\"")];
-        assert!(!Validators::to_store(&answer(200, fields)).is_empty());
-        for status in [201, 203, 206, 304, 404, 429, 500] {
-            assert!(Validators::to_store(&answer(status, fields)).is_empty(), "{status}");
-        }
-        let mut cut = answer(200, fields);
-        cut.truncated = Some(Truncation::Length);
-        assert!(Validators::to_store(&cut).is_empty());
-    }
-
-    #[test]
-    fn an_answer_that_varies_by_anything_is_never_reused() {
-        let fields: &[(&str, &[u8])] = &[("etag", b"\"a\""), ("vary", b"accept, *")];
-        assert!(Validators::to_store(&answer(200, fields)).is_empty());
-    }
-
-    #[test]
     fn a_304_replaces_what_it_names_and_nothing_else() {
         let mut stored = Validators { etag: Some("\"a\"".into()), last_modified: Some(DATE.into()) };
-        stored.update(&headers(&[("etag", b"\"b\"")]));
-        assert_eq!(stored.etag.as_deref(), Some("\"b\""));
+        stored.update(&headers(&[("etag", b"W/\"b\"")]));
+        assert_eq!(stored.etag.as_deref(), Some("W/\"b\""));
         assert_eq!(stored.last_modified.as_deref(), Some(DATE));
+    }
+
+    #[test]
+    fn a_304_with_another_strong_etag_changes_nothing() {
+        let stored = Validators { etag: Some("\"a\"".into()), last_modified: Some(DATE.into()) };
+        let mut updated = stored.clone();
+        updated.update(&headers(&[("etag", b"\"b\""), ("last-modified", b"Mon, 07 Nov 1994 08:49:37 GMT")]));
+        assert_eq!(updated, stored);
+        updated.update(&headers(&[("etag", b"\"a\""), ("last-modified", b"Mon, 07 Nov 1994 08:49:37 GMT")]));
+        assert_ne!(updated, stored);
     }
 }

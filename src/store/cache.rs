@@ -2,34 +2,97 @@
 //!
 //! A cache, never the truth: losing it costs full fetches, never a URL and never an item. It is written after the batch that
 //! it belongs to, so that a crash can only leave it behind the state, not ahead of it.
+//!
+//! Bodies are not kept here.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use super::codec;
+pub use super::sled_cache::upkeep::{IdleCache, Survey, remove as remove_cache};
 pub use super::sled_cache::{CacheOptions, SledCache};
+use crate::headers::freshness::Lifetime;
+use crate::headers::validators::Validators;
+use crate::headers::vary::Selecting;
 use crate::request::Request;
 use crate::time::Timestamp;
-use crate::url::Fingerprint;
+use crate::url::{Fingerprint, HostKey};
 
 /// What is kept of a page that was answered with a complete 200.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CacheEntry {
-    /// The ETag field, verbatim (quotes and `W/` included).
-    pub etag: Option<String>,
-    /// The Last-Modified field, verbatim.
-    pub last_modified: Option<String>,
+    /// Whose page it is.
+    pub host: HostKey,
+    /// What to ask with whether it has changed; empty if the server gave nothing.
+    pub validators: Validators,
+    /// How long the server vouches for it.
+    pub lifetime: Lifetime,
+    /// Which requests it answers, among those to its URL.
+    pub selecting: Selecting,
     /// Digest of the decoded body: the same body under a 200 counts as unchanged.
     pub digest: u64,
     /// When the page was last confirmed, by a 200 or a 304.
     pub checked: Timestamp,
     /// Digest of the rules that read the page (spider, crawler file): other rules make the harvest below worthless.
     pub rules: u64,
-    /// Links of the page, walked again on a 304.
-    pub links: Vec<Request>,
-    /// Items of the page as JSON text, each with its kind, emitted again on a 304.
-    pub items: Vec<(Option<String>, String)>,
+    /// What the page gave.
+    pub harvest: Packed,
+}
+
+/// An item of a page: its kind, and its fields as JSON text.
+pub type KeptItem = (Option<String>, String);
+
+/// Links and items of a page, packed: a page that has changed is looked up for its validators alone, and a page that has not
+/// is kept as it was.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Packed(Bytes);
+
+impl Packed {
+    /// Packs the links, to be walked again on a 304, and the items, to be emitted again. None if they cannot be written.
+    #[must_use]
+    pub fn of(links: &[Request], items: &[KeptItem]) -> Option<Self> {
+        let bytes = codec::encode(&(links, items));
+        bytes
+            .map(|bytes| Self(bytes.into()))
+            .inspect_err(|error| tracing::warn!(%error, "a page cannot be kept"))
+            .ok()
+    }
+
+    /// Links and items, or nothing if they do not read back.
+    #[must_use]
+    pub fn unpack(&self) -> Option<(Vec<Request>, Vec<KeptItem>)> {
+        codec::decode(&self.0).ok()
+    }
+
+    /// How large it is.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether nothing was ever packed into it; a page that gave nothing is not empty.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl CacheEntry {
+    /// Bytes that it takes in memory, all its texts included.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        let validators = [&self.validators.etag, &self.validators.last_modified].into_iter().flatten();
+        let names = self.selecting.names().iter().map(|name| name.len() + size_of::<String>());
+        size_of::<Self>()
+            + self.host.as_str().len()
+            + validators.map(String::len).sum::<usize>()
+            + self.lifetime.text_bytes()
+            + names.sum::<usize>()
+            + self.harvest.len()
+    }
 }
 
 /// Keeps validators between rounds.

@@ -1,8 +1,11 @@
 //! The validator cache on disk: one sled tree behind a small cache in memory.
 //!
 //! Whatever is wrong with it, the crawl goes on: an entry that does not read back is absent, a database that does not open
-//! is put aside and an empty one takes its place. Every entry carries its own checksum. When the cache is full, the entry
-//! that was confirmed longest ago among a few neighbours goes; keys are hashes, so neighbours are a random draw.
+//! is put aside and an empty one takes its place. Every entry carries its version and its own checksum. When the cache is full,
+//! the entry that was confirmed longest ago among a few neighbours goes; keys are hashes, so neighbours are a random draw. What
+//! was written in the last second before a kill or a power cut may be lost: sled writes behind.
+
+pub(super) mod upkeep;
 
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -22,8 +25,10 @@ use crate::url::Fingerprint;
 const LOCK_TRIES: u32 = 50;
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
+/// The first byte of every entry. One of another version is absent, and is written over when its page is fetched.
+const ENTRY_VERSION: u8 = 3;
 /// What moka needs for an entry beside its value.
-const ENTRY_OVERHEAD: u32 = 350;
+const ENTRY_OVERHEAD: usize = 350;
 /// How many neighbours are looked at to find one to drop.
 const DRAW: usize = 8;
 /// The count is written down once in so many changes, and at the end.
@@ -123,6 +128,12 @@ impl SledCache {
             Some((open_entry(&value).map(|entry| entry.checked), key))
         });
         drawn.take(DRAW).min().map(|(_, key)| key)
+    }
+
+    /// Sets the count right.
+    fn recount(&self, count: u64) {
+        self.count.store(count, Ordering::Relaxed);
+        self.flush();
     }
 
     fn write_count(&self) {
@@ -225,16 +236,18 @@ fn guarded<T>(call: impl FnOnce() -> sled::Result<T>) -> Result<T, String> {
     }
 }
 
-/// The entry's bytes behind their checksum.
+/// Version, checksum, record.
 fn seal_entry(entry: &CacheEntry) -> Result<Vec<u8>, codec::CodecError> {
     let record = codec::encode(entry)?;
-    let mut bytes = xxh3_64(&record).to_be_bytes().to_vec();
+    let mut bytes = Vec::with_capacity(9 + record.len());
+    bytes.push(ENTRY_VERSION);
+    bytes.extend(xxh3_64(&record).to_be_bytes());
     bytes.extend(record);
     Ok(bytes)
 }
 
 fn open_entry(bytes: &[u8]) -> Option<CacheEntry> {
-    let (check, record) = bytes.split_first_chunk::<8>()?;
+    let (check, record) = bytes.strip_prefix(&[ENTRY_VERSION])?.split_first_chunk::<8>()?;
     let whole = xxh3_64(record).to_be_bytes() == *check;
     whole.then(|| codec::decode(record).ok()).flatten()
 }
@@ -244,12 +257,9 @@ fn read_count(database: &sled::Db) -> u64 {
     bytes.and_then(|bytes| bytes.as_ref().try_into().ok()).map_or(0, u64::from_be_bytes)
 }
 
-/// Roughly the bytes that an entry takes in memory.
+/// The bytes that an entry takes in front of sled.
 fn weight(entry: &CacheEntry) -> u32 {
-    let links = entry.links.iter().map(|link| size_of_val(link) + link.url.as_str().len());
-    let items = entry.items.iter().map(|(_, text)| text.len() + 48);
-    let bytes = links.chain(items).sum::<usize>();
-    u32::try_from(bytes).unwrap_or(u32::MAX).saturating_add(ENTRY_OVERHEAD)
+    u32::try_from(entry.weight().saturating_add(ENTRY_OVERHEAD)).unwrap_or(u32::MAX)
 }
 
 /// Moves the folder out of the way and tells where it went.
@@ -276,26 +286,35 @@ fn refused(dir: &Path, reason: String) -> StoreError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::headers::freshness::Lifetime;
+    use crate::headers::validators::Validators;
+    use crate::headers::vary::Selecting;
     use crate::request::Request;
-    use crate::store::cache::{MemoryCache, NoCache};
+    use crate::store::cache::{MemoryCache, NoCache, Packed};
     use crate::time::Timestamp;
-    use crate::url::CanonicalUrl;
+    use crate::url::{CanonicalUrl, HostKey};
 
-    fn key(number: u64) -> Fingerprint {
+    pub(super) fn key(number: u64) -> Fingerprint {
         Fingerprint::of(&number.to_be_bytes())
     }
 
-    fn entry(number: u64) -> CacheEntry {
+    pub(super) fn entry(number: u64) -> CacheEntry {
         let url = CanonicalUrl::parse(&format!("http://a.example/{number}")).unwrap();
+        let item = (Some("book".into()), r#"{"title":"x"}"#.into());
         CacheEntry {
-            etag: Some(format!("\"{number}\"")),
-            last_modified: None,
+            host: HostKey::of("a.example"),
+            validators: Validators { etag: Some(format!("\"{number}\"")), last_modified: None },
+            lifetime: Lifetime::default(),
+            selecting: Selecting::default(),
             digest: number,
             checked: Timestamp::from_secs(number),
             rules: 7,
-            links: vec![Request::get(url)],
-            items: vec![(Some("book".into()), r#"{"title":"x"}"#.into())],
+            harvest: Packed::of(&[Request::get(url)], &[item]).unwrap(),
         }
+    }
+
+    fn of_size(bytes: usize) -> CacheEntry {
+        CacheEntry { harvest: Packed::of(&[], &[(None, "x".repeat(bytes))]).unwrap(), ..entry(1) }
     }
 
     fn open(dir: &Path) -> SledCache {
@@ -404,10 +423,49 @@ mod tests {
         let options = CacheOptions { max_entry_bytes: 256 << 10, ..CacheOptions::default() };
         let cache = SledCache::open(dir.path(), options).unwrap();
         cache.put(key(1), &entry(1));
-        let mut large = entry(1);
-        large.items = vec![(None, "x".repeat(300 << 10))];
-        cache.put(key(1), &large);
+        cache.put(key(1), &of_size(300 << 10));
         assert_eq!(cache.get(key(1)), None);
+    }
+
+    #[test]
+    fn an_entry_of_another_version_is_absent_and_is_written_over() {
+        let dir = tempfile::tempdir().unwrap();
+        let cache = open(dir.path());
+        for version in [0, ENTRY_VERSION - 1, ENTRY_VERSION + 1, u8::MAX] {
+            let mut bytes = seal_entry(&entry(1)).unwrap();
+            bytes[0] = version;
+            cache.write(key(1), bytes);
+            assert_eq!(cache.get(key(1)), None, "{version}");
+        }
+        cache.put(key(1), &entry(1));
+        assert_eq!(cache.read(key(1)), Some(entry(1)));
+        assert_eq!(cache.count.load(Ordering::Relaxed), 1);
+    }
+
+    #[test]
+    fn what_lies_in_front_weighs_what_it_holds_and_stays_within_its_bytes() {
+        let dir = tempfile::tempdir().unwrap();
+        let options = CacheOptions { front_bytes: 1 << 20, ..CacheOptions::default() };
+        let cache = SledCache::open(dir.path(), options).unwrap();
+        for number in 0..200 {
+            cache.put(key(number), &of_size(50_000));
+        }
+        cache.put(key(200), &of_size(2 << 20));
+        cache.front.run_pending_tasks();
+        assert!(cache.front.weighted_size() <= 1 << 20, "{}", cache.front.weighted_size());
+        assert!((10..=20).contains(&cache.front.entry_count()), "{}", cache.front.entry_count());
+        assert!((0..=200).all(|number| cache.get(key(number)).is_some()), "sled has all of them");
+    }
+
+    #[test]
+    fn the_weight_of_an_entry_counts_every_text() {
+        let plain = entry(1).weight();
+        let mut heavy = entry(1);
+        heavy.validators.last_modified = Some("x".repeat(100));
+        assert_eq!(heavy.weight(), plain + 100);
+        heavy.host = HostKey::of(&"a".repeat(9 + 100));
+        assert_eq!(heavy.weight(), plain + 200);
+        assert!(of_size(100_000).weight() > 100_000);
     }
 
     #[test]

@@ -2,8 +2,11 @@
 
 use super::*;
 use crate::config::Loader;
+use crate::headers::freshness::Lifetime;
+use crate::headers::validators::Validators;
+use crate::headers::vary::Selecting;
 use crate::politeness::Phase;
-use crate::store::cache::CacheEntry;
+use crate::store::cache::{CacheEntry, Packed};
 use crate::store::disk::DiskStore;
 use crate::store::{Batch, RunRecord};
 use crate::url::HostKey;
@@ -133,13 +136,14 @@ fn a_url_that_failed_once_waits_for_its_next_try() {
 fn a_fetched_url_shows_its_validators() {
     let state = Fixture::new().rules().link("/1").settle(|_| Batch::default());
     let entry = CacheEntry {
-        etag: Some("\"v1\"".to_owned()),
-        last_modified: None,
+        host: HostKey::of("a.example"),
+        validators: Validators { etag: Some("\"v1\"".to_owned()), last_modified: None },
+        lifetime: Lifetime::default(),
+        selecting: Selecting::default(),
         digest: 1,
         checked: Timestamp::from_secs(9_500),
         rules: 1,
-        links: Vec::new(),
-        items: vec![(None, "{}".to_owned())],
+        harvest: Packed::of(&[], &[(None, "{}".to_owned())]).unwrap(),
     };
     let cache = SledCache::open(&state.1.path().join("cache"), Default::default()).unwrap();
     cache.put(get("/1").fingerprint(), &entry);

@@ -43,6 +43,7 @@ impl<F: Fetcher> Loop<F> {
             }
             Verdict::Held => {}
             Verdict::Dropped(mut failure) => {
+                change.cache = page.cache;
                 if let Some(detail) = page.detail {
                     failure.reason = detail;
                 }
@@ -58,7 +59,7 @@ impl<F: Fetcher> Loop<F> {
     }
 
     /// Takes over what a page gave.
-    fn reap(&self, change: &mut Change, request: &Request, page: PageDone) {
+    pub(super) fn reap(&self, change: &mut Change, request: &Request, page: PageDone) {
         let sight = sight(&page, self.context.rules);
         let harvest = page.harvest;
         change.totals.items += harvest.items.len() as u64;

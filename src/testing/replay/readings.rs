@@ -133,7 +133,7 @@ impl Readings {
             Line::Item { page, kind, item } => {
                 let last = self.pages.last_mut().filter(|last| last.url == page);
                 let last = last.ok_or("the line of its page does not stand above it")?;
-                last.items.push(Item { url: page, kind, fields: item });
+                last.items.push(Item { url: page, kind, fields: item, seen: None });
             }
         }
         Ok(())
