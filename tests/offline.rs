@@ -7,10 +7,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use crawl::config::{Loader, Reader};
+use crawl::request::Request;
+use crawl::response::Response;
 use crawl::spider::declarative::Declarative;
 use crawl::store::bodies::Bodies;
 use crawl::testing::Recorded;
 use crawl::testing::replay::Readings;
+use crawl::url::CanonicalUrl;
 
 const SITE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/crawlers/site.toml");
 const PAGES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/pages/site.pages");
@@ -157,6 +160,46 @@ fn a_full_folder_is_told_once_and_stops_nothing() {
     assert!((1..=9_000).contains(&sizes.sum::<usize>()));
     let output = crawl(at, &[&run("offline.jsonl"), &SMALL, &few, &["--offline"]], 3);
     assert!(error(&output).contains("not recorded"), "{}", error(&output));
+}
+
+/// Records answers of `http://a.example` by hand: path, status, body.
+fn record(state: &Path, answers: &[(&str, u16, &str)]) {
+    let bodies = Bodies::open(state.join("bodies"), 1 << 30).unwrap();
+    for (path, status, body) in answers {
+        let request = Request::get(CanonicalUrl::parse(&format!("http://a.example{path}")).unwrap());
+        let status = http::StatusCode::from_u16(*status).unwrap();
+        bodies.put(&request, &Response::of(request.url.clone(), status, (*body).to_owned())).unwrap();
+    }
+}
+
+/// The report of an offline run over such answers, and its exit code.
+fn replayed(answers: &[(&str, u16, &str)], code: i32) -> serde_json::Value {
+    let folder = tempfile::tempdir().unwrap();
+    record(&folder.path().join("state"), answers);
+    let file = "seeds = [\"http://a.example/\"]\n[identity]\ncontact = \"me@a.example\"\n";
+    fs::write(folder.path().join("a.toml"), file).unwrap();
+    let run = ["run", "a.toml", "--state", "state", "--offline", "--report", "report.json"];
+    crawl(folder.path(), &[&run], code);
+    serde_json::from_slice(&fs::read(folder.path().join("report.json")).unwrap()).unwrap()
+}
+
+#[test]
+fn pages_that_were_forbidden_stay_so_and_do_no_harm() {
+    let links = "<a href=/1>1</a><a href=/2>2</a><a href=/3>3</a><a href=/4>4</a><a href=/5>5</a>";
+    let forbidden = [("/1", 403, ""), ("/2", 401, ""), ("/3", 403, ""), ("/4", 401, ""), ("/5", 200, "<p>")];
+    let answers: Vec<_> = [("/", 200, links)].into_iter().chain(forbidden).collect();
+    let totals = &replayed(&answers, 0)["totals"];
+    assert_eq!((&totals["pages"], &totals["forbidden"]), (&2.into(), &4.into()));
+    replayed(&[("/", 403, "")], 3);
+}
+
+#[test]
+fn robots_txt_counts_as_it_was_recorded_and_its_delays_take_no_time() {
+    let robots = "User-agent: *\nCrawl-delay: 290\nVisit-time: 0600-0601\nDisallow: /no/\n";
+    let links = "<a href=/no/1>1</a><a href=/yes>2</a>";
+    let answers = [("/robots.txt", 200, robots), ("/", 200, links), ("/no/1", 200, ""), ("/yes", 200, "<p>")];
+    let totals = &replayed(&answers, 0)["totals"];
+    assert_eq!((&totals["pages"], &totals["disallowed"]), (&2.into(), &1.into()));
 }
 
 #[test]

@@ -1,10 +1,12 @@
 //! A fetcher that answers from what was recorded. It has no client: nothing it does can leave this machine.
 //!
-//! An origin whose robots.txt was not recorded has no rules. Anything else that was not recorded is a failure of its own
-//! kind, which is never tried again.
+//! An origin whose robots.txt was not recorded has no rules. What a recorded one allows counts; what it wishes about pace does
+//! not, because nobody is asked. Anything else that was not recorded is a failure of its own kind, which is never tried
+//! again.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use bytes::Bytes;
 use http::StatusCode;
 
 use super::{FetchError, Fetcher, Outgoing, Purpose};
@@ -15,6 +17,9 @@ use crate::url::CanonicalUrl;
 
 /// URLs of missing answers that are remembered.
 const MOST_NAMED: usize = 20;
+
+/// Lines of a robots.txt that say when and how fast to come.
+const WISHES: [&[u8]; 3] = [b"crawl-delay", b"request-rate", b"visit-time"];
 
 /// Replays recorded answers. Clones share their count of what is missing.
 #[derive(Debug, Clone)]
@@ -73,15 +78,41 @@ impl Fetcher for Replay {
             (Ok(Err(error)), _) => return Err(self.not_recorded(&url, &error.to_string())),
             (Err(error), _) => return Err(self.not_recorded(&url, &error.to_string())),
         };
+        let response = match outgoing.purpose {
+            Purpose::Robots => Response { body: without_wishes(&response.body), ..response },
+            _ => response,
+        };
         let now = self.clock.now();
         Ok(Response { started: now, first_byte: now, ended: now, ..response })
     }
+}
+
+/// A robots.txt in which the lines about pace are comments.
+fn without_wishes(robots: &[u8]) -> Bytes {
+    let mut body = robots.to_vec();
+    for line in body.split_mut(|byte| matches!(byte, b'\n' | b'\r')) {
+        let key = line.trim_ascii_start();
+        let is_wish = |wish: &&[u8]| key.get(..wish.len()).is_some_and(|key| key.eq_ignore_ascii_case(wish));
+        if WISHES.iter().any(is_wish) {
+            line.fill(b'#');
+        }
+    }
+    body.into()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::request::Request;
+
+    #[test]
+    fn wishes_about_pace_are_taken_out_of_a_robots_txt_and_nothing_else_is() {
+        let robots =
+            b"User-agent: *\r\n crawl-delay: 9\nDisallow: /crawl-delay\nVisit-Time: 1-2\nRequest-rate: 1/9";
+        let left =
+            b"User-agent: *\r\n###############\nDisallow: /crawl-delay\n###############\n#################";
+        assert_eq!(without_wishes(robots), left[..]);
+    }
 
     #[tokio::test]
     async fn only_what_was_recorded_is_answered_and_the_rest_is_counted() {
