@@ -18,7 +18,7 @@ const PARTS: u32 = 256;
 const HALVINGS: u32 = 26;
 /// Prices below are as good as none: at one change in ten days it means 25 visits a second.
 const CHEAPEST: f64 = 1e-14;
-/// At this price every rate of the histogram is too dear.
+/// At this price even the pages of the first bucket are asked once in centuries, and all others never.
 const DEAREST: f64 = 1.0 / FIRST;
 
 /// What one more request a day has to add to the share of time in which the copy of a page is fresh.
