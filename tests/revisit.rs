@@ -285,7 +285,7 @@ fn run(policy: Policy, setting: &Setting) -> Outcome {
     while day < setting.end {
         credit = (credit + 1.0).min(most);
         while credit >= 1.0 && due.peek().is_some_and(|Reverse((at, _))| *at <= millis(day)) {
-            let Reverse((_, page)) = due.pop().unwrap();
+            let Reverse((_, page)) = due.pop().expect("it was just seen");
             (credit, visits) = (credit - 1.0, visits + 1);
             requests += u64::from(day >= setting.warm);
             if let Some(last) = taken[page].replace(day) {
@@ -301,7 +301,7 @@ fn run(policy: Policy, setting: &Setting) -> Outcome {
         day += 1.0 / setting.budget;
     }
     for (page, taken) in setting.pages.iter().zip(taken) {
-        let last = taken.unwrap();
+        let last = taken.expect("all are visited in the first round");
         fresh += page.fresh(last, last.max(setting.warm), setting.end);
     }
     let all = setting.pages.len() as f64 * (setting.end - setting.warm);
@@ -359,7 +359,7 @@ impl Row {
 fn rows() -> Vec<Row> {
     std::thread::scope(|scope| {
         let mixes = MIXES.map(|mix| scope.spawn(move || BUDGETS.map(|budget| Row::new(&mix, budget))));
-        mixes.into_iter().flat_map(|rows| rows.join().unwrap()).collect()
+        mixes.into_iter().flat_map(|rows| rows.join().expect("a simulation does not panic")).collect()
     })
 }
 

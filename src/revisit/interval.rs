@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use super::{Bounds, DAY, Price, Rate};
 
-/// Standard deviation of ln λ after a dozen or two visits. 0.4 to 1.0 give the same freshness to half a percent.
+/// Standard deviation of ln λ after a dozen or two visits. With 1.0 pages are as fresh, to half a percent.
 const DOUBT: f64 = 0.6;
 /// Entries of the table, evenly spaced in √L; see [`changes_until`].
 const ENTRIES: usize = 160;

@@ -1,7 +1,7 @@
 //! What a request is worth on one host: the gain in freshness below which no page is asked.
 //!
 //! Pages compete for the requests that their host may have. A histogram of their rates is enough to find the price at which
-//! they ask for exactly these. It costs about a hundred microseconds; every few hundred visits is often enough.
+//! they ask for exactly these. It costs some twenty microseconds; every few hundred visits is often enough.
 
 use super::interval::unbounded;
 use super::{Bounds, Rate};
@@ -16,9 +16,9 @@ const FIRST: f64 = 1e-5;
 const PARTS: u32 = 256;
 /// Halvings of the range in which the logarithm of the price is sought.
 const HALVINGS: u32 = 26;
-/// Prices below are as good as none: at one change in ten days it means a visit every hundredth of a second.
+/// Prices below are as good as none: at one change in ten days it means 25 visits a second.
 const CHEAPEST: f64 = 1e-14;
-/// At this price every rate of the histogram is too dear.
+/// At this price even the pages of the first bucket are asked once in centuries, and all others never.
 const DEAREST: f64 = 1.0 / FIRST;
 
 /// What one more request a day has to add to the share of time in which the copy of a page is fresh.
