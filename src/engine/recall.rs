@@ -141,8 +141,8 @@ impl<F: Fetcher> Context<F> {
 
     /// A page that need not be asked for, because what is kept of it is fresh enough. Nothing leaves.
     pub(super) fn fresh(&self, request: &Request, now: Timestamp) -> Option<PageDone> {
-        // What is asked each time it is yielded is asked.
-        if !self.freshness.is_asked_for() || request.dedup == Dedup::Never {
+        // What is asked each time it is yielded is asked, and so is what is due.
+        if !self.freshness.is_asked_for() || request.dedup != Dedup::Once {
             return None;
         }
         let entry = self.recall(request).entry.filter(|entry| self.freshness.accepts(entry, now))?;
