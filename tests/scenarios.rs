@@ -113,6 +113,7 @@ scenarios! {
     sitemap_index => "sitemap-index",
     sitemap_kill => "sitemap-kill",
     sitemap_loop => "sitemap-loop",
+    sitemap_newest_first => "sitemap-newest-first",
     sitemap_off => "sitemap-off",
     sitemap_with_page_limit => "sitemap-with-page-limit",
     slow_answers => "slow-answers",

@@ -128,20 +128,20 @@ impl Gate {
     /// As the last run left it.
     pub(super) fn restore(
         origin: &Origin,
-        record: RobotsRecord,
+        record: &RobotsRecord,
         policy: &Policy,
         agent: &ProductToken,
         now: Timestamp,
     ) -> Self {
         if let RobotsAnswer::Unreachable { retry_at, .. } = record.answer {
-            return Self::Ask { ask: Box::new(Ask::again(origin, Copy::of(&record))), at: retry_at };
+            return Self::Ask { ask: Box::new(Ask::again(origin, Copy::of(record))), at: retry_at };
         }
         let until = record.expires_at;
         if until > now {
-            let copy = Copy::of(&record);
+            let copy = Copy::of(record);
             return Self::ruled(&record.answer, until, copy, policy, agent);
         }
-        Self::Ask { ask: Box::new(Ask::again(origin, Copy::of(&record))), at: Timestamp::ZERO }
+        Self::Ask { ask: Box::new(Ask::again(origin, Copy::of(record))), at: Timestamp::ZERO }
     }
 
     /// Open by the rules of an answer, or shut because they ask for more patience than is configured.

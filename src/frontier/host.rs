@@ -109,7 +109,7 @@ impl HostEntry {
         now: Timestamp,
     ) -> usize {
         let gate = match record {
-            Some(record) => Gate::restore(origin, record, &self.policy, agent, now),
+            Some(record) => Gate::restore(origin, &record, &self.policy, agent, now),
             None => Gate::new(origin),
         };
         self.lanes.push(OriginLane {

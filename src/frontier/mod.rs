@@ -11,6 +11,7 @@ mod bucket;
 mod control;
 mod dispatch;
 mod gate;
+mod group;
 mod groups;
 mod host;
 mod lane;

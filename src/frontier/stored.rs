@@ -51,7 +51,6 @@ impl Frontier {
     ///
     /// After each 256 such pages [`Frontier::next`] says once to wait until this very moment, so that the caller can take in
     /// answers and stop requests before it goes on.
-    #[expect(clippy::needless_pass_by_value, reason = "a lease is settled once")]
     pub fn settle_stored(&mut self, now: Timestamp, lease: Lease) -> Settlement {
         let Lease { host, pass, spent, lane, origin, pending, .. } = lease;
         let Spent { way, turn, machine, groups, ceiling, draws } = *spent;

@@ -152,7 +152,7 @@ fn settle(frontier: &mut Frontier, sketches: &[Sketch], out: Out, now: Timestamp
 
 /// Leaves out the known pages that none of their origin to be asked for comes behind: a host that has nothing but known pages
 /// asks for its robots.txt and stands in line, which one that has no pages does not.
-fn with_something_to_ask(sketches: Vec<Sketch>) -> Vec<Sketch> {
+fn with_something_to_ask(sketches: &[Sketch]) -> Vec<Sketch> {
     let key = |place: usize| QueueKey::new(sketches[place].priority, place as u64);
     let leads_to = |place: usize, other: usize| {
         let (one, two) = (&sketches[place], &sketches[other]);
@@ -168,7 +168,7 @@ proptest! {
 
     #[test]
     fn pages_that_are_known_change_no_moment_of_the_others(sketches in sketches(), rules in rules()) {
-        let sketches = with_something_to_ask(sketches);
+        let sketches = with_something_to_ask(&sketches);
         let (with, hosts, stored) = run(&sketches, &rules, true);
         let (without, same, _) = run(&sketches, &rules, false);
         prop_assert_eq!(stored as usize, sketches.iter().filter(|one| one.known).count());
