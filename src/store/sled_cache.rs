@@ -8,6 +8,7 @@
 pub(super) mod upkeep;
 
 use std::fs;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -59,10 +60,28 @@ impl Default for CacheOptions {
     }
 }
 
+/// Keys are fingerprints: they are hashed already.
+#[derive(Debug, Clone, Copy, Default)]
+struct Hashed(u64);
+
+impl Hasher for Hashed {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = xxh3_64(bytes);
+    }
+
+    fn write_u64(&mut self, key: u64) {
+        self.0 = key;
+    }
+}
+
 /// Validators on disk, in sled.
 pub struct SledCache {
     database: sled::Db,
-    front: moka::sync::Cache<u64, Arc<CacheEntry>>,
+    front: moka::sync::Cache<u64, Arc<CacheEntry>, BuildHasherDefault<Hashed>>,
     /// About how many there are: a crash may leave it off by up to [`COUNT_EVERY`].
     count: AtomicU64,
     options: CacheOptions,
@@ -87,7 +106,10 @@ impl SledCache {
         Ok(Self {
             count: AtomicU64::new(read_count(&database)),
             database,
-            front: moka::sync::Cache::builder().max_capacity(options.front_bytes).weigher(weigh).build(),
+            front: moka::sync::Cache::builder()
+                .max_capacity(options.front_bytes)
+                .weigher(weigh)
+                .build_with_hasher(BuildHasherDefault::default()),
             options,
         })
     }
