@@ -33,20 +33,13 @@ impl<F: Fetcher> Crawl<F> {
         if self.start == Start::Fresh {
             self.cache.clear();
         }
-        let opening = Opening {
-            at: started,
-            round: run.round,
-            found: past.found(&run, started),
-            settings: &self.settings,
-            scope: &self.scope,
-            robots: past.robots(),
-        };
+        let (at, round, found, robots) = (started, run.round, past.found(&run, started), past.robots());
+        let opening = Opening { at, round, found, settings: &self.settings, scope: &self.scope, robots };
         let recorder = Recorder::start(self.journals.as_ref(), opening)?;
         let pages = run.totals.get("pages").copied().unwrap_or(0);
         let sitemaps = Reader::new(self.sitemaps.clone(), &self.settings);
-        let mut frontier = Frontier::new(self.settings, self.policies, run.round, pages);
+        let mut frontier = Frontier::new(self.settings, self.policies, round, pages);
         past.restore(&mut frontier, started);
-        let round = run.round;
         let again = Again::begin(self.watch.is_some(), self.unlinked, round);
         let parts = Parts {
             store: self.store,
