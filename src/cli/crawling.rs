@@ -1,7 +1,7 @@
 //! `crawl run` and `crawl resume`.
 
 use std::convert::Infallible;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -26,6 +26,9 @@ use crate::store::journal::Journals;
 pub(super) const JOURNAL: &str = "journal";
 /// The folder of a state directory that recorded answers lie in.
 pub(super) const BODIES: &str = "bodies";
+
+/// The folder of a state directory that the lists of changes lie in.
+pub(super) const CHANGES: &str = "changes";
 
 /// The folder of a state directory that the validator cache lies in.
 pub(super) const CACHE: &str = "cache";
@@ -103,12 +106,13 @@ impl Job<'_> {
         runtime.shutdown_background();
         let ended = ended?;
         let exit = Exit(ended.report.exit_code());
+        let list = summary::change_list(&plan, &ended.report);
         match stage.voice.log {
             LogForm::Text => tell(&summary::text(&plan, &ended.report, &ended.last, exit)),
-            LogForm::Json => summary::event(&plan, &ended.report, exit),
+            LogForm::Json => summary::event(&plan, &ended.report, exit, list.as_deref()),
         }
         if let Some(file) = self.report {
-            write_report(file, &plan, &ended.report, exit)?;
+            write_report(file, &plan, &ended.report, list)?;
         }
         Ok(exit)
     }
@@ -124,6 +128,7 @@ async fn crawl(plan: &mut Plan, start: Start, stage: &Stage, registry: &Registry
     let spider = setup::spider(plan, registry)?;
     let clock = Clock::start();
     let mut builder = setup::describe(plan, spider, &clock)?.store(store).cache(cache).start(start);
+    builder = builder.changes_in(plan.state_dir.join(CHANGES));
     builder = match plan.journal_rounds {
         Some(keep) => builder.journals(Journals::in_dir(plan.state_dir.join(JOURNAL), keep)),
         None => builder.without_journal(),
@@ -193,12 +198,22 @@ struct Written<'a> {
     name: &'a str,
     exit_code: u8,
     meaning: &'static str,
+    /// Where what has changed is listed, if something has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    change_list: Option<PathBuf>,
     #[serde(flatten)]
     report: &'a Report,
 }
 
-pub(super) fn write_report(file: &Path, plan: &Plan, report: &Report, exit: Exit) -> Result<(), Failure> {
-    let written = Written { name: &plan.name, exit_code: exit.0, meaning: exit.meaning(), report };
+pub(super) fn write_report(
+    file: &Path,
+    plan: &Plan,
+    report: &Report,
+    change_list: Option<PathBuf>,
+) -> Result<(), Failure> {
+    let exit = Exit(report.exit_code());
+    let written =
+        Written { name: &plan.name, exit_code: exit.0, meaning: exit.meaning(), change_list, report };
     let text = serde_json::to_string_pretty(&written).map_err(std::io::Error::from);
     text.and_then(|text| std::fs::write(file, text + "\n")).map_err(Failure::file(file))
 }
