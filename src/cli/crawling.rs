@@ -29,7 +29,6 @@ pub(super) const BODIES: &str = "bodies";
 
 /// The folder of a state directory that the lists of changes lie in.
 pub(super) const CHANGES: &str = "changes";
-
 /// The folder of a state directory that the validator cache lies in.
 pub(super) const CACHE: &str = "cache";
 
