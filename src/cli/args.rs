@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::changes::ChangesArgs;
 use super::exit;
 use crate::config::Loader;
 
@@ -120,6 +121,8 @@ pub(super) enum Command {
     /// Show what is kept of pages between rounds, or forget some of it
     #[command(subcommand)]
     Cache(CacheCommand),
+    /// Show what a round has found to be new, changed or gone
+    Changes(ChangesArgs),
     /// Show how each host stands, what it waits for and what to do about it
     Hosts(StateArgs),
     /// Say why a URL was fetched or not, and what it waits for

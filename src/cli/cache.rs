@@ -61,14 +61,11 @@ fn clear(args: &StateArgs) -> Result<(), Failure> {
     print(&format!("forgot all pages, {} freed\n", bytes(freed)))
 }
 
-/// A state that is there. To look for its cache must not make one.
+/// A state that is there.
 fn begun(args: &StateArgs) -> Result<Place, Failure> {
     let place = Place::of(args)?;
-    if place.is_begun() {
-        return Ok(place);
-    }
-    let dir = place.dir.display();
-    Err(Failure::Usage(format!("there is no state in `{dir}`: begin with `crawl run`")))
+    place.must_be_begun()?;
+    Ok(place)
 }
 
 fn open(place: &Place) -> Result<IdleCache, Failure> {

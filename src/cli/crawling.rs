@@ -1,7 +1,7 @@
 //! `crawl run` and `crawl resume`.
 
 use std::convert::Infallible;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -100,12 +100,13 @@ impl Job<'_> {
         runtime.shutdown_background();
         let ended = ended?;
         let exit = Exit(ended.report.exit_code());
+        let list = summary::change_list(&plan, &ended.report);
         match stage.voice.log {
             LogForm::Text => tell(&summary::text(&plan, &ended.report, &ended.last, exit)),
-            LogForm::Json => summary::event(&plan, &ended.report, exit),
+            LogForm::Json => summary::event(&plan, &ended.report, exit, list.as_deref()),
         }
         if let Some(file) = self.report {
-            write_report(file, &plan, &ended.report, exit)?;
+            write_report(file, &plan, &ended.report, list)?;
         }
         Ok(exit)
     }
@@ -194,12 +195,22 @@ struct Written<'a> {
     name: &'a str,
     exit_code: u8,
     meaning: &'static str,
+    /// Where what has changed is listed, if something has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    change_list: Option<PathBuf>,
     #[serde(flatten)]
     report: &'a Report,
 }
 
-pub(super) fn write_report(file: &Path, plan: &Plan, report: &Report, exit: Exit) -> Result<(), Failure> {
-    let written = Written { name: &plan.name, exit_code: exit.0, meaning: exit.meaning(), report };
+pub(super) fn write_report(
+    file: &Path,
+    plan: &Plan,
+    report: &Report,
+    change_list: Option<PathBuf>,
+) -> Result<(), Failure> {
+    let exit = Exit(report.exit_code());
+    let written =
+        Written { name: &plan.name, exit_code: exit.0, meaning: exit.meaning(), change_list, report };
     let text = serde_json::to_string_pretty(&written).map_err(std::io::Error::from);
     text.and_then(|text| std::fs::write(file, text + "\n")).map_err(Failure::file(file))
 }

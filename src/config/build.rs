@@ -71,6 +71,7 @@ pub(super) fn build(file: CrawlerFile, around: Surroundings, check: &mut Check<'
         max_in_flight: pace.max_in_flight,
         max_rate: pace.max_rate,
         sharing: pace.sharing,
+        unlinked: file.revisit.unlinked(),
         revisit: file.revisit.build(check),
         canon,
         policy: Policy { max_pages: budget.max_pages_per_host, block, ..pace.policy },

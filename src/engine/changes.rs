@@ -25,6 +25,9 @@ use crate::url::Fingerprint;
 /// Rounds whose lists are kept, the one that runs included.
 const KEPT: u32 = 10;
 
+/// What the list's position is stored under, wherever the state lies.
+const NAME: &str = "change-list";
+
 /// What a request came to, as far as its page is concerned.
 #[derive(Debug)]
 pub(super) struct Visit {
@@ -134,9 +137,15 @@ pub(super) struct ChangeLog {
 impl ChangeLog {
     /// Opens the list of a round, cut back to what was committed. Lists of rounds that are long over are removed.
     pub(super) fn open(dir: &Path, round: u32, committed: &[(String, Position)]) -> Result<Self, SinkError> {
-        let mut lines = JsonlSink::open(&JsonlOptions { path: path_of(dir, round) })?;
-        let position = committed.iter().find(|(name, _)| name == lines.name());
-        lines.rewind(position.map_or(Position::default(), |(_, position)| *position))?;
+        let mut lines = JsonlSink::open(&JsonlOptions::to(path_of(dir, round)))?;
+        let position = committed.iter().find(|(name, _)| name == NAME);
+        let position = position.map_or(Position::default(), |(_, position)| *position);
+        if let Err(error) = lines.rewind(position) {
+            let SinkError::Shortened { path, .. } = error else { return Err(error) };
+            // A report is no output: that somebody removed it is no reason to stop.
+            tracing::warn!(list = %path.display(), "the list of changes was cut: it begins anew");
+            lines.rewind(Position::default())?;
+        }
         if let Some(old) = round.checked_sub(KEPT) {
             // What is left of an old list is in nobody's way.
             drop(fs::remove_file(path_of(dir, old)));
@@ -175,7 +184,7 @@ impl ChangeLog {
 
     /// Hands everything over; name and position belong into the batch.
     pub(super) fn flush(&mut self) -> Result<(String, Position), SinkError> {
-        Ok((self.lines.name().to_owned(), self.lines.flush()?))
+        Ok((NAME.to_owned(), self.lines.flush()?))
     }
 }
 
