@@ -108,7 +108,7 @@ impl Trouble {
 }
 
 /// What a round came to, as far as it must not depend on deaths.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 struct Outcome {
     /// New, changed, unchanged, gone, unknown.
     shifts: [u64; 5],
@@ -130,7 +130,9 @@ struct World {
     items: Out,
     news: Out,
     changes: TempDir,
+    hosts: Vec<String>,
     freshness: Freshness,
+    execution: Execution,
     first_seen: HashMap<String, Timestamp>,
 }
 
@@ -145,7 +147,9 @@ impl World {
             items: Out::new(fate.clone(), Wants::Everything),
             news: Out::new(fate.clone(), Wants::Changes),
             changes: tempfile::tempdir().unwrap(),
+            hosts: [A, B].map(str::to_owned).to_vec(),
             freshness: Freshness::default(),
+            execution: Execution::Inline,
             first_seen: HashMap::new(),
             fate,
         }
@@ -156,7 +160,7 @@ impl World {
         let policy = Policy { retry, ..Policy::fixed(Duration::from_millis(10)) };
         Crawl::builder()
             .identity("simbot", "tests@example.com")
-            .spider(Titles)
+            .spider(Titles(self.hosts.clone()))
             .policy(policy)
             .store(self.disk.clone())
             .cache(std::sync::Arc::new(self.cache.clone()))
@@ -165,7 +169,7 @@ impl World {
             .changes_in(self.changes.path())
             .freshness(self.freshness)
             .clock(self.web.clock.clone())
-            .execution(Execution::Inline)
+            .execution(self.execution)
             .without_journal()
             .build_with(self.web.clone())
             .unwrap()
@@ -183,6 +187,10 @@ impl World {
         // Workers of a dropped run notice when they are next polled. A death in the last step leaves its notice behind.
         tokio::task::yield_now().await;
         drop(tokio::time::timeout(Duration::ZERO, self.fate.death()).await);
+        while self.disk.is_held() {
+            // A writer on a thread of its own has not noticed yet that nobody is left.
+            std::thread::yield_now();
+        }
         report
     }
 
@@ -442,5 +450,38 @@ fn a_death_among_pages_that_need_not_be_asked_loses_none_of_them() {
         let (mut found, ..) = run(Some(step), step % 3);
         found.exit = found.exit.or(wanted.exit);
         assert_eq!(found, wanted, "step {step}");
+    }
+}
+
+/// Answers of several hosts at a time are settled in one batch, and its pages enter the cache one after the other.
+#[test]
+fn a_death_in_the_middle_of_a_group_loses_none_of_it() {
+    let hosts: Vec<String> = (0..8).map(|host| format!("http://h{host}.example")).collect();
+    let web = |leaf: &'static str| -> Pages {
+        let of = |host: &String| {
+            let home = linking("home", &["/1", "/2"]);
+            [("/", home), ("/1", page("same")), ("/2", page(leaf))].map(|(path, answer)| (format!("{host}{path}"), answer))
+        };
+        hosts.iter().flat_map(of).collect()
+    };
+    let run = |step: Option<usize>| {
+        simulate(async {
+            let mut world = World { hosts: hosts.clone(), execution: Execution::Threads, ..World::new() };
+            world.disk.slow_down(Duration::from_micros(300));
+            world.round(1, &web("one"), Trouble::default()).await;
+            let trouble = Trouble { deaths: [step.map(|step| (2, step)), None], ..Trouble::default() };
+            let second = world.round(2, &web("two"), trouble).await;
+            let steps = world.fate.steps();
+            (second, world.round(3, &web("two"), Trouble::default()).await, steps, world.disk.largest_batch())
+        })
+    };
+    let (second, third, steps, largest) = run(None);
+    assert_eq!((second.shifts, third.shifts), ([0, 8, 16, 0, 0], [0, 0, 24, 0, 0]));
+    assert!(largest > 2, "{largest} pages in the largest batch");
+    // How answers meet is up to the machine, so that a step is another one each time.
+    for step in 1..=steps {
+        let (mut found, after, ..) = run(Some(step));
+        found.exit = found.exit.or(second.exit);
+        assert_eq!((found, after), (second.clone(), third.clone()), "step {step}");
     }
 }

@@ -9,6 +9,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use crawl::history::PageRecord;
 use crawl::item::Item;
@@ -98,6 +99,8 @@ struct State {
     store: MemoryStore,
     done: Vec<Written>,
     synced: usize,
+    /// How long a batch takes, by the machine's own clock: answers pile up meanwhile.
+    takes: Duration,
 }
 
 enum Written {
@@ -143,6 +146,26 @@ impl Disk {
         self.state.lock().unwrap()
     }
 
+    /// Makes it as slow as a real one.
+    pub fn slow_down(&self, takes: Duration) {
+        self.state().takes = takes;
+    }
+
+    /// The most pages that were settled in one batch.
+    pub fn largest_batch(&self) -> usize {
+        let state = self.state();
+        let sizes = state.done.iter().map(|written| match written {
+            Written::Batch(batch) => batch.pages.len(),
+            Written::Round(..) => 0,
+        });
+        sizes.max().unwrap_or(0)
+    }
+
+    /// Whether a process still has it, dead or not.
+    pub fn is_held(&self) -> bool {
+        Arc::strong_count(&self.state) > 1
+    }
+
     /// Batches that a power cut may take.
     pub fn unsynced(&self) -> usize {
         let state = self.state();
@@ -161,7 +184,7 @@ impl Disk {
         for written in old.done {
             state.write(written).unwrap();
         }
-        state.synced = old.synced;
+        (state.synced, state.takes) = (old.synced, old.takes);
     }
 
     pub fn run(&self) -> Option<RunRecord> {
@@ -193,6 +216,10 @@ impl Store for Disk {
     }
 
     fn commit(&mut self, batch: Batch) -> Result<Committed, StoreError> {
+        let takes = self.state().takes;
+        if !takes.is_zero() {
+            std::thread::park_timeout(takes);
+        }
         self.fate.around(|| self.state().write(Written::Batch(Box::new(batch))))?
     }
 

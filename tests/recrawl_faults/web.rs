@@ -129,8 +129,8 @@ impl Fetcher for Web {
     }
 }
 
-/// One item a page; every link is followed. Begins at the home pages of both hosts.
-pub struct Titles;
+/// One item a page; every link is followed. Begins at the home pages of these hosts.
+pub struct Titles(pub Vec<String>);
 
 impl Spider for Titles {
     fn name(&self) -> &str {
@@ -138,7 +138,7 @@ impl Spider for Titles {
     }
 
     fn seeds(&self) -> Vec<Request> {
-        [A, B].map(|host| Request::get(CanonicalUrl::parse(host).unwrap())).to_vec()
+        self.0.iter().map(|host| Request::get(CanonicalUrl::parse(host).unwrap())).collect()
     }
 
     fn parse(&self, page: &Page, harvest: &mut Harvest) -> Result<(), ExtractError> {
