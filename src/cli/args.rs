@@ -217,8 +217,11 @@ pub(super) struct RunArgs {
     /// Forget what was crawled and begin anew; waits that hosts have asked for are kept
     #[arg(long)]
     pub(super) fresh: bool,
-    /// Ask no host: read the pages that were recorded with [cache] bodies = true once more
+    /// Keep going: ask each known page again when it is due by its own history; only news is written
     #[arg(long, conflicts_with = "fresh")]
+    pub(super) watch: bool,
+    /// Ask no host: read the pages that were recorded with [cache] bodies = true once more
+    #[arg(long, conflicts_with_all = ["fresh", "watch"])]
     pub(super) offline: bool,
     /// Do not ask for pages that were fetched or found unchanged less than this ago (cache.max-age)
     #[arg(long, value_name = "DURATION", conflicts_with = "fresh")]

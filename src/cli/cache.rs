@@ -29,7 +29,7 @@ pub(super) fn cache(command: &CacheCommand) -> Result<Exit, Failure> {
 
 fn stats(args: &StateArgs) -> Result<(), Failure> {
     let place = begun(args)?;
-    let stats = Stats::of(&place, open(&place)?.survey()?, now()?);
+    let stats = Stats::of(&place, &open(&place)?.survey()?, now()?);
     if args.json { print_json(&stats) } else { print(&stats.text()) }
 }
 
@@ -132,7 +132,7 @@ struct HostShare {
 }
 
 impl Stats {
-    fn of(place: &Place, survey: Survey, now: Timestamp) -> Self {
+    fn of(place: &Place, survey: &Survey, now: Timestamp) -> Self {
         let ages: Vec<u64> = survey.checked.iter().map(|at| now.since(*at).as_secs()).collect();
         let within = |most: u64| ages.iter().filter(|age| **age <= most).count() as u64;
         let share = |(host, pages, bytes): &(crate::url::HostKey, u64, u64)| HostShare {

@@ -11,8 +11,9 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
+use super::schedule::Schedule;
 use super::totals::Totals;
-use crate::history::{Judgement, Occasion, PageRecord, Shift, Sight, judge};
+use crate::history::{Due, Judgement, Occasion, PageRecord, Shift, Sight, judge};
 use crate::item::{Item, Seen};
 use crate::request::Request;
 use crate::sink::jsonl::{JsonlOptions, JsonlSink};
@@ -34,20 +35,26 @@ pub(super) struct Visit {
     /// Why the page could not be had, in words.
     pub(super) reason: Option<String>,
     pub(super) items: Vec<Item>,
+    /// Requests a second at which the host is asked now.
+    pub(super) pace: f64,
 }
 
 /// The visits of one batch, judged one after the other.
 pub(super) struct Judge<'a> {
     store: &'a dyn Store,
     round: u32,
+    /// Plans the next visit, if the crawl watches.
+    schedule: Option<&'a mut Schedule>,
+    /// The soonest moment at which a page of this batch is due again.
+    pub(super) soonest: Option<Timestamp>,
     /// Pages of this batch that were judged already: a page may come twice.
     places: HashMap<Fingerprint, usize>,
     pub(super) pages: Vec<PageChange>,
 }
 
 impl<'a> Judge<'a> {
-    pub(super) fn new(store: &'a dyn Store, round: u32) -> Self {
-        Self { store, round, places: HashMap::new(), pages: Vec::new() }
+    pub(super) fn new(store: &'a dyn Store, round: u32, schedule: Option<&'a mut Schedule>) -> Self {
+        Self { store, round, schedule, soonest: None, places: HashMap::new(), pages: Vec::new() }
     }
 
     /// Judges a visit by what was known of its page, and writes the page's history into the items.
@@ -64,11 +71,30 @@ impl<'a> Judge<'a> {
         };
         let occasion = Occasion { request: &visit.request, at: visit.at, round: self.round };
         let known = self.pages[place].now.take();
-        let judged = judge(known.clone(), visit.sight, occasion);
+        let mut judged = judge(known.clone(), visit.sight, occasion);
+        self.plan(known.as_ref(), &mut judged, visit);
         self.pages[place].now.clone_from(&judged.record);
         let seen = judged.record.as_ref().map(seen);
         visit.items.iter_mut().for_each(|item| item.seen = seen);
         Ok((judged, known))
+    }
+}
+
+impl Judge<'_> {
+    /// Plans the next visit of a page, if the crawl watches.
+    fn plan(&mut self, known: Option<&PageRecord>, judged: &mut Judgement, visit: &Visit) {
+        let Some(schedule) = &mut self.schedule else {
+            return;
+        };
+        schedule.note_pace(&visit.request, visit.pace);
+        known.into_iter().for_each(|known| schedule.forget(known));
+        let Some(record) = &mut judged.record else {
+            return;
+        };
+        schedule.remember(record);
+        let due = schedule.due(record, visit.at);
+        record.due = Due::At(due);
+        self.soonest = Some(self.soonest.map_or(due, |soonest| soonest.min(due)));
     }
 }
 
