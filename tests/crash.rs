@@ -25,6 +25,8 @@ fn start(seed: &str, dir: &Path) -> Child {
             "politeness.jitter=0",
             "--set",
             "politeness.pace=fixed",
+            "--set",
+            "retry.confirm-gone=300ms",
         ])
         .arg("--state")
         .arg(dir.join("state"))
@@ -149,7 +151,8 @@ impl Shelf {
             _ => (200, body),
         };
         self.log.lock().unwrap().push((path, status));
-        let length = if status == 304 { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };
+        let length =
+            if status == 304 { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };
         let answer = format!(
             "HTTP/1.1 {status} X\r\nETag: {etag}\r\nContent-Type: text/html\r\n{length}Connection: close\r\n\r\n{body}"
         );
@@ -167,7 +170,8 @@ impl Shelf {
 /// URL and title of each line of the output but that of the home page, and nothing twice.
 fn titles(dir: &Path) -> BTreeSet<(String, String)> {
     let text = std::fs::read_to_string(dir.join("pages.jsonl")).unwrap();
-    let lines: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let lines: Vec<serde_json::Value> =
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let text = |line: &serde_json::Value, name: &str| line[name].as_str().unwrap_or_default().to_owned();
     let pairs: BTreeSet<_> = lines.iter().map(|line| (text(line, "url"), text(line, "title"))).collect();
     assert_eq!(pairs.len(), lines.len(), "an item is there twice");
@@ -231,7 +235,8 @@ fn killed_in_the_second_round_it_loses_nothing_behind_a_304_and_reports_every_ch
     let log = shelf.log();
     assert_eq!(titles(dir.path()), shelf.truth());
     assert_eq!(changes(dir.path(), 2), wanted);
-    let unchanged: BTreeSet<_> = log.iter().filter(|(_, status)| *status == 304).map(|(path, _)| path.clone()).collect();
+    let unchanged: BTreeSet<_> =
+        log.iter().filter(|(_, status)| *status == 304).map(|(path, _)| path.clone()).collect();
     assert!(unchanged.len() > PAGES / 2, "{} answers 304", unchanged.len());
     let found = titles(dir.path());
     let has_item = |path: &String| path == "/" || found.iter().any(|(url, _)| url.ends_with(path.as_str()));

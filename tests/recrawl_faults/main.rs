@@ -28,7 +28,8 @@ use web::{A, Answer, B, Kept, Pages, Titles, Web, linking, page};
 
 /// What there is in the first round.
 fn first() -> Pages {
-    let home: &[_] = &["/same", "/edited", "/back", "/gone", "/moves", "/hidden", "/plain", "/secret", "/dead"];
+    let home: &[_] =
+        &["/same", "/edited", "/back", "/gone", "/moves", "/hidden", "/plain", "/secret", "/dead"];
     let pages = [
         ("/", linking("home", home)),
         ("/same", page("same")),
@@ -208,7 +209,9 @@ impl World {
             self.cache.lose(trouble.writes);
             self.first_seen = self.disk.first_seen();
             // The next process would begin the next round.
-            if let Some(run) = self.disk.run().filter(|run| run.round as usize == number && run.completed.is_some()) {
+            if let Some(run) =
+                self.disk.run().filter(|run| run.round as usize == number && run.completed.is_some())
+            {
                 return self.outcome(run.round, &Totals::from_map(&run.totals), None);
             }
         }
@@ -315,7 +318,10 @@ fn assert_same(trouble: Trouble, wanted: &[(Outcome, usize)]) {
 fn the_rounds_are_what_their_changes_say() {
     let shifts: Vec<_> = undisturbed().iter().map(|(outcome, _)| outcome.shifts).collect();
     // Unknown: a page that is answered 500, and in the end one that is forbidden.
-    assert_eq!(shifts, [[12, 0, 0, 0, 0], [3, 3, 6, 2, 1], [0, 0, 12, 0, 1], [1, 2, 9, 1, 1], [0, 0, 12, 0, 1]]);
+    assert_eq!(
+        shifts,
+        [[12, 0, 0, 0, 0], [3, 3, 6, 2, 1], [0, 0, 12, 0, 1], [1, 2, 9, 1, 1], [0, 0, 12, 0, 1]]
+    );
 }
 
 #[test]
@@ -341,7 +347,11 @@ fn brink(wanted: &[(Outcome, usize)]) -> (usize, usize, usize) {
         })
     };
     let steps = (1..=wanted[1].1).rev();
-    steps.map(|step| (step, sizes(step))).map(|(step, (batches, writes))| (step, batches, writes)).max_by_key(|at| at.1).unwrap()
+    steps
+        .map(|step| (step, sizes(step)))
+        .map(|(step, (batches, writes))| (step, batches, writes))
+        .max_by_key(|at| at.1)
+        .unwrap()
 }
 
 #[test]
@@ -414,7 +424,11 @@ fn what_changes_between_death_and_resumption_is_seen_at_the_next_round_at_the_la
             wanted.retain(|url, _| *url != target || titles(&seen[1]).contains_key(url));
             assert_eq!(titles(&seen[1]), wanted, "step {step}");
             let [.., unknown] = seen[2].shifts;
-            assert_eq!((&seen[2].shifts[..2], seen[2].shifts[3], unknown), (&[0, 0][..], 0, 1), "step {step}");
+            assert_eq!(
+                (&seen[2].shifts[..2], seen[2].shifts[3], unknown),
+                (&[0, 0][..], 0, 1),
+                "step {step}"
+            );
             let times = |change: &str, path: &str| {
                 let line = (change.to_owned(), format!("{A}{path}"));
                 seen.iter().flat_map(|outcome| &outcome.changes).filter(|found| **found == line).count()
@@ -438,7 +452,8 @@ fn a_death_among_pages_that_need_not_be_asked_loses_none_of_them() {
             let mut world = World::new();
             world.round(1, &first(), Trouble::default()).await;
             world.freshness = freshness;
-            let trouble = Trouble { deaths: [step.map(|step| (2, step)), None], writes, ..Trouble::default() };
+            let trouble =
+                Trouble { deaths: [step.map(|step| (2, step)), None], writes, ..Trouble::default() };
             let second = world.round(2, &first(), trouble).await;
             (second, world.fate.steps(), world.web.log())
         })
@@ -460,7 +475,8 @@ fn a_death_in_the_middle_of_a_group_loses_none_of_it() {
     let web = |leaf: &'static str| -> Pages {
         let of = |host: &String| {
             let home = linking("home", &["/1", "/2"]);
-            [("/", home), ("/1", page("same")), ("/2", page(leaf))].map(|(path, answer)| (format!("{host}{path}"), answer))
+            [("/", home), ("/1", page("same")), ("/2", page(leaf))]
+                .map(|(path, answer)| (format!("{host}{path}"), answer))
         };
         hosts.iter().flat_map(of).collect()
     };

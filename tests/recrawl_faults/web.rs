@@ -23,11 +23,7 @@ pub const B: &str = "http://b.example";
 /// What a URL is answered with.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Answer {
-    Page {
-        title: &'static str,
-        links: Vec<&'static str>,
-        kept: Kept,
-    },
+    Page { title: &'static str, links: Vec<&'static str>, kept: Kept },
     Status(u16),
     Moved(&'static str),
 }
