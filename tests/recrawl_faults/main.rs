@@ -316,7 +316,9 @@ fn assert_same(trouble: Trouble, wanted: &[(Outcome, usize)]) {
 
 #[test]
 fn the_rounds_are_what_their_changes_say() {
-    let shifts: Vec<_> = undisturbed().iter().map(|(outcome, _)| outcome.shifts).collect();
+    let outcomes = undisturbed();
+    let shifts: Vec<_> = outcomes.iter().map(|(outcome, _)| outcome.shifts).collect();
+    assert_eq!(outcomes[2].0.news, [], "what has not changed is no news");
     // Unknown: a page that is answered 500, and in the end one that is forbidden.
     assert_eq!(
         shifts,
@@ -500,4 +502,41 @@ fn a_death_in_the_middle_of_a_group_loses_none_of_it() {
         found.exit = found.exit.or(second.exit);
         assert_eq!((found, after), (second.clone(), third.clone()), "step {step}");
     }
+}
+
+/// The comparison has teeth: an entry whose items are missing shows wherever a 304 rests on it.
+#[test]
+fn an_item_that_is_missing_behind_a_304_would_be_noticed() {
+    let wanted = undisturbed();
+    let pages = truth(&first()).len();
+    let is_noticed = |entry: &usize| {
+        let outcome = simulate(async {
+            let mut world = World::new();
+            world.round(1, &first(), Trouble::default()).await;
+            world.cache.harm(world.cache.keys()[*entry], Damage::Empty);
+            world.round(2, &second(), Trouble::default()).await
+        });
+        outcome != wanted[1].0
+    };
+    // All others are answered with something else in the second round.
+    let unchanged = ["/same", "/hidden", "/below"].len() + ["/", "/leaf"].len();
+    assert_eq!((0..pages).filter(is_noticed).count(), unchanged);
+}
+
+#[test]
+fn a_state_that_is_moved_after_a_death_keeps_its_list_of_changes() {
+    let wanted = undisturbed();
+    let (step, ..) = brink(&wanted);
+    let found = simulate(async {
+        let mut world = World::new();
+        world.round(1, &first(), Trouble::default()).await;
+        world.web.show(&second());
+        assert!(world.process(Some(step / 2)).await.is_none());
+        let moved = tempfile::tempdir().unwrap();
+        std::fs::copy(world.changes.path().join("round-2.jsonl"), moved.path().join("round-2.jsonl"))
+            .unwrap();
+        world.changes = moved;
+        world.round(2, &second(), Trouble::default()).await
+    });
+    assert_eq!(found, wanted[1].0);
 }

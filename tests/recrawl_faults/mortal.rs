@@ -16,7 +16,7 @@ use crawl::item::Item;
 use crawl::request::{Pending, QueueKey, Request};
 use crawl::sink::memory::Collect;
 use crawl::sink::{Position, Sink, SinkError, Wants};
-use crawl::store::cache::{CacheEntry, ValidatorCache};
+use crawl::store::cache::{CacheEntry, Packed, ValidatorCache};
 use crawl::store::memory::MemoryStore;
 use crawl::store::{Batch, Committed, FailedRecord, Memory, Recovered, RunRecord, Store, StoreError};
 use crawl::time::Timestamp;
@@ -282,6 +282,8 @@ pub enum Damage {
     Absent,
     /// Its harvest does not read back.
     Unreadable,
+    /// Its harvest is there, and nothing is in it. No cache does that; it is for the test of the tests.
+    Empty,
 }
 
 impl Behind {
@@ -321,6 +323,9 @@ impl Behind {
             Damage::Unreadable => {
                 let rubbish = serde_json::from_str("[255, 1, 2]").unwrap();
                 state.flushed.get_mut(&key).unwrap().harvest = rubbish;
+            }
+            Damage::Empty => {
+                state.flushed.get_mut(&key).unwrap().harvest = Packed::of(&[], &[]).unwrap();
             }
         }
     }

@@ -138,7 +138,10 @@ impl Spider for Titles {
     }
 
     fn parse(&self, page: &Page, harvest: &mut Harvest) -> Result<(), ExtractError> {
-        harvest.item(&serde_json::json!({ "url": page.request().url, "title": page.text_of("h1")? }))?;
+        // A number that comes back as another one wherever it is read in haste.
+        let number = 44.647_709_179_607_524;
+        let title = page.text_of("h1")?;
+        harvest.item(&serde_json::json!({ "url": page.request().url, "title": title, "number": number }))?;
         for href in page.select("a")?.attrs("href") {
             harvest.follow(page.follow(href)?);
         }
