@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::{Id, JoinSet};
 
-use again::{NextDue, Sweep};
+use again::Again;
 use out::{Done, Out};
 
 use super::CrawlError;
@@ -54,9 +54,7 @@ struct Loop<F> {
     clock: Clock,
     voice: Voice,
     run: Totals,
-    sweep: Sweep,
-    /// When the next page is due, if the crawl watches.
-    watch: Option<NextDue>,
+    again: Again,
     quota: Quota,
 }
 
@@ -86,25 +84,13 @@ impl<F: Fetcher> Loop<F> {
             let wait = match deadline {
                 Some(_) if self.out.is_empty() && self.uncommitted == 0 => return Ok(End::Interrupted),
                 Some(deadline) => Wait::Until(deadline),
-                None => self.dispatch().await?,
+                None => self.next_wait().await?,
             };
-            if deadline.is_none() {
-                self.queue_due().await;
+            if let Wait::End(end) = wait {
+                return Ok(end);
             }
-            let wait = match wait {
-                Wait::End(_) if self.uncommitted > 0 => Wait::Answer,
-                Wait::End(End::Complete) if self.watch.is_some() => Wait::Answer,
-                Wait::End(End::Parked { until }) if self.watch.is_some() => Wait::Until(until),
-                Wait::End(End::Complete) if self.sweeps_on().await => Wait::Answer,
-                Wait::End(end) => return Ok(end),
-                wait => wait,
-            };
             self.voice.progress(&self.run, &self.frontier);
             let until = if let Wait::Until(moment) = wait { moment } else { Timestamp::MAX };
-            let until = match self.watch {
-                Some(NextDue::At(due)) => until.min(due),
-                _ => until,
-            };
             tokio::select! {
                 biased;
                 Ok(()) = stop.changed(), if deadline.is_none() => deadline = Some(self.clock.now() + DRAIN),
@@ -113,6 +99,20 @@ impl<F: Fetcher> Loop<F> {
                 () = self.clock.sleep_until(until) => self.drop_what_is_late(deadline),
             }
         }
+    }
+
+    /// Lets everything go out that may, and tells what to wait for then.
+    async fn next_wait(&mut self) -> Result<Wait, CrawlError> {
+        self.queue_due().await;
+        let wait = match self.dispatch().await? {
+            Wait::End(end) => self.at_the_end(end).await,
+            wait => wait,
+        };
+        Ok(match wait {
+            Wait::Until(moment) => Wait::Until(self.again.soonest(moment)),
+            Wait::Answer => Wait::Until(self.again.soonest(Timestamp::MAX)),
+            Wait::End(end) => Wait::End(end),
+        })
     }
 
     /// After a stop, what has not come back by the deadline stays in its queue.
@@ -140,10 +140,7 @@ impl<F: Fetcher> Loop<F> {
                 },
                 Step::Robots(lease) => self.ask_robots(lease)?,
                 Step::Control(lease) => self.ask_control(lease)?,
-                Step::Load(load) => {
-                    self.uncommitted += 1;
-                    self.writer.send(Job::Load(load)).await;
-                }
+                Step::Load(load) => self.ask_writer(Job::Load(load)).await,
                 Step::Resolve(request) => self.ask_address(request),
                 Step::WaitUntil(moment) => return Ok(Wait::Until(moment)),
                 Step::AwaitFetches => return Ok(Wait::Answer),
@@ -177,8 +174,13 @@ impl<F: Fetcher> Loop<F> {
     async fn commit(&mut self, mut change: Change) {
         self.quota.trim(&mut change);
         self.run.add(&change.totals);
+        self.ask_writer(Job::Commit(Box::new(change))).await;
+    }
+
+    /// Hands a job over whose answer is waited for.
+    async fn ask_writer(&mut self, job: Job) {
         self.uncommitted += 1;
-        self.writer.send(Job::Commit(Box::new(change))).await;
+        self.writer.send(job).await;
     }
 
     async fn written(&mut self, reply: Reply) -> Result<(), CrawlError> {
@@ -189,12 +191,12 @@ impl<F: Fetcher> Loop<F> {
                 self.run.add(&totals);
                 shifts.into_iter().for_each(|(url, shift)| self.voice.event(Event::Judged { url, shift }));
                 fresh.into_iter().for_each(|pending| self.frontier.admit(now, pending));
-                due.into_iter().for_each(|moment| self.note_due(moment));
+                due.into_iter().for_each(|moment| self.again.note_due(moment));
             }
             Reply::Due(queued, next) => {
                 self.uncommitted -= 1;
                 queued.into_iter().for_each(|pending| self.frontier.admit(now, pending));
-                self.watch = Some(NextDue::At(next.unwrap_or(Timestamp::MAX)));
+                self.again = Again::DueAt(next.unwrap_or(Timestamp::MAX));
             }
             Reply::Loaded(load, found) => {
                 self.uncommitted -= 1;
@@ -202,8 +204,7 @@ impl<F: Fetcher> Loop<F> {
             }
             Reply::Unmet(found, next) => {
                 self.uncommitted -= 1;
-                self.sweep = next.map_or(Sweep::Over, |page| Sweep::From(Some(page)));
-                self.commit(plant::known(&self.context, found)).await;
+                self.take_unmet(found, next).await;
             }
             Reply::Finished(_) => {}
             Reply::Fatal(error) => return Err(error.into()),

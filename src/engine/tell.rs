@@ -42,22 +42,21 @@ pub(super) struct Voice {
 }
 
 impl Voice {
-    pub(super) fn new(
+    /// Begins with the hosts that are in trouble since an earlier run.
+    pub(super) fn begin(
         events: broadcast::Sender<Event>,
         progress: watch::Sender<Progress>,
         clock: Clock,
+        frontier: &Frontier,
     ) -> Self {
-        Self { events, progress, clock, troubles: Troubles::default() }
-    }
-
-    /// Says which hosts are in trouble since an earlier run.
-    pub(super) fn begin(&mut self, frontier: &Frontier) {
+        let mut voice = Self { events, progress, clock, troubles: Troubles::default() };
         for host in frontier.hosts() {
-            self.troubles.remember(host.key, host.state);
+            voice.troubles.remember(host.key, host.state);
             if gravity(standing_of(host.state)) > gravity(Standing::Limited) {
-                self.standing(host.key, host.state);
+                voice.standing(host.key, host.state);
             }
         }
+        voice
     }
 
     /// Passes an event on; nobody may be listening.

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 
 use super::Loop;
-use super::again::{NextDue, Sweep};
+use super::again::Again;
 use crate::engine::output::Output;
 use crate::engine::recorder::{Opening, Recorder};
 use crate::engine::report::Report;
-use crate::engine::sitemap::{Order, Quota, Reader};
+use crate::engine::sitemap::{Quota, Reader};
 use crate::engine::start::{self, Beginning, Start};
 use crate::engine::tell::Voice;
 use crate::engine::totals::Totals;
@@ -19,7 +19,6 @@ use crate::engine::writer::{Parts, Writer, WriterDoor};
 use crate::engine::{Crawl, CrawlError};
 use crate::fetch::Fetcher;
 use crate::frontier::Frontier;
-use crate::time::Timestamp;
 
 impl<F: Fetcher> Crawl<F> {
     /// Runs the crawl to its end.
@@ -34,22 +33,14 @@ impl<F: Fetcher> Crawl<F> {
         if self.start == Start::Fresh {
             self.cache.clear();
         }
-        let opening = Opening {
-            at: started,
-            round: run.round,
-            found: past.found(&run, started),
-            settings: &self.settings,
-            scope: &self.scope,
-            robots: past.robots(),
-        };
+        let (at, round, found, robots) = (started, run.round, past.found(&run, started), past.robots());
+        let opening = Opening { at, round, found, settings: &self.settings, scope: &self.scope, robots };
         let recorder = Recorder::start(self.journals.as_ref(), opening)?;
         let pages = run.totals.get("pages").copied().unwrap_or(0);
-        let order = if self.settings.max_pages.is_some() { Order::AsNeeded } else { Order::First };
-        let mut frontier = Frontier::new(self.settings, self.policies, run.round, pages);
+        let sitemaps = Reader::new(self.sitemaps.clone(), &self.settings);
+        let mut frontier = Frontier::new(self.settings, self.policies, round, pages);
         past.restore(&mut frontier, started);
-        let round = run.round;
-        let sweep = if self.watch.is_some() { Sweep::Over } else { Sweep::begin(self.unlinked, round) };
-        let watch = self.watch.map(|_| NextDue::At(Timestamp::MAX));
+        let again = Again::begin(self.watch.is_some(), self.unlinked, round);
         let parts = Parts {
             store: self.store,
             out: Output::new(self.sinks, changes, self.watch.is_some()),
@@ -63,7 +54,7 @@ impl<F: Fetcher> Crawl<F> {
             fetcher: self.fetcher,
             spiders: self.spiders,
             scope: self.scope,
-            sitemaps: Reader { rules: self.sitemaps.clone(), order },
+            sitemaps,
             canon: self.canon,
             limits: self.limits,
             host_headers: self.host_headers,
@@ -73,8 +64,7 @@ impl<F: Fetcher> Crawl<F> {
             clock: self.clock.clone(),
             execution: self.execution,
         };
-        let mut voice = Voice::new(self.events, self.progress, self.clock.clone());
-        voice.begin(&frontier);
+        let voice = Voice::begin(self.events, self.progress, self.clock.clone(), &frontier);
         let engine = Loop {
             context: Arc::new(context),
             frontier,
@@ -86,8 +76,7 @@ impl<F: Fetcher> Crawl<F> {
             voice,
             clock: self.clock,
             run: Totals::default(),
-            sweep,
-            watch,
+            again,
             quota: Quota::new(self.sitemaps.max_per_host),
         };
         engine.run(self.stop.subscribe(), started, round).await
