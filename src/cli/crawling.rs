@@ -114,12 +114,17 @@ impl Job<'_> {
     }
 }
 
-async fn crawl(plan: &mut Plan, start: Start, stage: &Stage, registry: &Registry) -> Result<Ended, Failure> {
-    let store = DiskStore::open(&plan.state_dir, Default::default())?;
-    let cache: Arc<dyn ValidatorCache> = match &plan.cache {
+/// The cache of a plan.
+pub(super) fn open_cache(plan: &Plan) -> Result<Arc<dyn ValidatorCache>, Failure> {
+    Ok(match &plan.cache {
         Some(options) => Arc::new(SledCache::open(&plan.state_dir.join(CACHE), options.clone())?),
         None => Arc::new(NoCache),
-    };
+    })
+}
+
+async fn crawl(plan: &mut Plan, start: Start, stage: &Stage, registry: &Registry) -> Result<Ended, Failure> {
+    let store = DiskStore::open(&plan.state_dir, Default::default())?;
+    let cache = open_cache(plan)?;
     let (demo, start) = open_demo(plan, start).await?;
     let spider = setup::spider(plan, registry)?;
     let clock = Clock::start();

@@ -82,6 +82,7 @@ impl Voice {
             class: outcome.class,
             items: page.harvest.items.len(),
             links: page.harvest.links.len(),
+            digest: page.digest,
         });
     }
 

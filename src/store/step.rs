@@ -107,6 +107,8 @@ impl From<CodecError> for StepError {
 pub(super) struct Step {
     pub(super) writes: Writes,
     pub(super) head: Head,
+    /// Where what is known of pages goes.
+    pub(super) era: Era,
     /// Queues as they will be.
     pub(super) queues: HashMap<Origin, Queue>,
     /// New in the seen-set.
@@ -126,6 +128,7 @@ impl Step {
     pub(super) fn new(head: Head) -> Self {
         Self {
             writes: Writes::new(),
+            era: head.pages(),
             head,
             queues: HashMap::new(),
             fingerprints: Vec::new(),
@@ -222,7 +225,7 @@ impl Step {
     /// Writes down what is known of a page, and moves it to its place among those that are due.
     fn learn(&mut self, change: &PageChange) -> Result<(), CodecError> {
         let PageChange { page, before, now } = change;
-        let keys = self.head.pages();
+        let keys = self.era;
         if let Some(before) = before {
             self.writes.insert(keys.due(before.due, *page), None);
         }
