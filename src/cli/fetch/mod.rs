@@ -86,9 +86,9 @@ async fn one_page(
     let spider = setup::spider(plan, registry)?;
     plan.let_redirects_in();
     let request = spider.seeds().into_iter().next().ok_or_else(|| Failure::Usage("which URL?".to_owned()))?;
-    plan.scope.judge(&request).map_err(|why| {
-        Failure::Usage(format!("{} does not belong to this crawl: {why}", request.url))
-    })?;
+    plan.scope
+        .judge(&request)
+        .map_err(|why| Failure::Usage(format!("{} does not belong to this crawl: {why}", request.url)))?;
     let reading = if args.fresh { Reading::Nothing } else { Reading::Usual };
     let shelf = Arc::new(Shelf::of(crawling::open_cache(plan)?, reading));
     let items = Collect::default();

@@ -155,7 +155,8 @@ impl Ended {
     /// The exit code: hosts of the crawl that the page has nothing to do with do not count.
     fn exit(&self, last: &CanonicalUrl) -> Exit {
         let mut report = self.report.clone();
-        let mut met: Vec<_> = self.exchanges.iter().map(|exchange| exchange.url.host_key().to_string()).collect();
+        let mut met: Vec<_> =
+            self.exchanges.iter().map(|exchange| exchange.url.host_key().to_string()).collect();
         met.extend([self.request.host().to_string(), last.host_key().to_string()]);
         report.hosts.retain(|host| met.contains(&host.host));
         Exit(report.exit_code())
@@ -178,9 +179,10 @@ impl Ended {
             }
             (.., Some(failure)) => fault(failure.class.as_str(), failure.reason.clone()),
             _ if let Some(reason) = shut => fault("robots", reason),
-            _ if let Some(next) = &self.facts.not_followed => {
-                fault("redirect", format!("more than {} redirects, the next to {}", self.max_redirects, next.url))
-            }
+            _ if let Some(next) = &self.facts.not_followed => fault(
+                "redirect",
+                format!("more than {} redirects, the next to {}", self.max_redirects, next.url),
+            ),
             _ if self.report.totals.out_of_scope > 0 => {
                 fault("out-of-scope", "it redirects to a URL that does not belong to the crawl".to_owned())
             }
@@ -212,9 +214,13 @@ impl Told {
             shift: last.shift.map(Shift::as_str),
             digest: last.digest.map(|digest| format!("{digest:016x}")),
             bytes: response.map_or(0, |answer| answer.wire_bytes),
-            items: ended.items.iter().map(|item| json!({ "kind": item.kind, "fields": item.fields })).collect(),
+            items: ended
+                .items
+                .iter()
+                .map(|item| json!({ "kind": item.kind, "fields": item.fields }))
+                .collect(),
             links: last.links,
-            total_wait_s: waits.iter().map(|wait| wait.seconds).sum(),
+            total_wait_s: waits.iter().fold(0.0, |all, wait| all + wait.seconds),
             waits,
             robots: ended.robots(place),
             redirects: hops(&ended),
@@ -247,7 +253,8 @@ impl Told {
             row("", &format!("{} to {}", hop.status, hop.location.as_deref().unwrap_or("nowhere")));
         }
         row("answer", &self.answer());
-        let asked: Vec<_> = self.validators_sent.iter().map(|(name, value)| format!("{name}: {value}")).collect();
+        let asked: Vec<_> =
+            self.validators_sent.iter().map(|(name, value)| format!("{name}: {value}")).collect();
         if !asked.is_empty() {
             row("asked", &asked.join(", "));
         }

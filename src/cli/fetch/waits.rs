@@ -60,8 +60,12 @@ fn reason(ended: &Ended, before: Option<&Exchange>, free: Timestamp, exchange: &
     }
     let known = ended.facts.before.get(&host);
     match before {
-        None => known.filter(|state| state.not_before > free).map_or(named(Wait::Delay), |s| named(s.waits_for)),
-        Some(before) if before.url == exchange.url && before.purpose == exchange.purpose => "retry".to_owned(),
+        None => {
+            known.filter(|state| state.not_before > free).map_or(named(Wait::Delay), |s| named(s.waits_for))
+        }
+        Some(before) if before.url == exchange.url && before.purpose == exchange.purpose => {
+            "retry".to_owned()
+        }
         Some(_) if ended.wishes_more(&exchange.url) => named(Wait::CrawlDelay),
         Some(_) => named(Wait::Delay),
     }
