@@ -20,20 +20,23 @@ pub(super) struct Belonging {
     scopes: Vec<Scope>,
     /// Whether earlier runs of the round may have had a scope that is not known.
     incomplete: bool,
+    /// The scope of a page that is asked for beside the crawl; it holds for that page alone.
+    beside: Option<Scope>,
 }
 
 impl Belonging {
     pub(super) fn run_starts(&mut self, start: &RunStart) {
+        self.beside = (start.found == Found::Beside).then(|| empty_scope(start));
+        if self.beside.is_some() {
+            return;
+        }
         let same_round = self.round == start.round;
         if !same_round {
             self.scopes.clear();
         }
         self.incomplete = start.found == Found::Unfinished && (!same_round || self.incomplete);
         self.round = start.round;
-        let count = |limit: u64| usize::try_from(limit).unwrap_or(usize::MAX);
-        let [bytes, segments, in_a_row, in_all, parameters] = start.url_limits.map(count);
-        let limits = UrlLimits { bytes, segments, in_a_row, in_all, parameters };
-        self.scopes.push(Scope { max_depth: start.max_depth, limits, ..Scope::default() });
+        self.scopes.push(empty_scope(start));
         if self.scopes.len() > MAX_SCOPES {
             self.scopes.remove(0);
             self.incomplete = true;
@@ -41,7 +44,7 @@ impl Belonging {
     }
 
     pub(super) fn line(&mut self, line: &ScopeLine) -> Result<(), JournalFault> {
-        let scope = self.scopes.last_mut().ok_or(JournalFault::Order)?;
+        let scope = self.beside.as_mut().or(self.scopes.last_mut()).ok_or(JournalFault::Order)?;
         match line {
             ScopeLine::Host(text) => scope.hosts.push(HostPattern::parse(text).map_err(unreadable)?),
             ScopeLine::Include(text) => scope.include.push(UrlPattern::parse(text).map_err(unreadable)?),
@@ -54,6 +57,9 @@ impl Belonging {
     pub(super) fn judge(&self, url: &CanonicalUrl, depth: u32) -> Result<(), String> {
         let mut request = Request::get(url.clone());
         request.depth = depth;
+        if let Some(scope) = &self.beside {
+            return scope.judge(&request).map_err(|why| format!("is out of scope: {why}"));
+        }
         let mut why = None;
         for scope in self.scopes.iter().rev() {
             match scope.judge(&request) {
@@ -66,6 +72,14 @@ impl Belonging {
             _ => Ok(()),
         }
     }
+}
+
+/// The scope of a run before its lines are read.
+fn empty_scope(start: &RunStart) -> Scope {
+    let count = |limit: u64| usize::try_from(limit).unwrap_or(usize::MAX);
+    let [bytes, segments, in_a_row, in_all, parameters] = start.url_limits.map(count);
+    let limits = UrlLimits { bytes, segments, in_a_row, in_all, parameters };
+    Scope { max_depth: start.max_depth, limits, ..Scope::default() }
 }
 
 fn unreadable(reason: String) -> JournalFault {

@@ -65,6 +65,8 @@ pub enum Found {
     Rounds,
     /// A round that was begun before and is gone on with: its queue comes from earlier runs.
     Unfinished,
+    /// A crawl that is none of its business: a single page is asked for beside it.
+    Beside,
 }
 
 /// A pattern of the scope, as a crawler file has it.

@@ -113,10 +113,7 @@ impl Job<'_> {
 
     async fn crawl(&self, plan: &mut Plan, registry: &Registry) -> Result<Ended, Failure> {
         let store = DiskStore::open(&plan.state_dir, Default::default())?;
-        let cache: Arc<dyn ValidatorCache> = match &plan.cache {
-            Some(options) => Arc::new(SledCache::open(&plan.state_dir.join(CACHE), options.clone())?),
-            None => Arc::new(NoCache),
-        };
+        let cache = open_cache(plan)?;
         let (demo, start) = open_demo(plan, self.start).await?;
         let spider = setup::spider(plan, registry)?;
         let clock = Clock::start();
@@ -145,6 +142,14 @@ impl Job<'_> {
         }
         ended
     }
+}
+
+/// The cache of a plan.
+pub(super) fn open_cache(plan: &Plan) -> Result<Arc<dyn ValidatorCache>, Failure> {
+    Ok(match &plan.cache {
+        Some(options) => Arc::new(SledCache::open(&plan.state_dir.join(CACHE), options.clone())?),
+        None => Arc::new(NoCache),
+    })
 }
 
 /// Runs a crawl under the eyes of the user, who may stop it.

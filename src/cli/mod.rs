@@ -13,6 +13,7 @@ mod crawling;
 mod demo_site;
 mod exit;
 mod explain;
+mod fetch;
 mod hosts;
 mod log;
 mod new;
@@ -83,6 +84,7 @@ fn obey(command: Command, stage: &Stage, registry: &Registry) -> Result<Exit, Fa
         Command::Resume(args) => crawling::resume(&args, stage, registry),
         Command::Check(args) => check::check(&args, registry),
         Command::Try(args) => try_page::try_page(&args, registry),
+        Command::Fetch(args) => fetch::fetch(&args, stage, registry),
         Command::Test(args) => test::test(&args, registry),
         Command::Sitemap(args) => sitemap::sitemap(&args),
         Command::Status(args) => status::status(&args),

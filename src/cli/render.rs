@@ -50,9 +50,14 @@ pub(super) fn print(text: &str) -> Result<(), Failure> {
 
 /// Prints a value as indented JSON. Marks that a terminal would obey are escaped there too.
 pub(super) fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
+    print(&json_text(value)?)
+}
+
+/// What [`print_json`] prints.
+pub(super) fn json_text(value: &impl serde::Serialize) -> Result<String, Failure> {
     let text = serde_json::to_string_pretty(value).map_err(|error| Failure::Usage(error.to_string()))?;
     let lines = text.lines().map(|line| format!("{}\n", safe(line)));
-    print(&lines.collect::<String>())
+    Ok(lines.collect())
 }
 
 /// What the system says when nobody reads, and everything else.

@@ -111,7 +111,7 @@ impl Status {
             phase: phase(&run),
             round: run.round,
             started: (run.round > 0).then(|| run.started.to_string()),
-            completed: run.completed.map(|at| at.to_string()),
+            completed: run.completed.filter(|_| run.round > 0).map(|at| at.to_string()),
             waiting: known.queues.iter().map(|(_, count)| count).sum(),
             totals: run.totals,
             hosts,

@@ -269,6 +269,13 @@ impl Plan {
         &self.effective
     }
 
+    /// Lets every host in unless `[scope] hosts` names some: for a page of which nothing but redirects is followed.
+    pub fn let_redirects_in(&mut self) {
+        if self.hosts_follow_seeds {
+            self.scope.hosts.clear();
+        }
+    }
+
     /// All values in force, key to value, without secrets: what a run writes into its record.
     #[must_use]
     pub fn effective_values(&self) -> BTreeMap<String, String> {

@@ -23,6 +23,8 @@ pub enum Event {
         items: usize,
         /// New or known links that it gave, those out of scope not counted.
         links: usize,
+        /// Digest of its decoded body, or of the body that is still its own after "not modified".
+        digest: Option<u64>,
     },
     /// It is known and written down how a page stands to what earlier rounds saw of it.
     Judged {

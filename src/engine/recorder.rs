@@ -89,7 +89,10 @@ impl Recorder {
         let Some(journals) = journals else {
             return Ok(Self(None));
         };
-        let mut writer = journals.begin(opening.round)?;
+        let mut writer = match opening.found {
+            Found::Beside => journals.begin_beside(opening.round)?,
+            _ => journals.begin(opening.round)?,
+        };
         writer.write(Record::RunStart(run_start(&opening)))?;
         for line in ScopeLine::of(opening.scope) {
             writer.write(Record::Scope(line))?;

@@ -25,6 +25,9 @@ pub enum Start {
     Reopen,
     /// Forget pages and items and begin anew. Waits that hosts have asked for, and robots.txt verdicts, are kept.
     Fresh,
+    /// Ask for what a spider starts with, and neither begin a round nor go on with one. For a
+    /// [`Beside`](crate::store::beside::Beside): a crawl's own store would take this for a run of it.
+    Beside,
 }
 
 /// What becomes of known pages to which no link of the round has led. Only of a round that is complete otherwise, and only of
@@ -61,12 +64,14 @@ pub(super) struct Past {
     recovered: Recovered,
     /// Whether there never was a run in this state.
     is_empty: bool,
+    start: Start,
 }
 
 impl Past {
     /// What the run finds, in the journal's words.
     pub(super) fn found(&self, run: &RunRecord, now: Timestamp) -> Found {
         match self.is_empty {
+            _ if self.start == Start::Beside => Found::Beside,
             true => Found::Nothing,
             false if run.started == now => Found::Rounds,
             false => Found::Unfinished,
@@ -111,7 +116,7 @@ pub(super) fn begin(
     let last = recovered.run.take();
     let is_empty = last.is_none();
     let going_on = match (&last, start) {
-        (None, _) | (_, Start::Fresh) => false,
+        (None, _) | (_, Start::Fresh | Start::Beside) => false,
         (Some(_), Start::Reopen) => true,
         (Some(run), Start::Continue | Start::Resume) => run.completed.is_none(),
     };
@@ -120,6 +125,10 @@ pub(super) fn begin(
         return Err(CrawlError::NothingToResume { reason });
     }
     let run = match last {
+        last if start == Start::Beside => {
+            let round = last.map_or(0, |run| run.round);
+            RunRecord { round, started: now, completed: None, plan, totals: BTreeMap::new() }
+        }
         Some(run) if going_on => {
             explain(&run.plan, &plan);
             RunRecord { plan, completed: None, ..run }
@@ -139,7 +148,7 @@ pub(super) fn begin(
         sink.rewind(committed.map_or(Position::default(), |(_, position)| *position))?;
     }
     let changes = changes.map(|dir| ChangeLog::open(dir, run.round, &recovered.sinks)).transpose()?;
-    let past = Past { recovered, is_empty };
+    let past = Past { recovered, is_empty, start };
     Ok(Beginning { past, run, changes })
 }
 

@@ -81,6 +81,7 @@ impl Voice {
             class: outcome.class,
             items: page.harvest.items.len(),
             links: page.harvest.links.len(),
+            digest: page.digest,
         });
     }
 
@@ -162,7 +163,10 @@ mod tests {
         let (events, mut heard) = broadcast::channel(8);
         let (progress, _) = watch::channel(Progress::default());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-        let mut voice = runtime.block_on(async { Voice::new(events, progress, Clock::start()) });
+        let settings = crate::frontier::Settings::new(crate::robots::ProductToken::parse("x").unwrap());
+        let frontier = Frontier::new(settings, Box::new(|_| crate::politeness::Policy::default()), 1, 0);
+        let clock = runtime.block_on(async { Clock::start() });
+        let mut voice = Voice::begin(events, progress, clock, &frontier);
         let until = crate::time::Timestamp::from_secs(9);
         let phase = crate::politeness::Phase::Backoff { until, strikes: 1 };
         let state = HostState { phase, throttled: 1, ..HostState::default() };

@@ -9,6 +9,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use ::http::HeaderMap;
 use bytes::Bytes;
 use tokio::sync::Semaphore;
 
@@ -96,6 +97,10 @@ impl<F: Fetcher> Fetcher for Recording<F> {
 
     async fn resolve(&self, host: &HostKey) -> Option<IpAddr> {
         self.inner.resolve(host).await
+    }
+
+    fn headers(&self, outgoing: &Outgoing) -> HeaderMap {
+        self.inner.headers(outgoing)
     }
 }
 

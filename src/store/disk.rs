@@ -16,7 +16,7 @@ use serde::de::DeserializeOwned;
 
 use super::codec::{self, CodecError};
 use super::frontier::{Frontier, Writes};
-use super::keys::{self, Generation, Kind};
+use super::keys::{self, Era, Generation, Kind};
 use super::lock::{StateDir, io_error};
 use super::seen_log::{LogReport, SeenLog};
 use super::step::{Before, Head, Queue, Step, StepError, mark};
@@ -168,6 +168,35 @@ impl DiskStore {
         })
     }
 
+    /// As [`Store::commit`], for a page that was asked for beside the crawl: what is known of it is none of the crawl's business.
+    pub(super) fn commit_beside(&mut self, batch: Batch) -> Result<(), StoreError> {
+        let mut step = Step::new(self.head);
+        step.era = Era::BESIDE;
+        self.carry_out(step, batch).map(drop)
+    }
+
+    /// What is known of a page that was asked for beside the crawl.
+    pub(super) fn page_beside(&self, page: Fingerprint) -> Result<Option<PageRecord>, StoreError> {
+        self.page_of(Era::BESIDE, page)
+    }
+
+    fn page_of(&self, era: Era, page: Fingerprint) -> Result<Option<PageRecord>, StoreError> {
+        let bytes = self.frontier.get(&era.page(page))?;
+        let record = bytes.map(|bytes| codec::decode(&bytes)).transpose();
+        record.map_err(|error| self.damaged("a page", &error))
+    }
+
+    fn carry_out(&mut self, mut step: Step, batch: Batch) -> Result<Committed, StoreError> {
+        self.usable()?;
+        let before = Before { frontier: &self.frontier, seen: &self.seen, queues: &self.queues };
+        let committed = step.take(batch, &before).map_err(|error| match error {
+            StepError::Store(error) => error,
+            StepError::Codec(error) => self.damaged("a record of this step", &error),
+        })?;
+        self.write(step)?;
+        Ok(committed)
+    }
+
     /// All records that hold across rounds and have this tag, by name.
     fn lasting<T: DeserializeOwned>(&self, tag: u8) -> Result<Vec<(String, T)>, StoreError> {
         let mut found = Vec::new();
@@ -233,15 +262,7 @@ impl Store for DiskStore {
     }
 
     fn commit(&mut self, batch: Batch) -> Result<Committed, StoreError> {
-        self.usable()?;
-        let mut step = Step::new(self.head);
-        let before = Before { frontier: &self.frontier, seen: &self.seen, queues: &self.queues };
-        let committed = step.take(batch, &before).map_err(|error| match error {
-            StepError::Store(error) => error,
-            StepError::Codec(error) => self.damaged("a record of this step", &error),
-        })?;
-        self.write(step)?;
-        Ok(committed)
+        self.carry_out(Step::new(self.head), batch)
     }
 
     fn begin_round(&mut self, run: RunRecord, memory: Memory) -> Result<(), StoreError> {
@@ -274,9 +295,7 @@ impl Store for DiskStore {
     }
 
     fn page(&self, page: Fingerprint) -> Result<Option<PageRecord>, StoreError> {
-        let bytes = self.frontier.get(&self.head.pages().page(page))?;
-        let record = bytes.map(|bytes| codec::decode(&bytes)).transpose();
-        record.map_err(|error| self.damaged("a page", &error))
+        self.page_of(self.head.pages(), page)
     }
 
     fn pages(

@@ -81,6 +81,9 @@ impl Generation {
 pub(super) struct Era(pub(super) u32);
 
 impl Era {
+    /// What is known of pages that were asked for beside the crawl. No crawl comes to it, and none sweeps it up.
+    pub(super) const BESIDE: Self = Self(u32::MAX);
+
     pub(super) fn page(self, page: Fingerprint) -> Vec<u8> {
         with(self.of(PAGES), &page.get().to_be_bytes())
     }

@@ -4,6 +4,7 @@
 //! that was fetched but whose batch was not committed is fetched again after a crash; its items are cut off the output by the
 //! committed sink positions. So a crash may fetch twice, but it never loses a URL and never doubles an item.
 
+pub mod beside;
 pub mod bodies;
 pub mod cache;
 pub mod codec;

@@ -106,6 +106,8 @@ impl From<CodecError> for StepError {
 pub(super) struct Step {
     pub(super) writes: Writes,
     pub(super) head: Head,
+    /// Where what is known of pages goes.
+    pub(super) era: Era,
     /// Queues as they will be.
     pub(super) queues: HashMap<Origin, Queue>,
     /// New in the seen-set.
@@ -125,6 +127,7 @@ impl Step {
     pub(super) fn new(head: Head) -> Self {
         Self {
             writes: Writes::new(),
+            era: head.pages(),
             head,
             queues: HashMap::new(),
             fingerprints: Vec::new(),
@@ -221,7 +224,7 @@ impl Step {
     /// Writes down what is known of a page, and moves it to its place among those that are due.
     fn learn(&mut self, change: &PageChange) -> Result<(), CodecError> {
         let PageChange { page, before, now } = change;
-        let keys = self.head.pages();
+        let keys = self.era;
         if let Some(due) = before.as_ref().and_then(|before| before.due.moment()) {
             self.writes.insert(keys.due(due, *page), None);
         }

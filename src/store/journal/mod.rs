@@ -1,6 +1,7 @@
 //! The journal: every request that leaves, written down before it leaves.
 //!
-//! One file for each run, named by its round and its number in the round: `0002-0001.log`. It is only ever appended to, one
+//! One file for each run, named by its round and its number in the round: `0002-0001.log`. A page that is asked for beside the
+//! crawl has one of its own, `0002-0002-page.log`; of these the last 500 are kept. A journal is only ever appended to, one
 //! plain write for each record and none held back: what the kernel has been told survives the death of the process, so a
 //! request on the wire is in the journal, `kill -9` or not. A power cut may cost the last seconds of it.
 //!
@@ -20,8 +21,22 @@ use crate::audit::record::Record;
 use crate::audit::{Auditor, Findings};
 use frame::{FIRST_LINE, MAX_RECORD, Packer};
 
-/// Round and number in the round of one journal.
-type Number = (u32, u32);
+/// Round, number in the round, and writer of one journal.
+type Number = (u32, u32, Of);
+
+/// Who writes a journal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Of {
+    /// A run of the crawl.
+    Run,
+    /// A page that was asked for beside it.
+    Page,
+}
+
+/// Ends the name of a page's journal.
+const PAGE_ENDING: &str = "-page";
+/// Journals of pages that are kept at most.
+const PAGES_KEPT: usize = 500;
 
 /// The journals of one crawl: where they are, and how many rounds of them are kept.
 #[derive(Debug, Clone)]
@@ -80,25 +95,46 @@ impl Journals {
     /// # Errors
     /// [`JournalError::Io`].
     pub fn begin(&self, round: u32) -> Result<JournalWriter, JournalError> {
+        self.begin_of(round, Of::Run)
+    }
+
+    /// As [`Journals::begin`], for a page that is asked for beside the crawl while it is in this round.
+    ///
+    /// # Errors
+    /// [`JournalError::Io`].
+    pub fn begin_beside(&self, round: u32) -> Result<JournalWriter, JournalError> {
+        self.begin_of(round, Of::Page)
+    }
+
+    fn begin_of(&self, round: u32, of: Of) -> Result<JournalWriter, JournalError> {
         match &self.place {
             Place::Dir(dir) => {
                 fs::create_dir_all(dir).map_err(io_error(dir))?;
                 let known = numbers(dir)?;
-                let first_kept = round.saturating_sub(self.keep.saturating_sub(1));
-                for old in known.iter().filter(|(round, _)| *round < first_kept) {
-                    let path = dir.join(file_name(*old));
+                for old in self.outdated(round, &known) {
+                    let path = dir.join(file_name(old));
                     fs::remove_file(&path).map_err(io_error(&path))?;
                 }
-                JournalWriter::create(dir.join(file_name(next(round, known))))
+                JournalWriter::create(dir.join(file_name(next(round, of, known))))
             }
             Place::Memory(journals) => {
-                let number = next(round, lock(journals).keys().copied());
+                let number = next(round, of, lock(journals).keys().copied());
                 JournalWriter::new(
                     Out::Memory(Arc::clone(journals), number),
                     PathBuf::from(file_name(number)),
                 )
             }
         }
+    }
+
+    /// Those of `known` that are not kept once another one of this round begins.
+    fn outdated(&self, round: u32, known: &[Number]) -> Vec<Number> {
+        let first_kept = round.saturating_sub(self.keep.saturating_sub(1));
+        let mut pages: Vec<_> = known.iter().copied().filter(|(.., of)| *of == Of::Page).collect();
+        pages.sort_unstable();
+        pages.truncate((pages.len() + 1).saturating_sub(PAGES_KEPT));
+        let is_outdated = |number: &Number| number.0 < first_kept || pages.contains(number);
+        known.iter().copied().filter(is_outdated).collect()
     }
 
     /// Everything that was written, in the order of the runs.
@@ -164,13 +200,14 @@ fn lock(journals: &Mutex<BTreeMap<Number, Vec<u8>>>) -> MutexGuard<'_, BTreeMap<
     journals.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn next(round: u32, known: impl IntoIterator<Item = Number>) -> Number {
+fn next(round: u32, of: Of, known: impl IntoIterator<Item = Number>) -> Number {
     let last = known.into_iter().filter(|known| known.0 == round).map(|known| known.1).max();
-    (round, last.unwrap_or(0) + 1)
+    (round, last.unwrap_or(0) + 1, of)
 }
 
-fn file_name((round, run): Number) -> String {
-    format!("{round:04}-{run:04}.log")
+fn file_name((round, run, of): Number) -> String {
+    let of = if of == Of::Page { PAGE_ENDING } else { "" };
+    format!("{round:04}-{run:04}{of}.log")
 }
 
 fn numbers(dir: &Path) -> Result<Vec<Number>, JournalError> {
@@ -183,8 +220,11 @@ fn numbers(dir: &Path) -> Result<Vec<Number>, JournalError> {
 }
 
 fn number_of(name: &str) -> Option<Number> {
-    let (round, run) = name.strip_suffix(".log")?.split_once('-')?;
-    let number = (round.parse().ok()?, run.parse().ok()?);
+    let stem = name.strip_suffix(".log")?;
+    let page = stem.strip_suffix(PAGE_ENDING);
+    let (round, run) = page.unwrap_or(stem).split_once('-')?;
+    let of = if page.is_some() { Of::Page } else { Of::Run };
+    let number = (round.parse().ok()?, run.parse().ok()?, of);
     (file_name(number) == name).then_some(number)
 }
 

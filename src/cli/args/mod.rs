@@ -1,5 +1,8 @@
 //! The command line.
 
+mod fetch;
+mod reading;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -7,6 +10,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use super::changes::ChangesArgs;
 use super::exit;
 use crate::config::Loader;
+pub(super) use fetch::FetchArgs;
+pub(super) use reading::{AuditArgs, CacheCommand, ExplainArgs, PruneArgs, RobotsCommand, StateArgs};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -28,17 +33,6 @@ Examples:
 An interrupted crawl goes on where it was. A complete one begins its next round: what has not
 changed is not sent again.
 Ctrl-C ends it in order, a second Ctrl-C at once; both times nothing is lost.";
-
-const AUDIT_HELP: &str = "\
-Exit codes:
-    0  every rule was kept
-    1  a rule was broken; the first breach stands first
-    2  there is no journal, or no such host in it
-    9  a journal is damaged: what stands behind the damage could not be judged
-
-Examples:
-  crawl audit .crawl/site
-  crawl audit .crawl/site --host example.com --json";
 
 const TEST_EXAMPLES: &str = "\
 Exit codes:
@@ -109,6 +103,9 @@ pub(super) enum Command {
     Check(CheckArgs),
     /// Fetch one page politely and show what the rules take from it
     Try(TryArgs),
+    /// Ask for one page politely, over a state: asked again, only whether it has changed
+    #[command(after_help = fetch::EXAMPLES)]
+    Fetch(FetchArgs),
     /// Read recorded pages and compare what the rules take from them with what they took before
     #[command(after_help = TEST_EXAMPLES)]
     Test(TestArgs),
@@ -319,72 +316,6 @@ pub(super) struct SitemapArgs {
     pub(super) sets: Sets,
 }
 
-/// Which crawl's state to read.
-#[derive(Debug, Args)]
-pub(super) struct StateArgs {
-    /// The crawler file; without it, --state says where to look
-    #[arg(required_unless_present = "state")]
-    pub(super) file: Option<PathBuf>,
-    /// The state directory, if it is not the one of FILE
-    #[arg(long, value_name = "DIR")]
-    pub(super) state: Option<PathBuf>,
-    #[command(flatten)]
-    pub(super) sets: Sets,
-    /// Print JSON
-    #[arg(long)]
-    pub(super) json: bool,
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum CacheCommand {
-    /// Show how many pages it knows, of which hosts, how old and how large it is
-    Stats(StateArgs),
-    /// Forget old pages: they are fetched in full the next time, nothing else is lost
-    Prune(PruneArgs),
-    /// Forget all pages
-    Clear(StateArgs),
-}
-
-#[derive(Debug, Args)]
-pub(super) struct PruneArgs {
-    #[command(flatten)]
-    pub(super) state: StateArgs,
-    /// Forget pages that were last confirmed longer ago than this, as in 30d
-    #[arg(long, value_name = "DURATION", required_unless_present = "max_entries")]
-    pub(super) older_than: Option<String>,
-    /// Keep no more pages than this, those that were confirmed last
-    #[arg(long, value_name = "N")]
-    pub(super) max_entries: Option<u64>,
-}
-
-#[derive(Debug, Args)]
-#[command(after_help = AUDIT_HELP)]
-pub(super) struct AuditArgs {
-    /// The state directory of the crawl
-    pub(super) state: PathBuf,
-    /// Tell only of this host, to hand it to its owner
-    #[arg(long, value_name = "NAME")]
-    pub(super) host: Option<String>,
-    /// Print JSON
-    #[arg(long)]
-    pub(super) json: bool,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct ExplainArgs {
-    /// The crawler file, then the URL; a URL alone needs --state
-    #[arg(required = true, num_args = 1..=2, value_names = ["FILE", "URL"])]
-    pub(super) file_and_url: Vec<String>,
-    /// The state directory, if it is not the one of FILE
-    #[arg(long, value_name = "DIR")]
-    pub(super) state: Option<PathBuf>,
-    #[command(flatten)]
-    pub(super) sets: Sets,
-    /// Print JSON
-    #[arg(long)]
-    pub(super) json: bool,
-}
-
 #[derive(Debug, Args)]
 pub(super) struct SimulateArgs {
     /// The crawler file: its seeds, scope, pace and rules are used as they are
@@ -406,20 +337,6 @@ pub(super) struct SimulateArgs {
     /// Write every request to this file: second of its arrival and of its answer's end, status, URL
     #[arg(long, value_name = "FILE")]
     pub(super) transcript: Option<PathBuf>,
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum RobotsCommand {
-    /// Say for each URL whether AGENT may fetch it, and which line decides. Exit code 0: all allowed, 1: any disallowed
-    Check {
-        /// A robots.txt file; `-` is the standard input
-        file: PathBuf,
-        /// The crawler's name, as in `mybot`
-        agent: String,
-        /// URLs, or paths of the site
-        #[arg(required = true)]
-        urls: Vec<String>,
-    },
 }
 
 #[derive(Debug, Args)]
