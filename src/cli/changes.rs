@@ -66,12 +66,14 @@ struct Entry {
 }
 
 impl Entry {
-    /// `gone      2026-11-22T00:50:12.000Z  http://a.example/  404: no longer there`.
+    /// `unknown   2026-11-22T00:50:12.000Z  http://a.example/  403: forbidden`.
     fn text(&self) -> String {
         let mut text = format!("{:<9} {}  {}", self.change.as_str(), self.at, self.url);
         match (self.status, &self.reason) {
-            (Some(status), Some(reason)) => text.extend(["  ", &status.to_string(), ": ", reason]),
-            (None, Some(reason)) => text.extend(["  ", reason]),
+            (Some(status), Some(reason)) if !reason.contains(&status.to_string()) => {
+                text.extend(["  ", &status.to_string(), ": ", reason]);
+            }
+            (_, Some(reason)) => text.extend(["  ", reason]),
             (_, None) => {}
         }
         text
@@ -202,6 +204,12 @@ mod tests {
         let lines = read(&format!("{GONE}\n{{\"change\":\"ne")).unwrap();
         assert_eq!(lines, ["gone      T  http://a.example/  404: x"]);
         assert!(read("").unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_status_that_the_reason_names_is_not_told_twice() {
+        let lines = read(&format!("{}\n", GONE.replace("\"x\"", "\"status 404\""))).unwrap();
+        assert_eq!(lines, ["gone      T  http://a.example/  status 404"]);
     }
 
     #[test]
