@@ -22,6 +22,8 @@ use crate::store::{PageChange, Store, StoreError};
 use crate::time::Timestamp;
 use crate::url::Fingerprint;
 
+/// Under which its position is kept. Not the path: a state may be moved between two runs of a round.
+const NAME: &str = "crawl/changes";
 /// Rounds whose lists are kept, the one that runs included.
 const KEPT: u32 = 10;
 
@@ -135,7 +137,7 @@ impl ChangeLog {
     /// Opens the list of a round, cut back to what was committed. Lists of rounds that are long over are removed.
     pub(super) fn open(dir: &Path, round: u32, committed: &[(String, Position)]) -> Result<Self, SinkError> {
         let mut lines = JsonlSink::open(&JsonlOptions { path: path_of(dir, round) })?;
-        let position = committed.iter().find(|(name, _)| name == lines.name());
+        let position = committed.iter().find(|(name, _)| name == NAME);
         lines.rewind(position.map_or(Position::default(), |(_, position)| *position))?;
         if let Some(old) = round.checked_sub(KEPT) {
             // What is left of an old list is in nobody's way.
@@ -175,7 +177,7 @@ impl ChangeLog {
 
     /// Hands everything over; name and position belong into the batch.
     pub(super) fn flush(&mut self) -> Result<(String, Position), SinkError> {
-        Ok((self.lines.name().to_owned(), self.lines.flush()?))
+        Ok((NAME.to_owned(), self.lines.flush()?))
     }
 }
 
