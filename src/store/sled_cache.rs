@@ -206,6 +206,8 @@ impl ValidatorCache for SledCache {
         if let Err(reason) = guarded(|| self.database.clear()) {
             tracing::warn!(reason, "validator cache cannot be cleared");
         }
+        // At once: what came back after a kill would stand for pages that were to be forgotten.
+        self.flush();
     }
 
     fn flush(&self) {
