@@ -279,7 +279,7 @@ fn a_crawler_file_gives_its_rules_and_its_state() {
     let elsewhere =
         desk.run(&["fetch", "site.toml", &server.url("/a"), "--set", "scope.hosts=[\"b.example\"]"]);
     assert_eq!(code(&elsewhere), Some(2));
-    assert!(String::from_utf8_lossy(&elsewhere.stderr).contains("does not belong"));
+    assert!(String::from_utf8_lossy(&elsewhere.stderr).contains("this seed is out of scope"));
 }
 
 #[test]

@@ -58,7 +58,7 @@ pub(super) fn fetch(args: &FetchArgs, stage: &Stage, registry: &Registry) -> Res
     let runtime = crawling::runtime()?;
     let ended = runtime.block_on(one_page(&mut plan, args, stage, registry));
     runtime.shutdown_background();
-    let mut told = Told::of(ended?);
+    let mut told = Told::of(&ended?);
     if let Some(place) = &args.body {
         told.body = told.take_body(&plan).map(|body| write_body(place, &body)).transpose()?;
     }
@@ -86,9 +86,6 @@ async fn one_page(
     let spider = setup::spider(plan, registry)?;
     plan.let_redirects_in();
     let request = spider.seeds().into_iter().next().ok_or_else(|| Failure::Usage("which URL?".to_owned()))?;
-    plan.scope
-        .judge(&request)
-        .map_err(|why| Failure::Usage(format!("{} does not belong to this crawl: {why}", request.url)))?;
     let reading = if args.fresh { Reading::Nothing } else { Reading::Usual };
     let shelf = Arc::new(Shelf::of(crawling::open_cache(plan)?, reading));
     let items = Collect::default();

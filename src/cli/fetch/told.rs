@@ -192,11 +192,11 @@ impl Ended {
 }
 
 impl Told {
-    pub(super) fn of(ended: Ended) -> Self {
+    pub(super) fn of(ended: &Ended) -> Self {
         let last = Last::of(&ended.events);
         let place = last.url.unwrap_or(&ended.request.url);
         let exit = ended.exit(place);
-        let (waits, parked) = (waits::waits(&ended), waits::parked(&ended));
+        let (waits, parked) = (waits::waits(ended), waits::parked(ended));
         let (asked, answer) = (ended.pages().count(), ended.pages().next_back());
         let from_cache = last.class == Some(Class::NotModified);
         let fresh = from_cache && last.status.is_none();
@@ -223,7 +223,7 @@ impl Told {
             total_wait_s: waits.iter().fold(0.0, |all, wait| all + wait.seconds),
             waits,
             robots: ended.robots(place),
-            redirects: hops(&ended),
+            redirects: hops(ended),
             body: None,
             error: ended.fault(exit, parked.as_ref()),
             parked,

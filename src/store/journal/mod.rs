@@ -111,7 +111,7 @@ impl Journals {
             Place::Dir(dir) => {
                 fs::create_dir_all(dir).map_err(io_error(dir))?;
                 let known = numbers(dir)?;
-                for old in self.outdated(round, &known) {
+                for old in self.outdated(round, of, &known) {
                     let path = dir.join(file_name(old));
                     fs::remove_file(&path).map_err(io_error(&path))?;
                 }
@@ -127,12 +127,12 @@ impl Journals {
         }
     }
 
-    /// Those of `known` that are not kept once another one of this round begins.
-    fn outdated(&self, round: u32, known: &[Number]) -> Vec<Number> {
+    /// Those of `known` that are not kept once another one begins.
+    fn outdated(&self, round: u32, of: Of, known: &[Number]) -> Vec<Number> {
         let first_kept = round.saturating_sub(self.keep.saturating_sub(1));
         let mut pages: Vec<_> = known.iter().copied().filter(|(.., of)| *of == Of::Page).collect();
         pages.sort_unstable();
-        pages.truncate((pages.len() + 1).saturating_sub(PAGES_KEPT));
+        pages.truncate((pages.len() + usize::from(of == Of::Page)).saturating_sub(PAGES_KEPT));
         let is_outdated = |number: &Number| number.0 < first_kept || pages.contains(number);
         known.iter().copied().filter(is_outdated).collect()
     }
