@@ -182,6 +182,11 @@ impl ChangeLog {
         self.lines.write(&Item { url: visit.request.url.clone(), kind: None, fields, seen: None })
     }
 
+    /// Makes what was handed over survive a power cut.
+    pub(super) fn sync(&mut self) -> Result<(), SinkError> {
+        self.lines.sync()
+    }
+
     /// Hands everything over; name and position belong into the batch.
     pub(super) fn flush(&mut self) -> Result<(String, Position), SinkError> {
         Ok((NAME.to_owned(), self.lines.flush()?))

@@ -59,6 +59,12 @@ impl Output {
         Ok(())
     }
 
+    /// Makes what was handed over survive a power cut.
+    pub(super) fn sync(&mut self) -> Result<(), SinkError> {
+        self.sinks.iter_mut().try_for_each(|sink| sink.sync())?;
+        self.changes.as_mut().map_or(Ok(()), ChangeLog::sync)
+    }
+
     /// Hands everything over and tells how far each output reaches.
     pub(super) fn flush(&mut self) -> Result<Vec<(String, Position)>, SinkError> {
         let sinks = self.sinks.iter_mut().map(|sink| Ok((sink.name().to_owned(), sink.flush()?)));

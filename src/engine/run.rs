@@ -213,16 +213,6 @@ impl<F: Fetcher> Loop<F> {
     }
 
     async fn finish(mut self, end: End, started: Timestamp, round: u32) -> Result<Report, CrawlError> {
-        if end == End::Complete {
-            let mut change = Change::default();
-            for drop in self.frontier.release_held() {
-                // Nothing has shown since that the host is well: it may be the host that shuts us out, not the page.
-                change.totals.failed += 1;
-                self.list_failure(&mut change, &drop.pending.request, &drop.failure);
-                self.give_up(&mut change, drop);
-            }
-            self.commit(change).await;
-        }
         let hosts: Vec<_> = self.frontier.hosts().map(|view| HostReport::of(&view, round)).collect();
         let nothing_left = hosts.iter().all(|host| host.waiting == 0);
         let completed = (end == End::Complete && nothing_left).then(|| self.clock.now());
@@ -231,6 +221,23 @@ impl<F: Fetcher> Loop<F> {
         self.writer.close().await;
         let took = self.clock.now().since(started);
         Ok(Report { end, round, started, took, totals: Totals::from_map(&record.totals), hosts })
+    }
+
+    /// At the end of a crawl: gives up the pages that were held back; `false` if there are none.
+    async fn gives_up_held(&mut self) -> bool {
+        let held = self.frontier.release_held();
+        if held.is_empty() {
+            return false;
+        }
+        let mut change = Change::default();
+        for drop in held {
+            // Nothing has shown since that the host is well: it may be the host that shuts us out, not the page.
+            change.totals.failed += 1;
+            self.list_failure(&mut change, &drop.pending.request, &drop.failure);
+            self.give_up(&mut change, drop);
+        }
+        self.commit(change).await;
+        true
     }
 
     /// Waits for the writer's last answer.

@@ -185,6 +185,7 @@ impl Writer {
             Job::Finish { completed } => {
                 self.run.completed = completed;
                 self.commit_batch(Batch::default())?;
+                self.out.sync()?;
                 self.store.sync()?;
                 self.cache.flush();
                 replies.push(Reply::Finished(self.run.clone()));
@@ -302,10 +303,11 @@ impl Writer {
         Ok((unmet.map(|(_, record)| record.request).collect(), next))
     }
 
-    fn sync_now_and_then(&mut self) -> Result<(), StoreError> {
+    fn sync_now_and_then(&mut self) -> Result<(), WriteError> {
         let now = self.clock.now();
         if now.since(self.synced) >= SYNC_EVERY {
             self.synced = now;
+            self.out.sync()?;
             self.store.sync()?;
         }
         Ok(())

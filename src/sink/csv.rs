@@ -154,6 +154,10 @@ impl Sink for CsvSink {
         self.file.flush()
     }
 
+    fn sync(&mut self) -> Result<(), SinkError> {
+        self.file.sync()
+    }
+
     fn rewind(&mut self, to: Position) -> Result<(), SinkError> {
         self.file.rewind(to)?;
         self.columns = None;

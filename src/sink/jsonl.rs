@@ -79,6 +79,10 @@ impl Sink for JsonlSink {
         self.file.flush()
     }
 
+    fn sync(&mut self) -> Result<(), SinkError> {
+        self.file.sync()
+    }
+
     fn rewind(&mut self, to: Position) -> Result<(), SinkError> {
         self.file.rewind(to)
     }

@@ -76,6 +76,14 @@ impl LineFile {
         Ok(Position(self.written))
     }
 
+    /// Makes what was handed over survive a power cut.
+    pub(super) fn sync(&mut self) -> Result<(), SinkError> {
+        match &self.target {
+            Target::File(file) => file.sync_data().map_err(|source| refused(&self.path, source)),
+            Target::Stream(_) => Ok(()),
+        }
+    }
+
     /// Cuts the output back. What was gathered and not flushed is dropped too.
     pub(super) fn rewind(&mut self, to: Position) -> Result<(), SinkError> {
         self.forget_gathered();

@@ -72,6 +72,15 @@ pub trait Sink: Send + 'static {
     /// As for [`Sink::write`].
     fn flush(&mut self) -> Result<Position, SinkError>;
 
+    /// Makes what was flushed survive a power cut. Called about once a second, before the same is done for the state: the
+    /// output may never be shorter than the state says. Default: nothing.
+    ///
+    /// # Errors
+    /// As for [`Sink::write`].
+    fn sync(&mut self) -> Result<(), SinkError> {
+        Ok(())
+    }
+
     /// Drops everything after `to`.
     ///
     /// # Errors

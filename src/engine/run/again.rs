@@ -62,6 +62,8 @@ impl<F: Fetcher> Loop<F> {
                 self.ask_writer(Job::Unmet(after)).await;
                 Wait::Answer
             }
+            // What a spider makes of their failure may bring links.
+            (End::Complete, _) if self.gives_up_held().await => Wait::Answer,
             _ => Wait::End(end),
         }
     }

@@ -27,12 +27,13 @@ impl<F: Fetcher> Crawl<F> {
     /// [`CrawlError`] if state or output cannot be read or written. What a server does is never an error.
     pub async fn run(mut self) -> Result<Report, CrawlError> {
         let started = self.clock.now();
+        if self.start == Start::Fresh {
+            // Before the round begins: it must not find entries of an earlier one, also after a crash in between.
+            self.cache.clear();
+        }
         let changes = self.changes.as_deref();
         let Beginning { past, run, changes } =
             start::begin(&mut *self.store, &mut self.sinks, changes, self.start, self.plan, started)?;
-        if self.start == Start::Fresh {
-            self.cache.clear();
-        }
         let (at, round, found, robots) = (started, run.round, past.found(&run, started), past.robots());
         let opening = Opening { at, round, found, settings: &self.settings, scope: &self.scope, robots };
         let recorder = Recorder::start(self.journals.as_ref(), opening)?;
