@@ -60,7 +60,7 @@ const AS_BEFORE: f64 = 0.7;
 const DOUBT: Duration = Duration::from_secs(120);
 /// What is left of a rate that was refused although it had been borne.
 const UNPROVOKED: f64 = 0.9;
-/// Share of the stored rate with which a run begins, once the server has refused.
+/// Share of the stored rate with which a run begins.
 const RESTART: f64 = 0.95;
 /// What is left of the rate of a server that has become slow.
 const SLOWED: f64 = 0.8;
@@ -137,12 +137,11 @@ impl Recall {
         Self { rate, held: rate, stage: Stage::Start, hold: HOLD, epoch, idle: false }
     }
 
-    /// Goes on where an earlier run was, or a little below what it had found the server to bear.
+    /// Goes on a little below what an earlier run had learned.
     pub(super) fn resume(learned: &Learned, now: Timestamp) -> Self {
         let stored = learned.held.or(learned.rate).filter(|rate| rate.is_finite() && *rate > 0.0);
-        let mut recall = stored.map_or_else(Self::default, Self::at);
+        let mut recall = stored.map_or_else(Self::default, |rate| Self::at(rate * RESTART));
         if learned.held.is_some() {
-            recall.take_up(recall.rate * RESTART);
             recall.hold = f64::from(learned.hold).clamp(HOLD, LONGEST_HOLD);
             recall.epoch.first = false;
             recall.hold_on(now, Why::Settled);
