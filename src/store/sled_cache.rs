@@ -285,6 +285,9 @@ impl ValidatorCache for SledCache {
         if let Err(error) = self.log.clear() {
             tracing::warn!(%error, "validator cache cannot be cleared");
         }
+        // At once: what came back after a kill would stand for pages that were to be forgotten.
+        self.write_note(*unused);
+        self.bring_to_the_disk();
     }
 
     fn flush(&self) {
