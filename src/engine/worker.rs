@@ -145,7 +145,11 @@ impl<F: Fetcher> Context<F> {
         let (harvest, entry) = self.parse(request, response, entry).await;
         done.harvest = harvest;
         done.cache = match (place, entry) {
-            (Some(place), Some(entry)) => Some(Memo::Keep(place, Box::new(entry))),
+            (Some(place), Some(mut entry)) => {
+                let before = recalled.entry.as_ref().map(|entry| &entry.harvest);
+                entry.harvest = entry.harvest.or_as_before(before);
+                Some(Memo::Keep(place, Box::new(entry)))
+            }
             // What is kept of the page before would be wrong from now on.
             _ => recalled.forget(),
         };

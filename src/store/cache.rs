@@ -10,8 +10,7 @@ mod packed;
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use serde::{Deserialize, Serialize};
-
+pub(super) use packed::Kept;
 pub use packed::{KeptItem, Packed};
 
 pub use super::sled_cache::upkeep::{IdleCache, Survey, remove as remove_cache};
@@ -23,7 +22,7 @@ use crate::time::Timestamp;
 use crate::url::{Fingerprint, HostKey};
 
 /// What is kept of a page that was answered with a complete 200.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CacheEntry {
     /// Whose page it is.
     pub host: HostKey,

@@ -1,23 +1,32 @@
-//! The validator cache on disk: one sled tree behind a small cache in memory.
+//! The validator cache on disk: a log of entries, a sled tree that says where in it each entry lies, a small cache in memory.
+//!
+//! sled is good at small values and dear for large ones, so its values are 25 bytes. An entry that is confirmed by a 304 gets a
+//! new head in the log; its harvest, which is most of it, stays where it is. When half of the log is of no use any more, what is
+//! still wanted of its oldest file goes to the end, and the file goes.
 //!
 //! Whatever is wrong with it, the crawl goes on: an entry that does not read back is absent, a database that does not open
-//! is put aside and an empty one takes its place. Every entry carries its version and its own checksum. When the cache is full,
+//! is put aside and an empty one takes its place. Everything carries a checksum over its key and itself. When the cache is full,
 //! the entry that was confirmed longest ago among a few neighbours goes; keys are hashes, so neighbours are a random draw. What
 //! was written in the last second before a kill or a power cut may be lost: sled writes behind.
 
+pub(super) mod log;
+mod record;
+mod tidy;
 pub(super) mod upkeep;
 
 use std::fs;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use log::{End, FILE_BYTES, Log, Place};
+use record::Pointer;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::cache::{CacheEntry, ValidatorCache};
+use super::cache::{CacheEntry, Kept, Packed, ValidatorCache};
 use super::lock::io_error;
 use super::{StoreError, codec};
 use crate::url::Fingerprint;
@@ -26,18 +35,16 @@ use crate::url::Fingerprint;
 const LOCK_TRIES: u32 = 50;
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
-/// The first byte of every entry. One of another version is absent, and is written over when its page is fetched.
-const ENTRY_VERSION: u8 = 3;
-/// Behind the version.
-const CHECK_BYTES: usize = 8;
-/// What moka needs for an entry beside its value.
-const ENTRY_OVERHEAD: usize = 350;
+/// The folder of the log, in that of the database.
+const LOG: &str = "entries";
+/// What an entry needs in memory beside its value: moka's part, and the head that was read with its harvest.
+const ENTRY_OVERHEAD: usize = 600;
 /// How many neighbours are looked at to find one to drop.
 const DRAW: usize = 8;
 /// The count is written down once in so many changes, and at the end.
 const COUNT_EVERY: u64 = 1_024;
 /// Not a fingerprint: those have eight bytes.
-const COUNT_KEY: &[u8] = b"count";
+const NOTE_KEY: &[u8] = b"note";
 /// Damaged folders that are kept; the next one is removed.
 const KEPT_ASIDE: u32 = 3;
 
@@ -82,10 +89,16 @@ impl Hasher for Hashed {
 pub struct SledCache {
     database: sled::Db,
     front: moka::sync::Cache<u64, Arc<CacheEntry>, BuildHasherDefault<Hashed>>,
+    log: Log,
     /// About how many there are: a crash may leave it off by up to [`COUNT_EVERY`].
     count: AtomicU64,
+    /// About how many bytes of the log are of no use any more. Held by whoever writes: an entry is appended and found in one step.
+    unused: Mutex<u64>,
     options: CacheOptions,
 }
+
+/// What is written down beside the entries: their count, where the log ends, its unused bytes.
+type Note = (u64, End, u64);
 
 impl SledCache {
     /// Opens the cache in `dir`, or makes one. A cache that does not open is put aside as `<dir>.damaged-N`.
@@ -93,8 +106,8 @@ impl SledCache {
     /// # Errors
     /// [`StoreError::Io`] if there can be none: another process has it, or the file system refuses.
     pub fn open(dir: &Path, options: CacheOptions) -> Result<Self, StoreError> {
-        let database = match open_when_free(dir, &options) {
-            Ok(database) => database,
+        let (database, log, (count, _, unused)) = match open_when_free(dir, &options) {
+            Ok(opened) => opened,
             Err(reason) if is_locked(&reason) => return Err(refused(dir, reason)),
             Err(reason) => {
                 let aside = put_aside(dir)?;
@@ -104,8 +117,10 @@ impl SledCache {
         };
         let weigh = |_: &u64, entry: &Arc<CacheEntry>| weight(entry);
         Ok(Self {
-            count: AtomicU64::new(read_count(&database)),
+            count: AtomicU64::new(count),
+            unused: Mutex::new(unused),
             database,
+            log,
             front: moka::sync::Cache::builder()
                 .max_capacity(options.front_bytes)
                 .weigher(weigh)
@@ -114,32 +129,90 @@ impl SledCache {
         })
     }
 
-    fn read(&self, key: Fingerprint) -> Option<CacheEntry> {
-        let bytes = guarded(|| self.database.get(key.get().to_be_bytes()))
-            .map_err(|reason| tracing::warn!(reason, "validator cache cannot be read"))
-            .ok()??;
-        open_entry(&bytes)
+    /// Bytes that are counted are counted: whoever panicked has left a number.
+    fn writing(&self) -> MutexGuard<'_, u64> {
+        self.unused.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self, key: Fingerprint, bytes: Vec<u8>) {
-        match guarded(|| self.database.insert(key.get().to_be_bytes(), bytes)) {
-            Ok(Some(_)) => {}
-            Ok(None) => self.grown(key.get()),
+    fn pointer(&self, key: u64) -> Option<Pointer> {
+        let bytes = guarded(|| self.database.get(key.to_be_bytes()))
+            .map_err(|reason| tracing::warn!(reason, "validator cache cannot be read"))
+            .ok()??;
+        Pointer::open(key, &bytes)
+    }
+
+    fn read(&self, key: Fingerprint) -> Option<CacheEntry> {
+        let found = self.pointer(key.get())?;
+        self.load(key.get(), found).or_else(|| {
+            // Its file may have gone between the two looks.
+            let moved = self.pointer(key.get()).filter(|again| *again != found)?;
+            self.load(key.get(), moved)
+        })
+    }
+
+    fn load(&self, key: u64, pointer: Pointer) -> Option<CacheEntry> {
+        let frame = self.log.read(key, pointer.place)?;
+        let head: record::Head = codec::decode(&frame.head).ok()?;
+        let (name, harvest) = match head.harvest {
+            None => (frame.name, frame.rest),
+            Some(name) => {
+                let other = self.log.read(key, name.place)?;
+                (other.name == name).then_some((name, other.rest))?
+            }
+        };
+        let kept = Kept { log: self.log.id(), key, frame: name };
+        Some(head.entry(pointer.checked, Packed::kept(harvest, kept)))
+    }
+
+    /// Appends an entry, without its harvest if that is there already. None if it is too large.
+    fn append(&self, key: u64, entry: &CacheEntry) -> Result<Option<(Place, Packed)>, String> {
+        let here =
+            |kept: &Kept| kept.log == self.log.id() && kept.key == key && self.log.holds(kept.frame.place);
+        let kept = entry.harvest.place().filter(here);
+        let head = record::head(entry, kept.map(|kept| kept.frame)).map_err(|error| error.to_string())?;
+        if head.len() + entry.harvest.len() > self.options.max_entry_bytes {
+            return Ok(None);
+        }
+        let rest: &[u8] = if kept.is_some() { &[] } else { entry.harvest.bytes() };
+        let frame = self.log.append(key, &head, rest).map_err(|error| error.to_string())?;
+        let kept = kept.unwrap_or(Kept { log: self.log.id(), key, frame });
+        Ok(Some((frame.place, Packed::kept(entry.harvest.bytes().clone(), kept))))
+    }
+
+    /// Says where an entry lies from now on.
+    fn point(&self, key: u64, pointer: Pointer, unused: &mut u64) {
+        match guarded(|| self.database.insert(key.to_be_bytes(), &pointer.seal(key))) {
+            // About as much as was written takes the place of what was written before.
+            Ok(Some(_)) => *unused += u64::from(pointer.place.length),
+            Ok(None) => self.grown(key, unused),
             Err(reason) => tracing::warn!(reason, "validator cache cannot be written"),
         }
     }
 
     /// Counts a new entry and drops an old one if there are too many.
-    fn grown(&self, key: u64) {
+    fn grown(&self, key: u64, unused: &mut u64) {
         let count = self.count.fetch_add(1, Ordering::Relaxed) + 1;
         if count.is_multiple_of(COUNT_EVERY) {
-            self.write_count();
+            self.write_note(*unused);
         }
         if count > self.options.max_entries {
             // Behind the new entry, and so somewhere else each time.
             if let Some(oldest) = self.oldest_behind(key) {
-                self.remove(Fingerprint::from_bits(oldest));
+                self.drop_entry(oldest, unused);
             }
+        }
+    }
+
+    fn drop_entry(&self, key: u64, unused: &mut u64) {
+        self.front.invalidate(&key);
+        match guarded(|| self.database.remove(key.to_be_bytes())) {
+            Ok(Some(bytes)) => {
+                self.count.fetch_sub(1, Ordering::Relaxed);
+                let length = Pointer::open(key, &bytes).map_or(0, |pointer| pointer.place.length);
+                *unused += u64::from(length);
+            }
+            Ok(None) => {}
+            Err(reason) => tracing::warn!(reason, "validator cache cannot be written"),
         }
     }
 
@@ -149,20 +222,26 @@ impl SledCache {
         let drawn = around.flatten().filter_map(|(key, value)| {
             let key = u64::from_be_bytes(key.as_ref().try_into().ok()?);
             // A damaged entry counts as the oldest.
-            Some((open_entry(&value).map(|entry| entry.checked), key))
+            Some((Pointer::open(key, &value).map(|pointer| pointer.checked), key))
         });
         drawn.take(DRAW).min().map(|(_, key)| key)
     }
 
-    /// Sets the count right.
-    fn recount(&self, count: u64) {
-        self.count.store(count, Ordering::Relaxed);
-        self.flush();
+    fn write_note(&self, unused: u64) {
+        let note: Note = (self.count.load(Ordering::Relaxed), self.log.end(), unused);
+        let written = codec::encode(&note).map_err(|error| error.to_string());
+        let written = written.and_then(|bytes| guarded(|| self.database.insert(NOTE_KEY, bytes)));
+        if let Err(reason) = written {
+            tracing::warn!(reason, "validator cache cannot be written");
+        }
     }
 
-    fn write_count(&self) {
-        let count = self.count.load(Ordering::Relaxed).to_be_bytes();
-        if let Err(reason) = guarded(|| self.database.insert(COUNT_KEY, &count)) {
+    /// The log first: what the database points to is there by then.
+    fn bring_to_the_disk(&self) {
+        if let Err(error) = self.log.sync() {
+            tracing::warn!(%error, "validator cache cannot be written");
+        }
+        if let Err(reason) = guarded(|| self.database.flush()) {
             tracing::warn!(reason, "validator cache cannot be written");
         }
     }
@@ -178,43 +257,42 @@ impl ValidatorCache for SledCache {
     }
 
     fn put(&self, key: Fingerprint, entry: &CacheEntry) {
-        match seal_entry(entry) {
-            Ok(bytes) if bytes.len() <= self.options.max_entry_bytes => {
-                self.front.insert(key.get(), Arc::new(entry.clone()));
-                self.write(key, bytes);
+        let mut unused = self.writing();
+        match self.append(key.get(), entry) {
+            Ok(Some((place, harvest))) => {
+                self.front.insert(key.get(), Arc::new(CacheEntry { harvest, ..entry.clone() }));
+                self.point(key.get(), Pointer { checked: entry.checked, place }, &mut unused);
+                self.tidy_if_worthwhile(&mut unused);
             }
             // What is kept of the page before would be wrong from now on.
-            Ok(_) => self.remove(key),
-            Err(error) => tracing::warn!(%error, "validator cache cannot keep an entry"),
+            Ok(None) => self.drop_entry(key.get(), &mut unused),
+            Err(reason) => tracing::warn!(reason, "validator cache cannot keep an entry"),
         }
     }
 
     fn remove(&self, key: Fingerprint) {
-        self.front.invalidate(&key.get());
-        match guarded(|| self.database.remove(key.get().to_be_bytes())) {
-            Ok(Some(_)) => {
-                self.count.fetch_sub(1, Ordering::Relaxed);
-            }
-            Ok(None) => {}
-            Err(reason) => tracing::warn!(reason, "validator cache cannot be written"),
-        }
+        self.drop_entry(key.get(), &mut self.writing());
     }
 
     fn clear(&self) {
+        let mut unused = self.writing();
+        *unused = 0;
         self.front.invalidate_all();
         self.count.store(0, Ordering::Relaxed);
         if let Err(reason) = guarded(|| self.database.clear()) {
             tracing::warn!(reason, "validator cache cannot be cleared");
         }
+        if let Err(error) = self.log.clear() {
+            tracing::warn!(%error, "validator cache cannot be cleared");
+        }
         // At once: what came back after a kill would stand for pages that were to be forgotten.
-        self.flush();
+        self.write_note(*unused);
+        self.bring_to_the_disk();
     }
 
     fn flush(&self) {
-        self.write_count();
-        if let Err(reason) = guarded(|| self.database.flush()) {
-            tracing::warn!(reason, "validator cache cannot be written");
-        }
+        self.write_note(*self.writing());
+        self.bring_to_the_disk();
     }
 }
 
@@ -226,7 +304,7 @@ impl Drop for SledCache {
 }
 
 /// Opens it, also if this process has closed it a moment ago: its threads let go of the lock a little later.
-fn open_when_free(dir: &Path, options: &CacheOptions) -> Result<sled::Db, String> {
+fn open_when_free(dir: &Path, options: &CacheOptions) -> Result<Opened, String> {
     let mut opened = open_database(dir, options);
     for _ in 0..LOCK_TRIES {
         match &opened {
@@ -242,15 +320,22 @@ fn is_locked(reason: &str) -> bool {
     reason.contains("could not acquire lock")
 }
 
-fn open_database(dir: &Path, options: &CacheOptions) -> Result<sled::Db, String> {
-    guarded(|| {
+type Opened = (sled::Db, Log, Note);
+
+fn open_database(dir: &Path, options: &CacheOptions) -> Result<Opened, String> {
+    let database = guarded(|| {
         sled::Config::new()
             .path(dir)
             .mode(sled::Mode::HighThroughput)
             .cache_capacity(options.page_bytes)
             .flush_every_ms(Some(1_000))
             .open()
-    })
+    })?;
+    let note = guarded(|| database.get(NOTE_KEY))?;
+    let note: Option<Note> = note.and_then(|bytes| codec::decode(&bytes).ok());
+    let log = Log::open(&dir.join(LOG), FILE_BYTES, note.map(|(_, end, _)| end));
+    let log = log.map_err(|error| error.to_string())?;
+    Ok((database, log, note.unwrap_or_default()))
 }
 
 /// Runs a database call; its errors and panics become text.
@@ -259,28 +344,6 @@ fn guarded<T>(call: impl FnOnce() -> sled::Result<T>) -> Result<T, String> {
         Ok(result) => result.map_err(|error| error.to_string()),
         Err(_) => Err("the database gave up on its files".to_owned()),
     }
-}
-
-/// Version, checksum, record.
-fn seal_entry(entry: &CacheEntry) -> Result<Vec<u8>, codec::CodecError> {
-    let mut bytes = Vec::with_capacity(entry.weight());
-    bytes.push(ENTRY_VERSION);
-    bytes.extend([0; CHECK_BYTES]);
-    let mut bytes = codec::encode_behind(entry, bytes)?;
-    let check = xxh3_64(&bytes[1 + CHECK_BYTES..]).to_be_bytes();
-    bytes[1..=CHECK_BYTES].copy_from_slice(&check);
-    Ok(bytes)
-}
-
-fn open_entry(bytes: &[u8]) -> Option<CacheEntry> {
-    let (check, record) = bytes.strip_prefix(&[ENTRY_VERSION])?.split_first_chunk::<CHECK_BYTES>()?;
-    let whole = xxh3_64(record).to_be_bytes() == *check;
-    whole.then(|| codec::decode(record).ok()).flatten()
-}
-
-fn read_count(database: &sled::Db) -> u64 {
-    let bytes = guarded(|| database.get(COUNT_KEY)).ok().flatten();
-    bytes.and_then(|bytes| bytes.as_ref().try_into().ok()).map_or(0, u64::from_be_bytes)
 }
 
 /// The bytes that an entry takes in front of sled.
@@ -347,6 +410,21 @@ mod tests {
         SledCache::open(dir, CacheOptions::default()).unwrap()
     }
 
+    /// A cache whose log begins another file after so many bytes.
+    fn with_files_of(dir: &Path, bytes: u64) -> SledCache {
+        let mut cache = open(dir);
+        cache.log.set_file_bytes(bytes);
+        cache
+    }
+
+    impl SledCache {
+        /// Writes what is no pointer in the place of one.
+        pub(super) fn scribble(&self, key: Fingerprint, bytes: &[u8]) {
+            self.front.invalidate(&key.get());
+            self.database.insert(key.get().to_be_bytes(), bytes).unwrap();
+        }
+    }
+
     fn keeps_and_forgets(cache: &dyn ValidatorCache) {
         assert_eq!(cache.get(key(1)), None);
         cache.put(key(1), &entry(1));
@@ -382,15 +460,107 @@ mod tests {
     fn an_entry_that_does_not_read_back_is_absent() {
         let dir = tempfile::tempdir().unwrap();
         let cache = open(dir.path());
-        let sound = seal_entry(&entry(1)).unwrap();
+        cache.put(key(1), &entry(1));
+        let sound = cache.pointer(key(1).get()).unwrap().seal(key(1).get());
+        for at in 0..sound.len() {
+            let mut bytes = sound;
+            bytes[at] ^= 1;
+            cache.scribble(key(1), &bytes);
+            assert_eq!(cache.read(key(1)), None);
+        }
+        cache.scribble(key(1), &sound[..5]);
+        assert_eq!(cache.read(key(1)), None);
+        cache.scribble(key(2), &sound);
+        assert_eq!(cache.read(key(2)), None, "it is another page's");
+    }
+
+    #[test]
+    fn a_log_that_does_not_read_back_costs_its_entries() {
+        let dir = tempfile::tempdir().unwrap();
+        let cache = open(dir.path());
+        cache.put(key(1), &entry(1));
+        let found = cache.get(key(1)).unwrap();
+        cache.put(key(1), &CacheEntry { checked: Timestamp::from_secs(9), ..found });
+        let file = dir.path().join(LOG).join("00000001");
+        let sound = fs::read(&file).unwrap();
         for at in 0..sound.len() {
             let mut bytes = sound.clone();
             bytes[at] ^= 1;
-            cache.write(key(1), bytes);
-            assert_eq!(cache.get(key(1)), None);
+            fs::write(&file, bytes).unwrap();
+            let read = cache.read(key(1)).map(|entry| entry.harvest);
+            assert!(read.is_none_or(|harvest| harvest == entry(1).harvest));
         }
-        cache.write(key(1), sound[..5].to_vec());
-        assert_eq!(cache.get(key(1)), None);
+        fs::write(&file, &sound[..sound.len() - 1]).unwrap();
+        assert_eq!(cache.read(key(1)), None);
+        cache.put(key(1), &entry(1));
+        assert_eq!(cache.read(key(1)), Some(entry(1)));
+    }
+
+    #[test]
+    fn a_page_that_has_not_changed_is_not_written_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let cache = open(dir.path());
+        cache.put(key(1), &of_size(100_000));
+        for second in 0..10 {
+            let found = cache.read(key(1)).unwrap();
+            cache.put(key(1), &CacheEntry { checked: Timestamp::from_secs(second), ..found });
+        }
+        assert!(cache.log.total() < 103_000, "{} bytes", cache.log.total());
+        let confirmed = CacheEntry { checked: Timestamp::from_secs(9), ..of_size(100_000) };
+        assert_eq!(cache.read(key(1)), Some(confirmed.clone()));
+        drop(cache);
+        assert_eq!(open(dir.path()).read(key(1)), Some(confirmed));
+    }
+
+    #[test]
+    fn a_harvest_is_written_where_it_is_not_yet() {
+        let dirs = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+        let [one, other] = dirs.each_ref().map(|dir| open(dir.path()));
+        one.put(key(1), &entry(1));
+        let found = one.get(key(1)).unwrap();
+        other.put(key(1), &found);
+        other.put(key(2), &found);
+        assert_eq!((other.read(key(1)), other.read(key(2))), (Some(entry(1)), Some(entry(1))));
+        one.clear();
+        assert_eq!(one.get(key(1)), None);
+        one.put(key(1), &found);
+        assert_eq!(one.read(key(1)), Some(entry(1)));
+    }
+
+    #[test]
+    fn what_is_written_over_is_removed_from_the_disk_in_time() {
+        let dir = tempfile::tempdir().unwrap();
+        let cache = with_files_of(dir.path(), 10_000);
+        for round in 0..30 {
+            for page in 0..100 {
+                let again = cache.get(key(page)).filter(|_| page < 50);
+                let checked = Timestamp::from_secs(round);
+                let new = again.unwrap_or(CacheEntry { digest: round, ..entry(page) });
+                cache.put(key(page), &CacheEntry { checked, ..new });
+            }
+            let bytes = cache.log.total();
+            assert!(bytes < 80_000, "{bytes} bytes in round {round}");
+        }
+        for page in 0..100 {
+            let digest = if page < 50 { 0 } else { 29 };
+            let expected = CacheEntry { digest, checked: Timestamp::from_secs(29), ..entry(page) };
+            assert_eq!(cache.read(key(page)), Some(expected));
+        }
+    }
+
+    #[test]
+    fn a_log_that_was_torn_goes_on_in_a_new_file() {
+        let dir = tempfile::tempdir().unwrap();
+        open(dir.path()).put(key(1), &entry(1));
+        let file = dir.path().join(LOG).join("00000001");
+        fs::write(&file, [fs::read(&file).unwrap(), b"half a frame".to_vec()].concat()).unwrap();
+        let cache = open(dir.path());
+        cache.put(key(2), &entry(2));
+        assert_eq!(cache.log.end().0, 2);
+        drop(cache);
+        let cache = open(dir.path());
+        assert_eq!(cache.log.end().0, 2, "what ends as it was noted is gone on with");
+        assert_eq!((cache.read(key(1)), cache.read(key(2))), (Some(entry(1)), Some(entry(2))));
     }
 
     #[test]
@@ -416,13 +586,14 @@ mod tests {
             let cache = open(&dir);
             (0..200).for_each(|number| cache.put(key(number), &entry(number)));
             drop(cache);
-            let mut bytes = fs::read(dir.join("db")).unwrap();
+            let harmed = dir.join(if round % 2 == 0 { "db" } else { "entries/00000001" });
+            let mut bytes = fs::read(&harmed).unwrap();
             for _ in 0..50 {
                 let at = rng.usize(..bytes.len());
                 bytes[at] ^= 1 << rng.u8(..8);
             }
             bytes.truncate(rng.usize(bytes.len() / 2..));
-            fs::write(dir.join("db"), bytes).unwrap();
+            fs::write(&harmed, bytes).unwrap();
             let cache = open(&dir);
             for number in 0..200 {
                 assert!(cache.get(key(number)).is_none_or(|found| found == entry(number)));
@@ -457,11 +628,13 @@ mod tests {
     fn an_entry_of_another_version_is_absent_and_is_written_over() {
         let dir = tempfile::tempdir().unwrap();
         let cache = open(dir.path());
-        for version in [0, ENTRY_VERSION - 1, ENTRY_VERSION + 1, u8::MAX] {
-            let mut bytes = seal_entry(&entry(1)).unwrap();
+        cache.put(key(1), &entry(1));
+        let sound = cache.pointer(key(1).get()).unwrap().seal(key(1).get());
+        for version in [0, 3, 5, u8::MAX] {
+            let mut bytes = sound;
             bytes[0] = version;
-            cache.write(key(1), bytes);
-            assert_eq!(cache.get(key(1)), None, "{version}");
+            cache.scribble(key(1), &bytes);
+            assert_eq!(cache.read(key(1)), None, "{version}");
         }
         cache.put(key(1), &entry(1));
         assert_eq!(cache.read(key(1)), Some(entry(1)));

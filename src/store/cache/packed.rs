@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::request::Request;
 use crate::store::codec;
+use crate::store::sled_cache::log::FrameName;
 
 /// An item of a page: its kind, and its fields as JSON text.
 pub type KeptItem = (Option<String>, String);
@@ -17,8 +18,31 @@ const MOST_LINKS: usize = 1 << 20;
 
 /// Links and items of a page, packed: a page that has changed is looked up for its validators alone, and a page that has not
 /// is kept as it was.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Packed(Bytes);
+#[derive(Debug, Clone, Default)]
+pub struct Packed {
+    bytes: Bytes,
+    /// Where they are kept already, so that they need not be written again. No part of what they say.
+    kept: Option<Kept>,
+}
+
+/// Where a cache has a harvest.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::store) struct Kept {
+    /// Which log it is, since it was last emptied.
+    pub(in crate::store) log: u64,
+    /// Whose harvest it is.
+    pub(in crate::store) key: u64,
+    /// The frame that ends with it.
+    pub(in crate::store) frame: FrameName,
+}
+
+impl PartialEq for Packed {
+    fn eq(&self, other: &Self) -> bool {
+        self.bytes == other.bytes
+    }
+}
+
+impl Eq for Packed {}
 
 /// A link as it differs from the one before.
 #[derive(Serialize, Deserialize)]
@@ -36,7 +60,7 @@ impl Packed {
     pub fn of(links: &[Request], items: &[KeptItem]) -> Option<Self> {
         let bytes = pack(links).and_then(|links| codec::encode(&(links, items)));
         bytes
-            .map(|bytes| Self(bytes.into()))
+            .map(|bytes| Self { bytes: bytes.into(), kept: None })
             .inspect_err(|error| tracing::warn!(%error, "a page cannot be kept"))
             .ok()
     }
@@ -44,20 +68,44 @@ impl Packed {
     /// Links and items, or nothing if they do not read back.
     #[must_use]
     pub fn unpack(&self) -> Option<(Vec<Request>, Vec<KeptItem>)> {
-        let (links, items): (Bytes, _) = codec::decode(&self.0).ok()?;
+        let (links, items): (Bytes, _) = codec::decode(&self.bytes).ok()?;
         Some((unpack(&links)?, items))
     }
 
     /// How large it is.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.bytes.len()
     }
 
     /// Whether nothing was ever packed into it; a page that gave nothing is not empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.bytes.is_empty()
+    }
+
+    /// The earlier one if it says the same: a cache that has it need not write it again.
+    #[must_use]
+    pub fn or_as_before(self, before: Option<&Self>) -> Self {
+        before.filter(|before| **before == self).cloned().unwrap_or(self)
+    }
+
+    /// The harvest of these bytes, which a cache has.
+    pub(in crate::store) const fn kept(bytes: Bytes, kept: Kept) -> Self {
+        Self { bytes, kept: Some(kept) }
+    }
+
+    /// The harvest of these bytes, which is to be written.
+    pub(in crate::store) const fn unkept(bytes: Bytes) -> Self {
+        Self { bytes, kept: None }
+    }
+
+    pub(in crate::store) const fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+
+    pub(in crate::store) const fn place(&self) -> Option<Kept> {
+        self.kept
     }
 }
 
@@ -160,7 +208,7 @@ mod tests {
         #[test]
         fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             let _ = unpack(&bytes);
-            let _ = Packed(bytes.into()).unpack();
+            let _ = Packed::unkept(bytes.into()).unpack();
         }
     }
 }

@@ -5,8 +5,10 @@
 use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 
-use super::{CacheOptions, SledCache, guarded, open_entry, refused};
+use super::record::Pointer;
+use super::{CacheOptions, SledCache, guarded, refused};
 use crate::store::StoreError;
 use crate::store::cache::{CacheEntry, ValidatorCache};
 use crate::store::lock::{StateDir, io_error};
@@ -31,7 +33,8 @@ pub struct Survey {
     pub unreadable: u64,
     /// Bytes of all entries together.
     pub entry_bytes: u64,
-    /// Bytes of the folder. The database reuses what is freed inside, and gives little of it back.
+    /// Bytes of the folder. The database reuses what is freed inside, and gives little of it back; the log of
+    /// entries is at most about twice as large as what is in it, and a file.
     pub disk_bytes: u64,
     /// When each entry was last confirmed, in no order.
     pub checked: Vec<Timestamp>,
@@ -86,17 +89,19 @@ impl IdleCache {
     /// If the files cannot be read.
     pub fn prune(&self, before: Timestamp, max_entries: Option<u64>) -> Result<u64, StoreError> {
         let (mut kept, mut gone) = (Vec::new(), Vec::new());
-        self.each(|key, _, entry| match entry {
-            Some(entry) if entry.checked >= before => kept.push((entry.checked, key.get())),
+        self.each(|key, bytes, entry| match entry {
+            Some(entry) if entry.checked >= before => kept.push((entry.checked, key.get(), bytes)),
             _ => gone.push(key),
         })?;
         let most = max_entries.and_then(|most| usize::try_from(most).ok()).unwrap_or(usize::MAX);
         if kept.len() > most {
             kept.sort_unstable_by(|a, b| b.cmp(a));
-            gone.extend(kept.drain(most..).map(|(_, key)| Fingerprint::from_bits(key)));
+            gone.extend(kept.drain(most..).map(|(_, key, _)| Fingerprint::from_bits(key)));
         }
         gone.iter().for_each(|key| self.cache.remove(*key));
-        self.cache.recount(kept.len() as u64);
+        self.cache.count.store(kept.len() as u64, Ordering::Relaxed);
+        self.cache.tidy_all(kept.iter().map(|(_, _, bytes)| bytes).sum());
+        self.cache.flush();
         Ok(gone.len() as u64)
     }
 
@@ -107,7 +112,10 @@ impl IdleCache {
                 let (key, bytes) = found?;
                 // The count has another key.
                 if let Ok(key) = key.as_ref().try_into().map(u64::from_be_bytes) {
-                    visit(Fingerprint::from_bits(key), bytes.len() as u64, open_entry(&bytes));
+                    let pointer = Pointer::open(key, &bytes);
+                    let entry = pointer.and_then(|pointer| self.cache.load(key, pointer));
+                    let bytes = pointer.map_or(bytes.len() as u64, |pointer| stored(pointer, entry.as_ref()));
+                    visit(Fingerprint::from_bits(key), bytes, entry);
                 }
             }
             Ok(())
@@ -130,6 +138,13 @@ pub fn remove(state: &Path, name: &str) -> Result<Option<u64>, StoreError> {
     let bytes = folder_bytes(&dir)?;
     fs::remove_dir_all(&dir).map_err(|error| io_error(&dir, &error))?;
     Ok(Some(bytes))
+}
+
+/// The bytes that an entry has in the log, the frame of its harvest included.
+fn stored(pointer: Pointer, entry: Option<&CacheEntry>) -> u64 {
+    let harvest = entry.and_then(|entry| entry.harvest.place()).map(|kept| kept.frame.place);
+    let elsewhere = harvest.filter(|place| *place != pointer.place).map_or(0, |place| place.length);
+    u64::from(pointer.place.length) + u64::from(elsewhere)
 }
 
 fn folder_bytes(dir: &Path) -> Result<u64, StoreError> {
@@ -177,7 +192,7 @@ mod tests {
         bare.validators = Default::default();
         bare.host = HostKey::of("b.example");
         cache.cache.put(key(4), &bare);
-        cache.cache.write(key(5), b"torn".to_vec());
+        cache.cache.scribble(key(5), b"torn");
         let survey = cache.survey().unwrap();
         assert_eq!((survey.entries, survey.with_validators, survey.unreadable), (4, 3, 1));
         let hosts: Vec<_> = survey.hosts.iter().map(|(host, count, _)| (host.as_str(), *count)).collect();
@@ -189,7 +204,7 @@ mod tests {
     fn the_old_go_then_the_oldest_of_the_rest_and_all_that_cannot_be_read() {
         let state = state(&[10, 20, 30, 40, 50]);
         let cache = open(&state);
-        cache.cache.write(key(99), b"torn".to_vec());
+        cache.cache.scribble(key(99), b"torn");
         assert_eq!(cache.prune(Timestamp::from_secs(20), None).unwrap(), 2);
         assert_eq!(left(&cache), [20, 30, 40, 50]);
         assert_eq!(cache.prune(Timestamp::ZERO, Some(2)).unwrap(), 2);
@@ -197,6 +212,23 @@ mod tests {
         assert_eq!(cache.prune(Timestamp::from_secs(45), Some(9)).unwrap(), 1);
         drop(cache);
         assert_eq!(left(&open(&state)), [50]);
+    }
+
+    #[test]
+    fn what_was_thinned_out_leaves_the_disk() {
+        let state = state(&(0..1_000).collect::<Vec<_>>());
+        let cache = open(&state);
+        // Some of what is left has its harvest elsewhere.
+        for second in 995..1_000 {
+            let found = cache.cache.get(key(second)).unwrap();
+            cache.cache.put(key(second), &found);
+        }
+        let before = cache.cache.log.total();
+        assert_eq!(cache.prune(Timestamp::ZERO, Some(10)).unwrap(), 990);
+        assert!(cache.cache.log.total() < before / 50, "{} of {before}", cache.cache.log.total());
+        assert_eq!(left(&cache), (990..1_000).collect::<Vec<_>>());
+        drop(cache);
+        assert_eq!(left(&open(&state)), (990..1_000).collect::<Vec<_>>());
     }
 
     #[test]
