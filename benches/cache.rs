@@ -20,7 +20,8 @@ use http::{HeaderMap, HeaderValue};
 use tempfile::TempDir;
 
 /// Links of a page.
-const LINKS: usize = 30;
+static LINKS: LazyLock<usize> =
+    LazyLock::new(|| std::env::var("LINKS").map_or(30, |text| text.parse().unwrap()));
 /// The bar, in microseconds.
 const BAR: f64 = 20.0;
 /// Clock ticks of `/proc` in a second.
@@ -36,7 +37,7 @@ fn key(number: u64) -> Fingerprint {
 
 fn links(page: u64) -> Vec<Request> {
     let url = |link: usize| format!("https://shop.example/catalogue/{page}/item-{link}?view=full");
-    (0..LINKS).map(|link| Request::get(CanonicalUrl::parse(&url(link)).unwrap())).collect()
+    (0..*LINKS).map(|link| Request::get(CanonicalUrl::parse(&url(link)).unwrap())).collect()
 }
 
 fn item(page: u64) -> (Option<String>, String) {

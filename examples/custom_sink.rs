@@ -67,7 +67,7 @@ impl Spider for Prices {
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let site = DemoSite::start().await?;
     let path = std::env::temp_dir().join(format!("crawl-cheap-books-{}.jsonl", std::process::id()));
-    let inner = JsonlSink::open(&JsonlOptions { path: path.clone() })?;
+    let inner = JsonlSink::open(&JsonlOptions::to(&path))?;
     let sink = Cheap { inner, most: 1_500 };
     let seed = CanonicalUrl::parse(&site.url())?;
     let crawl = Crawl::builder().spider(Prices(seed)).sink(sink).build()?;

@@ -115,6 +115,7 @@
 //! |---|---|---|
 //! | 0 | [`time`] [`url`] [`request`] [`response`] [`item`] | plain data: moments, normal forms, what goes out, what came back, what was found |
 //! | 1 | [`headers`] [`robots`] [`scope`] [`address`] [`host`] [`redirect`] | rules of the web as pure functions |
+//! | 1 | [`history`] | what earlier rounds saw of a page, and what the sight of this one makes of it: new, changed, unchanged, gone, unknown |
 //! | 1 | [`revisit`] | how often a page changes, and when it is worth asking again |
 //! | 2 | [`politeness`] | the machine of one host: an outcome goes in, the earliest next time comes out |
 //! | | `politeness::pace` | in it: how fast, from what is announced, refused, slow, and remembered |
@@ -136,6 +137,7 @@
 //!   -> journal                                              written by the loop before the request leaves
 //!   -> worker: validators -> Fetcher::fetch -> Outcome::of -> Page::new -> Spider::parse -> Harvest
 //!   -> Frontier::settle(lease, outcome) -> Settlement       what becomes of the URL, and when the host is next
+//!   -> history::judge(what is known, what was seen)         new, changed, gone ...? decides which sinks get the items
 //!   -> Sink::write -> Store::commit(Batch) -> Frontier::admit(what is new)
 //! ```
 //!
@@ -160,6 +162,8 @@
 //!    a wait.
 //! 6. Memory is bounded by configuration, never by the site.
 //! 7. A run that lost pages does not exit with 0.
+//! 8. A page is gone only if it was there and its server has answered 404 or 410 twice in a row. Nothing else makes it so: no
+//!    failure, refusal, block, robots.txt or limit, and no link that is missing. It is told once, in the batch that forgets it.
 //!
 //! ## What differs from the first design, and why
 //!
@@ -193,6 +197,13 @@
 //! - **Events live in the engine**, not on the ground floor: they speak of outcomes, which are two floors up.
 //! - **Entries of the validator cache hold links and items**, so that a 304 is as complete as a 200: its links are walked and
 //!   its items written again.
+//! - **The history of pages is in the state, not in the validator cache.** The cache may be lost, thinned out or behind by a crash,
+//!   and then costs full fetches; the report of changes must come to the same. So the writer judges a page against the store and
+//!   commits the judgement with it.
+//! - **What is gone is asked twice**, ten seconds apart: a deployment or a broken backend answers 404 for moments. The second request
+//!   costs little, for only pages that were there get it; a false "gone" would cost whoever relies on the report much more.
+//! - **Pages that no link leads to any more are asked at the end of a round** ([`Unlinked`](engine::Unlinked)). That nobody links to
+//!   a page does not say that it is gone, and a page that is never asked again could never be told gone.
 
 pub mod address;
 pub mod audit;

@@ -5,7 +5,7 @@
 
 use http::Method;
 
-use crate::request::Request;
+use crate::request::{Dedup, Request};
 use crate::url::{Canon, UrlError};
 
 /// Redirects that are followed from one request. BEHAVIOUR: at most 10 hops.
@@ -48,6 +48,10 @@ pub fn follow(
     (next.url, next.hops, next.not_before) = (url, request.hops + 1, None);
     // What a sitemap says of a page it says of no other.
     (next.modified, next.every) = (None, None);
+    if next.dedup == Dedup::Revisit {
+        // What a page that is due leads to is a page of its own, due in its own time.
+        next.dedup = Dedup::Once;
+    }
     if becomes_get(&request.method, status) {
         next.method = Method::GET;
         next.body = None;

@@ -78,6 +78,8 @@ pub enum Dedup {
     Once,
     /// Asked each time it is yielded (polling, login pages).
     Never,
+    /// Asked once more because the crawl itself finds it due (see [`crate::revisit`]).
+    Revisit,
 }
 
 impl Request {

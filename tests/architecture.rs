@@ -39,7 +39,7 @@ const FLOORS: [(&str, u8); 28] = [
 ];
 
 /// Rooms of one floor that may be used by a neighbour: (user, used). Never in a circle.
-const NEIGHBOURS: [(&str, &str); 16] = [
+const NEIGHBOURS: [(&str, &str); 17] = [
     ("request", "time"),
     ("request", "url"),
     ("response", "time"),
@@ -49,6 +49,7 @@ const NEIGHBOURS: [(&str, &str); 16] = [
     ("item", "url"),
     ("robots", "headers"),
     ("host", "address"),
+    ("history", "revisit"),
     ("extract", "page"),
     ("spider", "page"),
     ("spider", "extract"),

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crawl::clock::Clock;
-use crawl::engine::{Crawl, Execution, Freshness, Report};
+use crawl::engine::{Crawl, Execution, Freshness, Lastmod, Report, Sitemaps};
 use crawl::extract::ExtractError;
 use crawl::fetch::http::{HttpFetcher, HttpOptions};
 use crawl::fetch::{FetchError, Fetcher, Outgoing};
@@ -119,6 +119,7 @@ struct World {
 struct Run {
     freshness: Freshness,
     language: Option<&'static str>,
+    lastmod: Lastmod,
     rules: u64,
 }
 
@@ -159,6 +160,7 @@ impl World {
             })
             .cache(self.cache.clone())
             .freshness(run.freshness)
+            .sitemaps(Sitemaps { lastmod: run.lastmod, ..Sitemaps::default() })
             .rules_digest(run.rules)
             .clock(self.server.clock.clone())
             .execution(Execution::Inline)
@@ -401,6 +403,23 @@ async fn a_variant_that_was_never_asked_for_is_not_fresh() {
     assert_eq!(speak("fr", within(HOUR)).await.paths(), ["/"]);
     assert_eq!(speak("es", declared()).await.paths(), ["/"]);
     assert_eq!(speak("de", within(HOUR)).await.paths(), [] as [&str; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_its_sitemap_says_to_be_unchanged_is_not_asked_for_where_that_is_wanted() {
+    let world = World::new(|_, sent, _| page(sent, "\"1\"", &[], "x"));
+    let changed_at = |seconds| {
+        let mut request = Request::get(url("/"));
+        request.modified = Some(START + Duration::from_secs(seconds));
+        Walker(vec![request])
+    };
+    let skip = || Run { lastmod: Lastmod::Skip, ..Run::default() };
+    world.wait(HOUR).await;
+    world.run(changed_at(60), skip()).await;
+    assert_eq!(world.run(changed_at(60), skip()).await.report.totals.from_cache, 1);
+    assert_eq!(world.run(changed_at(60), Run::default()).await.paths(), ["/"], "by default it is asked");
+    assert_eq!(world.run(changed_at(7_200), skip()).await.paths(), ["/"], "it has changed since");
+    assert_eq!(world.home(skip()).await.paths(), ["/"], "nothing is known of it");
 }
 
 #[tokio::test(start_paused = true)]

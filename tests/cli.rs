@@ -258,6 +258,61 @@ fn a_crawler_file_runs_and_its_second_run_asks_only_for_what_has_changed() {
 }
 
 #[test]
+fn changes_are_told_of_any_round_also_while_a_crawl_runs() {
+    let desk = Desk::new();
+    let state = ["changes", "--state", "state"];
+    assert!(desk.run(&state).ends_with(2).err.contains("there is no state"));
+    let run = with(&with(&SMALL, &["state"]), &with(&QUICK, &["--report", "report.json"]));
+    let report = || serde_json::from_str::<Value>(&desk.read("report.json")).unwrap();
+    let first = desk.run(&run).ends_with(0);
+    let new = report()["totals"]["new"].as_u64().unwrap();
+    assert!(!first.err.contains("changes"), "all is new, which is no news: {}", first.err);
+    let second = desk.run(&run).ends_with(0);
+    let line = format!("\n  changes       0 new, 0 changed, {new} unchanged, 0 gone, 0 unknown\n");
+    assert!(second.err.contains(&line) && !second.err.contains("change list"), "{}", second.err);
+    assert!(report().get("change-list").is_none());
+
+    let last = desk.run(&state).ends_with(0).out;
+    let head = "state     state\nround     2; there are lists of 1, 2\nchanges   0 new, 0 changed, 0 gone, 0 unknown\n";
+    assert_eq!(last, head);
+    let all = desk.run(&with(&state, &["--round", "1"])).ends_with(0).out;
+    assert!(all.contains(&format!("\nchanges   {new} new, 0 changed")), "{all}");
+    assert_eq!(all.lines().filter(|line| line.starts_with("new ")).count() as u64, new);
+    let json = desk.run(&with(&state, &["--round", "1", "--only", "new,gone", "--json"])).ends_with(0).out;
+    let json: Vec<Value> = json.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(json.len() as u64 == new && json.iter().all(|line| line["change"] == "new"));
+    assert!(desk.run(&with(&state, &["--round", "1", "--only", "gone", "--json"])).out.is_empty());
+    assert!(desk.run(&with(&state, &["--round", "7"])).ends_with(2).err.contains("those of 1, 2"));
+    desk.run(&with(&state, &["--only", "nothing"])).ends_with(2);
+
+    let slow = with(&run, &["--fresh", "--set", "politeness.delay=30s", "-v"]);
+    let mut child = desk.start(&slow);
+    let log = wait_for_log(&mut child, "fetch");
+    desk.run(&["status", "--state", "state"]).ends_with(8);
+    assert!(desk.run(&state).ends_with(0).out.contains("\nround     3; there are lists of 1, 2, 3\n"));
+    signal(&child, "-KILL");
+    child.wait().unwrap();
+    drop(log);
+}
+
+#[test]
+fn nothing_that_stands_in_a_list_of_changes_is_obeyed_by_a_terminal() {
+    let desk = Desk::new();
+    fs::create_dir_all(desk.path().join("state/changes")).unwrap();
+    desk.write("state/FORMAT", "");
+    let line = json!({"change": "gone", "url": "http://a.example/\u{202e}", "at": "\u{9b}1m", "reason": "\u{1b}]0;x\n"});
+    desk.write("state/changes/round-1.jsonl", &format!("{line}\n"));
+    for args in [&["changes", "--state", "state"][..], &["changes", "--state", "state", "--json"]] {
+        let out = desk.run(args).ends_with(0).out;
+        assert!(out.contains("a.example/\\u202e"), "{out}");
+        assert!(
+            !out.chars().any(|letter| letter == '\u{202e}' || letter.is_control() && letter != '\n'),
+            "{out:?}"
+        );
+    }
+}
+
+#[test]
 fn hosts_explain_and_plan_tell_what_a_state_knows() {
     let desk = Desk::new();
     let state = ["--state", "state"];

@@ -7,9 +7,10 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Write;
 use std::fs;
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use tempfile::TempDir;
 
@@ -183,8 +184,12 @@ struct Nginx {
 }
 
 impl Nginx {
-    /// `None` if it is not installed.
+    /// Serves the generated tree; `None` if it is not installed.
     fn start() -> Option<Self> {
+        Self::serve(Self::lay_out)
+    }
+
+    fn serve(lay_out: impl FnOnce(&Self)) -> Option<Self> {
         let places =
             ["/usr/sbin/nginx", "/usr/bin/nginx", "/usr/local/sbin/nginx", "/opt/homebrew/bin/nginx"];
         let program = places.into_iter().map(PathBuf::from).find(|place| place.exists())?;
@@ -192,7 +197,7 @@ impl Nginx {
         let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
         fs::write(folder.path().join("nginx.conf"), conf(folder.path(), port)).unwrap();
         let nginx = Self { program, folder, port };
-        nginx.lay_out();
+        lay_out(&nginx);
         // It goes into the background once it listens.
         nginx.command(&[]);
         Some(nginx)
@@ -208,6 +213,34 @@ impl Nginx {
             let file = root.join(file);
             fs::create_dir_all(file.parent().unwrap()).unwrap();
             fs::write(file, page.html()).unwrap();
+        }
+    }
+
+    /// A home page that links to that many real pages of documentation.
+    fn lay_out_documentation(&self, pages: usize) {
+        let root = self.folder.path().join("html");
+        fs::create_dir(&root).unwrap();
+        let mut found = documentation(pages).into_iter();
+        let mut home = Page::titled("Documentation");
+        for page in 0..pages {
+            let file = format!("{page}.html");
+            match found.next() {
+                Some(real) => drop(fs::copy(real, root.join(&file)).unwrap()),
+                None => fs::write(root.join(&file), Page::titled(&file).html()).unwrap(),
+            }
+            home.link(&file, format!("/{file}"));
+        }
+        fs::write(root.join("index.html"), home.html()).unwrap();
+    }
+
+    fn file(&self, page: usize) -> PathBuf {
+        self.folder.path().join(format!("html/{page}.html"))
+    }
+
+    fn stop(&self) {
+        self.command(&["-s", "stop"]);
+        while TcpStream::connect(("127.0.0.1", self.port)).is_ok() {
+            std::thread::yield_now();
         }
     }
 
@@ -232,6 +265,29 @@ impl Drop for Nginx {
     }
 }
 
+/// At most so many pages of the documentation that is installed on this machine.
+fn documentation(most: usize) -> Vec<PathBuf> {
+    let mut folders = VecDeque::from(
+        ["postgresql-doc-15/html", "nginx", ""].map(|name| Path::new("/usr/share/doc").join(name)),
+    );
+    let mut pages = BTreeSet::new();
+    while let Some(folder) = folders.pop_front() {
+        for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
+            let path = entry.path();
+            let kind = entry.file_type().unwrap();
+            if kind.is_dir() {
+                folders.push_back(path);
+            } else if kind.is_file() && path.extension().is_some_and(|end| end == "html") {
+                pages.insert(path);
+            }
+            if pages.len() == most {
+                return pages.into_iter().collect();
+            }
+        }
+    }
+    pages.into_iter().collect()
+}
+
 fn conf(folder: &Path, port: u16) -> String {
     let folder = folder.display();
     let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
@@ -239,7 +295,7 @@ fn conf(folder: &Path, port: u16) -> String {
         .concat();
     format!(
         "master_process off;\npid {folder}/pid;\nerror_log {folder}/error.log;\nevents {{}}\nhttp {{\n\
-         \x20 log_format judge '$msec $request_time $status $request_uri|$http_user_agent';\n\
+         \x20 log_format judge '$msec $request_time $status $body_bytes_sent $request_uri|$http_user_agent';\n\
          \x20 access_log {folder}/access.log judge;\n{temporary}\
          \x20 types {{ text/html html; text/plain txt; }}\n\
          \x20 server {{ listen 127.0.0.1:{port}; root {folder}/html; index index.html; }}\n}}\n"
@@ -251,6 +307,7 @@ struct Asked {
     arrived: u64,
     ended: u64,
     status: u16,
+    body: u64,
     url: String,
     agent: String,
 }
@@ -258,14 +315,15 @@ struct Asked {
 impl Asked {
     fn read(line: &str) -> Self {
         let (line, agent) = line.rsplit_once('|').unwrap();
-        let parts: Vec<_> = line.splitn(4, ' ').collect();
+        let parts: Vec<_> = line.splitn(5, ' ').collect();
         let millis = |text: &str| text.replace('.', "").parse::<u64>().unwrap();
         let (ended, took) = (millis(parts[0]), millis(parts[1]));
         Self {
             arrived: ended - took,
             ended,
             status: parts[2].parse().unwrap(),
-            url: parts[3].to_owned(),
+            body: parts[3].parse().unwrap(),
+            url: parts[4].to_owned(),
             agent: agent.to_owned(),
         }
     }
@@ -349,4 +407,99 @@ fn a_second_run_is_answered_with_304_and_its_output_is_whole() {
     assert_eq!(again.len(), asked - 1);
     let changed: Vec<_> = again.iter().filter(|asked| asked.status != 304).map(|asked| &asked.url).collect();
     assert!(changed.is_empty(), "{changed:?}");
+}
+
+/// What a run over the documentation came to.
+struct Round {
+    exit: Option<i32>,
+    /// New, changed, unchanged, gone, unknown.
+    shifts: [u64; 5],
+    items: BTreeSet<String>,
+    asked: Vec<Asked>,
+}
+
+/// One run over the home page and the pages that it links to.
+fn round(nginx: &Nginx) -> Round {
+    let folder = nginx.folder.path();
+    let report = folder.join("report.json");
+    let before = nginx.log().len();
+    let settings = [
+        "politeness.delay=1ms",
+        "scope.max-depth=1",
+        "retry.confirm-gone=500ms",
+        "retry.base=10ms",
+        // A server that is away is waited for no longer than that.
+        "backoff.base=100ms",
+        "backoff.patience=1s",
+    ];
+    let mut more: Vec<_> = settings.iter().flat_map(|setting| ["--set", setting]).collect();
+    more.extend(["--report", report.to_str().unwrap()]);
+    let exit = crawl(nginx, &more);
+    let report: serde_json::Value = serde_json::from_str(&fs::read_to_string(report).unwrap()).unwrap();
+    let shifts = ["new", "changed", "unchanged", "gone", "unknown"]
+        .map(|name| report["totals"][name].as_u64().unwrap());
+    let items = fs::read_to_string(folder.join("out.jsonl")).unwrap();
+    let lines = items.lines().count();
+    let items: BTreeSet<_> = items.lines().map(str::to_owned).collect();
+    assert_eq!(items.len(), lines, "an item is there twice");
+    let asked: Vec<_> =
+        nginx.log().into_iter().skip(before).filter(|asked| asked.url != "/robots.txt").collect();
+    let count = |status: u16| asked.iter().filter(|asked| asked.status == status).count();
+    eprintln!(
+        "exit {exit:?}, new/changed/unchanged/gone/unknown {shifts:?}, {lines} items, 200: {}, 304: {}, 404: {}",
+        count(200),
+        count(304),
+        count(404)
+    );
+    Round { exit, shifts, items, asked }
+}
+
+impl Round {
+    fn answered(&self, status: u16) -> usize {
+        self.asked.iter().filter(|asked| asked.status == status).count()
+    }
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "a server that was away is waited for in real time")]
+fn a_thousand_pages_cost_headers_only_and_no_outage_makes_one_of_them_gone() {
+    const PAGES: usize = 1_000;
+    let Some(nginx) = Nginx::serve(|nginx| nginx.lay_out_documentation(PAGES - 1)) else {
+        eprintln!("skipped: nginx is not installed");
+        return;
+    };
+    let first = round(&nginx);
+    assert_eq!((first.exit, first.shifts, first.items.len()), (Some(0), [1_000, 0, 0, 0, 0], PAGES));
+
+    let second = round(&nginx);
+    assert_eq!((second.exit, second.shifts), (Some(0), [0, 0, 1_000, 0, 0]));
+    assert_eq!((second.asked.len(), second.answered(304)), (PAGES, PAGES));
+    assert_eq!(second.asked.iter().map(|asked| asked.body).sum::<u64>(), 0);
+    assert_eq!(second.items, first.items);
+
+    (100..107).for_each(|page| {
+        let text = fs::read(nginx.file(page)).unwrap();
+        fs::write(nginx.file(page), [text, b"<p>Something else.".to_vec()].concat()).unwrap();
+    });
+    (200..202).for_each(|page| fs::remove_file(nginx.file(page)).unwrap());
+    let third = round(&nginx);
+    assert_eq!((third.exit, third.shifts), (Some(0), [0, 7, 991, 2, 0]));
+    assert_eq!((third.answered(200), third.answered(304), third.answered(404)), (7, 991, 4));
+    assert_eq!(third.items.len(), PAGES - 2);
+
+    nginx.stop();
+    let outage = round(&nginx);
+    assert_eq!((outage.shifts[3], outage.asked.len()), (0, 0));
+    assert_ne!(outage.exit, Some(0));
+
+    nginx.command(&[]);
+    // The host's wait is over in seconds; what was given up during the outage is asked in the next round.
+    let mut rounds = std::iter::repeat_with(|| {
+        std::thread::sleep(Duration::from_secs(1));
+        round(&nginx)
+    });
+    let after = rounds.by_ref().take(20).find(|after| after.items.len() == PAGES - 2);
+    let after = after.expect("every page is there again");
+    assert_eq!((after.exit, after.shifts), (Some(0), [0, 0, 998, 0, 0]), "nothing was forgotten");
+    assert_eq!(after.items, third.items);
 }

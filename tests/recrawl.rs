@@ -6,16 +6,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crawl::engine::{Crawl, End, Report, Start, Unlinked};
+use crawl::engine::{Builder, Crawl, End, Report, Start, Unlinked};
 use crawl::extract::ExtractError;
+use crawl::fetch::http::HttpFetcher;
 use crawl::item::Harvest;
 use crawl::page::Page;
 use crawl::politeness::{Policy, Retry};
 use crawl::request::Request;
+use crawl::sink::csv::{CsvOptions, CsvSink};
+use crawl::sink::jsonl::{JsonlOptions, JsonlSink};
 use crawl::sink::memory::Collect;
 use crawl::sink::{Position, Sink, SinkError, Wants};
 use crawl::spider::Spider;
@@ -199,21 +202,24 @@ struct Rounds {
 }
 
 impl Rounds {
-    async fn run(self, site: &Site, state: &Path) -> Round {
-        site.log();
+    /// The crawl of a round; where items go is left to the caller.
+    fn of(self, site: &Site, state: &Path) -> Builder<HttpFetcher> {
         let retry =
             Retry { confirm: Duration::from_millis(50), base: Duration::from_millis(20), ..Retry::default() };
         let policy = Policy { retry, jitter: 0.0, ..Policy::fixed(Duration::ZERO) };
-        let (items, news) = (Collect::default(), News::default());
-        let crawl = Crawl::builder()
+        Crawl::builder()
             .spider(Titles(format!("{}/", site.origin)))
             .policy(policy)
             .settings(move |settings| settings.max_pages = self.max_pages)
             .state_dir(state)
             .start(self.start)
             .unlinked(self.unlinked)
-            .sink(items.clone())
-            .sink(news.clone());
+    }
+
+    async fn run(self, site: &Site, state: &Path) -> Round {
+        site.log();
+        let (items, news) = (Collect::default(), News::default());
+        let crawl = self.of(site, state).sink(items.clone()).sink(news.clone());
         let report = crawl.build().unwrap().run().await.unwrap();
         let changes =
             std::fs::read_to_string(state.join(format!("changes/round-{}.jsonl", report.round))).unwrap();
@@ -267,6 +273,96 @@ async fn what_changed_is_changed_and_what_its_server_says_is_gone_is_gone() {
     let third = run(&site, state.path()).await;
     assert_eq!(third.shifts(), [0, 0, 39, 0, 0], "what is gone is gone once");
     assert_eq!(third.report.totals.missing, 2);
+}
+
+/// Files that take only what is news, and tell since when a page is known.
+struct Files(tempfile::TempDir);
+
+impl Files {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// Runs a round; both files have the same items then, told by their titles.
+    async fn run(&self, rounds: Rounds, site: &Site) -> Vec<Value> {
+        let jsonl = JsonlOptions { path: self.path("a.jsonl"), wants: Wants::Changes, seen: true };
+        let columns = ["title", "first_seen", "last_changed", "round"].map(str::to_owned).to_vec();
+        let csv = CsvOptions { path: self.path("a.csv"), columns, wants: Wants::Changes, seen: true };
+        let crawl = rounds.of(site, &self.path("state"));
+        let crawl = crawl.sink(JsonlSink::open(&jsonl).unwrap()).sink(CsvSink::open(&csv).unwrap());
+        crawl.build().unwrap().run().await.unwrap();
+        let text = |name| std::fs::read_to_string(self.path(name)).unwrap();
+        let lines: Vec<Value> =
+            text("a.jsonl").lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let cells = |line: &Value| {
+            let [title, first, last] =
+                ["title", "first_seen", "last_changed"].map(|name| line[name].as_str().unwrap());
+            format!("{title},{first},{last},{}\n", line["round"])
+        };
+        let expected: String = lines.iter().map(cells).collect();
+        assert_eq!(text("a.csv"), format!("title,first_seen,last_changed,round\n{expected}"));
+        lines
+    }
+
+    /// What a process leaves that dies after it has handed over more than it committed.
+    fn tear(&self) {
+        for name in ["a.jsonl", "a.csv", "state/changes/round-2.jsonl"] {
+            let mut file = std::fs::File::options().append(true).open(self.path(name)).unwrap();
+            file.write_all(b"{\"title\": \"handed over, not committed\"}\n{\"to").unwrap();
+        }
+    }
+
+    fn listed(&self) -> usize {
+        std::fs::read_to_string(self.path("state/changes/round-2.jsonl")).unwrap().lines().count()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_output_of_changes_is_the_news_of_its_round_with_dates() {
+    let (site, files) = (Site::of(5), Files::new());
+    let first = files.run(Rounds::default(), &site).await;
+    assert_eq!(first.len(), 6);
+    assert!(first.iter().all(|line| line["round"] == 1 && line["first_seen"] == line["last_changed"]));
+    assert!(files.run(Rounds::default(), &site).await.is_empty());
+    site.page("/1", "other", &[]);
+    site.page("/2", "/2", &["/new".to_owned()]);
+    site.page("/new", "new", &[]);
+    let third = files.run(Rounds::default(), &site).await;
+    let titles: BTreeSet<_> = third.iter().map(|line| line["title"].as_str().unwrap()).collect();
+    assert_eq!(titles, ["new", "other"].into(), "another link is no other item");
+    let changed = third.iter().find(|line| line["title"] == "other").unwrap();
+    let before = first.iter().find(|line| line["title"] == "/1").unwrap();
+    assert_eq!((&changed["first_seen"], &changed["round"]), (&before["first_seen"], &Value::from(3)));
+    assert!(changed["last_changed"].as_str() > changed["first_seen"].as_str());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_handed_over_and_not_committed_is_cut_off_and_news_are_written_once() {
+    let (site, files) = (Site::of(8), Files::new());
+    files.run(Rounds::default(), &site).await;
+    (0..8).for_each(|number| site.page(&format!("/{number}"), "other", &[]));
+    for max_pages in [2, 5, 7] {
+        files.run(Rounds { max_pages: Some(max_pages), ..Rounds::default() }, &site).await;
+        files.tear();
+    }
+    let news = files.run(Rounds::default(), &site).await;
+    let urls: BTreeSet<_> = news.iter().map(|line| line["url"].as_str().unwrap()).collect();
+    assert_eq!((news.len(), urls.len(), files.listed()), (8, 8, 8));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_list_of_changes_that_is_lost_does_not_stop_its_round() {
+    let (site, files) = (Site::of(4), Files::new());
+    files.run(Rounds::default(), &site).await;
+    (0..4).for_each(|number| site.page(&format!("/{number}"), "other", &[]));
+    files.run(Rounds { max_pages: Some(3), ..Rounds::default() }, &site).await;
+    std::fs::remove_dir_all(files.path("state/changes")).unwrap();
+    assert_eq!(files.run(Rounds::default(), &site).await.len(), 4);
+    assert_eq!(files.listed(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

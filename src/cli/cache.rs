@@ -29,7 +29,7 @@ pub(super) fn cache(command: &CacheCommand) -> Result<Exit, Failure> {
 
 fn stats(args: &StateArgs) -> Result<(), Failure> {
     let place = begun(args)?;
-    let stats = Stats::of(&place, open(&place)?.survey()?, now()?);
+    let stats = Stats::of(&place, &open(&place)?.survey()?, now()?);
     if args.json { print_json(&stats) } else { print(&stats.text()) }
 }
 
@@ -61,14 +61,11 @@ fn clear(args: &StateArgs) -> Result<(), Failure> {
     print(&format!("forgot all pages, {} freed\n", bytes(freed)))
 }
 
-/// A state that is there. To look for its cache must not make one.
+/// A state that is there.
 fn begun(args: &StateArgs) -> Result<Place, Failure> {
     let place = Place::of(args)?;
-    if place.is_begun() {
-        return Ok(place);
-    }
-    let dir = place.dir.display();
-    Err(Failure::Usage(format!("there is no state in `{dir}`: begin with `crawl run`")))
+    place.must_be_begun()?;
+    Ok(place)
 }
 
 fn open(place: &Place) -> Result<IdleCache, Failure> {
@@ -132,7 +129,7 @@ struct HostShare {
 }
 
 impl Stats {
-    fn of(place: &Place, survey: Survey, now: Timestamp) -> Self {
+    fn of(place: &Place, survey: &Survey, now: Timestamp) -> Self {
         let ages: Vec<u64> = survey.checked.iter().map(|at| now.since(*at).as_secs()).collect();
         let within = |most: u64| ages.iter().filter(|age| **age <= most).count() as u64;
         let share = |(host, pages, bytes): &(crate::url::HostKey, u64, u64)| HostShare {

@@ -1,7 +1,7 @@
 //! `crawl run` and `crawl resume`.
 
 use std::convert::Infallible;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -27,13 +27,15 @@ pub(super) const JOURNAL: &str = "journal";
 /// The folder of a state directory that recorded answers lie in.
 pub(super) const BODIES: &str = "bodies";
 
+/// The folder of a state directory that the lists of changes lie in.
+pub(super) const CHANGES: &str = "changes";
 /// The folder of a state directory that the validator cache lies in.
 pub(super) const CACHE: &str = "cache";
 
 /// What is run, and how.
 struct Job<'a> {
-    loader: Loader,
     start: Start,
+    watches: bool,
     report: Option<&'a Path>,
     stage: &'a Stage,
 }
@@ -47,22 +49,17 @@ pub(super) struct Ended {
 
 pub(super) fn run(args: &RunArgs, stage: &Stage, registry: &Registry) -> Result<Exit, Failure> {
     let job = Job {
-        loader: args.over(),
         start: if args.fresh { Start::Fresh } else { Start::Continue },
+        watches: args.watch,
         report: args.report.as_deref(),
         stage,
     };
-    job.run(registry)
+    job.run(args.over(), registry)
 }
 
 pub(super) fn resume(args: &ResumeArgs, stage: &Stage, registry: &Registry) -> Result<Exit, Failure> {
-    let job = Job {
-        loader: args.layers.over(args.file.as_ref()),
-        start: Start::Resume,
-        report: args.report.as_deref(),
-        stage,
-    };
-    job.run(registry)
+    let job = Job { start: Start::Resume, watches: false, report: args.report.as_deref(), stage };
+    job.run(args.layers.over(args.file.as_ref()), registry)
 }
 
 /// Lets the process open as many files as the system allows it to: each host keeps a connection between two of its pages,
@@ -89,28 +86,61 @@ pub(super) fn runtime() -> Result<Runtime, Failure> {
 }
 
 impl Job<'_> {
-    fn run(self, registry: &Registry) -> Result<Exit, Failure> {
-        let (start, stage) = (self.start, self.stage);
-        let mut plan = self.loader.load()?;
+    fn run(self, loader: Loader, registry: &Registry) -> Result<Exit, Failure> {
+        let stage = self.stage;
+        let mut plan = loader.load()?;
         registry.of(&plan)?;
-        if start == Start::Resume && !plan.state_dir.join("FORMAT").exists() {
+        if self.start == Start::Resume && !plan.state_dir.join("FORMAT").exists() {
             let reason = "there is no earlier run";
             return Err(CrawlError::NothingToResume { reason }.into());
         }
         let runtime = runtime()?;
-        let ended = runtime.block_on(crawl(&mut plan, start, stage, registry));
+        let ended = runtime.block_on(self.crawl(&mut plan, registry));
         // A page that is still being parsed after an interruption is not waited for.
         runtime.shutdown_background();
         let ended = ended?;
         let exit = Exit(ended.report.exit_code());
+        let list = summary::change_list(&plan, &ended.report);
         match stage.voice.log {
             LogForm::Text => tell(&summary::text(&plan, &ended.report, &ended.last, exit)),
-            LogForm::Json => summary::event(&plan, &ended.report, exit),
+            LogForm::Json => summary::event(&plan, &ended.report, exit, list.as_deref()),
         }
         if let Some(file) = self.report {
-            write_report(file, &plan, &ended.report, exit)?;
+            write_report(file, &plan, &ended.report, list)?;
         }
         Ok(exit)
+    }
+
+    async fn crawl(&self, plan: &mut Plan, registry: &Registry) -> Result<Ended, Failure> {
+        let store = DiskStore::open(&plan.state_dir, Default::default())?;
+        let cache = open_cache(plan)?;
+        let (demo, start) = open_demo(plan, self.start).await?;
+        let spider = setup::spider(plan, registry)?;
+        let clock = Clock::start();
+        let mut builder = setup::describe(plan, spider, &clock)?.store(store).cache(cache).start(start);
+        builder = builder.changes_in(plan.state_dir.join(CHANGES));
+        builder = match plan.journal_rounds {
+            Some(keep) => builder.journals(Journals::in_dir(plan.state_dir.join(JOURNAL), keep)),
+            None => builder.without_journal(),
+        };
+        if self.watches {
+            builder = builder.watch(plan.revisit);
+        }
+        for sink in setup::sinks(plan)? {
+            builder = builder.boxed_sink(sink);
+        }
+        let ended = match plan.max_bodies {
+            None => watch(builder.build()?, self.stage, clock).await,
+            Some(most) => {
+                let bodies = Arc::new(Bodies::open(plan.state_dir.join(BODIES), most)?);
+                let crawl = builder.build_around(|fetcher| Recording::new(fetcher, bodies))?;
+                watch(crawl, self.stage, clock).await
+            }
+        };
+        if let Some(demo) = demo {
+            demo.close().await;
+        }
+        ended
     }
 }
 
@@ -120,34 +150,6 @@ pub(super) fn open_cache(plan: &Plan) -> Result<Arc<dyn ValidatorCache>, Failure
         Some(options) => Arc::new(SledCache::open(&plan.state_dir.join(CACHE), options.clone())?),
         None => Arc::new(NoCache),
     })
-}
-
-async fn crawl(plan: &mut Plan, start: Start, stage: &Stage, registry: &Registry) -> Result<Ended, Failure> {
-    let store = DiskStore::open(&plan.state_dir, Default::default())?;
-    let cache = open_cache(plan)?;
-    let (demo, start) = open_demo(plan, start).await?;
-    let spider = setup::spider(plan, registry)?;
-    let clock = Clock::start();
-    let mut builder = setup::describe(plan, spider, &clock)?.store(store).cache(cache).start(start);
-    builder = match plan.journal_rounds {
-        Some(keep) => builder.journals(Journals::in_dir(plan.state_dir.join(JOURNAL), keep)),
-        None => builder.without_journal(),
-    };
-    for sink in setup::sinks(plan)? {
-        builder = builder.boxed_sink(sink);
-    }
-    let ended = match plan.max_bodies {
-        None => watch(builder.build()?, stage, clock).await,
-        Some(most) => {
-            let bodies = Arc::new(Bodies::open(plan.state_dir.join(BODIES), most)?);
-            let crawl = builder.build_around(|fetcher| Recording::new(fetcher, bodies))?;
-            watch(crawl, stage, clock).await
-        }
-    };
-    if let Some(demo) = demo {
-        demo.close().await;
-    }
-    ended
 }
 
 /// Runs a crawl under the eyes of the user, who may stop it.
@@ -198,12 +200,22 @@ struct Written<'a> {
     name: &'a str,
     exit_code: u8,
     meaning: &'static str,
+    /// Where what has changed is listed, if something has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    change_list: Option<PathBuf>,
     #[serde(flatten)]
     report: &'a Report,
 }
 
-pub(super) fn write_report(file: &Path, plan: &Plan, report: &Report, exit: Exit) -> Result<(), Failure> {
-    let written = Written { name: &plan.name, exit_code: exit.0, meaning: exit.meaning(), report };
+pub(super) fn write_report(
+    file: &Path,
+    plan: &Plan,
+    report: &Report,
+    change_list: Option<PathBuf>,
+) -> Result<(), Failure> {
+    let exit = Exit(report.exit_code());
+    let written =
+        Written { name: &plan.name, exit_code: exit.0, meaning: exit.meaning(), change_list, report };
     let text = serde_json::to_string_pretty(&written).map_err(std::io::Error::from);
     text.and_then(|text| std::fs::write(file, text + "\n")).map_err(Failure::file(file))
 }

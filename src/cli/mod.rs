@@ -7,6 +7,7 @@
 mod args;
 mod audit;
 mod cache;
+mod changes;
 mod check;
 mod crawling;
 mod demo_site;
@@ -89,6 +90,7 @@ fn obey(command: Command, stage: &Stage, registry: &Registry) -> Result<Exit, Fa
         Command::Status(args) => status::status(&args),
         Command::Audit(args) => audit::audit(&args),
         Command::Cache(command) => cache::cache(&command),
+        Command::Changes(args) => changes::changes(&args),
         Command::Hosts(args) => hosts::hosts(&args, registry),
         Command::Explain(args) => explain::explain(&args, registry),
         Command::Plan(args) => plan_time::plan(&args, registry),

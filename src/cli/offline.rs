@@ -49,10 +49,10 @@ pub(super) fn run(args: &RunArgs, stage: &Stage, registry: &Registry) -> Result<
             tell(&summary::counts(&plan, &ended.report, &ended.last));
             tell_missing(&missing);
         }
-        LogForm::Json => summary::event(&plan, &ended.report, exit),
+        LogForm::Json => summary::event(&plan, &ended.report, exit, None),
     }
     if let Some(file) = &args.report {
-        crawling::write_report(file, &plan, &ended.report, exit)?;
+        crawling::write_report(file, &plan, &ended.report, None)?;
     }
     Ok(exit)
 }

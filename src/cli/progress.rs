@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use super::args::{LogForm, Voice};
 use super::render::{counted, duration, per_time, safe};
 use crate::clock::Clock;
-use crate::engine::{Progress, Trouble};
+use crate::engine::{Progress, Totals, Trouble};
 use crate::time::Timestamp;
 
 /// How often the line is drawn anew.
@@ -55,6 +55,7 @@ fn describe(progress: &Progress, started: Timestamp, now: Timestamp) -> String {
         counted(run.items, "item"),
         progress.in_flight,
     );
+    add_changes(&mut text, run);
     let lost = run.failed + run.parse_errors;
     if lost > 0 {
         write!(text, " | {lost} lost").expect("a String takes everything");
@@ -69,6 +70,14 @@ fn describe(progress: &Progress, started: Timestamp, now: Timestamp) -> String {
         write!(text, " | next request in {}", duration(wait)).expect("a String takes everything");
     }
     text
+}
+
+/// How pages stand to what earlier rounds saw; in the first round there is none.
+fn add_changes(text: &mut String, run: &Totals) {
+    if run.changed + run.unchanged + run.gone > 0 {
+        write!(text, " | {} new, {} changed, {} gone", run.new, run.changed, run.gone)
+            .expect("a String takes everything");
+    }
 }
 
 /// Hosts that refuse, by how they stand, and what they cost.
@@ -94,7 +103,6 @@ fn add_trouble(text: &mut String, trouble: &Trouble) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::Totals;
 
     #[test]
     fn hosts_that_refuse_are_counted_by_how_they_stand_with_what_they_cost() {
@@ -108,6 +116,16 @@ mod tests {
         let text = describe(&Progress { trouble, ..Progress::default() }, Timestamp::ZERO, Timestamp::ZERO);
         let end = " | 2 limited | 1 blocked | a.example at 0.42/s | refusals cost 14.0 s";
         assert!(text.ends_with(end), "{text}");
+    }
+
+    #[test]
+    fn what_has_changed_is_told_from_the_second_round_on() {
+        let line = |run| {
+            describe(&Progress { run, ..Progress::default() }, Timestamp::ZERO, Timestamp::from_secs(10))
+        };
+        let again = Totals { pages: 10, new: 1, changed: 2, unchanged: 7, ..Totals::default() };
+        assert_eq!(line(again), "10 pages 1.0/s | 0 items | 0 in flight | 1 new, 2 changed, 0 gone");
+        assert!(!line(Totals { pages: 10, new: 10, ..Totals::default() }).contains("new"));
     }
 
     #[test]

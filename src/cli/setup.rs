@@ -59,6 +59,7 @@ pub(super) fn describe(
         .canon(plan.canon.clone())
         .limits(plan.limits)
         .freshness(plan.freshness)
+        .unlinked(plan.unlinked)
         .policies(move |host| policies.policy(host))
         .host_headers(move |host| headers.headers_for(host))
         .http(plan.http.clone())

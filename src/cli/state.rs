@@ -49,12 +49,18 @@ impl Place {
         self.dir.join("FORMAT").exists()
     }
 
+    /// An error if there is no state: to look for something in it must not make one.
+    pub(super) fn must_be_begun(&self) -> Result<(), Failure> {
+        if self.is_begun() {
+            return Ok(());
+        }
+        let dir = self.dir.display();
+        Err(Failure::Usage(format!("there is no state in `{dir}`: begin with `crawl run`")))
+    }
+
     /// Opens what is there.
     pub(super) fn open(&self) -> Result<Known, Failure> {
-        if !self.is_begun() {
-            let dir = self.dir.display();
-            return Err(Failure::Usage(format!("there is no state in `{dir}`: begin with `crawl run`")));
-        }
+        self.must_be_begun()?;
         let mut store = DiskStore::open(&self.dir, Default::default())?;
         let recovered = store.recover()?;
         let run = recovered.run.as_ref();

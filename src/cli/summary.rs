@@ -2,10 +2,13 @@
 
 use std::cmp::Reverse;
 use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
 
+use super::crawling::CHANGES;
 use super::exit::Exit;
 use super::render::{bytes, counted, duration, per_time, safe};
 use crate::config::{Plan, SinkPlan};
+use crate::engine::changes::path_of;
 use crate::engine::{End, HostReport, Progress, Report, Totals, advice, gravity, told};
 use crate::politeness::Standing;
 use crate::url::HostKey;
@@ -19,6 +22,9 @@ const NEARLY: f64 = 0.98;
 /// The whole summary.
 pub(super) fn text(plan: &Plan, report: &Report, last: &Progress, exit: Exit) -> String {
     let mut text = counts(plan, report, last);
+    if let Some(list) = change_list(plan, report).filter(|_| tells_changes(report)) {
+        line(&mut text, "change list", &safe(&list.display().to_string()));
+    }
     if exit != Exit::COMPLETE {
         let remedy = remedy(report, exit);
         write!(text, "\nexit code {}: {}; {remedy}", exit.0, exit.meaning())
@@ -30,7 +36,7 @@ pub(super) fn text(plan: &Plan, report: &Report, last: &Progress, exit: Exit) ->
 /// The summary without its last word.
 pub(super) fn counts(plan: &Plan, report: &Report, last: &Progress) -> String {
     let mut text = headline(plan, report, last);
-    for (name, value) in rows(&report.totals) {
+    for (name, value) in rows(report) {
         line(&mut text, name, &value);
     }
     let troubled = troubled(plan, report);
@@ -50,8 +56,15 @@ pub(super) fn counts(plan: &Plan, report: &Report, last: &Progress) -> String {
     text
 }
 
+/// Where it is listed what has changed in a round, if something has.
+pub(super) fn change_list(plan: &Plan, report: &Report) -> Option<PathBuf> {
+    let Totals { new, changed, gone, unknown, .. } = report.totals;
+    let list = || path_of(&plan.state_dir.join(CHANGES), report.round);
+    (new + changed + gone + unknown > 0).then(list)
+}
+
 /// The same as one event of a log that a program reads. Counts that are zero are left out.
-pub(super) fn event(plan: &Plan, report: &Report, exit: Exit) {
+pub(super) fn event(plan: &Plan, report: &Report, exit: Exit, change_list: Option<&Path>) {
     let totals = serde_json::json!(report.totals.to_map()).to_string();
     tracing::info!(
         crawl = plan.name,
@@ -60,6 +73,7 @@ pub(super) fn event(plan: &Plan, report: &Report, exit: Exit) {
         round = report.round,
         seconds = report.took.as_secs_f64(),
         totals,
+        change_list = change_list.map(|list| list.display().to_string()),
         "the run has ended"
     );
 }
@@ -85,13 +99,28 @@ fn headline(plan: &Plan, report: &Report, last: &Progress) -> String {
     )
 }
 
+/// Whether there is a word to say about changes: in the first round, where all is new, there is none.
+fn tells_changes(report: &Report) -> bool {
+    let Totals { changed, unchanged, gone, unknown, .. } = report.totals;
+    report.round > 1 || changed + unchanged + gone + unknown > 0
+}
+
+/// `3 new, 7 changed, 991 unchanged, 2 gone, 0 unknown`.
+fn changes(totals: &Totals) -> String {
+    let Totals { new, changed, unchanged, gone, unknown, .. } = totals;
+    format!("{new} new, {changed} changed, {unchanged} unchanged, {gone} gone, {unknown} unknown")
+}
+
 /// The rows of the table. Pages, items and requests are always told, everything else if there is any.
-fn rows(totals: &Totals) -> Vec<(&'static str, String)> {
+fn rows(report: &Report) -> Vec<(&'static str, String)> {
+    let totals = &report.totals;
+    let changes = tells_changes(report).then(|| ("changes", changes(totals)));
     let always = [
-        ("pages", of_which(totals.pages, totals.unchanged, "unchanged")),
-        ("items", totals.items.to_string()),
-        ("requests", of_which(totals.requests, totals.robots, "for robots.txt")),
-        ("received", bytes(totals.bytes)),
+        Some(("pages", totals.pages.to_string())),
+        changes,
+        Some(("items", totals.items.to_string())),
+        Some(("requests", of_which(totals.requests, totals.robots, "for robots.txt"))),
+        Some(("received", bytes(totals.bytes))),
     ];
     let counts = [
         ("from cache", totals.from_cache),
@@ -110,7 +139,7 @@ fn rows(totals: &Totals) -> Vec<(&'static str, String)> {
         ("out of scope", totals.out_of_scope),
     ];
     let some = counts.into_iter().filter(|(_, count)| *count > 0);
-    always.into_iter().chain(some.map(|(name, count)| (name, count.to_string()))).collect()
+    always.into_iter().flatten().chain(some.map(|(name, count)| (name, count.to_string()))).collect()
 }
 
 fn of_which(count: u64, part: u64, what: &str) -> String {
@@ -244,8 +273,16 @@ mod tests {
     }
 
     fn report(end: End, hosts: Vec<HostReport>) -> Report {
-        let totals =
-            Totals { pages: 2, items: 5, requests: 3, robots: 1, bytes: 4_100, gone: 1, ..Totals::default() };
+        let totals = Totals {
+            pages: 2,
+            new: 2,
+            items: 5,
+            requests: 3,
+            robots: 1,
+            bytes: 4_100,
+            missing: 1,
+            ..Totals::default()
+        };
         let (round, started, took) = (1, Timestamp::ZERO, Duration::from_secs(2));
         Report { end, round, started, took, totals, hosts }
     }
@@ -274,6 +311,23 @@ mod tests {
                 "output        a.csv"
             ]
         );
+    }
+
+    #[test]
+    fn from_the_second_round_on_changes_are_told_and_where_they_are_listed() {
+        let mut again = report(End::Complete, vec![]);
+        again.round = 2;
+        again.totals = Totals { pages: 998, changed: 7, unchanged: 991, gone: 2, ..Totals::default() };
+        let text = summary(&again);
+        assert!(
+            text.contains("\n  changes       0 new, 7 changed, 991 unchanged, 2 gone, 0 unknown\n"),
+            "{text}"
+        );
+        assert!(text.ends_with("\n  change list   .crawl/shop/changes/round-2.jsonl"), "{text}");
+        again.totals = Totals { pages: 9, unchanged: 9, ..Totals::default() };
+        let text = summary(&again);
+        assert!(text.contains("changes       0 new, 0 changed, 9 unchanged"), "{text}");
+        assert!(!text.contains("change list"), "{text}");
     }
 
     #[test]

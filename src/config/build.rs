@@ -40,7 +40,7 @@ pub(super) fn build(file: CrawlerFile, around: Surroundings, check: &mut Check<'
     check_contact(identity.contact.as_deref(), &starts, check);
     check_starts_in_scope(&starts, &scope, check);
     let name = around.stem.unwrap_or_else(|| starts.first_host());
-    let mut plan = Plan {
+    let plan = Plan {
         state_dir: file.state_dir.unwrap_or_else(|| PathBuf::from(".crawl").join(&name)),
         sinks: file.sink.build(&extract, check),
         limits: file.http.limits(check),
@@ -71,6 +71,7 @@ pub(super) fn build(file: CrawlerFile, around: Surroundings, check: &mut Check<'
         max_in_flight: pace.max_in_flight,
         max_rate: pace.max_rate,
         sharing: pace.sharing,
+        unlinked: file.revisit.unlinked(),
         revisit: file.revisit.build(check),
         canon,
         policy: Policy { max_pages: budget.max_pages_per_host, block, ..pace.policy },
@@ -78,13 +79,11 @@ pub(super) fn build(file: CrawlerFile, around: Surroundings, check: &mut Check<'
         effective: Vec::new(),
     };
     check_credentials(&plan, check);
-    allow_starts(&mut plan);
-    plan.share_seeds();
-    plan
+    with_starts(plan)
 }
 
-/// A seed or a sitemap that is written with an address allows that address.
-fn allow_starts(plan: &mut Plan) {
+/// A seed or a sitemap that is written with an address allows that address; and the recipe learns its seeds.
+fn with_starts(mut plan: Plan) -> Plan {
     plan.http.addresses = AddressPolicy::new(plan.allow.clone());
     for request in plan.requests() {
         plan.allow(&request.url);
@@ -92,6 +91,8 @@ fn allow_starts(plan: &mut Plan) {
     for url in plan.sitemaps.urls.clone() {
         plan.allow(&url);
     }
+    plan.share_seeds();
+    plan
 }
 
 /// Everything that the file says to begin with.

@@ -9,7 +9,7 @@ use ipnet::IpNet;
 
 use super::overrides::Overrides;
 use crate::address::AddressPolicy;
-use crate::engine::{Freshness, Sitemaps};
+use crate::engine::{Freshness, Sitemaps, Unlinked};
 use crate::fetch::Limits;
 use crate::fetch::http::HttpOptions;
 use crate::frontier::{Settings, Sharing};
@@ -49,6 +49,8 @@ pub struct Plan {
     pub sharing: Sharing,
     /// When pages are asked again.
     pub revisit: Revisit,
+    /// What becomes of known pages to which no link leads any more.
+    pub unlinked: Unlinked,
     /// Bounds of one exchange.
     pub limits: Limits,
     /// What the fetcher is built with: User-Agent, headers of every request, proxy, addresses.

@@ -14,6 +14,7 @@ use crate::fetch::{Fetcher, Limits};
 use crate::frontier::{Policies, Settings};
 use crate::politeness::Policy;
 use crate::request::Request;
+use crate::revisit::Revisit;
 use crate::robots::{ProductToken, ProductTokenError};
 use crate::scope::Scope;
 use crate::sink::Sink;
@@ -76,6 +77,7 @@ pub struct Builder<F> {
     sinks: Vec<Box<dyn Sink>>,
     changes: Option<PathBuf>,
     unlinked: Unlinked,
+    watch: Option<Revisit>,
     cache: Option<Arc<dyn ValidatorCache>>,
     freshness: Freshness,
     rules: u64,
@@ -128,6 +130,7 @@ impl Builder<HttpFetcher> {
             sinks: Vec::new(),
             changes: None,
             unlinked: Unlinked::default(),
+            watch: None,
             cache: None,
             freshness: Freshness::default(),
             rules: 0,
@@ -327,6 +330,13 @@ impl<F: Fetcher> Builder<F> {
         self
     }
 
+    /// Keeps going: each known page is asked again when it is due by its own history, until the crawl is stopped or reaches a
+    /// limit. The round stays open, and sinks are given only items that are new or others than at the last visit.
+    pub fn watch(mut self, rules: Revisit) -> Self {
+        self.watch = Some(rules);
+        self
+    }
+
     /// A digest of the rules that read pages. If it is not the one of the last round, pages are fetched in full again.
     pub fn rules_digest(mut self, digest: u64) -> Self {
         self.rules = digest;
@@ -402,11 +412,15 @@ impl<F: Fetcher> Builder<F> {
             sinks: self.sinks,
             changes: self.changes.or_else(|| self.state_dir.map(|dir| dir.join("changes"))),
             unlinked: self.unlinked,
+            watch: self.watch,
             cache,
             freshness: self.freshness,
             rules: self.rules,
             plan: self.plan,
-            start: self.start,
+            start: match self.start {
+                Start::Continue if self.watch.is_some() => Start::Reopen,
+                start => start,
+            },
             clock: self.clock.unwrap_or_else(Clock::start),
             execution: self.execution,
             stop: StopHandle::new(),

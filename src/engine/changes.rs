@@ -11,8 +11,9 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
+use super::schedule::Schedule;
 use super::totals::Totals;
-use crate::history::{Judgement, Occasion, PageRecord, Shift, Sight, judge};
+use crate::history::{Due, Judgement, Occasion, PageRecord, Shift, Sight, judge};
 use crate::item::{Item, Seen};
 use crate::request::Request;
 use crate::sink::jsonl::{JsonlOptions, JsonlSink};
@@ -24,6 +25,9 @@ use crate::url::Fingerprint;
 /// Rounds whose lists are kept, the one that runs included.
 const KEPT: u32 = 10;
 
+/// What the list's position is stored under, wherever the state lies.
+const NAME: &str = "change-list";
+
 /// What a request came to, as far as its page is concerned.
 #[derive(Debug)]
 pub(super) struct Visit {
@@ -34,20 +38,26 @@ pub(super) struct Visit {
     /// Why the page could not be had, in words.
     pub(super) reason: Option<String>,
     pub(super) items: Vec<Item>,
+    /// Requests a second at which the host is asked now.
+    pub(super) pace: f64,
 }
 
 /// The visits of one batch, judged one after the other.
 pub(super) struct Judge<'a> {
     store: &'a dyn Store,
     round: u32,
+    /// Plans the next visit, if the crawl watches.
+    schedule: Option<&'a mut Schedule>,
+    /// The soonest moment at which a page of this batch is due again.
+    pub(super) soonest: Option<Timestamp>,
     /// Pages of this batch that were judged already: a page may come twice.
     places: HashMap<Fingerprint, usize>,
     pub(super) pages: Vec<PageChange>,
 }
 
 impl<'a> Judge<'a> {
-    pub(super) fn new(store: &'a dyn Store, round: u32) -> Self {
-        Self { store, round, places: HashMap::new(), pages: Vec::new() }
+    pub(super) fn new(store: &'a dyn Store, round: u32, schedule: Option<&'a mut Schedule>) -> Self {
+        Self { store, round, schedule, soonest: None, places: HashMap::new(), pages: Vec::new() }
     }
 
     /// Judges a visit by what was known of its page, and writes the page's history into the items.
@@ -64,11 +74,30 @@ impl<'a> Judge<'a> {
         };
         let occasion = Occasion { request: &visit.request, at: visit.at, round: self.round };
         let known = self.pages[place].now.take();
-        let judged = judge(known.clone(), visit.sight, occasion);
+        let mut judged = judge(known.clone(), visit.sight, occasion);
+        self.plan(known.as_ref(), &mut judged, visit);
         self.pages[place].now.clone_from(&judged.record);
         let seen = judged.record.as_ref().map(seen);
         visit.items.iter_mut().for_each(|item| item.seen = seen);
         Ok((judged, known))
+    }
+}
+
+impl Judge<'_> {
+    /// Plans the next visit of a page, if the crawl watches.
+    fn plan(&mut self, known: Option<&PageRecord>, judged: &mut Judgement, visit: &Visit) {
+        let Some(schedule) = &mut self.schedule else {
+            return;
+        };
+        schedule.note_pace(&visit.request, visit.pace);
+        known.into_iter().for_each(|known| schedule.forget(known));
+        let Some(record) = &mut judged.record else {
+            return;
+        };
+        schedule.remember(record);
+        let due = schedule.due(record, visit.at);
+        record.due = Due::At(due);
+        self.soonest = Some(self.soonest.map_or(due, |soonest| soonest.min(due)));
     }
 }
 
@@ -108,9 +137,15 @@ pub(super) struct ChangeLog {
 impl ChangeLog {
     /// Opens the list of a round, cut back to what was committed. Lists of rounds that are long over are removed.
     pub(super) fn open(dir: &Path, round: u32, committed: &[(String, Position)]) -> Result<Self, SinkError> {
-        let mut lines = JsonlSink::open(&JsonlOptions { path: path_of(dir, round) })?;
-        let position = committed.iter().find(|(name, _)| name == lines.name());
-        lines.rewind(position.map_or(Position::default(), |(_, position)| *position))?;
+        let mut lines = JsonlSink::open(&JsonlOptions::to(path_of(dir, round)))?;
+        let position = committed.iter().find(|(name, _)| name == NAME);
+        let position = position.map_or(Position::default(), |(_, position)| *position);
+        if let Err(error) = lines.rewind(position) {
+            let SinkError::Shortened { path, .. } = error else { return Err(error) };
+            // A report is no output: that somebody removed it is no reason to stop.
+            tracing::warn!(list = %path.display(), "the list of changes was cut: it begins anew");
+            lines.rewind(Position::default())?;
+        }
         if let Some(old) = round.checked_sub(KEPT) {
             // What is left of an old list is in nobody's way.
             drop(fs::remove_file(path_of(dir, old)));
@@ -149,7 +184,7 @@ impl ChangeLog {
 
     /// Hands everything over; name and position belong into the batch.
     pub(super) fn flush(&mut self) -> Result<(String, Position), SinkError> {
-        Ok((self.lines.name().to_owned(), self.lines.flush()?))
+        Ok((NAME.to_owned(), self.lines.flush()?))
     }
 }
 

@@ -25,6 +25,7 @@ mod recall;
 mod recorder;
 mod report;
 mod run;
+mod schedule;
 mod sitemap;
 mod standing;
 mod start;
@@ -58,6 +59,7 @@ use crate::clock::Clock;
 use crate::fetch::http::HttpFetcher;
 use crate::fetch::{Fetcher, Limits};
 use crate::frontier::{Policies, Settings};
+use crate::revisit::Revisit;
 use crate::scope::Scope;
 use crate::sink::{Sink, SinkError};
 use crate::spider::Spider;
@@ -82,6 +84,7 @@ pub struct Crawl<F> {
     sinks: Vec<Box<dyn Sink>>,
     changes: Option<PathBuf>,
     unlinked: Unlinked,
+    watch: Option<Revisit>,
     cache: Arc<dyn ValidatorCache>,
     freshness: Freshness,
     rules: u64,

@@ -13,13 +13,15 @@ use super::writer::WriteError;
 pub(super) struct Output {
     sinks: Vec<Box<dyn Sink>>,
     changes: Option<ChangeLog>,
+    /// Whether only news is written, whatever a sink wants: the output of a crawl that watches would grow with every visit.
+    only_news: bool,
     /// What is to be added to the counts: items that a sink refused.
     pub(super) totals: Totals,
 }
 
 impl Output {
-    pub(super) fn new(sinks: Vec<Box<dyn Sink>>, changes: Option<ChangeLog>) -> Self {
-        Self { sinks, changes, totals: Totals::default() }
+    pub(super) fn new(sinks: Vec<Box<dyn Sink>>, changes: Option<ChangeLog>, only_news: bool) -> Self {
+        Self { sinks, changes, only_news, totals: Totals::default() }
     }
 
     /// Takes a visit: its page is judged, the judgement goes to the list of changes and its items to the sinks.
@@ -32,7 +34,11 @@ impl Output {
         if let Some(changes) = &mut self.changes {
             changes.write(&visit, &judged, known.as_ref())?;
         }
-        self.write(&visit.items, if judged.new_items { Wants::Changes } else { Wants::Everything })?;
+        match judged.new_items {
+            true => self.write(&visit.items, Wants::Changes)?,
+            false if self.only_news => {}
+            false => self.write(&visit.items, Wants::Everything)?,
+        }
         Ok(judged.shift.map(|shift| (visit.request.url, shift)))
     }
 

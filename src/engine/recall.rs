@@ -3,7 +3,7 @@
 //!
 //! Rules kept here (RFC 9111 3, 4): only a complete 200 to a GET is kept, unless it says `no-store` or `Vary: *`; an entry
 //! speaks only for requests that leave with the same values in the fields that it varies by; a 304 renews what is kept. A page is
-//! asked for unless [`Freshness`] says that an entry may stand for it.
+//! asked for unless [`Freshness`], or with [`Lastmod::Skip`] its sitemap, says that an entry may stand for it.
 //!
 //! The cache is only read here; what is to be kept or forgotten goes to the writer as a [`Memo`].
 
@@ -12,6 +12,7 @@ use std::time::Duration;
 use http::header::{CACHE_CONTROL, PRAGMA};
 use http::{HeaderMap, Method, StatusCode};
 
+use super::sitemap::{Lastmod, Reader};
 use super::worker::{Context, PageDone, Yield};
 use crate::fetch::{Fetcher, Outgoing};
 use crate::headers::freshness::{Lifetime, forbids_storing};
@@ -104,7 +105,7 @@ impl<F: Fetcher> Context<F> {
         // Whoever asks conditionally must know what to make of a 304, and a spider never sees one.
         request.headers.retain(|(name, _)| !is_condition(name));
         let headers = (self.host_headers)(&request.host());
-        let limits = super::sitemap::Reader::limits(self.limits, request.kind);
+        let limits = Reader::limits(self.limits, request.kind);
         Outgoing { headers, limits, ..Outgoing::new(request) }
     }
 
@@ -141,11 +142,15 @@ impl<F: Fetcher> Context<F> {
 
     /// A page that need not be asked for, because what is kept of it is fresh enough. Nothing leaves.
     pub(super) fn fresh(&self, request: &Request, now: Timestamp) -> Option<PageDone> {
-        // What is asked each time it is yielded is asked.
-        if !self.freshness.is_asked_for() || request.dedup == Dedup::Never {
+        let modified = request.modified.filter(|_| self.sitemaps.rules.lastmod == Lastmod::Skip);
+        // What is asked each time it is yielded is asked, and so is what is due.
+        if !self.freshness.is_asked_for() && modified.is_none() || request.dedup != Dedup::Once {
             return None;
         }
-        let entry = self.recall(request).entry.filter(|entry| self.freshness.accepts(entry, now))?;
+        let unchanged =
+            |entry: &CacheEntry| modified.is_some_and(|at| at < entry.checked && entry.checked <= now);
+        let entry = self.recall(request).entry;
+        let entry = entry.filter(|entry| self.freshness.accepts(entry, now) || unchanged(entry))?;
         let sent = self.sent(request);
         if sent.contains_key(CACHE_CONTROL) || sent.contains_key(PRAGMA) {
             // Who talks to caches wants an answer from behind them.

@@ -1,5 +1,7 @@
 //! The loop itself: dispatch what may go out, then wait for the next thing to happen.
 
+mod again;
+mod open;
 mod out;
 mod settle;
 mod stored;
@@ -11,27 +13,25 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::{Id, JoinSet};
 
+use again::Again;
 use out::{Done, Out};
 
+use super::CrawlError;
 use super::event::Event;
-use super::output::Output;
 use super::plant;
-use super::recorder::{Opening, Recorder};
+use super::recorder::Recorder;
 use super::report::{End, HostReport, Report};
-use super::sitemap::{Order, Quota, Reader};
-use super::start::{self, Beginning};
+use super::sitemap::Quota;
 use super::stop::Stop;
 use super::tell::Voice;
 use super::totals::Totals;
 use super::worker::Context;
-use super::writer::{Change, Job, Parts, Reply, Writer, WriterDoor};
-use super::{Crawl, CrawlError, Unlinked};
+use super::writer::{Change, Job, Reply, WriterDoor};
 use crate::clock::Clock;
 use crate::fetch::Fetcher;
 use crate::frontier::{Frontier, Step};
 use crate::store::RunRecord;
 use crate::time::Timestamp;
-use crate::url::Fingerprint;
 
 /// How long requests in flight are waited for after a stop.
 const DRAIN: Duration = Duration::from_secs(8);
@@ -54,94 +54,8 @@ struct Loop<F> {
     clock: Clock,
     voice: Voice,
     run: Totals,
-    sweep: Sweep,
+    again: Again,
     quota: Quota,
-}
-
-/// How far the search for known pages that no link has led to has come. It begins when nothing else is left.
-#[derive(Debug, Clone, Copy)]
-enum Sweep {
-    /// It goes on behind this page.
-    From(Option<Fingerprint>),
-    /// It is done, or not wanted.
-    Over,
-}
-
-impl Sweep {
-    /// In the first round there is no page of an earlier one.
-    fn begin(unlinked: Unlinked, round: u32) -> Self {
-        if unlinked == Unlinked::Ask && round > 1 { Self::From(None) } else { Self::Over }
-    }
-}
-
-impl<F: Fetcher> Crawl<F> {
-    /// Runs the crawl to its end.
-    ///
-    /// # Errors
-    /// [`CrawlError`] if state or output cannot be read or written. What a server does is never an error.
-    pub async fn run(mut self) -> Result<Report, CrawlError> {
-        let started = self.clock.now();
-        let changes = self.changes.as_deref();
-        let Beginning { past, run, changes } =
-            start::begin(&mut *self.store, &mut self.sinks, changes, self.start, self.plan, started)?;
-        if self.start == super::Start::Fresh {
-            self.cache.clear();
-        }
-        let opening = Opening {
-            at: started,
-            round: run.round,
-            found: past.found(&run, started),
-            settings: &self.settings,
-            scope: &self.scope,
-            robots: past.robots(),
-        };
-        let recorder = Recorder::start(self.journals.as_ref(), opening)?;
-        let pages = run.totals.get("pages").copied().unwrap_or(0);
-        let order = if self.settings.max_pages.is_some() { Order::AsNeeded } else { Order::First };
-        let mut frontier = Frontier::new(self.settings, self.policies, run.round, pages);
-        past.restore(&mut frontier, started);
-        let round = run.round;
-        let sweep = Sweep::begin(self.unlinked, round);
-        let parts = Parts {
-            store: self.store,
-            out: Output::new(self.sinks, changes),
-            cache: Arc::clone(&self.cache),
-            run,
-            rules: self.rules,
-            clock: self.clock.clone(),
-        };
-        let context = Context {
-            fetcher: self.fetcher,
-            spiders: self.spiders,
-            scope: self.scope,
-            sitemaps: Reader { rules: self.sitemaps.clone(), order },
-            canon: self.canon,
-            limits: self.limits,
-            host_headers: self.host_headers,
-            cache: self.cache,
-            freshness: self.freshness,
-            rules: self.rules,
-            clock: self.clock.clone(),
-            execution: self.execution,
-        };
-        let mut voice = Voice::new(self.events, self.progress, self.clock.clone());
-        voice.begin(&frontier);
-        let engine = Loop {
-            context: Arc::new(context),
-            frontier,
-            workers: JoinSet::new(),
-            out: HashMap::new(),
-            writer: WriterDoor::open(Writer::new(parts), self.execution),
-            recorder,
-            uncommitted: 0,
-            voice,
-            clock: self.clock,
-            run: Totals::default(),
-            sweep,
-            quota: Quota::new(self.sitemaps.max_per_host),
-        };
-        engine.run(self.stop.subscribe(), started, round).await
-    }
 }
 
 impl<F: Fetcher> Loop<F> {
@@ -164,19 +78,17 @@ impl<F: Fetcher> Loop<F> {
     /// Goes round until the crawl ends.
     async fn drive(&mut self, stop: &mut watch::Receiver<Stop>) -> Result<End, CrawlError> {
         self.plant_seeds().await;
+        self.plan_known().await;
         let mut deadline = None;
         loop {
             let wait = match deadline {
                 Some(_) if self.out.is_empty() && self.uncommitted == 0 => return Ok(End::Interrupted),
                 Some(deadline) => Wait::Until(deadline),
-                None => self.dispatch().await?,
+                None => self.next_wait().await?,
             };
-            let wait = match wait {
-                Wait::End(_) if self.uncommitted > 0 => Wait::Answer,
-                Wait::End(End::Complete) if self.sweeps_on().await => Wait::Answer,
-                Wait::End(end) => return Ok(end),
-                wait => wait,
-            };
+            if let Wait::End(end) = wait {
+                return Ok(end);
+            }
             self.voice.progress(&self.run, &self.frontier);
             let until = if let Wait::Until(moment) = wait { moment } else { Timestamp::MAX };
             tokio::select! {
@@ -189,14 +101,18 @@ impl<F: Fetcher> Loop<F> {
         }
     }
 
-    /// Looks for pages that are known and that no link of this round has led to; `false` if there are no more of them.
-    async fn sweeps_on(&mut self) -> bool {
-        let Sweep::From(after) = self.sweep else {
-            return false;
+    /// Lets everything go out that may, and tells what to wait for then.
+    async fn next_wait(&mut self) -> Result<Wait, CrawlError> {
+        self.queue_due().await;
+        let wait = match self.dispatch().await? {
+            Wait::End(end) => self.at_the_end(end).await,
+            wait => wait,
         };
-        self.uncommitted += 1;
-        self.writer.send(Job::Unmet(after)).await;
-        true
+        Ok(match wait {
+            Wait::Until(moment) => Wait::Until(self.again.soonest(moment)),
+            Wait::Answer => Wait::Until(self.again.soonest(Timestamp::MAX)),
+            Wait::End(end) => Wait::End(end),
+        })
     }
 
     /// After a stop, what has not come back by the deadline stays in its queue.
@@ -224,10 +140,7 @@ impl<F: Fetcher> Loop<F> {
                 },
                 Step::Robots(lease) => self.ask_robots(lease)?,
                 Step::Control(lease) => self.ask_control(lease)?,
-                Step::Load(load) => {
-                    self.uncommitted += 1;
-                    self.writer.send(Job::Load(load)).await;
-                }
+                Step::Load(load) => self.ask_writer(Job::Load(load)).await,
                 Step::Resolve(request) => self.ask_address(request),
                 Step::WaitUntil(moment) => return Ok(Wait::Until(moment)),
                 Step::AwaitFetches => return Ok(Wait::Answer),
@@ -261,18 +174,29 @@ impl<F: Fetcher> Loop<F> {
     async fn commit(&mut self, mut change: Change) {
         self.quota.trim(&mut change);
         self.run.add(&change.totals);
+        self.ask_writer(Job::Commit(Box::new(change))).await;
+    }
+
+    /// Hands a job over whose answer is waited for.
+    async fn ask_writer(&mut self, job: Job) {
         self.uncommitted += 1;
-        self.writer.send(Job::Commit(Box::new(change))).await;
+        self.writer.send(job).await;
     }
 
     async fn written(&mut self, reply: Reply) -> Result<(), CrawlError> {
         let now = self.clock.now();
         match reply {
-            Reply::Committed { fresh, changes, shifts, totals } => {
+            Reply::Committed { fresh, changes, shifts, totals, due } => {
                 self.uncommitted -= changes;
                 self.run.add(&totals);
                 shifts.into_iter().for_each(|(url, shift)| self.voice.event(Event::Judged { url, shift }));
                 fresh.into_iter().for_each(|pending| self.frontier.admit(now, pending));
+                due.into_iter().for_each(|moment| self.again.note_due(moment));
+            }
+            Reply::Due(queued, next) => {
+                self.uncommitted -= 1;
+                queued.into_iter().for_each(|pending| self.frontier.admit(now, pending));
+                self.again = Again::DueAt(next.unwrap_or(Timestamp::MAX));
             }
             Reply::Loaded(load, found) => {
                 self.uncommitted -= 1;
@@ -280,8 +204,7 @@ impl<F: Fetcher> Loop<F> {
             }
             Reply::Unmet(found, next) => {
                 self.uncommitted -= 1;
-                self.sweep = next.map_or(Sweep::Over, |page| Sweep::From(Some(page)));
-                self.commit(plant::known(&self.context, found)).await;
+                self.take_unmet(found, next).await;
             }
             Reply::Finished(_) => {}
             Reply::Fatal(error) => return Err(error.into()),

@@ -11,6 +11,7 @@ use super::writer::Change;
 use crate::extract::sitemap::{MAX_BYTES, MAX_ENTRIES, Sitemap};
 use crate::fetch::Limits;
 use crate::fetch::decode::{Bounds, unpack_gzip};
+use crate::frontier::Settings;
 use crate::headers::charset::ContentType;
 use crate::item::Harvest;
 use crate::request::{Kind, Request};
@@ -90,6 +91,12 @@ pub(super) struct Reader {
 }
 
 impl Reader {
+    /// Reads by these rules. A crawl of few pages reads no more sitemaps than it needs.
+    pub(super) fn new(rules: Sitemaps, settings: &Settings) -> Self {
+        let order = if settings.max_pages.is_some() { Order::AsNeeded } else { Order::First };
+        Self { rules, order }
+    }
+
     /// The limits of one exchange: those of pages, but for the size.
     pub(super) fn limits(limits: Limits, kind: Kind) -> Limits {
         if kind.is_page() { limits } else { Limits { body: MAX_BYTES, ..limits } }

@@ -21,6 +21,8 @@ pub enum Start {
     Continue,
     /// Only finish what is pending; an error if there is nothing.
     Resume,
+    /// Go on with the last round, complete or not: a crawl that watches has no other end.
+    Reopen,
     /// Forget pages and items and begin anew. Waits that hosts have asked for, and robots.txt verdicts, are kept.
     Fresh,
     /// Ask for what a spider starts with, and neither begin a round nor go on with one. For a
@@ -113,8 +115,11 @@ pub(super) fn begin(
     }
     let last = recovered.run.take();
     let is_empty = last.is_none();
-    let is_unfinished = matches!(&last, Some(run) if run.completed.is_none());
-    let going_on = is_unfinished && matches!(start, Start::Continue | Start::Resume);
+    let going_on = match (&last, start) {
+        (None, _) | (_, Start::Fresh | Start::Beside) => false,
+        (Some(_), Start::Reopen) => true,
+        (Some(run), Start::Continue | Start::Resume) => run.completed.is_none(),
+    };
     if start == Start::Resume && !going_on {
         let reason = if last.is_some() { "the last run was complete" } else { "there is no earlier run" };
         return Err(CrawlError::NothingToResume { reason });
@@ -126,7 +131,7 @@ pub(super) fn begin(
         }
         Some(run) if going_on => {
             explain(&run.plan, &plan);
-            RunRecord { plan, ..run }
+            RunRecord { plan, completed: None, ..run }
         }
         last => {
             let round = last.map_or(1, |run| run.round + 1);

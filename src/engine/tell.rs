@@ -42,22 +42,21 @@ pub(super) struct Voice {
 }
 
 impl Voice {
-    pub(super) fn new(
+    /// Begins with the hosts that are in trouble since an earlier run.
+    pub(super) fn begin(
         events: broadcast::Sender<Event>,
         progress: watch::Sender<Progress>,
         clock: Clock,
+        frontier: &Frontier,
     ) -> Self {
-        Self { events, progress, clock, troubles: Troubles::default() }
-    }
-
-    /// Says which hosts are in trouble since an earlier run.
-    pub(super) fn begin(&mut self, frontier: &Frontier) {
+        let mut voice = Self { events, progress, clock, troubles: Troubles::default() };
         for host in frontier.hosts() {
-            self.troubles.remember(host.key, host.state);
+            voice.troubles.remember(host.key, host.state);
             if gravity(standing_of(host.state)) > gravity(Standing::Limited) {
-                self.standing(host.key, host.state);
+                voice.standing(host.key, host.state);
             }
         }
+        voice
     }
 
     /// Passes an event on; nobody may be listening.
@@ -164,7 +163,10 @@ mod tests {
         let (events, mut heard) = broadcast::channel(8);
         let (progress, _) = watch::channel(Progress::default());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-        let mut voice = runtime.block_on(async { Voice::new(events, progress, Clock::start()) });
+        let settings = crate::frontier::Settings::new(crate::robots::ProductToken::parse("x").unwrap());
+        let frontier = Frontier::new(settings, Box::new(|_| crate::politeness::Policy::default()), 1, 0);
+        let clock = runtime.block_on(async { Clock::start() });
+        let mut voice = Voice::begin(events, progress, clock, &frontier);
         let until = crate::time::Timestamp::from_secs(9);
         let phase = crate::politeness::Phase::Backoff { until, strikes: 1 };
         let state = HostState { phase, throttled: 1, ..HostState::default() };

@@ -12,18 +12,20 @@ use tokio::sync::mpsc;
 use super::changes::{self, Judge, Visit};
 use super::output::Output;
 use super::recall::Memo;
+use super::schedule::{Schedule, revisit};
 use super::totals::Totals;
 use super::worker::Execution;
 use crate::clock::Clock;
 use crate::frontier::LoadRequest;
-use crate::history::{PageRecord, Shift};
+use crate::history::{Due, PageRecord, Shift};
 use crate::item::Item;
 use crate::politeness::HostState;
 use crate::request::Request;
+use crate::revisit::Revisit;
 use crate::robots::RobotsRecord;
 use crate::sink::{SinkError, Wants};
 use crate::store::cache::ValidatorCache;
-use crate::store::{Batch, FailedRecord, Pending, QueueKey, RunRecord, Store, StoreError};
+use crate::store::{Batch, FailedRecord, PageChange, Pending, QueueKey, RunRecord, Store, StoreError};
 use crate::time::Timestamp;
 use crate::url::{CanonicalUrl, Fingerprint, HostKey, Origin};
 
@@ -41,6 +43,10 @@ pub(super) enum Job {
     Load(LoadRequest),
     /// Look for pages behind this one that are known and were not met in this round.
     Unmet(Option<Fingerprint>),
+    /// Plan the known pages that are not planned.
+    Plan,
+    /// Queue the pages that are due by now.
+    Due(Timestamp),
     /// The run ends; `completed` if nothing is left to do.
     Finish { completed: Option<Timestamp> },
 }
@@ -73,7 +79,11 @@ pub(super) enum Reply {
         /// How the pages stand, and what that adds to the counts.
         shifts: Vec<(CanonicalUrl, Shift)>,
         totals: Totals,
+        /// The soonest moment at which one of the pages is due again.
+        due: Option<Timestamp>,
     },
+    /// Pages that were due, and when the next one is.
+    Due(Vec<Pending>, Option<Timestamp>),
     /// Known pages that were not met in this round, and where to look on; `None` at the end.
     Unmet(Vec<Request>, Option<Fingerprint>),
     /// What a queue held.
@@ -101,6 +111,10 @@ pub(super) struct Writer {
     run: RunRecord,
     rules: u64,
     totals: Totals,
+    /// Plans the next visit of each page, if the crawl watches.
+    schedule: Option<Schedule>,
+    /// No page is due before this moment. Saves walking over the remains of what was.
+    due_from: Timestamp,
     clock: Clock,
     synced: Timestamp,
 }
@@ -113,14 +127,18 @@ pub(super) struct Parts {
     pub(super) run: RunRecord,
     /// Digest of the rules that read pages.
     pub(super) rules: u64,
+    /// How pages are visited again, if the crawl watches.
+    pub(super) watch: Option<Revisit>,
     pub(super) clock: Clock,
 }
 
 impl Writer {
     pub(super) fn new(parts: Parts) -> Self {
-        let Parts { store, out, cache, run, rules, clock } = parts;
+        let Parts { store, out, cache, run, rules, watch, clock } = parts;
         let totals = Totals::from_map(&run.totals);
-        Self { store, out, cache, run, rules, totals, synced: clock.now(), clock }
+        let schedule = watch.map(Schedule::new);
+        let due_from = Timestamp::ZERO;
+        Self { store, out, cache, run, rules, totals, schedule, due_from, synced: clock.now(), clock }
     }
 
     /// Does some jobs, in order, and says what came of them.
@@ -156,6 +174,14 @@ impl Writer {
                 let (found, next) = self.unmet(after)?;
                 replies.push(Reply::Unmet(found, next));
             }
+            Job::Plan => {
+                self.plan_known()?;
+                replies.push(Reply::Due(Vec::new(), Some(Timestamp::ZERO)));
+            }
+            Job::Due(now) => {
+                let (queued, next) = self.queue_due(now)?;
+                replies.push(Reply::Due(queued, next));
+            }
             Job::Finish { completed } => {
                 self.run.completed = completed;
                 self.commit_batch(Batch::default())?;
@@ -175,7 +201,7 @@ impl Writer {
         let changes = group.len();
         let mut batch = Batch::default();
         let mut cached = Vec::new();
-        let mut judge = Judge::new(&*self.store, self.run.round);
+        let mut judge = Judge::new(&*self.store, self.run.round, self.schedule.as_mut());
         let mut shifts = Vec::new();
         for change in group.drain(..) {
             for visit in change.visits {
@@ -191,14 +217,16 @@ impl Writer {
             batch.robots.extend(change.robots);
             batch.failed.extend(change.failed);
         }
+        let due = judge.soonest;
         batch.pages = judge.pages;
+        self.due_from = self.due_from.min(due.unwrap_or(Timestamp::MAX));
         let mut totals = std::mem::take(&mut self.out.totals);
         shifts.iter().for_each(|(_, shift)| changes::count(&mut totals, *shift));
         self.totals.add(&totals);
         let fresh = self.commit_batch(batch)?;
         cached.iter().for_each(|memo| memo.write(&*self.cache));
         self.sync_now_and_then()?;
-        replies.push(Reply::Committed { fresh, changes, shifts, totals });
+        replies.push(Reply::Committed { fresh, changes, shifts, totals, due });
         Ok(())
     }
 
@@ -207,6 +235,57 @@ impl Writer {
         self.run.totals = self.totals.to_map();
         batch.run = Some(self.run.clone());
         Ok(self.store.commit(batch)?.fresh)
+    }
+
+    /// Puts some of the pages that are due by `now` into their queues, and tells when the next one is.
+    fn queue_due(&mut self, now: Timestamp) -> Result<(Vec<Pending>, Option<Timestamp>), WriteError> {
+        let mut batch = Batch::default();
+        let mut next = None;
+        for (due, page) in self.store.due(self.due_from, GROUP)? {
+            self.due_from = due;
+            next = Some(due);
+            if due > now {
+                break;
+            }
+            if let Some(before) = self.store.page(page)? {
+                batch.revisits.push(revisit(&before));
+                let queued = PageRecord { due: Due::Queued { round: self.run.round }, ..before.clone() };
+                batch.pages.push(PageChange { page, before: Some(before), now: Some(queued) });
+            }
+        }
+        let queued = self.commit_batch(batch)?;
+        Ok((queued, next))
+    }
+
+    /// Takes in what earlier runs know of pages, and plans those that are not planned. What waits in a queue is not.
+    fn plan_known(&mut self) -> Result<(), WriteError> {
+        let Some(schedule) = &mut self.schedule else {
+            return Ok(());
+        };
+        let now = self.clock.now();
+        let mut after = None;
+        loop {
+            let pages = self.store.pages(after, GROUP)?;
+            let Some((last, _)) = pages.last() else {
+                return Ok(());
+            };
+            after = Some(*last);
+            let mut batch = Batch::default();
+            for (page, record) in pages {
+                schedule.remember(&record);
+                let waits = match record.due {
+                    Due::At(_) => true,
+                    Due::Queued { round } => round == self.run.round,
+                    Due::Unplanned => record.round < self.run.round && self.store.knows(&record.request),
+                };
+                if !waits {
+                    let due = Due::At(schedule.due(&record, record.checked).max(now));
+                    let planned = PageRecord { due, ..record.clone() };
+                    batch.pages.push(PageChange { page, before: Some(record), now: Some(planned) });
+                }
+            }
+            self.store.commit(batch)?;
+        }
     }
 
     /// Some of the pages behind `after` that are known, were read by the rules of today and were not met in this round; and

@@ -171,6 +171,13 @@ impl Frontier {
         &self.hosts[lease.host].policy
     }
 
+    /// Requests a second at which a host is asked, waits aside; none of one that is not known.
+    #[must_use]
+    pub fn rate(&self, host: &HostKey) -> f64 {
+        let entry = self.index.get(host).map(|&host| &self.hosts[host]);
+        entry.map_or(0.0, |entry| entry.machine.rate(&entry.policy))
+    }
+
     /// The policy of the host that is asked for robots.txt.
     #[must_use]
     pub fn policy_for_robots(&self, lease: &RobotsLease) -> &Policy {

@@ -87,7 +87,7 @@ fn digest(names: &[String], sent: &HeaderMap) -> u64 {
     };
     for name in names {
         part(name.as_bytes());
-        let values: Vec<&[u8]> = sent.get_all(name).iter().map(|value| value.as_bytes()).collect();
+        let values: Vec<&[u8]> = sent.get_all(name).iter().map(http::HeaderValue::as_bytes).collect();
         // A field that is absent is not one that is empty.
         part(&(values.len() as u64).to_be_bytes());
         values.iter().for_each(|value| part(value.trim_ascii()));

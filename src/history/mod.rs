@@ -7,11 +7,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::request::Request;
+use crate::request::{Dedup, Request};
+use crate::revisit::{Observations, Prior, Rate, Seen};
 use crate::time::Timestamp;
 
 /// What is known of a page. One record for each page that was ever answered with a body, kept with the state, over all rounds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PageRecord {
     /// The request that it was last asked with.
     pub request: Request,
@@ -27,8 +28,45 @@ pub struct PageRecord {
     pub digest: u64,
     /// What it gave.
     pub items: ItemsRecord,
-    /// When it is worth asking again, for a crawl that watches. [`Timestamp::MAX`] while it waits in a queue.
-    pub due: Timestamp,
+    /// How often it was found to be changed.
+    pub observations: Observations,
+    /// When it is asked again, by a crawl that watches.
+    pub due: Due,
+}
+
+/// When a page is asked again without a link that leads to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Due {
+    /// Nobody has planned it.
+    #[default]
+    Unplanned,
+    /// From this moment on.
+    At(Timestamp),
+    /// It waits in its queue, in this round. A later round has other queues.
+    Queued {
+        /// The round.
+        round: u32,
+    },
+}
+
+impl Due {
+    /// The moment, if there is one.
+    #[must_use]
+    pub const fn moment(self) -> Option<Timestamp> {
+        match self {
+            Self::At(moment) => Some(moment),
+            Self::Unplanned | Self::Queued { .. } => None,
+        }
+    }
+}
+
+impl PageRecord {
+    /// Changes that are to be expected: by what was seen, and before much was seen by what the site's own sitemap says.
+    #[must_use]
+    pub fn rate(&self) -> Rate {
+        let prior = self.request.every.map_or_else(Prior::default, |every| Prior::around(Rate::every(every)));
+        self.observations.rate(&prior)
+    }
 }
 
 /// What is known of the items of a page.
@@ -111,7 +149,7 @@ pub struct Occasion<'a> {
 }
 
 /// What a sight comes to.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Judgement {
     /// How the page stands; `None` for a page that never was there and is not.
     pub shift: Option<Shift>,
@@ -155,19 +193,25 @@ fn first_seen(digest: u64, items: u64, rules: u64, occasion: Occasion<'_>) -> Ju
         round,
         digest,
         items,
-        due: Timestamp::MAX,
+        observations: Observations::default(),
+        due: Due::Unplanned,
     };
     Judgement { shift: Some(Shift::New), new_items: true, record: Some(record) }
 }
 
-fn seen_again(known: PageRecord, digest: u64, occasion: Occasion<'_>) -> Judgement {
+fn seen_again(mut known: PageRecord, digest: u64, occasion: Occasion<'_>) -> Judgement {
     let same = known.digest == digest;
+    let seen = if same { Seen::Same } else { Seen::Changed };
+    known.observations.note(occasion.at.since(known.checked), seen);
+    if occasion.request.dedup != Dedup::Revisit {
+        known.request = occasion.request.clone();
+    }
     let record = PageRecord {
-        request: occasion.request.clone(),
         last_changed: if same { known.last_changed } else { occasion.at },
         checked: occasion.at,
         round: occasion.round,
         digest,
+        due: Due::Unplanned,
         ..known
     };
     let shift = if same { Shift::Unchanged } else { Shift::Changed };

@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use super::line_file::{LineFile, refused};
-use super::{Position, Sink, SinkError, shown_kind};
+use super::{Position, Sink, SinkError, Wants, shown_kind, shown_seen};
 use crate::item::Item;
 
 /// The column that shows an item's kind, unless the item has a field of this name.
@@ -31,6 +31,19 @@ pub struct CsvOptions {
     pub path: PathBuf,
     /// Columns in order; every item has exactly these. Empty: the fields of the first item. `kind` is the item's kind.
     pub columns: Vec<String>,
+    /// Which items are written when pages are visited again.
+    pub wants: Wants,
+    /// Whether the columns `first_seen`, `last_changed` and `round` show what is known of an item's page from all rounds, where
+    /// the item has no field of that name.
+    pub seen: bool,
+}
+
+impl CsvOptions {
+    /// All items, with these columns, to this file.
+    #[must_use]
+    pub fn to(path: impl Into<PathBuf>, columns: Vec<String>) -> Self {
+        Self { path: path.into(), columns, wants: Wants::default(), seen: false }
+    }
 }
 
 /// Writes CSV. Its position is a byte offset, for a stream a number of lines.
@@ -40,6 +53,8 @@ pub struct CsvSink {
     wanted: Vec<String>,
     /// The columns of the header line, once they are known.
     columns: Option<Vec<String>>,
+    wants: Wants,
+    seen: bool,
 }
 
 impl CsvSink {
@@ -53,6 +68,8 @@ impl CsvSink {
             file: LineFile::open(&options.path)?,
             wanted: options.columns.clone(),
             columns: None,
+            wants: options.wants,
+            seen: options.seen,
         })
     }
 
@@ -89,6 +106,15 @@ impl CsvSink {
         Ok(header.iter().map(str::to_owned).collect())
     }
 
+    /// What an item shows in a column, what is known of its page included if that is asked for.
+    fn shown<'a>(&self, item: &'a Item, column: &str) -> Cow<'a, str> {
+        match self.seen.then(|| shown_seen(item, column)).flatten() {
+            Some(Value::String(text)) => Cow::Owned(text),
+            Some(value) => Cow::Owned(value.to_string()),
+            None => cell(item, column),
+        }
+    }
+
     /// Settles the columns before the first record of this run.
     fn ensure_columns(&mut self, first: &Item) -> Result<(), SinkError> {
         if self.columns.is_some() {
@@ -110,13 +136,17 @@ impl Sink for CsvSink {
         &self.name
     }
 
+    fn wants(&self) -> Wants {
+        self.wants
+    }
+
     /// Writes one record. An item without any field that comes before the columns are known has nothing to show and is left out.
     fn write(&mut self, item: &Item) -> Result<(), SinkError> {
         self.ensure_columns(item)?;
         let Some(columns) = &self.columns else {
             return Ok(());
         };
-        let line = record(columns.iter().map(|column| cell(item, column)));
+        let line = record(columns.iter().map(|column| self.shown(item, column)));
         self.file.push(&line)
     }
 

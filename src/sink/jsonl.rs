@@ -1,7 +1,7 @@
 //! Items as JSON lines: one object per line, fields in the order in which the spider set them.
 //!
-//! A kind comes first, as the field `kind`, unless the record has a field of that name itself. The file can be read while it is
-//! written, and it is cut back by bytes, so that it is never read into memory. Standard output (`-`) and other streams cannot be
+//! A kind comes first, as the field `kind`, unless the record has a field of that name itself; what is known of the page comes
+//! last, if it is asked for, under the same condition. The file can be read while it is written, and it is cut back by bytes, so that it is never read into memory. Standard output (`-`) and other streams cannot be
 //! cut back: after a crash lines that were already printed may be printed again.
 
 use std::io::{self, Write};
@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::line_file::LineFile;
-use super::{Position, Sink, SinkError, is_obeyed_by_terminals, shown_kind};
+use super::{Position, SEEN, Sink, SinkError, Wants, is_obeyed_by_terminals, shown_kind, shown_seen};
 use crate::item::Item;
 
 /// `[sink.jsonl]`.
@@ -18,12 +18,27 @@ use crate::item::Item;
 pub struct JsonlOptions {
     /// The file; its folder is made if need be. `-` is standard output.
     pub path: PathBuf,
+    /// Which items are written when pages are visited again.
+    pub wants: Wants,
+    /// Whether each line ends with `first_seen` and `last_changed` (RFC 3339) and `round`: what is known of its page from all
+    /// rounds. A field of the item's own comes first.
+    pub seen: bool,
+}
+
+impl JsonlOptions {
+    /// All items, and nothing but them, to this file.
+    #[must_use]
+    pub fn to(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into(), wants: Wants::default(), seen: false }
+    }
 }
 
 /// Writes JSON lines. Its position is a byte offset, for a stream a number of lines.
 pub struct JsonlSink {
     name: String,
     file: LineFile,
+    wants: Wants,
+    seen: bool,
 }
 
 impl JsonlSink {
@@ -32,7 +47,9 @@ impl JsonlSink {
     /// # Errors
     /// If the file or its folder cannot be made or opened for writing.
     pub fn open(options: &JsonlOptions) -> Result<Self, SinkError> {
-        Ok(Self { name: format!("jsonl:{}", options.path.display()), file: LineFile::open(&options.path)? })
+        let JsonlOptions { path, wants, seen } = options;
+        let name = format!("jsonl:{}", path.display());
+        Ok(Self { name, file: LineFile::open(path)?, wants: *wants, seen: *seen })
     }
 }
 
@@ -41,9 +58,14 @@ impl Sink for JsonlSink {
         &self.name
     }
 
+    fn wants(&self) -> Wants {
+        self.wants
+    }
+
     fn write(&mut self, item: &Item) -> Result<(), SinkError> {
         let mut line = Vec::with_capacity(256);
-        let written = Line(item).serialize(&mut serde_json::Serializer::with_formatter(&mut line, Shown));
+        let written = Line { item, seen: self.seen }
+            .serialize(&mut serde_json::Serializer::with_formatter(&mut line, Shown));
         written.map_err(|error| SinkError::Item {
             sink: self.name.clone(),
             url: item.url.to_string(),
@@ -78,16 +100,24 @@ impl serde_json::ser::Formatter for Shown {
 }
 
 /// An item as it stands on its line.
-struct Line<'a>(&'a Item);
+struct Line<'a> {
+    item: &'a Item,
+    seen: bool,
+}
 
 impl Serialize for Line<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        if let Some(kind) = shown_kind(self.0) {
+        if let Some(kind) = shown_kind(self.item) {
             map.serialize_entry("kind", kind)?;
         }
-        for (name, value) in &self.0.fields {
+        for (name, value) in &self.item.fields {
             map.serialize_entry(name, value)?;
+        }
+        for name in SEEN.iter().filter(|_| self.seen) {
+            if let Some(value) = shown_seen(self.item, name) {
+                map.serialize_entry(name, &value)?;
+            }
         }
         map.end()
     }

@@ -12,6 +12,7 @@ pub mod memory;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::item::Item;
 
@@ -138,6 +139,21 @@ pub enum SinkError {
 pub(crate) fn is_obeyed_by_terminals(letter: char) -> bool {
     letter.is_control()
         || matches!(letter, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// What an item can tell of its page beside its own fields: since when it is known, when its items were found to be others, and
+/// in which round. A field of the item's own comes first.
+pub(crate) const SEEN: [&str; 3] = ["first_seen", "last_changed", "round"];
+
+/// One of [`SEEN`], as text; for the round a number. `None` if nothing is known of the page, or the item has such a field.
+fn shown_seen(item: &Item, name: &str) -> Option<Value> {
+    let seen = item.seen.filter(|_| !item.fields.contains_key(name))?;
+    match name {
+        "first_seen" => Some(seen.first_seen.to_string().into()),
+        "last_changed" => Some(seen.last_changed.to_string().into()),
+        "round" => Some(seen.round.into()),
+        _ => None,
+    }
 }
 
 /// The kind to show beside an item's fields: a field `kind` of its own comes first.

@@ -10,7 +10,8 @@ use tempfile::TempDir;
 use super::csv::{CsvOptions, CsvSink};
 use super::jsonl::{JsonlOptions, JsonlSink};
 use super::{Position, Sink, SinkError};
-use crate::item::Item;
+use crate::item::{Item, Seen};
+use crate::time::Timestamp;
 use crate::url::CanonicalUrl;
 
 fn item(fields: Value) -> Item {
@@ -20,12 +21,12 @@ fn item(fields: Value) -> Item {
 }
 
 fn jsonl(path: &Path) -> JsonlSink {
-    JsonlSink::open(&JsonlOptions { path: path.to_owned() }).unwrap()
+    JsonlSink::open(&JsonlOptions::to(path)).unwrap()
 }
 
 fn csv(path: &Path, columns: &[&str]) -> CsvSink {
     let columns = columns.iter().map(|name| (*name).to_owned()).collect();
-    CsvSink::open(&CsvOptions { path: path.to_owned(), columns }).unwrap()
+    CsvSink::open(&CsvOptions::to(path, columns)).unwrap()
 }
 
 /// The text of a CSV file after these items.
@@ -162,7 +163,7 @@ fn a_folder_that_cannot_be_made_is_told_with_its_path() {
     let folder = TempDir::new().unwrap();
     fs::write(folder.path().join("file"), "").unwrap();
     let path = folder.path().join("file/items.jsonl");
-    let error = JsonlSink::open(&JsonlOptions { path }).err().unwrap();
+    let error = JsonlSink::open(&JsonlOptions::to(path)).err().unwrap();
     assert!(error.to_string().contains("file/items.jsonl"), "{error}");
 }
 
@@ -181,6 +182,45 @@ fn a_json_line_keeps_order_unicode_and_line_breaks() {
     let expected =
         "{\"kind\":\"book\",\"z\":\"Žluťoučký 🐴\\r\\n\u{2028}\",\"a\":[1,null]}\n{\"kind\":\"paperback\"}\n";
     assert_eq!(fs::read_to_string(&path).unwrap(), expected);
+}
+
+/// An item whose page is known.
+fn seen(fields: Value) -> Item {
+    let (first_seen, last_changed) = (Timestamp::from_secs(1), Timestamp::from_secs(2));
+    Item { seen: Some(Seen { first_seen, last_changed, round: 3 }), ..item(fields) }
+}
+
+#[test]
+fn what_is_known_of_a_page_is_told_only_if_asked_for_and_behind_the_fields() {
+    let folder = TempDir::new().unwrap();
+    let mut texts = Vec::new();
+    for seen_too in [false, true] {
+        let path = folder.path().join(format!("{seen_too}.jsonl"));
+        let mut sink = JsonlSink::open(&JsonlOptions { seen: seen_too, ..JsonlOptions::to(&path) }).unwrap();
+        for item in [seen(json!({"a": 1})), seen(json!({"round": "final"})), item(json!({"a": 2}))] {
+            sink.write(&item).unwrap();
+        }
+        sink.flush().unwrap();
+        texts.push(fs::read_to_string(path).unwrap());
+    }
+    assert_eq!(texts[0], "{\"a\":1}\n{\"round\":\"final\"}\n{\"a\":2}\n");
+    let dates = "\"first_seen\":\"1970-01-01T00:00:01.000Z\",\"last_changed\":\"1970-01-01T00:00:02.000Z\"";
+    let expected = format!("{{\"a\":1,{dates},\"round\":3}}\n{{\"round\":\"final\",{dates}}}\n{{\"a\":2}}\n");
+    assert_eq!(texts[1], expected);
+}
+
+#[test]
+fn columns_of_what_is_known_are_filled_only_if_asked_for() {
+    let items = [seen(json!({"a": 1})), seen(json!({"a": 2, "round": null})), item(json!({"a": 3}))];
+    let folder = TempDir::new().unwrap();
+    for (seen, expected) in [(false, "a,round\n1,\n2,\n3,\n"), (true, "a,round\n1,3\n2,\n3,\n")] {
+        let path = folder.path().join(format!("{seen}.csv"));
+        let columns = vec!["a".to_owned(), "round".to_owned()];
+        let mut sink = CsvSink::open(&CsvOptions { seen, ..CsvOptions::to(&path, columns) }).unwrap();
+        items.iter().for_each(|item| sink.write(item).unwrap());
+        sink.flush().unwrap();
+        assert_eq!(fs::read_to_string(path).unwrap(), expected);
+    }
 }
 
 #[test]

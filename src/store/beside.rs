@@ -15,7 +15,7 @@ use super::memory::MemoryStore;
 use super::{
     Batch, Committed, FailedRecord, Memory, Pending, QueueKey, Recovered, RunRecord, Store, StoreError,
 };
-use crate::history::PageRecord;
+use crate::history::{Due, PageRecord};
 use crate::politeness::HostState;
 use crate::request::Request;
 use crate::robots::RobotsRecord;
@@ -153,7 +153,7 @@ impl Store for Beside {
     fn page(&self, page: Fingerprint) -> Result<Option<PageRecord>, StoreError> {
         let seen = [self.crawl.page(page)?, self.crawl.page_beside(page)?];
         let last = seen.into_iter().flatten().max_by_key(|record| record.checked);
-        Ok(last.map(|record| PageRecord { due: Timestamp::MAX, ..record }))
+        Ok(last.map(|record| PageRecord { due: Due::Unplanned, ..record }))
     }
 
     fn pages(

@@ -5,19 +5,20 @@
 //!
 //! Bodies are not kept here.
 
+mod packed;
+
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::codec;
+pub use packed::{KeptItem, Packed};
+
 pub use super::sled_cache::upkeep::{IdleCache, Survey, remove as remove_cache};
 pub use super::sled_cache::{CacheOptions, SledCache};
 use crate::headers::freshness::Lifetime;
 use crate::headers::validators::Validators;
 use crate::headers::vary::Selecting;
-use crate::request::Request;
 use crate::time::Timestamp;
 use crate::url::{Fingerprint, HostKey};
 
@@ -40,44 +41,6 @@ pub struct CacheEntry {
     pub rules: u64,
     /// What the page gave.
     pub harvest: Packed,
-}
-
-/// An item of a page: its kind, and its fields as JSON text.
-pub type KeptItem = (Option<String>, String);
-
-/// Links and items of a page, packed: a page that has changed is looked up for its validators alone, and a page that has not
-/// is kept as it was.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Packed(Bytes);
-
-impl Packed {
-    /// Packs the links, to be walked again on a 304, and the items, to be emitted again. None if they cannot be written.
-    #[must_use]
-    pub fn of(links: &[Request], items: &[KeptItem]) -> Option<Self> {
-        let bytes = codec::encode(&(links, items));
-        bytes
-            .map(|bytes| Self(bytes.into()))
-            .inspect_err(|error| tracing::warn!(%error, "a page cannot be kept"))
-            .ok()
-    }
-
-    /// Links and items, or nothing if they do not read back.
-    #[must_use]
-    pub fn unpack(&self) -> Option<(Vec<Request>, Vec<KeptItem>)> {
-        codec::decode(&self.0).ok()
-    }
-
-    /// How large it is.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// Whether nothing was ever packed into it; a page that gave nothing is not empty.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
 }
 
 impl CacheEntry {

@@ -48,7 +48,19 @@ pub enum CodecError {
 /// # Errors
 /// If `T` cannot be written as postcard.
 pub fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, CodecError> {
-    Ok(postcard::to_extend(value, vec![VERSION])?)
+    encode_behind(value, Vec::new())
+}
+
+/// As [`encode`], behind what is there already.
+///
+/// # Errors
+/// As for [`encode`].
+pub(super) fn encode_behind<T: Serialize + ?Sized>(
+    value: &T,
+    mut out: Vec<u8>,
+) -> Result<Vec<u8>, CodecError> {
+    out.push(VERSION);
+    Ok(postcard::to_extend(value, out)?)
 }
 
 /// The record of some bytes.

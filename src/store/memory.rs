@@ -54,13 +54,13 @@ impl MemoryStore {
 
     fn learn(&mut self, change: PageChange) {
         let PageChange { page, before, now } = change;
-        if let Some(before) = before {
-            self.due.remove(&(before.due, page));
+        if let Some(due) = before.and_then(|before| before.due.moment()) {
+            self.due.remove(&(due, page));
         }
         match now {
             Some(now) => {
-                if now.due < Timestamp::MAX {
-                    self.due.insert((now.due, page));
+                if let Some(due) = now.due.moment() {
+                    self.due.insert((due, page));
                 }
                 self.pages.insert(page, now);
             }

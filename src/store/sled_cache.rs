@@ -8,6 +8,7 @@
 pub(super) mod upkeep;
 
 use std::fs;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -27,6 +28,8 @@ const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
 /// The first byte of every entry. One of another version is absent, and is written over when its page is fetched.
 const ENTRY_VERSION: u8 = 3;
+/// Behind the version.
+const CHECK_BYTES: usize = 8;
 /// What moka needs for an entry beside its value.
 const ENTRY_OVERHEAD: usize = 350;
 /// How many neighbours are looked at to find one to drop.
@@ -57,10 +60,28 @@ impl Default for CacheOptions {
     }
 }
 
+/// Keys are fingerprints: they are hashed already.
+#[derive(Debug, Clone, Copy, Default)]
+struct Hashed(u64);
+
+impl Hasher for Hashed {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = xxh3_64(bytes);
+    }
+
+    fn write_u64(&mut self, key: u64) {
+        self.0 = key;
+    }
+}
+
 /// Validators on disk, in sled.
 pub struct SledCache {
     database: sled::Db,
-    front: moka::sync::Cache<u64, Arc<CacheEntry>>,
+    front: moka::sync::Cache<u64, Arc<CacheEntry>, BuildHasherDefault<Hashed>>,
     /// About how many there are: a crash may leave it off by up to [`COUNT_EVERY`].
     count: AtomicU64,
     options: CacheOptions,
@@ -85,7 +106,10 @@ impl SledCache {
         Ok(Self {
             count: AtomicU64::new(read_count(&database)),
             database,
-            front: moka::sync::Cache::builder().max_capacity(options.front_bytes).weigher(weigh).build(),
+            front: moka::sync::Cache::builder()
+                .max_capacity(options.front_bytes)
+                .weigher(weigh)
+                .build_with_hasher(BuildHasherDefault::default()),
             options,
         })
     }
@@ -149,9 +173,8 @@ impl ValidatorCache for SledCache {
         if let Some(entry) = self.front.get(&key.get()) {
             return Some(CacheEntry::clone(&entry));
         }
-        let entry = self.read(key)?;
-        self.front.insert(key.get(), Arc::new(entry.clone()));
-        Some(entry)
+        // Not put in front: most are looked up once in a round, and written soon after.
+        self.read(key)
     }
 
     fn put(&self, key: Fingerprint, entry: &CacheEntry) {
@@ -238,16 +261,17 @@ fn guarded<T>(call: impl FnOnce() -> sled::Result<T>) -> Result<T, String> {
 
 /// Version, checksum, record.
 fn seal_entry(entry: &CacheEntry) -> Result<Vec<u8>, codec::CodecError> {
-    let record = codec::encode(entry)?;
-    let mut bytes = Vec::with_capacity(9 + record.len());
+    let mut bytes = Vec::with_capacity(entry.weight());
     bytes.push(ENTRY_VERSION);
-    bytes.extend(xxh3_64(&record).to_be_bytes());
-    bytes.extend(record);
+    bytes.extend([0; CHECK_BYTES]);
+    let mut bytes = codec::encode_behind(entry, bytes)?;
+    let check = xxh3_64(&bytes[1 + CHECK_BYTES..]).to_be_bytes();
+    bytes[1..=CHECK_BYTES].copy_from_slice(&check);
     Ok(bytes)
 }
 
 fn open_entry(bytes: &[u8]) -> Option<CacheEntry> {
-    let (check, record) = bytes.strip_prefix(&[ENTRY_VERSION])?.split_first_chunk::<8>()?;
+    let (check, record) = bytes.strip_prefix(&[ENTRY_VERSION])?.split_first_chunk::<CHECK_BYTES>()?;
     let whole = xxh3_64(record).to_be_bytes() == *check;
     whole.then(|| codec::decode(record).ok()).flatten()
 }

@@ -10,7 +10,6 @@ use super::keys::{self, Era, Generation};
 use super::seen_log::SeenLog;
 use super::{Batch, Committed, PageChange, Pending, QueueKey, StoreError};
 use crate::request::{Dedup, Request};
-use crate::time::Timestamp;
 use crate::url::Origin;
 
 /// The counters, written with every batch.
@@ -226,15 +225,15 @@ impl Step {
     fn learn(&mut self, change: &PageChange) -> Result<(), CodecError> {
         let PageChange { page, before, now } = change;
         let keys = self.era;
-        if let Some(before) = before {
-            self.writes.insert(keys.due(before.due, *page), None);
+        if let Some(due) = before.as_ref().and_then(|before| before.due.moment()) {
+            self.writes.insert(keys.due(due, *page), None);
         }
         let Some(now) = now else {
             self.writes.insert(keys.page(*page), None);
             return Ok(());
         };
-        if now.due < Timestamp::MAX {
-            self.writes.insert(keys.due(now.due, *page), Some(Vec::new()));
+        if let Some(due) = now.due.moment() {
+            self.writes.insert(keys.due(due, *page), Some(Vec::new()));
         }
         self.put(keys.page(*page), now)
     }

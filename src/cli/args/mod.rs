@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::changes::ChangesArgs;
 use super::exit;
 use crate::config::Loader;
 pub(super) use fetch::FetchArgs;
@@ -117,6 +118,8 @@ pub(super) enum Command {
     /// Show what is kept of pages between rounds, or forget some of it
     #[command(subcommand)]
     Cache(CacheCommand),
+    /// Show what a round has found to be new, changed or gone
+    Changes(ChangesArgs),
     /// Show how each host stands, what it waits for and what to do about it
     Hosts(StateArgs),
     /// Say why a URL was fetched or not, and what it waits for
@@ -214,8 +217,11 @@ pub(super) struct RunArgs {
     /// Forget what was crawled and begin anew; waits that hosts have asked for are kept
     #[arg(long)]
     pub(super) fresh: bool,
-    /// Ask no host: read the pages that were recorded with [cache] bodies = true once more
+    /// Keep going: ask each known page again when it is due by its own history; only news is written
     #[arg(long, conflicts_with = "fresh")]
+    pub(super) watch: bool,
+    /// Ask no host: read the pages that were recorded with [cache] bodies = true once more
+    #[arg(long, conflicts_with_all = ["fresh", "watch"])]
     pub(super) offline: bool,
     /// Do not ask for pages that were fetched or found unchanged less than this ago (cache.max-age)
     #[arg(long, value_name = "DURATION", conflicts_with = "fresh")]

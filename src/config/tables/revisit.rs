@@ -1,4 +1,4 @@
-//! `[revisit]`: when pages are asked again.
+//! `[revisit]`: when pages are asked again, and whether.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -6,6 +6,7 @@ use serde::Deserialize;
 use crate::config::check::Check;
 use crate::config::path::Path;
 use crate::config::units::Time;
+use crate::engine::Unlinked;
 use crate::revisit::{Bounds, Revisit};
 
 /// When a page that was fetched is asked again. How often it changes is learned.
@@ -20,9 +21,31 @@ pub(in crate::config) struct RevisitTable {
     /// Share of a host's pace that revisits may take, above 0 to 1; what is left is for pages not seen yet. Default 0.5.
     #[schemars(range(min = 0.0, max = 1.0))]
     share: Option<f64>,
+    /// What becomes of pages of earlier rounds to which no link of a round has led. `"ask"`: they are asked at its end, for only
+    /// their server can say whether they are gone; `"leave"`: they are left alone, and stay known. Default "ask".
+    unlinked: Option<UnlinkedPages>,
+}
+
+/// What becomes of known pages to which no link leads any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+enum UnlinkedPages {
+    /// They are asked at the end of the round.
+    #[default]
+    Ask,
+    /// They are left alone.
+    Leave,
 }
 
 impl RevisitTable {
+    /// What becomes of known pages to which no link leads any more.
+    pub(in crate::config) fn unlinked(&self) -> Unlinked {
+        match self.unlinked.unwrap_or_default() {
+            UnlinkedPages::Ask => Unlinked::Ask,
+            UnlinkedPages::Leave => Unlinked::Leave,
+        }
+    }
+
     pub(in crate::config) fn build(&self, check: &mut Check<'_>) -> Revisit {
         let top = Path::of(&["revisit"]);
         let revisit = Revisit {

@@ -11,6 +11,7 @@ use crate::config::plan::SinkPlan;
 use crate::config::problem::closest;
 use crate::sink::csv::CsvOptions;
 use crate::sink::jsonl::JsonlOptions;
+use crate::sink::{SEEN, Wants};
 use crate::spider::declarative::ExtractRule;
 
 /// The column that every item has.
@@ -34,6 +35,33 @@ pub(in crate::config) struct SinkTable {
 struct JsonlTable {
     /// The file, relative to the current directory; its folder is made if need be. "-" is the standard output.
     path: Option<PathBuf>,
+    /// `"all"`: every round writes the items of every page; `"changed"`: only those of new pages and of pages whose items are
+    /// others than at the last visit. Default "all".
+    items: Option<ItemChoice>,
+    /// Whether each line ends with the fields `first_seen`, `last_changed` (of the page, and of its items) and `round` (in which they
+    /// changed), unless the item has a field of that name. Default false.
+    seen: Option<bool>,
+}
+
+/// Which items are written when pages are visited again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(rename = "Items")]
+enum ItemChoice {
+    /// Those of every page.
+    #[default]
+    All,
+    /// Those of new pages, and of pages whose items are others than at the last visit.
+    Changed,
+}
+
+impl ItemChoice {
+    const fn wants(self) -> Wants {
+        match self {
+            Self::All => Wants::Everything,
+            Self::Changed => Wants::Changes,
+        }
+    }
 }
 
 /// Comma-separated values with fixed columns.
@@ -44,8 +72,10 @@ struct CsvTable {
     /// The file, relative to the current directory; its folder is made if need be.
     path: Option<PathBuf>,
     /// The columns in order. Default: the fields of all `[[extract]]` in their order, else those of
-    /// the first item. "kind" is the item's kind.
+    /// the first item. "kind" is the item's kind; "first_seen", "last_changed" and "round" are those of `[sink.jsonl] seen`.
     columns: Option<Vec<String>>,
+    /// As in `[sink.jsonl]`. Default "all".
+    items: Option<ItemChoice>,
 }
 
 impl SinkTable {
@@ -55,7 +85,9 @@ impl SinkTable {
         let mut sinks = Vec::new();
         if let Some(table) = self.jsonl {
             let path = needed(table.path, &top.key("jsonl").key("path"), check);
-            sinks.extend(path.map(|path| SinkPlan::Jsonl(JsonlOptions { path })));
+            let wants = table.items.unwrap_or_default().wants();
+            let seen = table.seen.unwrap_or_default();
+            sinks.extend(path.map(|path| SinkPlan::Jsonl(JsonlOptions { path, wants, seen })));
         }
         if let Some(table) = self.csv {
             sinks.extend(table.build(extract, check).map(SinkPlan::Csv));
@@ -66,8 +98,7 @@ impl SinkTable {
             check.wrong(&top.key("csv").key("path"), "[sink.jsonl] writes to this file: give each its own");
         }
         if nothing_asked {
-            let path = PathBuf::from("-");
-            sinks.push(SinkPlan::Jsonl(JsonlOptions { path }));
+            sinks.push(SinkPlan::Jsonl(JsonlOptions::to("-")));
         }
         sinks
     }
@@ -82,6 +113,9 @@ impl CsvTable {
                 fields.push(&field.name);
             }
         }
+        let is_seen = |column: &String| SEEN.contains(&column.as_str()) && !fields.contains(&column.as_str());
+        let seen = self.columns.iter().flatten().any(is_seen);
+        let wants = self.items.unwrap_or_default().wants();
         let columns = match self.columns {
             Some(columns) => {
                 check_columns(&columns, &fields, check);
@@ -90,7 +124,7 @@ impl CsvTable {
             None => fields.iter().map(|name| (*name).to_owned()).collect(),
         };
         let path = needed(self.path, &top.key("path"), check)?;
-        Some(CsvOptions { path, columns })
+        Some(CsvOptions { path, columns, wants, seen })
     }
 }
 
@@ -98,7 +132,8 @@ impl CsvTable {
 fn check_columns(columns: &[String], fields: &[&str], check: &mut Check<'_>) {
     let places = check.items(&Path::of(&["sink", "csv", "columns"]));
     for (column, place) in columns.iter().zip(places) {
-        if column != KIND && !fields.is_empty() && !fields.contains(&column.as_str()) {
+        let is_known = column == KIND || SEEN.contains(&column.as_str());
+        if !is_known && !fields.is_empty() && !fields.contains(&column.as_str()) {
             let hint = closest(column, fields).map(|meant| format!("did you mean \"{meant}\"?"));
             check.wrong_with(&place, format!("no [[extract]] has a field {column:?}"), hint);
         }

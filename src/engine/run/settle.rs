@@ -78,7 +78,16 @@ impl<F: Fetcher> Loop<F> {
             self.note_failure(change, request, &failure);
         } else if request.kind.is_page() {
             let (request, at, status) = (request.clone(), page.outcome.ended, page.outcome.status);
-            change.visits.push(Visit { request, at, sight, status, reason: None, items: harvest.items });
+            let pace = self.frontier.rate(&request.host());
+            change.visits.push(Visit {
+                request,
+                at,
+                sight,
+                status,
+                reason: None,
+                items: harvest.items,
+                pace,
+            });
         }
         change.links.extend(harvest.links);
         change.cache = page.cache;
@@ -102,7 +111,8 @@ impl<F: Fetcher> Loop<F> {
             _ => &mut totals.failed,
         } += 1;
         if request.kind.is_page() {
-            change.visits.push(unseen(request, failure, self.clock.now()));
+            let pace = self.frontier.rate(&request.host());
+            change.visits.push(Visit { pace, ..unseen(request, failure, self.clock.now()) });
         }
         self.voice.given_up(request, failure);
         let mut harvest = Harvest::new();
@@ -195,5 +205,5 @@ fn unseen(request: &Request, failure: &Failure, at: Timestamp) -> Visit {
         _ => Sight::Unclear,
     };
     let (status, reason) = (failure.status, Some(failure.reason.clone()));
-    Visit { request: request.clone(), at, sight, status, reason, items: Vec::new() }
+    Visit { request: request.clone(), at, sight, status, reason, items: Vec::new(), pace: 0.0 }
 }
