@@ -149,7 +149,7 @@ impl<F: Fetcher> Context<F> {
         }
         let unchanged =
             |entry: &CacheEntry| modified.is_some_and(|at| at < entry.checked && entry.checked <= now);
-        let entry = self.recall(request).entry;
+        let entry = self.recall(request).entry.filter(|entry| entry.checked >= self.whole_from);
         let entry = entry.filter(|entry| self.freshness.accepts(entry, now) || unchanged(entry))?;
         let sent = self.sent(request);
         if sent.contains_key(CACHE_CONTROL) || sent.contains_key(PRAGMA) {

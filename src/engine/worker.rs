@@ -47,6 +47,8 @@ pub(super) struct Context<F> {
     pub(super) host_headers: HostHeaders,
     pub(super) cache: Arc<dyn ValidatorCache>,
     pub(super) freshness: Freshness,
+    /// Entries from before may be older than the state.
+    pub(super) whole_from: Timestamp,
     pub(super) rules: u64,
     pub(super) clock: Clock,
     pub(super) execution: Execution,

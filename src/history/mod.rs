@@ -94,6 +94,15 @@ pub enum Sight {
         /// Digest of the rules that they were read by.
         rules: u64,
     },
+    /// Nothing: what is kept of the page is fresh enough, and it was not asked.
+    Kept {
+        /// Digest of the body that is kept.
+        digest: u64,
+        /// Digest of its items.
+        items: u64,
+        /// Digest of the rules that they were read by.
+        rules: u64,
+    },
     /// A redirect.
     Moved {
         /// Digest of where it leads.
@@ -169,7 +178,14 @@ pub fn judge(known: Option<PageRecord>, sight: Sight, occasion: Occasion<'_>) ->
             let record = judged.record.map(|record| PageRecord { items, ..record });
             Judgement { new_items, record, ..judged }
         }
-        (None, Sight::Page { digest, items, rules }) => first_seen(digest, items, rules, occasion),
+        (None, Sight::Page { digest, items, rules } | Sight::Kept { digest, items, rules }) => {
+            first_seen(digest, items, rules, occasion)
+        }
+        // It counts as met in this round, and nothing was learned about it.
+        (Some(known), Sight::Kept { .. }) => {
+            let record = PageRecord { round: occasion.round, ..known };
+            Judgement { shift: Some(Shift::Unchanged), new_items: false, record: Some(record) }
+        }
         (Some(known), Sight::Moved { digest }) => seen_again(known, digest, occasion),
         (Some(_), Sight::Missing) => Judgement { shift: Some(Shift::Gone), new_items: false, record: None },
         (known, Sight::Unclear) | (known @ Some(_), Sight::Barred) => {
@@ -287,6 +303,17 @@ mod tests {
         assert_eq!(moved.shift, Some(Shift::Changed));
         assert_eq!(see(moved.record, Sight::Moved { digest: 9 }, 3).shift, Some(Shift::Unchanged));
         assert_eq!(see(None, Sight::Moved { digest: 9 }, 1).record, None);
+    }
+
+    #[test]
+    fn a_page_that_was_not_asked_is_unchanged_and_no_observation() {
+        let kept = see(known(), Sight::Kept { digest: 7, items: 70, rules: 1 }, 2);
+        assert_eq!(kept.shift, Some(Shift::Unchanged));
+        let (before, after) = (known().unwrap(), kept.record.unwrap());
+        assert_eq!(
+            (after.round, after.checked, after.observations),
+            (2, before.checked, before.observations)
+        );
     }
 
     #[test]

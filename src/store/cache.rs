@@ -71,6 +71,13 @@ pub trait ValidatorCache: Send + Sync + 'static {
     /// Forgets everything (`--fresh`).
     fn clear(&self);
 
+    /// Called when a run begins. Entries that were confirmed before the moment it gives may be older than the state, because writes
+    /// were lost with an earlier run: they do not stand for their pages without a question. Default: none were.
+    fn begin(&self, now: Timestamp) -> Timestamp {
+        let _ = now;
+        Timestamp::ZERO
+    }
+
     /// Writes down what is only in memory yet. Called at the end of a run; a cache in memory has nothing to do.
     fn flush(&self) {}
 }

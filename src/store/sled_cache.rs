@@ -29,6 +29,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::cache::{CacheEntry, Kept, Packed, ValidatorCache};
 use super::lock::io_error;
 use super::{StoreError, codec};
+use crate::time::Timestamp;
 use crate::url::Fingerprint;
 
 /// How often, and how far apart, a lock is asked for that this process may be about to let go of.
@@ -45,6 +46,8 @@ const DRAW: usize = 8;
 const COUNT_EVERY: u64 = 1_024;
 /// Not a fingerprint: those have eight bytes.
 const NOTE_KEY: &[u8] = b"note";
+/// Whether a run is on, and from when on entries are as young as the state.
+const RUN_KEY: &[u8] = b"run";
 /// Damaged folders that are kept; the next one is removed.
 const KEPT_ASIDE: u32 = 3;
 
@@ -94,11 +97,18 @@ pub struct SledCache {
     count: AtomicU64,
     /// About how many bytes of the log are of no use any more. Held by whoever writes: an entry is appended and found in one step.
     unused: Mutex<u64>,
+    /// From when on entries are as young as the state, in milliseconds; none before a run has begun.
+    whole_from: AtomicU64,
     options: CacheOptions,
 }
 
+/// No run has begun.
+const NO_RUN: u64 = u64::MAX;
+
 /// What is written down beside the entries: their count, where the log ends, its unused bytes.
 type Note = (u64, End, u64);
+/// Whether a run is on, and from when on entries are as young as the state.
+type RunNote = (bool, Timestamp);
 
 impl SledCache {
     /// Opens the cache in `dir`, or makes one. A cache that does not open is put aside as `<dir>.damaged-N`.
@@ -119,6 +129,7 @@ impl SledCache {
         Ok(Self {
             count: AtomicU64::new(count),
             unused: Mutex::new(unused),
+            whole_from: AtomicU64::new(NO_RUN),
             database,
             log,
             front: moka::sync::Cache::builder()
@@ -236,6 +247,19 @@ impl SledCache {
         }
     }
 
+    /// Writes down whether a run is on, if one has begun.
+    fn note_run(&self, is_on: bool) {
+        let from = self.whole_from.load(Ordering::Relaxed);
+        if from == NO_RUN {
+            return;
+        }
+        let note: RunNote = (is_on, Timestamp::from_millis(from));
+        let written = codec::encode(&note).map_err(|error| error.to_string());
+        if let Err(reason) = written.and_then(|bytes| guarded(|| self.database.insert(RUN_KEY, bytes))) {
+            tracing::warn!(reason, "validator cache cannot be written");
+        }
+    }
+
     /// The log first: what the database points to is there by then.
     fn bring_to_the_disk(&self) {
         if let Err(error) = self.log.sync() {
@@ -290,8 +314,26 @@ impl ValidatorCache for SledCache {
         self.bring_to_the_disk();
     }
 
+    fn begin(&self, now: Timestamp) -> Timestamp {
+        let found = guarded(|| self.database.get(RUN_KEY)).ok().flatten();
+        let found: Option<RunNote> = found.and_then(|bytes| codec::decode(&bytes).ok());
+        let from = match found {
+            // Its last second was not written.
+            Some((true, _)) => now,
+            Some((false, from)) => from,
+            None => Timestamp::ZERO,
+        };
+        self.whole_from.store(from.as_millis(), Ordering::Relaxed);
+        self.note_run(true);
+        self.bring_to_the_disk();
+        from
+    }
+
     fn flush(&self) {
         self.write_note(*self.writing());
+        self.bring_to_the_disk();
+        // Behind everything else: what is said to be whole is.
+        self.note_run(false);
         self.bring_to_the_disk();
     }
 }

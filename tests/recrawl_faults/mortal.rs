@@ -280,8 +280,6 @@ struct Entries {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Damage {
     Absent,
-    /// Its harvest does not read back.
-    Unreadable,
     /// Its harvest is there, and nothing is in it. No cache does that; it is for the test of the tests.
     Empty,
 }
@@ -320,10 +318,6 @@ impl Behind {
         let mut state = self.state();
         match damage {
             Damage::Absent => drop(state.flushed.remove(&key)),
-            Damage::Unreadable => {
-                let rubbish = serde_json::from_str("[255, 1, 2]").unwrap();
-                state.flushed.get_mut(&key).unwrap().harvest = rubbish;
-            }
             Damage::Empty => {
                 state.flushed.get_mut(&key).unwrap().harvest = Packed::of(&[], &[]).unwrap();
             }

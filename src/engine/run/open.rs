@@ -51,7 +51,9 @@ impl<F: Fetcher> Crawl<F> {
             watch: self.watch,
             clock: self.clock.clone(),
         };
+        let whole_from = self.cache.begin(started);
         let context = Context {
+            whole_from,
             fetcher: self.fetcher,
             spiders: self.spiders,
             scope: self.scope,

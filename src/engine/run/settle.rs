@@ -192,7 +192,13 @@ fn sight(page: &PageDone, rules: u64) -> Sight {
             let place = page.location.as_deref().unwrap_or_default();
             Sight::Moved { digest: Fingerprint::of(place.as_bytes()).get() }
         }
-        (_, Some(digest)) => Sight::Page { digest, items: digest_of(&page.harvest.items), rules },
+        (_, Some(digest)) => {
+            let items = digest_of(&page.harvest.items);
+            match page.outcome.status {
+                Some(_) => Sight::Page { digest, items, rules },
+                None => Sight::Kept { digest, items, rules },
+            }
+        }
         (_, None) => Sight::Unclear,
     }
 }
