@@ -106,6 +106,7 @@ scenarios! {
     robots_expires => "robots-expires",
     robots_redirect_5_hops => "robots-redirect-5-hops",
     robots_redirect_loop => "robots-redirect-loop",
+    robots_short_lived_and_slow => "robots-short-lived-and-slow",
     robots_timeout => "robots-timeout",
     server_errors_retried_then_failed => "server-errors-retried-then-failed",
     sitemap_404 => "sitemap-404",
@@ -123,6 +124,7 @@ scenarios! {
     unknown_name => "unknown-name",
     visit_time => "visit-time",
     visit_time_ends => "visit-time-ends",
+    visit_time_shorter_than_delay => "visit-time-shorter-than-delay",
     window_with_dates => "window-with-dates",
 }
 

@@ -114,6 +114,8 @@ pub(super) struct Heard<'a> {
     /// The wait that the answer asks for; no wait of our own is added to it.
     pub(super) told: Option<Duration>,
     pub(super) policy: &'a Policy,
+    /// The longest time that the host may be left to rest before the next request; see [`Gate::open`].
+    pub(super) rest: Duration,
     pub(super) agent: &'a ProductToken,
     /// Jitter draw in `0.0..=1.0`.
     pub(super) roll: f64,
@@ -139,24 +141,13 @@ impl Gate {
         let until = record.expires_at;
         if until > now {
             let copy = Copy::of(record);
-            return Self::ruled(&record.answer, until, copy, policy, agent);
+            return Self::ruled(rules_of(&record.answer, agent), until, copy, policy);
         }
         Self::Ask { ask: Box::new(Ask::again(origin, Copy::of(record))), at: Timestamp::ZERO }
     }
 
     /// Open by the rules of an answer, or shut because they ask for more patience than is configured.
-    fn ruled(
-        answer: &RobotsAnswer,
-        until: Timestamp,
-        copy: Option<Box<Copy>>,
-        policy: &Policy,
-        agent: &ProductToken,
-    ) -> Self {
-        let rules = match answer {
-            RobotsAnswer::Text(body) => RobotsRules::parse(body, agent),
-            RobotsAnswer::AllowAll => RobotsRules::allow_all(),
-            RobotsAnswer::DenyAll | RobotsAnswer::Unreachable { .. } => RobotsRules::deny_all(),
-        };
+    fn ruled(rules: RobotsRules, until: Timestamp, copy: Option<Box<Copy>>, policy: &Policy) -> Self {
         match rules.min_delay() {
             Some(wish) if wish > policy.max_crawl_delay => Self::TooSlow { wish },
             _ => Self::Open { rules, until, copy },
@@ -182,11 +173,9 @@ impl Gate {
         }
     }
 
-    /// Shuts a gate whose verdict is too old (RFC 9309 2.4). What is at hand may be confirmed.
-    pub(super) fn expire(&mut self, origin: &Origin, now: Timestamp) {
-        if let Self::Open { until, copy, .. } = self
-            && *until <= now
-        {
+    /// Shuts an open gate whose verdict is too old (RFC 9309 2.4). What is at hand may be confirmed.
+    pub(super) fn expire(&mut self, origin: &Origin) {
+        if let Self::Open { copy, .. } = self {
             *self = Self::Ask { ask: Box::new(Ask::again(origin, copy.take())), at: Timestamp::ZERO };
         }
     }
@@ -224,10 +213,15 @@ impl Gate {
         self.open(answer, Some(copy).filter(|copy| !copy.validators.is_empty()), heard)
     }
 
+    /// The verdict holds for two rests at least: a shorter life would be over before the first page may follow, and nothing but
+    /// robots.txt would ever be asked.
     fn open(&mut self, answer: RobotsAnswer, copy: Option<Copy>, heard: &Heard<'_>) -> RobotsRecord {
-        let until = heard.now + heard.lifetime();
+        let rules = rules_of(&answer, heard.agent);
+        let wish = rules.min_delay().unwrap_or_default().mul_f64(1.0 + heard.policy.jitter);
+        let least = heard.rest.max(wish).saturating_mul(2).min(robots::CACHE_LIFETIME);
+        let until = heard.now + heard.lifetime().max(least);
         let kept = copy.as_ref().map(|copy| copy.record(None));
-        *self = Self::ruled(&answer, until, copy.map(Box::new), heard.policy, heard.agent);
+        *self = Self::ruled(rules, until, copy.map(Box::new), heard.policy);
         RobotsRecord { fetched_at: heard.now, expires_at: until, answer, copy: kept }
     }
 
@@ -273,6 +267,15 @@ impl Gate {
         };
         let answer = RobotsAnswer::Unreachable { tries, retry_at, reason };
         RobotsRecord { fetched_at: heard.now, expires_at: retry_at, answer, copy }
+    }
+}
+
+/// What our group of a robots.txt asks for.
+fn rules_of(answer: &RobotsAnswer, agent: &ProductToken) -> RobotsRules {
+    match answer {
+        RobotsAnswer::Text(body) => RobotsRules::parse(body, agent),
+        RobotsAnswer::AllowAll => RobotsRules::allow_all(),
+        RobotsAnswer::DenyAll | RobotsAnswer::Unreachable { .. } => RobotsRules::deny_all(),
     }
 }
 

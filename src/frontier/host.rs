@@ -1,6 +1,7 @@
 //! One host of the frontier: its machine, its origins' queues and gates, and whose turn it is.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use fastrand::Rng;
 use http::{HeaderMap, Method};
@@ -66,20 +67,35 @@ impl OriginLane {
         self.gate.rules(now).is_some() && self.queue.needs_load()
     }
 
-    /// When something of this origin may be asked, the host's own pace aside.
-    fn ready_at(&self, now: Timestamp, pages_left: bool) -> Option<Timestamp> {
+    /// When something of this origin may be asked, the host's own pace aside; `rest` is [`HostEntry::longest_rest`].
+    fn ready_at(&self, now: Timestamp, pages_left: bool, rest: Duration) -> Option<Timestamp> {
         if !self.queue.has_work() {
             return None;
         }
         match &self.gate {
             Gate::Ask { at, .. } => Some(*at),
-            Gate::Open { until, .. } if *until <= now => Some(Timestamp::ZERO),
-            Gate::Open { rules, .. } if pages_left => {
-                let visit = rules.visit_time().map_or(Timestamp::ZERO, |window| opens_at(window, now));
+            Gate::Open { rules, .. } if pages_left => self.renewal(now, rest).or_else(|| {
+                let visit = self.next_visit(rules, now).unwrap_or_default();
                 self.queue.ready_at().map(|at| at.max(visit))
-            }
+            }),
             _ => None,
         }
+    }
+
+    /// When robots.txt is to be asked again before the next page, if it is too old for it (RFC 9309 2.4). For a page that waits
+    /// for the hours of Visit-time that is one rest before: asked in the hours, it could use them up.
+    fn renewal(&self, now: Timestamp, rest: Duration) -> Option<Timestamp> {
+        let Gate::Open { rules, until, .. } = &self.gate else { return None };
+        match self.next_visit(rules, now) {
+            Some(visit) if *until <= visit => Some(visit - rest),
+            _ => (*until <= now).then_some(Timestamp::ZERO),
+        }
+    }
+
+    /// The first moment within the hours of Visit-time at which a page may be asked, if that is not now.
+    fn next_visit(&self, rules: &RobotsRules, now: Timestamp) -> Option<Timestamp> {
+        let page = self.queue.ready_at().unwrap_or_default().max(now);
+        Some(opens_at(rules.visit_time()?, page)).filter(|visit| *visit > now)
     }
 }
 
@@ -131,6 +147,13 @@ impl HostEntry {
         }
     }
 
+    /// The longest that its pace, with all its jitter, makes a request wait for the one before.
+    pub(super) fn longest_rest(&self) -> Duration {
+        let paced = Duration::try_from_secs_f64((1.0 + self.policy.jitter) / self.machine.rate(&self.policy));
+        let spread = self.policy.rate.map_or(Duration::ZERO, |rate| rate.interval());
+        paced.unwrap_or(Duration::MAX).max(spread)
+    }
+
     /// When the host may be asked next; `None` if nothing may be, or an answer must come first.
     pub(super) fn ready_at(&self, now: Timestamp, round: u32) -> Option<Timestamp> {
         let eligible = self.machine.eligible_at(&self.policy)?;
@@ -142,8 +165,8 @@ impl HostEntry {
         if !self.errands.is_empty() {
             return Some(eligible);
         }
-        let pages_left = self.pages_left(round);
-        let lanes = self.lanes.iter().filter_map(|lane| lane.ready_at(now, pages_left));
+        let (pages_left, rest) = (self.pages_left(round), self.longest_rest());
+        let lanes = self.lanes.iter().filter_map(|lane| lane.ready_at(now, pages_left, rest));
         lanes.min().map(|at| at.max(eligible))
     }
 
@@ -182,10 +205,10 @@ impl HostEntry {
         if let Some((owner, ask)) = self.errands.pop_front() {
             return Some(Errand::Robots { owner, ask });
         }
-        let pages_left = self.pages_left(round);
+        let (pages_left, rest) = (self.pages_left(round), self.longest_rest());
         for step in 0..self.lanes.len() {
             let at = (self.turn + step) % self.lanes.len();
-            if self.lanes[at].ready_at(now, pages_left).is_none_or(|ready| ready > now) {
+            if self.lanes[at].ready_at(now, pages_left, rest).is_none_or(|ready| ready > now) {
                 continue;
             }
             if let Some(errand) = self.errand_of(at, now, dropped) {
@@ -220,8 +243,11 @@ impl HostEntry {
     }
 
     fn errand_of(&mut self, at: usize, now: Timestamp, dropped: &mut Vec<Drop>) -> Option<Errand> {
+        let rest = self.longest_rest();
         let lane = &mut self.lanes[at];
-        lane.gate.expire(&lane.origin, now);
+        if lane.renewal(now, rest).is_some_and(|moment| moment <= now) {
+            lane.gate.expire(&lane.origin);
+        }
         if let Gate::Ask { ask, .. } = &lane.gate {
             let ask = Ask::clone(ask);
             lane.gate = Gate::Asking;
@@ -390,7 +416,7 @@ fn opens_at(window: VisitTime, now: Timestamp) -> Timestamp {
     let minute = now.as_millis() / MINUTE;
     let closed =
         (0..1440).take_while(|ahead| !window.contains(((minute + ahead) % 1440) as u16)).count() as u64;
-    if closed == 0 { now } else { Timestamp::from_millis((minute + closed) * MINUTE) }
+    if closed == 0 { now } else { Timestamp::from_millis((minute + closed).saturating_mul(MINUTE)) }
 }
 
 /// A failure of a page that is refused alone.

@@ -280,9 +280,9 @@ impl Frontier {
         let not_before = asked.machine.state().not_before;
         let roll = self.rng.f64();
         let entry = &mut self.hosts[owner];
-        let (agent, policy) = (&self.settings.agent, &entry.policy);
+        let (agent, policy, rest) = (&self.settings.agent, &entry.policy, entry.longest_rest());
         let (began, told) = (outcome.began, outcome.told);
-        let heard = Heard { reply, began, now, not_before, told, policy, agent, roll };
+        let heard = Heard { reply, began, now, not_before, told, policy, rest, agent, roll };
         let record = entry.lanes[lane].gate.hear(ask, &heard);
         let origin = entry.lanes[lane].origin.clone();
         entry.hear_wish(lane, now);

@@ -8,6 +8,7 @@ mod groups;
 mod missing;
 mod robots;
 mod stored;
+mod visit;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
