@@ -250,7 +250,7 @@ type Place = (Origin, QueueKey);
 
 /// Something for the writer to do.
 enum Job {
-    Commit(Batch),
+    Commit(Box<Batch>),
     Load(LoadRequest),
 }
 
@@ -370,7 +370,8 @@ impl World {
                 let url = format!("http://h{host}.one.example:{}/{}", 8080 + port, self.offered);
                 let mut request = request(&url).priority(*priority);
                 request.not_before = wait.map(|wait| self.now + Duration::from_millis(wait.into()));
-                self.jobs.push_back(Job::Commit(Batch { links: vec![request], ..Batch::default() }));
+                self.jobs
+                    .push_back(Job::Commit(Box::new(Batch { links: vec![request], ..Batch::default() })));
             }
             Op::Pump => drop(self.pump()),
             Op::Settle { which, class, told } if !self.out.is_empty() => {
@@ -451,7 +452,7 @@ impl World {
                 let settled = self.frontier.settle_control(self.now, lease, &outcome);
                 let mut batch = Batch::default();
                 self.release(settled.released, &mut batch);
-                self.jobs.push_back(Job::Commit(batch));
+                self.jobs.push_back(Job::Commit(Box::new(batch)));
                 return;
             }
         };
@@ -471,7 +472,7 @@ impl World {
         };
         assert_eq!(self.stands.insert(place, stand).map(|(stand, _)| stand), Some(Stand::Out));
         self.release(settled.released, &mut batch);
-        self.jobs.push_back(Job::Commit(batch));
+        self.jobs.push_back(Job::Commit(Box::new(batch)));
     }
 
     fn release(&mut self, released: Vec<Drop>, batch: &mut Batch) {
@@ -486,7 +487,7 @@ impl World {
     fn write(&mut self) {
         match self.jobs.pop_front() {
             Some(Job::Commit(batch)) => {
-                let fresh = self.store.commit(batch).unwrap().fresh;
+                let fresh = self.store.commit(*batch).unwrap().fresh;
                 self.replies.push_back(Reply::Fresh(fresh));
             }
             Some(Job::Load(load)) => {

@@ -233,7 +233,7 @@ fn ten_thousand_known_pages_hold_no_other_host_up() {
             Step::Fetch(lease) if lease.request().host().as_str().starts_with("h0") => {
                 let settled = world.frontier.settle_stored(world.now, lease);
                 let done = vec![(settled.origin, settled.pending.key)];
-                world.jobs.push_back(Job::Commit(Batch { done, ..Batch::default() }));
+                world.jobs.push_back(Job::Commit(Box::new(Batch { done, ..Batch::default() })));
                 (in_a_row, stored) = (in_a_row + 1, stored + 1);
             }
             Step::Fetch(lease) => {

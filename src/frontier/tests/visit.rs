@@ -17,7 +17,7 @@ fn living(cache_control: &str, body: &'static str) -> RobotsReply {
 }
 
 /// A frontier with three pages of a host that may be asked as slowly as it wishes.
-fn slow(policy: Policy) -> Frontier {
+fn slow(policy: &Policy) -> Frontier {
     let mut frontier = empty(policy);
     for seq in 0..3 {
         frontier.admit(at(0), pending(&format!("http://a.example/{seq}"), seq));
@@ -25,11 +25,11 @@ fn slow(policy: Policy) -> Frontier {
     frontier
 }
 
-fn empty(policy: Policy) -> Frontier {
+fn empty(policy: &Policy) -> Frontier {
     let patience = Duration::from_hours(10_000);
     frontier(
         Settings { patience, ..settings() },
-        Policy { max_crawl_delay: Duration::from_hours(1), ..policy },
+        Policy { max_crawl_delay: Duration::from_hours(1), ..policy.clone() },
     )
 }
 
@@ -57,7 +57,7 @@ fn course(frontier: &mut Frontier, reply: &RobotsReply, most: usize) -> Vec<(u64
 #[test]
 fn robots_that_would_be_too_old_in_the_hours_is_renewed_one_delay_before_them() {
     for cache_control in ["max-age=3600", "no-store", "max-age=86400"] {
-        let course = course(&mut slow(policy()), &living(cache_control, HOURS), 9);
+        let course = course(&mut slow(&policy()), &living(cache_control, HOURS), 9);
         let mut expected = vec![(0, "robots")];
         if cache_control != "max-age=86400" {
             expected.push((OPENS - 600, "robots"));
@@ -73,7 +73,7 @@ fn robots_that_would_be_too_old_in_the_hours_is_renewed_one_delay_before_them() 
 
 #[test]
 fn jitter_does_not_make_the_page_miss_its_hours() {
-    let course = course(&mut slow(Policy { jitter: 0.5, ..policy() }), &living("no-store", HOURS), 9);
+    let course = course(&mut slow(&Policy { jitter: 0.5, ..policy() }), &living("no-store", HOURS), 9);
     let pages: Vec<u64> = course.iter().filter(|(_, what)| *what == "page").map(|(at, _)| *at).collect();
     assert_eq!(pages, [OPENS, OPENS + DAY, OPENS + 2 * DAY]);
     assert_eq!(course.len(), 7, "{course:?}");
@@ -81,7 +81,7 @@ fn jitter_does_not_make_the_page_miss_its_hours() {
 
 #[test]
 fn a_robots_txt_that_lives_less_than_a_delay_lasts_until_a_page_has_followed() {
-    let course = course(&mut slow(policy()), &living("no-store", "User-agent: *\nCrawl-delay: 600"), 9);
+    let course = course(&mut slow(&policy()), &living("no-store", "User-agent: *\nCrawl-delay: 600"), 9);
     let expected = [
         (0, "robots"),
         (600, "page"),
@@ -95,7 +95,7 @@ fn a_robots_txt_that_lives_less_than_a_delay_lasts_until_a_page_has_followed() {
 
 #[test]
 fn a_page_that_is_due_later_in_the_hours_finds_robots_renewed_too() {
-    let mut frontier = empty(policy());
+    let mut frontier = empty(&policy());
     let due = OPENS + DAY + 120;
     let mut later = pending("http://a.example/", 1);
     later.request.not_before = Some(Timestamp::from_secs(due));
@@ -106,7 +106,7 @@ fn a_page_that_is_due_later_in_the_hours_finds_robots_renewed_too() {
 
 #[test]
 fn robots_is_not_renewed_for_pages_beyond_the_limit_of_the_host() {
-    let mut limited = slow(Policy { max_pages: Some(1), ..policy() });
+    let mut limited = slow(&Policy { max_pages: Some(1), ..policy() });
     let course = course(&mut limited, &living("no-store", HOURS), 9);
     assert_eq!(course, [(0, "robots"), (OPENS - 600, "robots"), (OPENS, "page")]);
 }
