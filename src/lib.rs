@@ -200,6 +200,9 @@
 //! - **The history of pages is in the state, not in the validator cache.** The cache may be lost, thinned out or behind by a crash,
 //!   and then costs full fetches; the report of changes must come to the same. So the writer judges a page against the store and
 //!   commits the judgement with it.
+//! - **The cache's entries lie in a log, and sled says where.** sled is good at values of a few bytes and dear for those of a page with
+//!   its links; a 304 now writes a new head and nothing else. What a killed run may have left behind the state is known, and does not
+//!   stand for its page without a question.
 //! - **What is gone is asked twice**, ten seconds apart: a deployment or a broken backend answers 404 for moments. The second request
 //!   costs little, for only pages that were there get it; a false "gone" would cost whoever relies on the report much more.
 //! - **Pages that no link leads to any more are asked at the end of a round** ([`Unlinked`](engine::Unlinked)). That nobody links to
