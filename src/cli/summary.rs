@@ -228,11 +228,14 @@ fn remedy(report: &Report, exit: Exit) -> String {
     }
 }
 
-/// The command line of this run as one that resumes it.
+/// The command line of this run as one that goes on with it. `run` itself goes on with what is left, and has flags that
+/// `resume` has not.
 fn resume_command(words: impl Iterator<Item = String>) -> String {
+    let words: Vec<_> = words.skip(1).filter(|word| word != "--fresh").collect();
+    let resumes = !words.iter().any(|word| word == "--watch" || word.starts_with("--max-age"));
     let mut command = vec!["crawl".to_owned()];
-    for word in words.skip(1).filter(|word| word != "--fresh") {
-        command.push(if word == "run" { "resume".to_owned() } else { quoted(&word) });
+    for word in words {
+        command.push(if resumes && word == "run" { "resume".to_owned() } else { quoted(&word) });
     }
     command.join(" ")
 }
@@ -382,5 +385,7 @@ mod tests {
         let words = ["/bin/crawl", "run", "a.toml", "--fresh", "--set", "net.allow=[\"10.0.0.0/8\"]"];
         let command = resume_command(words.into_iter().map(str::to_owned));
         assert_eq!(command, "crawl resume a.toml --set 'net.allow=[\"10.0.0.0/8\"]'");
+        let words = ["/bin/crawl", "run", "a.toml", "--watch"];
+        assert_eq!(resume_command(words.into_iter().map(str::to_owned)), "crawl run a.toml --watch");
     }
 }
