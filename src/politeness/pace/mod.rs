@@ -211,6 +211,6 @@ mod tests {
         let mut learned = Learned::default();
         pace.note(&mut learned);
         let next = Pace::resume(&learned, Timestamp::from_secs(2_000));
-        assert!((next.rate(CEILING) - 0.475).abs() < 1e-9);
+        assert!((next.rate(CEILING) - 0.5).abs() < 1e-9);
     }
 }

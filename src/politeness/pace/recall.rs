@@ -60,7 +60,7 @@ const AS_BEFORE: f64 = 0.7;
 const DOUBT: Duration = Duration::from_secs(120);
 /// What is left of a rate that was refused although it had been borne.
 const UNPROVOKED: f64 = 0.9;
-/// Share of the stored rate with which a run begins.
+/// Share of the stored rate with which a run begins, once the server has refused.
 const RESTART: f64 = 0.95;
 /// What is left of the rate of a server that has become slow.
 const SLOWED: f64 = 0.8;
@@ -137,11 +137,12 @@ impl Recall {
         Self { rate, held: rate, stage: Stage::Start, hold: HOLD, epoch, idle: false }
     }
 
-    /// Goes on a little below what an earlier run had learned.
+    /// Goes on where an earlier run was, or a little below what it had found the server to bear.
     pub(super) fn resume(learned: &Learned, now: Timestamp) -> Self {
         let stored = learned.held.or(learned.rate).filter(|rate| rate.is_finite() && *rate > 0.0);
-        let mut recall = stored.map_or_else(Self::default, |rate| Self::at(rate * RESTART));
+        let mut recall = stored.map_or_else(Self::default, Self::at);
         if learned.held.is_some() {
+            recall.take_up(recall.rate * RESTART);
             recall.hold = f64::from(learned.hold).clamp(HOLD, LONGEST_HOLD);
             recall.epoch.first = false;
             recall.hold_on(now, Why::Settled);
@@ -481,11 +482,13 @@ mod tests {
     }
 
     #[test]
-    fn a_run_begins_a_little_below_what_the_last_one_held() {
+    fn a_run_begins_where_the_last_one_was_and_a_little_below_once_it_was_refused() {
         let mut learned = Learned::default();
         Recall::default().note(&mut learned);
         assert_eq!((learned.rate, learned.held), (Some(START), None));
-        assert!(close(Recall::resume(&learned, at(0)).rate(), 0.95));
+        assert!(close(Recall::resume(&learned, at(0)).rate(), START));
+        learned.held = Some(START);
+        assert!(close(Recall::resume(&learned, at(0)).rate(), START * RESTART));
         for broken in [f64::NAN, f64::INFINITY, 0.0, -1.0] {
             let learned = Learned { rate: Some(broken), ..Learned::default() };
             assert!(close(Recall::resume(&learned, at(0)).rate(), START));
