@@ -247,12 +247,14 @@ impl SledCache {
         }
     }
 
-    /// Writes down whether a run is on, if one has begun.
+    /// Whether a run has begun: who only looks at the cache says nothing about its wholeness.
+    fn has_begun(&self) -> bool {
+        self.whole_from.load(Ordering::Relaxed) != NO_RUN
+    }
+
+    /// Writes down whether a run is on.
     fn note_run(&self, is_on: bool) {
         let from = self.whole_from.load(Ordering::Relaxed);
-        if from == NO_RUN {
-            return;
-        }
         let note: RunNote = (is_on, Timestamp::from_millis(from));
         let written = codec::encode(&note).map_err(|error| error.to_string());
         if let Err(reason) = written.and_then(|bytes| guarded(|| self.database.insert(RUN_KEY, bytes))) {
@@ -332,9 +334,11 @@ impl ValidatorCache for SledCache {
     fn flush(&self) {
         self.write_note(*self.writing());
         self.bring_to_the_disk();
-        // Behind everything else: what is said to be whole is.
-        self.note_run(false);
-        self.bring_to_the_disk();
+        if self.has_begun() {
+            // Behind everything else: what is said to be whole is.
+            self.note_run(false);
+            self.bring_to_the_disk();
+        }
     }
 }
 

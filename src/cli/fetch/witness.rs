@@ -119,6 +119,10 @@ impl ValidatorCache for Shelf {
         self.inner.clear();
     }
 
+    fn begin(&self, now: Timestamp) -> Timestamp {
+        self.inner.begin(now)
+    }
+
     fn flush(&self) {
         self.inner.flush();
     }
