@@ -94,8 +94,8 @@ impl Judge<'_> {
         let Some(record) = &mut judged.record else {
             return;
         };
-        schedule.remember(record);
-        let due = schedule.due(record, visit.at);
+        let rate = schedule.remember(record);
+        let due = schedule.due(&record.request, rate, visit.at);
         record.due = Due::At(due);
         self.soonest = Some(self.soonest.map_or(due, |soonest| soonest.min(due)));
     }

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use crate::history::PageRecord;
 use crate::request::{Dedup, Request};
-use crate::revisit::{Demand, Price, Revisit, interval};
+use crate::revisit::{Demand, Price, Rate, Revisit, interval};
 use crate::time::Timestamp;
 use crate::url::HostKey;
 
@@ -47,9 +47,11 @@ impl Schedule {
         Self { rules, hosts: HashMap::new() }
     }
 
-    /// Takes in a page that earlier runs have met.
-    pub(super) fn remember(&mut self, record: &PageRecord) {
-        self.host(&record.request).demand.add(record.rate());
+    /// Takes in a page; gives how often it changes.
+    pub(super) fn remember(&mut self, record: &PageRecord) -> Rate {
+        let rate = record.rate();
+        self.host(&record.request).demand.add(rate);
+        rate
     }
 
     /// What was known of a page counts no more.
@@ -62,16 +64,16 @@ impl Schedule {
         self.host(request).pace = pace;
     }
 
-    /// When a page is due that was looked for at `from`.
-    pub(super) fn due(&mut self, record: &PageRecord, from: Timestamp) -> Timestamp {
+    /// When a page that changes at this rate is due again, if it was looked for at `from`.
+    pub(super) fn due(&mut self, request: &Request, rate: Rate, from: Timestamp) -> Timestamp {
         let Revisit { bounds, share } = self.rules;
-        let host = self.host(&record.request);
+        let host = self.host(request);
         if host.price_in == 0 {
             host.price = host.demand.price(host.pace * share * SECONDS_OF_A_DAY, bounds);
             host.price_in = PRICE_EVERY.min(u32::try_from(host.demand.pages()).unwrap_or(u32::MAX)).max(1);
         }
         host.price_in -= 1;
-        from + interval(record.rate(), host.price, bounds)
+        from + interval(rate, host.price, bounds)
     }
 
     fn host(&mut self, request: &Request) -> &mut Host {
@@ -104,9 +106,9 @@ mod tests {
     fn intervals(pages: u32, pace: f64) -> Duration {
         let mut schedule = Schedule::new(Revisit::default());
         let records: Vec<_> = (0..pages).map(record).collect();
-        records.iter().for_each(|record| schedule.remember(record));
+        let rates: Vec<_> = records.iter().map(|record| schedule.remember(record)).collect();
         schedule.note_pace(&records[0].request, pace);
-        schedule.due(&records[0], Timestamp::ZERO).since(Timestamp::ZERO)
+        schedule.due(&records[0].request, rates[0], Timestamp::ZERO).since(Timestamp::ZERO)
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, Method};
 
+use super::changes::digest_of;
 use super::recall::{Freshness, Memo, Recalled, with_harvest};
 use super::sitemap::{Reader, is_worth_keeping};
 use super::totals::Totals;
@@ -90,6 +91,8 @@ pub(super) struct PageDone {
 #[derive(Default)]
 pub(super) struct Yield {
     pub(super) items: Vec<Item>,
+    /// Digest of the items of a page that was read or remembered, worked out off the loop.
+    pub(super) items_digest: u64,
     pub(super) links: Vec<Request>,
     pub(super) problems: Vec<String>,
     pub(super) out_of_scope: u64,
@@ -230,6 +233,7 @@ impl<F: Fetcher> Context<F> {
             // A page that failed half-way gives nothing: half of its items would look like all of them.
             gained = Yield { error, problems: gained.problems, ..Yield::default() };
         }
+        gained.items_digest = digest_of(&gained.items);
         let entry = entry
             .filter(|_| is_worth_keeping(&request, &gained))
             .and_then(|entry| with_harvest(entry, &gained));

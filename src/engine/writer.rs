@@ -273,14 +273,14 @@ impl Writer {
             after = Some(*last);
             let mut batch = Batch::default();
             for (page, record) in pages {
-                schedule.remember(&record);
+                let rate = schedule.remember(&record);
                 let waits = match record.due {
                     Due::At(_) => true,
                     Due::Queued { round } => round == self.run.round,
                     Due::Unplanned => record.round < self.run.round && self.store.knows(&record.request),
                 };
                 if !waits {
-                    let due = Due::At(schedule.due(&record, record.checked).max(now));
+                    let due = Due::At(schedule.due(&record.request, rate, record.checked).max(now));
                     let planned = PageRecord { due, ..record.clone() };
                     batch.pages.push(PageChange { page, before: Some(record), now: Some(planned) });
                 }

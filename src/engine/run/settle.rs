@@ -2,7 +2,7 @@
 
 use super::Loop;
 use crate::engine::CrawlError;
-use crate::engine::changes::{Visit, digest_of};
+use crate::engine::changes::Visit;
 use crate::engine::event::Event;
 use crate::engine::recorder::Ticket;
 use crate::engine::worker::PageDone;
@@ -112,7 +112,7 @@ impl<F: Fetcher> Loop<F> {
         } += 1;
         if request.kind.is_page() {
             let pace = self.frontier.rate(&request.host());
-            change.visits.push(Visit { pace, ..unseen(request, failure, self.clock.now()) });
+            change.visits.push(unseen(request, failure, self.clock.now(), pace));
         }
         self.voice.given_up(request, failure);
         let mut harvest = Harvest::new();
@@ -193,7 +193,7 @@ fn sight(page: &PageDone, rules: u64) -> Sight {
             Sight::Moved { digest: Fingerprint::of(place.as_bytes()).get() }
         }
         (_, Some(digest)) => {
-            let items = digest_of(&page.harvest.items);
+            let items = page.harvest.items_digest;
             match page.outcome.status {
                 Some(_) => Sight::Page { digest, items, rules },
                 None => Sight::Kept { digest, items, rules },
@@ -204,12 +204,12 @@ fn sight(page: &PageDone, rules: u64) -> Sight {
 }
 
 /// What was seen of a page that could not be had.
-fn unseen(request: &Request, failure: &Failure, at: Timestamp) -> Visit {
+fn unseen(request: &Request, failure: &Failure, at: Timestamp, pace: f64) -> Visit {
     let sight = match (failure.class, failure.status) {
         (FailureClass::Gone, Some(404 | 410)) => Sight::Missing,
         (FailureClass::Robots, _) => Sight::Barred,
         _ => Sight::Unclear,
     };
     let (status, reason) = (failure.status, Some(failure.reason.clone()));
-    Visit { request: request.clone(), at, sight, status, reason, items: Vec::new(), pace: 0.0 }
+    Visit { request: request.clone(), at, sight, status, reason, items: Vec::new(), pace }
 }
