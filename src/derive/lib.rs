@@ -1,0 +1,1 @@
+//! `#[derive(Item)]` for the crate `crawl`.
