@@ -14,8 +14,9 @@ use super::render::tell;
 use super::{Registry, Stage, progress, setup, signals, summary};
 use crate::clock::Clock;
 use crate::config::{Loader, Plan};
-use crate::engine::{Crawl, CrawlError, Progress, Report, Start};
+use crate::engine::{Builder, Crawl, CrawlError, Progress, Report, Start};
 use crate::fetch::Fetcher;
+use crate::fetch::http::HttpFetcher;
 use crate::fetch::record::Recording;
 use crate::store::bodies::Bodies;
 use crate::store::cache::{NoCache, SledCache, ValidatorCache};
@@ -76,6 +77,14 @@ fn allow_many_connections() {
     }
 }
 
+/// Keeps the journal that the plan asks for.
+pub(super) fn with_journal(builder: Builder<HttpFetcher>, plan: &Plan) -> Builder<HttpFetcher> {
+    match plan.journal_rounds {
+        Some(keep) => builder.journals(Journals::in_dir(plan.state_dir.join(JOURNAL), keep)),
+        None => builder.without_journal(),
+    }
+}
+
 /// The machinery that a crawl runs on.
 pub(super) fn runtime() -> Result<Runtime, Failure> {
     allow_many_connections();
@@ -119,10 +128,7 @@ impl Job<'_> {
         let clock = Clock::start();
         let mut builder = setup::describe(plan, spider, &clock)?.store(store).cache(cache).start(start);
         builder = builder.changes_in(plan.state_dir.join(CHANGES));
-        builder = match plan.journal_rounds {
-            Some(keep) => builder.journals(Journals::in_dir(plan.state_dir.join(JOURNAL), keep)),
-            None => builder.without_journal(),
-        };
+        builder = with_journal(builder, plan);
         if self.watches {
             builder = builder.watch(plan.revisit);
         }

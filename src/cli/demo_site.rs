@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use super::exit::Failure;
+use crate::config::Plan;
 use crate::demo::DemoSite;
 use crate::url::CanonicalUrl;
 
@@ -35,10 +36,20 @@ impl Demo {
     }
 
     /// Opens the site on a free port.
-    pub(super) async fn open() -> Result<Self, Failure> {
+    async fn open() -> Result<Self, Failure> {
         let site = DemoSite::start().await;
         let site = site.map_err(|source| Failure::System { what: "a port for the demo site", source })?;
         Ok(Self { site, taken: None })
+    }
+
+    /// Opens the site on a free port if the plan has a seed there, and tells the plan where it is.
+    pub(super) async fn place(plan: &mut Plan) -> Result<Option<Self>, Failure> {
+        if !plan.needs_demo() {
+            return Ok(None);
+        }
+        let demo = Self::open().await?;
+        plan.place_demo(&demo.home());
+        Ok(Some(demo))
     }
 
     /// Its home page.

@@ -67,10 +67,7 @@ fn exit_of(report: &Report) -> Exit {
 }
 
 async fn list_url(plan: &mut Plan, form: Form) -> Result<Report, Failure> {
-    let demo = if plan.needs_demo() { Some(Demo::open().await?) } else { None };
-    if let Some(demo) = &demo {
-        plan.place_demo(&demo.home());
-    }
+    let demo = Demo::place(plan).await?;
     let seeds = plan.requests().into_iter().map(|seed| Request::sitemap(seed.url)).collect();
     let lister = Arc::new(Lister { seeds, form, stop: OnceLock::new(), failed: Mutex::new(None) });
     let clock = Clock::start();

@@ -60,10 +60,7 @@ async fn fetch(
     label: Option<&str>,
     registry: &Registry,
 ) -> Result<(Report, Vec<Value>), Failure> {
-    let demo = if plan.needs_demo() { Some(Demo::open().await?) } else { None };
-    if let Some(demo) = &demo {
-        plan.place_demo(&demo.home());
-    }
+    let demo = Demo::place(plan).await?;
     let spider = Arc::new(OnePage::of(plan, label, registry)?);
     let clock = Clock::start();
     let builder = setup::describe(plan, Arc::clone(&spider) as Arc<dyn Spider>, &clock)?;

@@ -14,6 +14,7 @@ use bytes::Bytes;
 use tokio::sync::Semaphore;
 
 use super::{FetchError, Fetcher, Outgoing, Purpose};
+use crate::headers::validators::is_condition;
 use crate::politeness::{Class, Outcome};
 use crate::request::Request;
 use crate::response::Response;
@@ -23,9 +24,6 @@ use crate::url::HostKey;
 
 /// Answers that are packed at once.
 const WRITERS: usize = 4;
-
-/// Asks for the page only if it has changed.
-const CONDITIONS: [&str; 2] = ["if-none-match", "if-modified-since"];
 
 /// Records the answers of the fetcher that it wraps.
 ///
@@ -48,7 +46,7 @@ impl<F: Fetcher> Recording<F> {
 
     /// Whether a 304 would leave us without the page.
     async fn is_missing(&self, outgoing: &Outgoing) -> bool {
-        if self.bodies.is_full() || !outgoing.headers.iter().any(is_condition) {
+        if self.bodies.is_full() || !outgoing.headers.iter().any(|(name, _)| is_condition(name)) {
             return false;
         }
         let (bodies, key) = (Arc::clone(&self.bodies), outgoing.request.fingerprint());
@@ -85,7 +83,7 @@ impl<F: Fetcher> Fetcher for Recording<F> {
             return self.inner.fetch(outgoing).await;
         }
         if self.is_missing(&outgoing).await {
-            outgoing.headers.retain(|field| !is_condition(field));
+            outgoing.headers.retain(|(name, _)| !is_condition(name));
         }
         let request = outgoing.request.clone();
         let response = self.inner.fetch(outgoing).await?;
@@ -102,10 +100,6 @@ impl<F: Fetcher> Fetcher for Recording<F> {
     fn headers(&self, outgoing: &Outgoing) -> HeaderMap {
         self.inner.headers(outgoing)
     }
-}
-
-fn is_condition((name, _): &(String, String)) -> bool {
-    CONDITIONS.iter().any(|condition| name.eq_ignore_ascii_case(condition))
 }
 
 /// What is kept of an answer, if anything is.

@@ -141,7 +141,7 @@ impl Gate {
         let until = record.expires_at;
         if until > now {
             let copy = Copy::of(record);
-            return Self::ruled(rules_of(&record.answer, agent), until, copy, policy);
+            return Self::ruled(record.answer.rules(agent), until, copy, policy);
         }
         Self::Ask { ask: Box::new(Ask::again(origin, Copy::of(record))), at: Timestamp::ZERO }
     }
@@ -216,7 +216,7 @@ impl Gate {
     /// The verdict holds for two rests at least: a shorter life would be over before the first page may follow, and nothing but
     /// robots.txt would ever be asked.
     fn open(&mut self, answer: RobotsAnswer, copy: Option<Copy>, heard: &Heard<'_>) -> RobotsRecord {
-        let rules = rules_of(&answer, heard.agent);
+        let rules = answer.rules(heard.agent);
         let wish = rules.min_delay().unwrap_or_default().mul_f64(1.0 + heard.policy.jitter);
         let least = heard.rest.max(wish).saturating_mul(2).min(robots::CACHE_LIFETIME);
         let until = heard.now + heard.lifetime().max(least);
@@ -267,15 +267,6 @@ impl Gate {
         };
         let answer = RobotsAnswer::Unreachable { tries, retry_at, reason };
         RobotsRecord { fetched_at: heard.now, expires_at: retry_at, answer, copy }
-    }
-}
-
-/// What our group of a robots.txt asks for.
-fn rules_of(answer: &RobotsAnswer, agent: &ProductToken) -> RobotsRules {
-    match answer {
-        RobotsAnswer::Text(body) => RobotsRules::parse(body, agent),
-        RobotsAnswer::AllowAll => RobotsRules::allow_all(),
-        RobotsAnswer::DenyAll | RobotsAnswer::Unreachable { .. } => RobotsRules::deny_all(),
     }
 }
 

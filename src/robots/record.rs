@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use super::{ProductToken, RobotsRules};
 use crate::time::Timestamp;
 use crate::url::CanonicalUrl;
 
@@ -48,4 +49,16 @@ pub enum RobotsAnswer {
         /// Why, in words.
         reason: String,
     },
+}
+
+impl RobotsAnswer {
+    /// What our group of it asks for. A file that is out of reach closes the origin.
+    #[must_use]
+    pub fn rules(&self, agent: &ProductToken) -> RobotsRules {
+        match self {
+            Self::Text(body) => RobotsRules::parse(body, agent),
+            Self::AllowAll => RobotsRules::allow_all(),
+            Self::DenyAll | Self::Unreachable { .. } => RobotsRules::deny_all(),
+        }
+    }
 }

@@ -1,8 +1,9 @@
 //! Items as JSON lines: one object per line, fields in the order in which the spider set them.
 //!
 //! A kind comes first, as the field `kind`, unless the record has a field of that name itself; what is known of the page comes
-//! last, if it is asked for, under the same condition. The file can be read while it is written, and it is cut back by bytes, so that it is never read into memory. Standard output (`-`) and other streams cannot be
-//! cut back: after a crash lines that were already printed may be printed again.
+//! last, if it is asked for, under the same condition. The file can be read while it is written, and it is cut back by bytes,
+//! so that it is never read into memory. Standard output (`-`) and other streams cannot be cut back: after a crash lines that
+//! were already printed may be printed again.
 
 use std::io::{self, Write};
 use std::path::PathBuf;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::Sets;
+use super::{Sets, with_max_age};
 use crate::config::Loader;
 
 /// What stands below the help.
@@ -56,9 +56,6 @@ impl FetchArgs {
         if let Some(state) = &self.state {
             loader = loader.state(state);
         }
-        match &self.max_age {
-            Some(age) => loader.flag("--max-age", format!("cache.max-age={age}")),
-            None => loader,
-        }
+        with_max_age(loader, self.max_age.as_deref())
     }
 }

@@ -234,11 +234,15 @@ pub(super) struct RunArgs {
 impl RunArgs {
     /// Everything as layers, the flags uppermost.
     pub(super) fn over(&self) -> Loader {
-        let loader = self.layers.over(self.file.as_ref());
-        match &self.max_age {
-            Some(age) => loader.flag("--max-age", format!("cache.max-age={age}")),
-            None => loader,
-        }
+        with_max_age(self.layers.over(self.file.as_ref()), self.max_age.as_deref())
+    }
+}
+
+/// `--max-age` as the layer above all others.
+fn with_max_age(loader: Loader, age: Option<&str>) -> Loader {
+    match age {
+        Some(age) => loader.flag("--max-age", format!("cache.max-age={age}")),
+        None => loader,
     }
 }
 

@@ -15,7 +15,7 @@ use bytes::Bytes;
 use tokio::sync::broadcast::Receiver;
 
 use super::args::FetchArgs;
-use super::crawling::{self, BODIES, JOURNAL};
+use super::crawling::{self, BODIES};
 use super::demo_site::Demo;
 use super::exit::{Exit, Failure};
 use super::render::{json_text, print, tell, unprintable};
@@ -32,7 +32,6 @@ use crate::robots::ProductToken;
 use crate::sink::memory::Collect;
 use crate::store::beside::{Beside, Facts};
 use crate::store::bodies::Bodies;
-use crate::store::journal::Journals;
 use crate::url::Fingerprint;
 use told::{BodyPlace, Told};
 use witness::{Exchange, Exchanges, Reading, Shelf, Witness};
@@ -116,10 +115,7 @@ async fn run(
     stage: &Stage,
     clock: Clock,
 ) -> Result<(Report, Vec<Event>, Vec<Exchange>), Failure> {
-    let builder = match plan.journal_rounds {
-        Some(keep) => builder.journals(Journals::in_dir(plan.state_dir.join(JOURNAL), keep)),
-        None => builder.without_journal(),
-    };
+    let builder = crawling::with_journal(builder, plan);
     let exchanges = Exchanges::default();
     let witness = |fetcher| Witness::of(fetcher, exchanges.clone(), clock.clone());
     let (ended, events) = match plan.max_bodies {

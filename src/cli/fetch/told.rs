@@ -128,10 +128,8 @@ impl Ended {
 
     fn rules(&self, url: &CanonicalUrl) -> Option<RobotsRules> {
         match &self.facts.robots.get(&url.origin())?.answer {
-            RobotsAnswer::Text(text) => Some(RobotsRules::parse(text, &self.agent)),
-            RobotsAnswer::AllowAll => Some(RobotsRules::allow_all()),
-            RobotsAnswer::DenyAll => Some(RobotsRules::deny_all()),
             RobotsAnswer::Unreachable { .. } => None,
+            answer => Some(answer.rules(&self.agent)),
         }
     }
 

@@ -49,10 +49,7 @@ fn fetch(args: &TestArgs, pages: &Path) -> Result<Exit, Failure> {
 }
 
 async fn ask(plan: &mut Plan, label: Option<&str>, pages: &Path) -> Result<Report, Failure> {
-    let demo = if plan.needs_demo() { Some(Demo::open().await?) } else { None };
-    if let Some(demo) = &demo {
-        plan.place_demo(&demo.home());
-    }
+    let demo = Demo::place(plan).await?;
     let labelled = |seed: Request| label.map_or(seed.clone(), |label| seed.label(label));
     let taker = Arc::new(Taker {
         seeds: plan.requests().into_iter().map(labelled).collect(),
