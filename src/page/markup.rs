@@ -209,7 +209,7 @@ fn attribute(bytes: &[u8], at: usize) -> usize {
 }
 
 /// Where a comment ends whose text begins at `from`: after `-->` or `--!>`, or at once for `<!-->` and `<!--->`.
-fn comment_end(bytes: &[u8], from: usize) -> usize {
+pub(super) fn comment_end(bytes: &[u8], from: usize) -> usize {
     let rest = &bytes[from..];
     if rest.starts_with(b">") {
         return from + 1;
@@ -228,7 +228,7 @@ fn comment_end(bytes: &[u8], from: usize) -> usize {
     bytes.len()
 }
 
-fn find_end_tag(bytes: &[u8], from: usize, name: &[u8]) -> Option<usize> {
+pub(super) fn find_end_tag(bytes: &[u8], from: usize, name: &[u8]) -> Option<usize> {
     let mut at = from;
     while let Some(start) = find(bytes, at, b'<') {
         let after = start + 2 + name.len();
@@ -242,13 +242,12 @@ fn find_end_tag(bytes: &[u8], from: usize, name: &[u8]) -> Option<usize> {
     None
 }
 
-fn find(bytes: &[u8], from: usize, wanted: u8) -> Option<usize> {
-    let rest = bytes.get(from..)?;
-    rest.iter().position(|byte| *byte == wanted).map(|at| from + at)
+pub(super) fn find(bytes: &[u8], from: usize, wanted: u8) -> Option<usize> {
+    memchr::memchr(wanted, bytes.get(from..)?).map(|at| from + at)
 }
 
 /// The byte after the next `wanted`, or the end.
-fn past(bytes: &[u8], from: usize, wanted: u8) -> usize {
+pub(super) fn past(bytes: &[u8], from: usize, wanted: u8) -> usize {
     find(bytes, from, wanted).map_or(bytes.len(), |at| at + 1)
 }
 
@@ -256,14 +255,14 @@ fn find_text(text: &str, from: usize, wanted: &str) -> Option<usize> {
     text[from..].find(wanted).map(|at| from + at + wanted.len())
 }
 
-fn skip(bytes: &[u8], from: usize, mut while_true: impl FnMut(u8) -> bool) -> usize {
+pub(super) fn skip(bytes: &[u8], from: usize, mut while_true: impl FnMut(u8) -> bool) -> usize {
     bytes[from.min(bytes.len())..]
         .iter()
         .position(|byte| !while_true(*byte))
         .map_or(bytes.len(), |at| from + at)
 }
 
-fn is_space(byte: u8) -> bool {
+pub(super) fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | b'\x0c')
 }
 

@@ -13,8 +13,10 @@ pub mod element;
 mod error;
 pub mod links;
 pub mod markup;
+mod outline;
 mod reference;
 pub mod refresh;
+mod scan;
 mod sniff;
 pub mod tree;
 
@@ -32,6 +34,7 @@ pub use error::ExtractError;
 use css::{AsCss, Css};
 use element::{Element, Selection};
 use links::{Links, links};
+use outline::{Outline, Piece};
 use refresh::Refresh;
 use tree::{Document, Limit};
 
@@ -71,6 +74,7 @@ pub struct Page {
     encoding: OnceCell<&'static Encoding>,
     text: OnceCell<String>,
     document: OnceCell<Document>,
+    outline: OnceCell<Outline>,
     base: OnceCell<Url>,
 }
 
@@ -86,6 +90,7 @@ impl Page {
             encoding: OnceCell::new(),
             text: OnceCell::new(),
             document: OnceCell::new(),
+            outline: OnceCell::new(),
             base: OnceCell::new(),
         }
     }
@@ -181,10 +186,7 @@ impl Page {
     /// The folded text of the first `<title>` that is not empty.
     #[must_use]
     pub fn title(&self) -> Option<String> {
-        self.named("title")
-            .filter(|element| !element.is_in_svg())
-            .map(|element| element.text())
-            .find(|title| !title.is_empty())
+        self.outline().title.clone()
     }
 
     /// What relative URLs are resolved against: the first `<base href>` if it is http or https, else the page's URL.
@@ -192,9 +194,8 @@ impl Page {
     pub fn base_url(&self) -> &Url {
         self.base.get_or_init(|| {
             let document = self.url().as_url();
-            self.named("base")
-                .find_map(|element| element.attr("href"))
-                .and_then(|href| reference::resolve(document, href, self.encoding()))
+            let base = self.outline().base.as_ref().map(|href| href.of(self.text()));
+            base.and_then(|href| reference::resolve(document, href, self.encoding()))
                 .filter(|base| matches!(base.scheme(), "http" | "https"))
                 .unwrap_or_else(|| document.clone())
         })
@@ -209,10 +210,7 @@ impl Page {
     /// The URL that the page wants to be known by: the first `<link rel=canonical>` that is a URL.
     #[must_use]
     pub fn canonical(&self) -> Option<CanonicalUrl> {
-        self.named("link")
-            .filter(|element| has_word(element.attr("rel"), "canonical"))
-            .filter_map(|element| element.attr("href"))
-            .find_map(|href| self.join(href).ok())
+        self.outline().canonical.iter().find_map(|href| self.join(href.of(self.text())).ok())
     }
 
     /// What the page asks of robots, in its headers and in `<meta name=robots>`, or by the name of `agent`, the crawler's
@@ -220,12 +218,12 @@ impl Page {
     #[must_use]
     pub fn directives(&self, agent: &str) -> PageDirectives {
         let mut asked = PageDirectives::default();
-        for meta in self.named("meta") {
-            let name = meta.attr("name").unwrap_or_default().trim();
+        for meta in &self.outline().metas {
+            let name = self.said(meta.name.as_ref()).trim();
             let to_us = name.eq_ignore_ascii_case("robots")
                 || (!agent.is_empty() && name.eq_ignore_ascii_case(agent));
             if to_us {
-                asked.add_list(meta.attr("content").unwrap_or_default());
+                asked.add_list(self.said(meta.content.as_ref()));
             }
         }
         PageDirectives::of_headers(&self.response.headers, agent).and(asked)
@@ -234,10 +232,10 @@ impl Page {
     /// The first `<meta http-equiv=refresh>` that asks for something, and its target if that can be crawled.
     #[must_use]
     pub fn meta_refresh(&self) -> Option<(Refresh, Option<CanonicalUrl>)> {
-        let refresh = self
-            .named("meta")
-            .filter(|meta| meta.attr("http-equiv").is_some_and(|name| name.eq_ignore_ascii_case("refresh")))
-            .find_map(|meta| Refresh::parse(meta.attr("content")?))?;
+        let metas = self.outline().metas.iter();
+        let refresh = metas
+            .filter(|meta| self.said(meta.http_equiv.as_ref()).eq_ignore_ascii_case("refresh"))
+            .find_map(|meta| Refresh::parse(self.said(meta.content.as_ref())))?;
         let url = if refresh.target.is_empty() {
             Some(self.url().clone())
         } else {
@@ -331,13 +329,13 @@ impl Page {
         nodes.map(|node| Element::new(self, node))
     }
 
-    fn named(&self, name: &str) -> impl Iterator<Item = Element<'_>> {
-        self.elements().filter(move |element| element.name() == name)
+    fn outline(&self) -> &Outline {
+        self.outline.get_or_init(|| Outline::of(self))
     }
-}
 
-fn has_word(list: Option<&str>, word: &str) -> bool {
-    list.unwrap_or_default().split_ascii_whitespace().any(|found| found.eq_ignore_ascii_case(word))
+    fn said<'p>(&'p self, piece: Option<&'p Piece>) -> &'p str {
+        piece.map_or("", |piece| piece.of(self.text()))
+    }
 }
 
 #[cfg(test)]

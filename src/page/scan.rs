@@ -1,0 +1,664 @@
+//! Reads the outline of a document from its tags in passing, without a tree.
+//!
+//! It follows the tokenizer's rules (HTML standard 13.2.5) to the letter: comments, quoted attributes, raw text. What it does not
+//! do is to build a tree, so wherever the tree builder might leave a tag out, move it, or read what follows in another way, it
+//! gives up and the tree decides: inside of `<select>`, `<template>` and framesets, between the cells of a table, in drawings
+//! and formulas that are more than shapes, in documents of very many tags. On the pages of ordinary sites that is rare.
+
+use html5ever::TokenizerResult;
+use html5ever::buffer_queue::BufferQueue;
+use html5ever::tendril::StrTendril;
+use html5ever::tokenizer::{Token, TokenSink, TokenSinkResult, Tokenizer, TokenizerOpts};
+use memchr::memmem;
+
+use super::markup::{MAX_ATTRIBUTES, comment_end, find, find_end_tag, is_space, past, skip};
+use super::outline::{Anchor, Meta, Outline, Piece, has_word};
+
+/// Tags of a document above which the tree may come to one of its limits.
+const MAX_TAGS: usize = 100_000;
+
+/// The outline of `text`, or `None` if only a tree can tell.
+pub(super) fn outline(text: &str) -> Option<Outline> {
+    // The tree builder drops or replaces these, depending on where they stand.
+    if memchr::memchr(0, text.as_bytes()).is_some() {
+        return None;
+    }
+    let mut scan = Scan { text, bytes: text.as_bytes(), ..Scan::default() };
+    let mut at = 0;
+    while let Some(start) = find(scan.bytes, at, b'<') {
+        at = scan.construct(start)?;
+    }
+    Some(scan.outline)
+}
+
+/// What is open around the place that is read.
+#[derive(Default)]
+struct Scan<'t> {
+    text: &'t str,
+    bytes: &'t [u8],
+    tags: usize,
+    /// Elements of the drawing or formula that is open, its own first.
+    foreign: Vec<&'t str>,
+    in_select: bool,
+    /// For each open table whether we are between its cells.
+    tables: Vec<bool>,
+    outline: Outline,
+}
+
+/// What the scan makes of a start tag.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Name {
+    Anchor,
+    Base,
+    Canonical,
+    Meta,
+    Title,
+    /// Raw text follows up to the end tag.
+    Raw,
+    Script,
+    Foreign,
+    Select,
+    Table,
+    /// A part of a table that holds no content itself.
+    Rows,
+    Cell,
+    /// Only a tree can tell what comes of it.
+    Unsure,
+    Plain,
+}
+
+impl Name {
+    fn of(name: &str) -> Self {
+        let is = |other: &str| name.eq_ignore_ascii_case(other);
+        let any = |others: &[&str]| others.iter().any(|other| is(other));
+        match name.as_bytes()[0].to_ascii_lowercase() {
+            b'a' if any(&["a", "area"]) => Self::Anchor,
+            b'b' if is("base") => Self::Base,
+            b'c' if is("caption") => Self::Cell,
+            b'c' if any(&["col", "colgroup"]) => Self::Rows,
+            b'f' if any(&["frameset", "frame"]) => Self::Unsure,
+            b'i' if is("iframe") => Self::Raw,
+            b'l' if is("link") => Self::Canonical,
+            b'm' if is("meta") => Self::Meta,
+            b'm' if is("math") => Self::Foreign,
+            b'n' if any(&["noembed", "noframes"]) => Self::Raw,
+            b'p' if is("plaintext") => Self::Unsure,
+            b's' if is("script") => Self::Script,
+            b's' if is("style") => Self::Raw,
+            b's' if is("select") => Self::Select,
+            b's' if is("svg") => Self::Foreign,
+            b't' if any(&["td", "th"]) => Self::Cell,
+            b't' if any(&["tr", "tbody", "thead", "tfoot"]) => Self::Rows,
+            b't' if is("table") => Self::Table,
+            b't' if is("title") => Self::Title,
+            b't' if is("textarea") => Self::Raw,
+            b't' if is("template") => Self::Unsure,
+            b'x' if is("xmp") => Self::Raw,
+            _ => Self::Plain,
+        }
+    }
+}
+
+impl<'t> Scan<'t> {
+    /// Reads what begins with the `<` at `start`; gives where the next thing begins.
+    fn construct(&mut self, start: usize) -> Option<usize> {
+        match self.bytes.get(start + 1) {
+            Some(byte) if byte.is_ascii_alphabetic() => self.start_tag(start + 1),
+            Some(b'/') => match self.bytes.get(start + 2) {
+                Some(byte) if byte.is_ascii_alphabetic() => self.end_tag(start + 2),
+                Some(_) => Some(past(self.bytes, start + 2, b'>')),
+                None => Some(self.bytes.len()),
+            },
+            Some(b'!') if self.bytes[start..].starts_with(b"<!--") => {
+                Some(comment_end(self.bytes, start + 4))
+            }
+            Some(b'!') if !self.foreign.is_empty() => None,
+            Some(b'!' | b'?') => Some(past(self.bytes, start, b'>')),
+            _ => Some(start + 1),
+        }
+    }
+
+    fn name(&self, start: usize) -> &'t str {
+        let end = skip(self.bytes, start, |byte| !is_space(byte) && byte != b'/' && byte != b'>');
+        &self.text[start..end]
+    }
+
+    fn start_tag(&mut self, start: usize) -> Option<usize> {
+        self.tags += 1;
+        if self.tags > MAX_TAGS {
+            return None;
+        }
+        let written = self.name(start);
+        let name = Name::of(written);
+        let mut tag = Tag::default();
+        let end = tag.read(self, start + written.len(), name)?;
+        // Markup that ends inside of a tag gives no tag.
+        if end > self.bytes.len() {
+            return Some(self.bytes.len());
+        }
+        if !self.foreign.is_empty() {
+            self.inside_drawing(written, name, tag.closes_itself)?;
+            return Some(end);
+        }
+        if self.in_select && !matches!(name, Name::Plain | Name::Script) {
+            return None;
+        }
+        let between_cells = self.tables.last() == Some(&true);
+        if between_cells
+            && matches!(name, Name::Anchor | Name::Base | Name::Canonical | Name::Meta | Name::Title)
+        {
+            return None;
+        }
+        self.enter(name, written, tag, end)
+    }
+
+    fn enter(&mut self, name: Name, written: &'t str, tag: Tag, end: usize) -> Option<usize> {
+        match name {
+            Name::Anchor => {
+                if let Some(href) = tag.href {
+                    let nofollow = has_word(tag.rel.as_ref().map(|rel| rel.of(self.text)), "nofollow");
+                    self.outline.anchor(Anchor { href, nofollow });
+                }
+            }
+            Name::Base => self.outline.base(tag.href),
+            Name::Canonical => {
+                if has_word(tag.rel.as_ref().map(|rel| rel.of(self.text)), "canonical") {
+                    self.outline.canonical.extend(tag.href);
+                }
+            }
+            Name::Meta => self.outline.meta(tag.meta),
+            Name::Title => return self.title(end),
+            Name::Raw => return Some(self.after_raw(end, written)),
+            Name::Script => return self.script(end, written),
+            Name::Foreign if !tag.closes_itself => self.foreign.push(written),
+            Name::Select => self.in_select = true,
+            Name::Table => self.tables.push(true),
+            Name::Rows | Name::Cell => {
+                if let Some(between) = self.tables.last_mut() {
+                    *between = name == Name::Rows;
+                }
+            }
+            Name::Unsure => return None,
+            Name::Foreign | Name::Plain => {}
+        }
+        Some(end)
+    }
+
+    /// Shapes and groups of a drawing are let by; anything that might end it, or hold HTML, is not for us.
+    fn inside_drawing(&mut self, written: &'t str, name: Name, closes_itself: bool) -> Option<()> {
+        let is_known = SHAPES.iter().any(|shape| shape.eq_ignore_ascii_case(written));
+        if name != Name::Plain && name != Name::Foreign || !is_known {
+            return None;
+        }
+        if !closes_itself {
+            self.foreign.push(written);
+        }
+        Some(())
+    }
+
+    fn end_tag(&mut self, start: usize) -> Option<usize> {
+        let written = self.name(start);
+        let mut tag = Tag::default();
+        let end = tag.read(self, start + written.len(), Name::Plain)?;
+        if end > self.bytes.len() {
+            return Some(self.bytes.len());
+        }
+        if let Some(open) = self.foreign.last() {
+            if !open.eq_ignore_ascii_case(written) {
+                return None;
+            }
+            self.foreign.pop();
+            return Some(end);
+        }
+        match Name::of(written) {
+            Name::Select => self.in_select = false,
+            Name::Table => {
+                self.tables.pop();
+            }
+            Name::Rows | Name::Cell => {
+                if let Some(between) = self.tables.last_mut() {
+                    *between = true;
+                }
+            }
+            _ => {}
+        }
+        Some(end)
+    }
+
+    fn title(&mut self, from: usize) -> Option<usize> {
+        let end = find_end_tag(self.bytes, from, b"title").unwrap_or(self.bytes.len());
+        let inside = &self.text[from..end];
+        let text = if inside.contains('&') { characters(inside) } else { inside.to_owned() };
+        self.outline.title(&text);
+        Some(self.after_raw(from, "title"))
+    }
+
+    fn script(&self, from: usize, name: &str) -> Option<usize> {
+        let end = find_end_tag(self.bytes, from, name.as_bytes()).unwrap_or(self.bytes.len());
+        // A script inside of a comment inside of a script may hide the end tag.
+        if memmem::find(&self.bytes[from..end], b"<!--").is_some() {
+            return None;
+        }
+        Some(self.after_raw(from, name))
+    }
+
+    /// Where the end tag of raw text ends.
+    fn after_raw(&self, from: usize, name: &str) -> usize {
+        let Some(start) = find_end_tag(self.bytes, from, name.as_bytes()) else {
+            return self.bytes.len();
+        };
+        let mut tag = Tag::default();
+        tag.read(self, start + 2 + name.len(), Name::Plain)
+            .map_or(self.bytes.len(), |end| end.min(self.bytes.len()))
+    }
+}
+
+/// Elements of drawings that hold nothing but their like.
+const SHAPES: [&str; 22] = [
+    "svg",
+    "g",
+    "path",
+    "rect",
+    "circle",
+    "ellipse",
+    "line",
+    "polyline",
+    "polygon",
+    "use",
+    "defs",
+    "symbol",
+    "mask",
+    "clippath",
+    "lineargradient",
+    "radialgradient",
+    "stop",
+    "filter",
+    "pattern",
+    "animate",
+    "animatetransform",
+    "image",
+];
+
+/// What the scan wants of a tag.
+#[derive(Default)]
+struct Tag {
+    closes_itself: bool,
+    href: Option<Piece>,
+    rel: Option<Piece>,
+    meta: Meta,
+}
+
+impl Tag {
+    /// Reads the attributes from `from` on. Gives the byte behind the tag, or one behind the end if the tag never ends; `None` if it
+    /// has too many attributes.
+    fn read(&mut self, scan: &Scan<'_>, from: usize, name: Name) -> Option<usize> {
+        let bytes = scan.bytes;
+        let (mut at, mut count) = (from, 0);
+        loop {
+            let before = at;
+            at = skip(bytes, at, |byte| is_space(byte) || byte == b'/');
+            match bytes.get(at) {
+                None => return Some(bytes.len() + 1),
+                Some(b'>') => {
+                    // A `/` at the end of a value without quotes is part of the value.
+                    self.closes_itself = at > before && bytes[at - 1] == b'/';
+                    return Some(at + 1);
+                }
+                Some(_) => {}
+            }
+            count += 1;
+            if count > MAX_ATTRIBUTES {
+                return None;
+            }
+            at = self.attribute(scan, at, name);
+            if at > bytes.len() {
+                return Some(at);
+            }
+        }
+    }
+
+    /// Reads one attribute; a `=` in first place belongs to its name.
+    fn attribute(&mut self, scan: &Scan<'_>, at: usize, name: Name) -> usize {
+        let bytes = scan.bytes;
+        let name_end = skip(bytes, at + 1, |byte| !is_space(byte) && !matches!(byte, b'/' | b'>' | b'='));
+        let place = self.place(&scan.text.as_bytes()[at..name_end], name);
+        let equals = skip(bytes, name_end, is_space);
+        if bytes.get(equals) != Some(&b'=') {
+            if let Some(place) = place.filter(|place| place.is_none()) {
+                *place = Some(Piece::Span(at, at));
+            }
+            return name_end;
+        }
+        let value = skip(bytes, equals + 1, is_space);
+        let (from, to, end) = match bytes.get(value) {
+            Some(quote @ (b'"' | b'\'')) => match find(bytes, value + 1, *quote) {
+                Some(close) => (value + 1, close, close + 1),
+                None => return bytes.len() + 1,
+            },
+            _ => {
+                let end = skip(bytes, value, |byte| !is_space(byte) && byte != b'>');
+                (value, end, end)
+            }
+        };
+        if let Some(place) = place.filter(|place| place.is_none()) {
+            *place = Some(piece(scan.text, from, to, value));
+        }
+        end
+    }
+
+    fn place(&mut self, attribute: &[u8], name: Name) -> Option<&mut Option<Piece>> {
+        let is = |wanted: &str| attribute.eq_ignore_ascii_case(wanted.as_bytes());
+        match name {
+            Name::Anchor | Name::Base | Name::Canonical if is("href") => Some(&mut self.href),
+            Name::Anchor | Name::Canonical if is("rel") => Some(&mut self.rel),
+            Name::Meta if is("name") => Some(&mut self.meta.name),
+            Name::Meta if is("content") => Some(&mut self.meta.content),
+            Name::Meta if is("http-equiv") => Some(&mut self.meta.http_equiv),
+            _ => None,
+        }
+    }
+}
+
+/// A value that begins at `written`, with its quotes if it has some.
+fn piece(text: &str, from: usize, to: usize, written: usize) -> Piece {
+    let value = &text[from..to];
+    if !value.contains(['&', '\r']) {
+        return Piece::Span(from, to);
+    }
+    let quoted = from > written;
+    let whole = &text[written..if quoted { to + 1 } else { to }];
+    Piece::Own(attribute_value(whole).into())
+}
+
+/// The text of a value as it is written, quotes and all, once its character references are read.
+fn attribute_value(written: &str) -> String {
+    let value = |token| match token {
+        Token::TagToken(mut tag) => tag.attrs.pop().map(|attribute| attribute.value),
+        _ => None,
+    };
+    tokens(&format!("<a h={written}>"), value)
+}
+
+/// The text of a title once its character references are read.
+fn characters(text: &str) -> String {
+    let text = text.replace('<', "&lt;");
+    tokens(&text, |token| match token {
+        Token::CharacterTokens(text) => Some(text),
+        _ => None,
+    })
+}
+
+/// What the standard's tokenizer makes of a short text.
+fn tokens(text: &str, wanted: fn(Token) -> Option<StrTendril>) -> String {
+    struct Texts(std::cell::RefCell<String>, fn(Token) -> Option<StrTendril>);
+    impl TokenSink for Texts {
+        type Handle = ();
+        fn process_token(&self, token: Token, _line: u64) -> TokenSinkResult<()> {
+            if let Some(text) = (self.1)(token) {
+                self.0.borrow_mut().push_str(&text);
+            }
+            TokenSinkResult::Continue
+        }
+    }
+    let tokenizer = Tokenizer::new(Texts(Default::default(), wanted), TokenizerOpts::default());
+    let queue = BufferQueue::default();
+    queue.push_back(StrTendril::from_slice(text));
+    while !matches!(tokenizer.feed(&queue), TokenizerResult::Done) {}
+    tokenizer.end();
+    tokenizer.sink.0.into_inner()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use http::StatusCode;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::page::Page;
+    use crate::request::Request;
+    use crate::response::Response;
+    use crate::url::CanonicalUrl;
+
+    /// An outline in plain words: title, base, canonical, metas, and where links lead, each place once.
+    fn told(
+        outline: &Outline,
+        text: &str,
+    ) -> (Option<String>, Option<String>, Vec<String>, Vec<String>, Vec<String>) {
+        let own = |piece: &Piece| piece.of(text).replace('\r', "\n");
+        let metas = outline.metas.iter().map(|meta| {
+            let [name, equiv, content] =
+                [&meta.name, &meta.http_equiv, &meta.content].map(|piece| piece.as_ref().map(own));
+            format!("{name:?} {equiv:?} {content:?}")
+        });
+        let mut links = Vec::new();
+        for anchor in &outline.anchors {
+            let link = format!("{} {}", own(&anchor.href), anchor.nofollow);
+            if !links.contains(&link) {
+                links.push(link);
+            }
+        }
+        (
+            outline.title.clone(),
+            outline.base.as_ref().map(own),
+            outline.canonical.iter().map(own).collect(),
+            metas.collect(),
+            links,
+        )
+    }
+
+    fn page(text: &str) -> Page {
+        let url = CanonicalUrl::parse("http://a.example/").unwrap();
+        let mut response = Response::of(url.clone(), StatusCode::OK, text.to_owned());
+        response.headers.insert("content-type", "text/html; charset=utf-8".parse().unwrap());
+        Page::new(Arc::new(Request::get(url)), response)
+    }
+
+    const PIECES: [&str; 88] = [
+        "<p>",
+        "</p>",
+        "<b>",
+        "</b>",
+        "<a href='/x>y'>",
+        "<a href=/1>",
+        "<a href=\"/2?a=1&amp;b=2\" rel=nofollow>",
+        "<A HREF = /3 rel='x NoFollow'>",
+        "</a>",
+        "<div class=\"a b\" id=c>",
+        "</div>",
+        "<script>",
+        "</script>",
+        "<script src=x>",
+        "<style>",
+        "</STYLE >",
+        "<title>",
+        "</title/>",
+        "<textarea>",
+        "</textarea a=\"</b>\">",
+        "<svg>",
+        "</svg>",
+        "<svg viewBox='0 0 1 1'/>",
+        "<path d=M0/>",
+        "<path d='M0'></path>",
+        "<g>",
+        "</g>",
+        "<![CDATA[",
+        "]]>",
+        "<!--c-->",
+        "<!--",
+        "-->",
+        "<!doctype html>",
+        "<?pi?>",
+        "</>",
+        "</ x>",
+        "<table>",
+        "<tr>",
+        "<td>",
+        "</td>",
+        "</tr>",
+        "</table>",
+        "<th>",
+        "<caption>",
+        "<select>",
+        "<option>",
+        "</select>",
+        "text ",
+        "&amp;",
+        "a<b",
+        "<br/>",
+        "<i x=1 y='2\"' z>",
+        "'",
+        "\"",
+        "<iframe>",
+        "</iframe>",
+        "<noscript>",
+        "</noscript>",
+        "<base href=/b/>",
+        "<base>",
+        "<meta name=robots content=nofollow>",
+        "<meta http-equiv=refresh content='0; url=/r&#x41;'>",
+        "<link rel=canonical href=/c>",
+        "<link rel=stylesheet href=/s>",
+        "<html>",
+        "<head>",
+        "</head>",
+        "<body>",
+        "</body>",
+        "</html>",
+        "<area href=/area>",
+        "<math>",
+        "</math>",
+        "<mi>",
+        "<template>",
+        "</template>",
+        "<frameset>",
+        "<li>",
+        "<ul>",
+        "</ul>",
+        "<button>",
+        "</button>",
+        "<form>",
+        "</form>",
+        "<a name=x>",
+        "<a href>",
+        "<xmp>",
+        "</xmp>",
+    ];
+
+    /// Crumbs of tags, for what no one writes on purpose.
+    const CRUMBS: [&str; 40] = [
+        "<",
+        "<a",
+        "<A ",
+        "<a href=",
+        "href",
+        "=",
+        "\"",
+        "'",
+        ">",
+        "/",
+        "/>",
+        " ",
+        "&",
+        "&amp;",
+        "&amp",
+        "&lt;x",
+        "&#65;",
+        "&copy=",
+        "&notin",
+        "title",
+        "<title>",
+        "</title",
+        "</",
+        "<!",
+        "<!-",
+        "<!--",
+        "--",
+        "!>",
+        "-->",
+        "<svg",
+        "<path",
+        "</svg>",
+        "<base ",
+        "<meta ",
+        "name=",
+        "content",
+        "x",
+        "\r\n",
+        "\u{e9}",
+        "<link rel=canonical ",
+    ];
+
+    fn check(text: &str) -> Result<(), TestCaseError> {
+        let page = page(text);
+        if let Some(scanned) = outline(page.text()) {
+            prop_assert_eq!(
+                told(&scanned, page.text()),
+                told(&Outline::of_tree(&page), page.text()),
+                "{}",
+                text
+            );
+        }
+        Ok(())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(3_000) })]
+
+        #[test]
+        fn a_scan_finds_what_the_tree_holds_or_gives_up(picks in prop::collection::vec(0..PIECES.len(), 0..24)) {
+            let text: String = picks.iter().map(|pick| PIECES[*pick]).collect();
+            check(&text)?;
+        }
+
+        #[test]
+        fn so_it_does_in_crumbs_of_tags(picks in prop::collection::vec(0..CRUMBS.len(), 0..24)) {
+            check(&picks.iter().map(|pick| CRUMBS[*pick]).collect::<String>())?;
+        }
+    }
+
+    /// Pages of the documentation that comes with the compiler, and of the system's packages, where they are installed.
+    fn real_pages(most: usize) -> Vec<std::path::PathBuf> {
+        let home = std::env::var_os("RUSTUP_HOME").map(std::path::PathBuf::from);
+        let home = home.or_else(|| Some(std::path::PathBuf::from(std::env::var_os("HOME")?).join(".rustup")));
+        let mut folders = vec![std::path::PathBuf::from("/usr/share/doc")];
+        folders.extend(home.map(|home| home.join("toolchains")));
+        let mut pages = Vec::new();
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+                let path = entry.path();
+                if path.is_dir() && !path.is_symlink() {
+                    folders.push(path);
+                } else if path.extension().is_some_and(|end| end == "html" || end == "htm") {
+                    pages.push(path);
+                }
+            }
+        }
+        pages.sort();
+        let step = (pages.len() / most).max(1);
+        pages.into_iter().step_by(step).collect()
+    }
+
+    #[test]
+    fn a_scan_of_real_pages_finds_what_their_trees_hold() {
+        let (mut read, mut unsure) = (0, 0);
+        for path in real_pages(600) {
+            let Ok(text) = std::fs::read_to_string(&path) else { continue };
+            let page = page(&text);
+            read += 1;
+            match outline(page.text()) {
+                Some(scanned) => {
+                    let tree = Outline::of_tree(&page);
+                    assert_eq!(told(&scanned, page.text()), told(&tree, page.text()), "{}", path.display());
+                }
+                None => unsure += 1,
+            }
+        }
+        eprintln!("{read} real pages, {unsure} of them left to the tree");
+        if read == 0 {
+            eprintln!("skipped: no documentation is installed here");
+        }
+        assert!(unsure * 10 <= read, "a scan that gives up on every tenth page saves little");
+    }
+}
