@@ -11,9 +11,9 @@ pub mod charset;
 pub mod css;
 pub mod element;
 mod error;
+mod gist;
 pub mod links;
 pub mod markup;
-mod outline;
 mod reference;
 pub mod refresh;
 mod scan;
@@ -33,8 +33,8 @@ pub use error::ExtractError;
 
 use css::{AsCss, Css};
 use element::{Element, Selection};
+use gist::{Gist, Piece};
 use links::{Links, links};
-use outline::{Outline, Piece};
 use refresh::Refresh;
 use tree::{Document, Limit};
 
@@ -74,7 +74,7 @@ pub struct Page {
     encoding: OnceCell<&'static Encoding>,
     text: OnceCell<String>,
     document: OnceCell<Document>,
-    outline: OnceCell<Outline>,
+    gist: OnceCell<Gist>,
     base: OnceCell<Url>,
 }
 
@@ -90,7 +90,7 @@ impl Page {
             encoding: OnceCell::new(),
             text: OnceCell::new(),
             document: OnceCell::new(),
-            outline: OnceCell::new(),
+            gist: OnceCell::new(),
             base: OnceCell::new(),
         }
     }
@@ -186,7 +186,7 @@ impl Page {
     /// The folded text of the first `<title>` that is not empty.
     #[must_use]
     pub fn title(&self) -> Option<String> {
-        self.outline().title.clone()
+        self.gist().title.clone()
     }
 
     /// What relative URLs are resolved against: the first `<base href>` if it is http or https, else the page's URL.
@@ -194,7 +194,7 @@ impl Page {
     pub fn base_url(&self) -> &Url {
         self.base.get_or_init(|| {
             let document = self.url().as_url();
-            let base = self.outline().base.as_ref().map(|href| href.of(self.text()));
+            let base = self.gist().base.as_ref().map(|href| href.of(self.text()));
             base.and_then(|href| reference::resolve(document, href, self.encoding()))
                 .filter(|base| matches!(base.scheme(), "http" | "https"))
                 .unwrap_or_else(|| document.clone())
@@ -210,7 +210,7 @@ impl Page {
     /// The URL that the page wants to be known by: the first `<link rel=canonical>` that is a URL.
     #[must_use]
     pub fn canonical(&self) -> Option<CanonicalUrl> {
-        self.outline().canonical.iter().find_map(|href| self.join(href.of(self.text())).ok())
+        self.gist().canonical.iter().find_map(|href| self.join(href.of(self.text())).ok())
     }
 
     /// What the page asks of robots, in its headers and in `<meta name=robots>`, or by the name of `agent`, the crawler's
@@ -218,7 +218,7 @@ impl Page {
     #[must_use]
     pub fn directives(&self, agent: &str) -> PageDirectives {
         let mut asked = PageDirectives::default();
-        for meta in &self.outline().metas {
+        for meta in &self.gist().metas {
             let name = self.said(meta.name.as_ref()).trim();
             let to_us = name.eq_ignore_ascii_case("robots")
                 || (!agent.is_empty() && name.eq_ignore_ascii_case(agent));
@@ -232,7 +232,7 @@ impl Page {
     /// The first `<meta http-equiv=refresh>` that asks for something, and its target if that can be crawled.
     #[must_use]
     pub fn meta_refresh(&self) -> Option<(Refresh, Option<CanonicalUrl>)> {
-        let metas = self.outline().metas.iter();
+        let metas = self.gist().metas.iter();
         let refresh = metas
             .filter(|meta| self.said(meta.http_equiv.as_ref()).eq_ignore_ascii_case("refresh"))
             .find_map(|meta| Refresh::parse(self.said(meta.content.as_ref())))?;
@@ -329,8 +329,8 @@ impl Page {
         nodes.map(|node| Element::new(self, node))
     }
 
-    fn outline(&self) -> &Outline {
-        self.outline.get_or_init(|| Outline::of(self))
+    fn gist(&self) -> &Gist {
+        self.gist.get_or_init(|| Gist::of(self))
     }
 
     fn said<'p>(&'p self, piece: Option<&'p Piece>) -> &'p str {

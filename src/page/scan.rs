@@ -1,4 +1,4 @@
-//! Reads the outline of a document from its tags in passing, without a tree.
+//! Reads the gist of a document from its tags in passing, without a tree.
 //!
 //! It follows the tokenizer's rules (HTML standard 13.2.5) to the letter: comments, quoted attributes, raw text. What it does not
 //! do is to build a tree, so wherever the tree builder might leave a tag out, move it, or read what follows in another way, it
@@ -11,14 +11,14 @@ use html5ever::tendril::StrTendril;
 use html5ever::tokenizer::{Token, TokenSink, TokenSinkResult, Tokenizer, TokenizerOpts};
 use memchr::memmem;
 
+use super::gist::{Anchor, Gist, Meta, Piece, has_word};
 use super::markup::{MAX_ATTRIBUTES, comment_end, find, find_end_tag, is_space, past, skip};
-use super::outline::{Anchor, Meta, Outline, Piece, has_word};
 
 /// Tags of a document above which the tree may come to one of its limits.
 const MAX_TAGS: usize = 100_000;
 
-/// The outline of `text`, or `None` if only a tree can tell.
-pub(super) fn outline(text: &str) -> Option<Outline> {
+/// The gist of `text`, or `None` if only a tree can tell.
+pub(super) fn gist(text: &str) -> Option<Gist> {
     // The tree builder drops or replaces these, depending on where they stand.
     if memchr::memchr(0, text.as_bytes()).is_some() {
         return None;
@@ -28,7 +28,7 @@ pub(super) fn outline(text: &str) -> Option<Outline> {
     while let Some(start) = find(scan.bytes, at, b'<') {
         at = scan.construct(start)?;
     }
-    Some(scan.outline)
+    Some(scan.gist)
 }
 
 /// What is open around the place that is read.
@@ -42,7 +42,7 @@ struct Scan<'t> {
     in_select: bool,
     /// For each open table whether we are between its cells.
     tables: Vec<bool>,
-    outline: Outline,
+    gist: Gist,
 }
 
 /// What the scan makes of a start tag.
@@ -157,16 +157,16 @@ impl<'t> Scan<'t> {
             Name::Anchor => {
                 if let Some(href) = tag.href {
                     let nofollow = has_word(tag.rel.as_ref().map(|rel| rel.of(self.text)), "nofollow");
-                    self.outline.anchor(Anchor { href, nofollow });
+                    self.gist.anchor(Anchor { href, nofollow });
                 }
             }
-            Name::Base => self.outline.base(tag.href),
+            Name::Base => self.gist.base(tag.href),
             Name::Canonical => {
                 if has_word(tag.rel.as_ref().map(|rel| rel.of(self.text)), "canonical") {
-                    self.outline.canonical.extend(tag.href);
+                    self.gist.canonical.extend(tag.href);
                 }
             }
-            Name::Meta => self.outline.meta(tag.meta),
+            Name::Meta => self.gist.meta(tag.meta),
             Name::Title => return self.title(end),
             Name::Raw => return Some(self.after_raw(end, written)),
             Name::Script => return self.script(end, written),
@@ -229,7 +229,7 @@ impl<'t> Scan<'t> {
         let end = find_end_tag(self.bytes, from, b"title").unwrap_or(self.bytes.len());
         let inside = &self.text[from..end];
         let text = if inside.contains('&') { characters(inside) } else { inside.to_owned() };
-        self.outline.title(&text);
+        self.gist.title(&text);
         Some(self.after_raw(from, "title"))
     }
 
@@ -421,28 +421,28 @@ mod tests {
     use crate::response::Response;
     use crate::url::CanonicalUrl;
 
-    /// An outline in plain words: title, base, canonical, metas, and where links lead, each place once.
+    /// An gist in plain words: title, base, canonical, metas, and where links lead, each place once.
     fn told(
-        outline: &Outline,
+        gist: &Gist,
         text: &str,
     ) -> (Option<String>, Option<String>, Vec<String>, Vec<String>, Vec<String>) {
         let own = |piece: &Piece| piece.of(text).replace('\r', "\n");
-        let metas = outline.metas.iter().map(|meta| {
+        let metas = gist.metas.iter().map(|meta| {
             let [name, equiv, content] =
                 [&meta.name, &meta.http_equiv, &meta.content].map(|piece| piece.as_ref().map(own));
             format!("{name:?} {equiv:?} {content:?}")
         });
         let mut links = Vec::new();
-        for anchor in &outline.anchors {
+        for anchor in &gist.anchors {
             let link = format!("{} {}", own(&anchor.href), anchor.nofollow);
             if !links.contains(&link) {
                 links.push(link);
             }
         }
         (
-            outline.title.clone(),
-            outline.base.as_ref().map(own),
-            outline.canonical.iter().map(own).collect(),
+            gist.title.clone(),
+            gist.base.as_ref().map(own),
+            gist.canonical.iter().map(own).collect(),
             metas.collect(),
             links,
         )
@@ -592,10 +592,10 @@ mod tests {
 
     fn check(text: &str) -> Result<(), TestCaseError> {
         let page = page(text);
-        if let Some(scanned) = outline(page.text()) {
+        if let Some(scanned) = gist(page.text()) {
             prop_assert_eq!(
                 told(&scanned, page.text()),
-                told(&Outline::of_tree(&page), page.text()),
+                told(&Gist::of_tree(&page), page.text()),
                 "{}",
                 text
             );
@@ -647,9 +647,9 @@ mod tests {
             let Ok(text) = std::fs::read_to_string(&path) else { continue };
             let page = page(&text);
             read += 1;
-            match outline(page.text()) {
+            match gist(page.text()) {
                 Some(scanned) => {
-                    let tree = Outline::of_tree(&page);
+                    let tree = Gist::of_tree(&page);
                     assert_eq!(told(&scanned, page.text()), told(&tree, page.text()), "{}", path.display());
                 }
                 None => unsure += 1,

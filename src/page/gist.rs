@@ -1,6 +1,6 @@
 //! What a page says about itself and where it links to: all that a crawl needs of a page that no rule looks into.
 //!
-//! A tree costs twenty times as much as reading the tags in passing, so an outline is taken by [`super::scan`] wherever that is
+//! A tree costs twenty times as much as reading the tags in passing, so a gist is taken by [`super::scan`] wherever that is
 //! sure to find what the tree would hold, and from the tree elsewhere. Texts lie in the page; only what had to be decoded is
 //! held here.
 
@@ -55,7 +55,7 @@ pub(crate) struct Meta {
 
 /// See the module.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Outline {
+pub(crate) struct Gist {
     /// The folded text of the first `<title>` that is not empty.
     pub(crate) title: Option<String>,
     /// `href` of the first `<base>` that has one.
@@ -68,43 +68,43 @@ pub(crate) struct Outline {
     pub(crate) unread: usize,
 }
 
-impl Outline {
+impl Gist {
     /// Read in passing, or from the tree where that is not sure to be the same.
     pub(crate) fn of(page: &Page) -> Self {
         if page.document.get().is_none()
             && page.is_html()
-            && let Some(outline) = scan::outline(page.text())
+            && let Some(gist) = scan::gist(page.text())
         {
-            return outline;
+            return gist;
         }
         Self::of_tree(page)
     }
 
     /// From the tree.
     pub(crate) fn of_tree(page: &Page) -> Self {
-        let mut outline = Self::default();
+        let mut gist = Self::default();
         for element in page.elements() {
             match element.name() {
                 "a" | "area" => {
                     if let Some(href) = element.attr("href") {
                         let nofollow = has_word(element.attr("rel"), "nofollow");
-                        outline.anchor(Anchor { href: Piece::own(href), nofollow });
+                        gist.anchor(Anchor { href: Piece::own(href), nofollow });
                     }
                 }
-                "base" => outline.base(element.attr("href").map(Piece::own)),
+                "base" => gist.base(element.attr("href").map(Piece::own)),
                 "link" if has_word(element.attr("rel"), "canonical") => {
-                    outline.canonical.extend(element.attr("href").map(Piece::own));
+                    gist.canonical.extend(element.attr("href").map(Piece::own));
                 }
                 "meta" => {
                     let piece = |name| element.attr(name).map(Piece::own);
                     let (name, content) = (piece("name"), piece("content"));
-                    outline.meta(Meta { name, content, http_equiv: piece("http-equiv") });
+                    gist.meta(Meta { name, content, http_equiv: piece("http-equiv") });
                 }
-                "title" if !element.is_in_svg() => outline.title(&element.raw_text()),
+                "title" if !element.is_in_svg() => gist.title(&element.raw_text()),
                 _ => {}
             }
         }
-        outline
+        gist
     }
 
     pub(super) fn anchor(&mut self, anchor: Anchor) {
