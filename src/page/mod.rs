@@ -14,6 +14,7 @@ mod error;
 pub mod json;
 pub mod links;
 pub mod markup;
+pub(crate) mod outline;
 mod reference;
 pub mod refresh;
 mod sniff;
@@ -34,6 +35,7 @@ pub use error::ExtractError;
 use css::{AsCss, Css};
 use element::{Element, Selection};
 use links::{Links, links};
+use outline::Outline;
 use refresh::Refresh;
 use tree::{Document, Limit};
 
@@ -75,6 +77,7 @@ pub struct Page {
     document: OnceCell<Document>,
     base: OnceCell<Url>,
     json: OnceCell<Result<Value, String>>,
+    outline: OnceCell<Outline>,
 }
 
 impl Page {
@@ -91,6 +94,7 @@ impl Page {
             document: OnceCell::new(),
             base: OnceCell::new(),
             json: OnceCell::new(),
+            outline: OnceCell::new(),
         }
     }
 
@@ -188,6 +192,11 @@ impl Page {
     #[must_use]
     pub fn html(&self) -> &Html {
         &self.document().html
+    }
+
+    /// The document as a list of nodes, made when first asked for.
+    pub(crate) fn outline(&self) -> &Outline {
+        self.outline.get_or_init(|| Outline::of(self.html()))
     }
 
     /// The limits that the document ran into.
