@@ -78,6 +78,8 @@ fn what_people_bring_works() {
         ("//table/tr", vec![]),
         ("/html/body/div[1]/a[2]", vec!["a#a2"]),
         ("/", vec!["html"]),
+        ("/. | //title", vec!["title"]),
+        ("./body/p[2] | head/title", vec!["title", "p#p2"]),
         ("id('l3 l1')", vec!["li#l1", "li#l3"]),
         ("id('l2')/b", vec!["b#b"]),
         ("//li[not(@class)][2]", vec!["li#l3"]),
@@ -94,6 +96,7 @@ fn all_axes_look_where_they_say() {
         ("//b/ancestor::*[1]", vec!["li#l2"]),
         ("//b/ancestor-or-self::*[@id][2]", vec!["li#l2"]),
         ("//b/ancestor::node()[last()]", vec!["html"]),
+        ("//b/ancestor::node()[last()]/html", vec!["html"]),
         ("//li[3]/preceding-sibling::li[1]", vec!["li#l2"]),
         ("//li[3]/preceding-sibling::li", vec!["li#l1", "li#l2"]),
         ("(//li[3]/preceding-sibling::li)[1]", vec!["li#l1"]),
@@ -207,8 +210,10 @@ fn the_core_functions_give_what_the_recommendation_says() {
         ("normalize-space('  a \n b\u{a0} ')", "a b\u{a0}"),
         ("sum(//li/text())", "6"),
         ("sum(//nothing)", "0"),
+        ("1 div sum(//nothing)", "Infinity"),
         ("sum(//td)", "NaN"),
-        ("lang('en')", "false"),
+        ("lang('en')", "true"),
+        ("lang('en-GB-x')", "false"),
         ("namespace-uri(//svg)", ""),
         ("name(//nothing)", ""),
         ("string(//li)", "1"),
@@ -319,7 +324,7 @@ fn an_expression_without_end_is_refused_and_does_not_exhaust_the_stack() {
 
 #[test]
 fn a_page_cannot_make_an_expression_run_away() {
-    let wide = page(&"<p>1</p>".repeat(100_000));
+    let wide = page(&"<p>1</p>".repeat(30_000));
     for expression in
         ["//p[following::p = 2]", "//p[count(preceding-sibling::p) = -1]", "//*[count(//*) = 1]"]
     {
