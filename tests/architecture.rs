@@ -60,7 +60,7 @@ const NEIGHBOURS: [(&str, &str); 17] = [
 ];
 
 /// Outer crates that only these rooms know.
-const OUTER: [(&str, &[&str]); 21] = [
+const OUTER: [(&str, &[&str]); 22] = [
     ("reqwest", &["fetch"]),
     ("rustls", &["fetch"]),
     ("sled", &["store"]),
@@ -81,6 +81,7 @@ const OUTER: [(&str, &[&str]); 21] = [
     ("governor", &["politeness", "frontier"]),
     ("sfv", &["headers", "cli"]),
     ("base64", &["cli"]),
+    ("chrono", &["extract"]),
     ("http_cache_semantics", &["headers"]),
 ];
 

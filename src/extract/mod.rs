@@ -2,6 +2,7 @@
 //!
 //! What a page is made of (markup, tree, selectors, links) lives in [`crate::page`].
 
+pub mod convert;
 pub mod facts;
 pub mod sitemap;
 
