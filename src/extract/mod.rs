@@ -4,6 +4,7 @@
 
 pub mod convert;
 pub mod facts;
+pub mod json;
 pub mod sitemap;
 
 pub use crate::page::ExtractError;
