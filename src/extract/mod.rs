@@ -6,8 +6,9 @@ pub mod convert;
 pub mod facts;
 pub mod json;
 pub mod sitemap;
+pub mod typed;
 
-pub use crate::page::ExtractError;
+pub use crate::page::{ExtractError, FieldError, FieldFault};
 
 use crate::item::Harvest;
 use crate::page::Page;
