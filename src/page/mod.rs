@@ -30,7 +30,7 @@ use serde::de::{DeserializeOwned, Error};
 use serde_json::Value;
 use url::Url;
 
-pub use error::ExtractError;
+pub use error::{ExtractError, FieldError, FieldFault};
 
 use css::{AsCss, Css};
 use element::{Element, Selection};
