@@ -52,8 +52,13 @@
 //! - [`Request`](request::Request) carries a label (which kind of page the answer is), typed data that survives a restart, a
 //!   priority, a method and a body.
 //! - [`Page`](page::Page) answers in few words: [`text_of`](page::Page::text_of), [`select`](page::Page::select),
-//!   [`links`](page::Page::links), [`json`](page::Page::json). An [`Extractor`](extract::Extractor) is a piece of `parse` that
+//!   [`links`](page::Page::links), [`json`](page::Page::json). Or a struct says where its fields stand, with
+//!   [`#[derive(Item)]`](extract::typed), and a [`Router`](spider::router::Router) what is taken from which pages: Scrapy's
+//!   tutorial in thirty lines, `examples/quotes.rs`. An [`Extractor`](extract::Extractor) is a piece of `parse` that
 //!   several spiders share.
+//! - Where CSS is not enough, [`extract`] has [`XPath`](extract::xpath::XPath), [`JsonPath`](extract::json::JsonPath), the JSON in
+//!   [scripts](extract::json::script_value), [structured data](extract::structured), [feeds](extract::feed::feed) and the
+//!   [main text](extract::article::article) of a page.
 //! - [`Builder`](engine::Builder) has everything that can be set: identity, scope, pace, state directory, sinks.
 //!   `.identity("mybot", "https://example.com/mybot")` is required as soon as a seed is not on this machine.
 //! - `examples/` has a spider, an extractor, a sink and a fetcher of one's own, a crawl inside of another program, and a
@@ -208,6 +213,10 @@
 //! - **Pages that no link leads to any more are asked at the end of a round** ([`Unlinked`](engine::Unlinked)). That nobody links to
 //!   a page does not say that it is gone, and a page that is never asked again could never be told gone.
 
+// Derived code says `::crawl`, also in the tests of the crate itself.
+#[cfg(test)]
+extern crate self as crawl;
+
 pub mod address;
 pub mod audit;
 pub mod cli;
@@ -242,13 +251,18 @@ pub use engine::Crawl;
 /// What nearly every spider needs: `use crawl::prelude::*;`.
 pub mod prelude {
     pub use crate::engine::Crawl;
+    pub use crate::extract::typed::{Date, DateTime, FromPage, FromText};
     pub use crate::extract::{ExtractError, Extractor};
     pub use crate::item::{Harvest, Item};
     pub use crate::page::Page;
+    pub use crate::page::element::Element;
     pub use crate::politeness::Policy;
     pub use crate::request::Request;
     pub use crate::spider::Spider;
+    pub use crate::spider::router::{Follow, Router};
     pub use crate::url::CanonicalUrl;
+    pub use ::url::Url;
+    pub use crawl_derive::Item;
 }
 
 /// The code of the README and of `docs/`, compiled and run by `cargo test --doc`.
@@ -257,4 +271,5 @@ pub mod prelude {
 #[doc = include_str!("../docs/embedding.md")]
 #[doc = include_str!("../docs/migrating.md")]
 #[doc = include_str!("../docs/offline.md")]
+#[doc = include_str!("../docs/spiders.md")]
 pub struct Pages;

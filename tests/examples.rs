@@ -39,6 +39,34 @@ fn extractors_are_put_together() {
 }
 
 #[test]
+fn scrapys_tutorial_takes_thirty_lines() {
+    let out = run("quotes");
+    assert!(out.starts_with("20 pages\n"), "{out}");
+    let items: Vec<serde_json::Value> =
+        out.lines().skip(1).map(|line| serde_json::from_str(line).unwrap()).collect();
+    let (authors, quotes): (Vec<_>, Vec<_>) = items.iter().partition(|item| item["bio"].is_string());
+    assert_eq!((quotes.len(), authors.len()), (100, 10));
+    assert!(quotes.iter().all(|quote| quote["text"].as_str().unwrap().starts_with('“')));
+    assert!(quotes.iter().all(|quote| !quote["tags"].as_array().unwrap().is_empty()));
+    let ada = authors.iter().find(|author| author["name"] == "Ottilie Varnham").unwrap();
+    assert_eq!((&ada["born"], &ada["place"]), (&"1921-01-03".into(), &"a lighthouse near Kirkenmoor".into()));
+    assert!(include_str!("../examples/quotes.rs").lines().count() <= 30);
+}
+
+#[test]
+fn every_book_is_a_struct_with_all_its_fields() {
+    let out = run("books");
+    let (book, count) = out.split_once('\n').unwrap();
+    assert_eq!(count, "240 books on 270 pages, 0 problems\n");
+    let book: serde_json::Value = serde_json::from_str(book).unwrap();
+    assert!(book["price"].as_f64().unwrap() > 4.0, "{book}");
+    assert!((1..=5).contains(&book["rating"].as_u64().unwrap()), "{book}");
+    assert_eq!((book["upc"].as_str().unwrap().len(), book["related"].as_array().unwrap().len()), (12, 5));
+    assert!(book["author"].as_str().unwrap().starts_with("http://127.0.0.1:"), "{book}");
+    assert_eq!(book["currency"], "GBP");
+}
+
+#[test]
 fn a_sink_that_wraps_a_sink_changes_and_drops_items() {
     let out = run("custom_sink");
     assert!(out.contains("\"price\":593"), "{out}");

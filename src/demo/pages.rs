@@ -229,7 +229,7 @@ impl Press<'_> {
 }
 
 /// Text as it may stand in an element or in a quoted attribute.
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 

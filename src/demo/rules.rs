@@ -14,6 +14,7 @@ use http::{Method, Response, StatusCode};
 use super::catalogue::{self, AUTHORS, Book, OPENED};
 use super::conditional::{Validators, http_date, plain_date};
 use super::pages::{CLASSICS, Page, Press, WEEKS};
+use super::quotes;
 
 /// The section that pushes back when it is asked too fast.
 const THROTTLED: &str = "/new-arrivals/";
@@ -99,6 +100,7 @@ impl Shop {
         let press = Press { books: &books, base };
         let notice = |title, text| Bytes::from(press.notice("/", title, text).html);
         let mut shelves: HashMap<_, _> = press.all().into_iter().map(Resource::page).collect();
+        shelves.extend(quotes::pages().into_iter().map(Resource::page));
         shelves.insert(
             "/robots.txt".to_owned(),
             Resource::new("text/plain; charset=utf-8", robots(base), OPENED),

@@ -40,6 +40,12 @@ impl<'p> Element<'p> {
         text_up_to(self.node, most)
     }
 
+    /// The page that it stands on.
+    #[must_use]
+    pub fn page(&self) -> &'p Page {
+        self.page
+    }
+
     /// The tag's name in lower case.
     #[must_use]
     pub fn name(&self) -> &'p str {

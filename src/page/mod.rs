@@ -12,8 +12,10 @@ pub mod css;
 pub mod element;
 mod error;
 mod gist;
+pub mod json;
 pub mod links;
 pub mod markup;
+pub(crate) mod outline;
 mod reference;
 pub mod refresh;
 mod scan;
@@ -26,15 +28,17 @@ use std::sync::Arc;
 use encoding_rs::Encoding;
 use http::StatusCode;
 use scraper::{ElementRef, Html};
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error};
+use serde_json::Value;
 use url::Url;
 
-pub use error::ExtractError;
+pub use error::{ExtractError, FieldError, FieldFault};
 
 use css::{AsCss, Css};
 use element::{Element, Selection};
 use gist::{Gist, Piece};
 use links::{Links, links};
+use outline::Outline;
 use refresh::Refresh;
 use tree::{Document, Limit};
 
@@ -76,6 +80,8 @@ pub struct Page {
     document: OnceCell<Document>,
     gist: OnceCell<Gist>,
     base: OnceCell<Url>,
+    json: OnceCell<Result<Value, String>>,
+    outline: OnceCell<Outline>,
 }
 
 impl Page {
@@ -92,6 +98,8 @@ impl Page {
             document: OnceCell::new(),
             gist: OnceCell::new(),
             base: OnceCell::new(),
+            json: OnceCell::new(),
+            outline: OnceCell::new(),
         }
     }
 
@@ -167,10 +175,33 @@ impl Page {
         Ok(serde_json::from_str(self.text())?)
     }
 
+    /// The body read as a JSON value, once, and of bounded size: see [`mod@json`].
+    ///
+    /// # Errors
+    /// [`ExtractError::Json`] if it is no JSON, or too large to be kept in memory.
+    pub fn json_value(&self) -> Result<&Value, ExtractError> {
+        let read = self.json.get_or_init(|| json::read(self.text()).map_err(|error| error.to_string()));
+        read.as_ref().map_err(|reason| ExtractError::Json(serde_json::Error::custom(reason)))
+    }
+
+    /// Whether it is read as JSON: by its `Content-Type`, or where there is none by how the body begins.
+    #[must_use]
+    pub fn is_json(&self) -> bool {
+        match self.content_type() {
+            Some(said) => said.is_json(),
+            None => json::looks_like_json(&self.response.body),
+        }
+    }
+
     /// The document. Of an answer that is no HTML it is empty.
     #[must_use]
     pub fn html(&self) -> &Html {
         &self.document().html
+    }
+
+    /// The document as a list of nodes, made when first asked for.
+    pub(crate) fn outline(&self) -> &Outline {
+        self.outline.get_or_init(|| Outline::of(self.html()))
     }
 
     /// The limits that the document ran into.
@@ -331,6 +362,10 @@ impl Page {
 
     fn gist(&self) -> &Gist {
         self.gist.get_or_init(|| Gist::of(self))
+    }
+
+    pub(crate) fn named(&self, name: &str) -> impl Iterator<Item = Element<'_>> {
+        self.elements().filter(move |element| element.name() == name)
     }
 
     fn said<'p>(&'p self, piece: Option<&'p Piece>) -> &'p str {

@@ -1,6 +1,7 @@
 //! What to crawl and what to take from it.
 
 pub mod declarative;
+pub mod router;
 
 use crate::extract::ExtractError;
 use crate::extract::sitemap::Sitemap;
