@@ -2,9 +2,14 @@
 //!
 //! What a page is made of (markup, tree, selectors, links) lives in [`crate::page`].
 
+pub mod article;
 pub mod convert;
 pub mod facts;
+pub mod feed;
+pub mod json;
 pub mod sitemap;
+pub mod structured;
+pub mod xpath;
 
 pub use crate::page::ExtractError;
 
