@@ -342,6 +342,15 @@ proptest! {
         let text: String = lines.iter().map(|(key, value)| format!("{key}{value}\n")).collect();
         let _ = loader(&text).load().map_err(|error| error.to_string());
     }
+
+    #[test]
+    fn no_field_makes_it_panic(scope in "(scope|scope-xpath|scope-json|scope-feed|script)", keys in proptest::collection::vec(
+        ("(css|xpath|json|script|json-ld|og|header|value|attr|clean|type|format|decimal-sign|fields|default|list)",
+         "(true|1|\"\"|\"a\"|\"\\$\\[\"|\"//a\"|\"date\"|\"%d\"|\\[\\]|\\[\"a\", 1\\]|\\[\"trim\", \\{ take = 0 \\}, \\{\\}\\]|\\{ b = \\{ css = \"a\", json = \"a\" \\} \\})"), 0..5)) {
+        let keys: Vec<_> = keys.iter().map(|(key, value)| format!("{key} = {value}")).collect();
+        let text = format!("{DEMO}[[extract]]\n{scope} = \"a\"\n[extract.fields]\na = {{ {} }}\n", keys.join(", "));
+        let _ = loader(&text).load().map_err(|error| error.to_string());
+    }
 }
 
 #[test]
