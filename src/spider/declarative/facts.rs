@@ -38,14 +38,15 @@ pub(super) struct Facts<'p> {
 }
 
 impl<'p> Facts<'p> {
-    /// The facts that these rules may ask for.
-    pub(super) fn new(page: &'p Page, rules: &[&ExtractRule]) -> Self {
+    /// The facts that scopes with these roots, and these fields, may ask for.
+    pub(super) fn new<'r>(
+        page: &'p Page,
+        roots: impl Iterator<Item = &'r Root>,
+        fields: impl Iterator<Item = &'r [FieldRule]>,
+    ) -> Self {
         let mut scripts = HashMap::new();
-        for rule in rules {
-            let scope = rule.scope.json().map(|source| &source.root);
-            note_script(scope, &mut scripts);
-            note_scripts(&rule.fields, &mut scripts, MAX_NESTING);
-        }
+        roots.for_each(|root| note_script(root, &mut scripts));
+        fields.for_each(|fields| note_scripts(fields, &mut scripts, MAX_NESTING));
         Self {
             page,
             scripts,
@@ -253,7 +254,7 @@ fn script_named(page: &Page, name: &str) -> Option<Value> {
 fn note_scripts(fields: &[FieldRule], scripts: &mut HashMap<String, OnceCell<Option<Value>>>, depth: usize) {
     for field in fields {
         if let Source::Json(source) = &field.source {
-            note_script(Some(&source.root), scripts);
+            note_script(&source.root, scripts);
         }
         if let Some(depth) = depth.checked_sub(1) {
             note_scripts(&field.fields, scripts, depth);
@@ -261,8 +262,8 @@ fn note_scripts(fields: &[FieldRule], scripts: &mut HashMap<String, OnceCell<Opt
     }
 }
 
-fn note_script(root: Option<&Root>, scripts: &mut HashMap<String, OnceCell<Option<Value>>>) {
-    if let Some(Root::Script(name)) = root {
+fn note_script(root: &Root, scripts: &mut HashMap<String, OnceCell<Option<Value>>>) {
+    if let Root::Script(name) = root {
         scripts.entry(name.clone()).or_default();
     }
 }

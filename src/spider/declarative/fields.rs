@@ -25,7 +25,8 @@ const MAX_ITEMS: usize = 100_000;
 /// Adds the items of all rules that speak on this page.
 pub(super) fn extract(rules: &[ExtractRule], page: &Page, harvest: &mut Harvest) -> Result<(), ExtractError> {
     let rules: Vec<_> = rules.iter().filter(|rule| speaks_on(rule, page)).collect();
-    let facts = Facts::new(page, &rules);
+    let roots = rules.iter().filter_map(|rule| rule.scope.json()).map(|source| &source.root);
+    let facts = Facts::new(page, roots, rules.iter().map(|rule| rule.fields.as_slice()));
     let mut taker = Taker::new(&facts);
     for rule in rules.into_iter().filter(|rule| facts.suit(rule)) {
         for scope in taker.scopes(rule) {
