@@ -19,6 +19,9 @@ const MOST_HOSTS: usize = 20;
 /// A learned rate from this share of the configured one on is as good as that.
 const NEARLY: f64 = 0.98;
 
+/// The row of problems, which has an example below it.
+const PROBLEMS: &str = "problems";
+
 /// The whole summary.
 pub(super) fn text(plan: &Plan, report: &Report, last: &Progress, exit: Exit) -> String {
     let mut text = counts(plan, report, last);
@@ -38,6 +41,9 @@ pub(super) fn counts(plan: &Plan, report: &Report, last: &Progress) -> String {
     let mut text = headline(plan, report, last);
     for (name, value) in rows(report) {
         line(&mut text, name, &value);
+        if let Some(problem) = report.problem.as_ref().filter(|_| name == PROBLEMS) {
+            line(&mut text, "", &format!("such as {}", safe(problem)));
+        }
     }
     let troubled = troubled(plan, report);
     for host in troubled.iter().take(MOST_HOSTS) {
@@ -132,7 +138,7 @@ fn rows(report: &Report) -> Vec<(&'static str, String)> {
         ("forbidden", totals.forbidden),
         ("failed", totals.failed),
         ("unreadable", totals.parse_errors),
-        ("problems", totals.problems),
+        (PROBLEMS, totals.problems),
         ("items refused", totals.items_refused),
         ("retries", totals.retries),
         ("throttled", totals.throttled),
@@ -287,7 +293,7 @@ mod tests {
             ..Totals::default()
         };
         let (round, started, took) = (1, Timestamp::ZERO, Duration::from_secs(2));
-        Report { end, round, started, took, totals, hosts }
+        Report { end, round, started, took, totals, problem: None, hosts }
     }
 
     fn summary(report: &Report) -> String {
@@ -331,6 +337,17 @@ mod tests {
         let text = summary(&again);
         assert!(text.contains("changes       0 new, 0 changed, 9 unchanged"), "{text}");
         assert!(!text.contains("change list"), "{text}");
+    }
+
+    #[test]
+    fn problems_are_counted_and_one_is_told() {
+        let mut report = report(End::Complete, vec![]);
+        report.totals.problems = 3;
+        report.problem =
+            Some("http://a.example/: 1 item was dropped without `price` (selector `.price`)".to_owned());
+        let text = summary(&report);
+        let told = "problems      3\n                such as http://a.example/: 1 item was dropped without `price` (selector `.price`)";
+        assert!(text.contains(told), "{text}");
     }
 
     #[test]

@@ -51,6 +51,13 @@ impl<'a> Check<'a> {
             .any(|finding| matches!(&finding.spot, Spot::Key(path) if path.last_key() == Some(name)))
     }
 
+    /// Whether the table at `place` has a key that does not belong there.
+    pub(super) fn has_unknown_key(&self, place: &Path) -> bool {
+        let stands_there =
+            |finding: &Finding| matches!(&finding.spot, Spot::Key(path) if path.parent() == *place);
+        self.findings.iter().any(stands_there)
+    }
+
     /// Reports that nothing is at `path`, unless something was and has been reported.
     pub(super) fn missing(&mut self, path: &Path, message: impl Into<String>) {
         if !self.tree.nearest(path).is_spoilt() {

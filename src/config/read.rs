@@ -24,7 +24,7 @@ const MOST_FAULTS: usize = 50;
 const MOST_UNKNOWN: usize = 100;
 
 /// Structs that may be written as one value: the name of the struct, and the key that the value then stands for.
-const SHORT_FORMS: [(&str, &str); 2] = [("Seed", "url"), ("Field", "css")];
+const SHORT_FORMS: [(&str, &str); 3] = [("Seed", "url"), ("Field", "css"), ("Step", "step")];
 
 /// Reads the tree; what could not be read is taken out of it and reported.
 pub(super) fn read<T: DeserializeOwned + Default>(tree: &mut Node) -> (T, Vec<Finding>) {

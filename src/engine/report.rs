@@ -26,6 +26,9 @@ pub struct Report {
     pub took: Duration,
     /// Counts of the round over all its runs.
     pub totals: Totals,
+    /// The first problem that a page had in this run, as an example of those that are counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
     /// Every host, in the order in which it was found.
     pub hosts: Vec<HostReport>,
 }

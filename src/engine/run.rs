@@ -56,6 +56,8 @@ struct Loop<F> {
     run: Totals,
     again: Again,
     quota: Quota,
+    /// The first problem that a page had.
+    problem: Option<String>,
 }
 
 impl<F: Fetcher> Loop<F> {
@@ -174,6 +176,7 @@ impl<F: Fetcher> Loop<F> {
     async fn commit(&mut self, mut change: Change) {
         self.quota.trim(&mut change);
         self.run.add(&change.totals);
+        self.problem = self.problem.take().or(change.problem.take());
         self.ask_writer(Job::Commit(Box::new(change))).await;
     }
 
@@ -220,7 +223,8 @@ impl<F: Fetcher> Loop<F> {
         let record = self.last_word().await?;
         self.writer.close().await;
         let took = self.clock.now().since(started);
-        Ok(Report { end, round, started, took, totals: Totals::from_map(&record.totals), hosts })
+        let totals = Totals::from_map(&record.totals);
+        Ok(Report { end, round, started, took, totals, problem: self.problem, hosts })
     }
 
     /// At the end of a crawl: gives up the pages that were held back; `false` if there are none.

@@ -66,6 +66,8 @@ pub(super) struct Change {
     pub(super) failed: Vec<FailedRecord>,
     pub(super) cache: Option<Memo>,
     pub(super) totals: Totals,
+    /// One of the problems that the page had, for the summary.
+    pub(super) problem: Option<String>,
 }
 
 /// What the writer answers.

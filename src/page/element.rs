@@ -35,6 +35,11 @@ impl<'p> Element<'p> {
         std::iter::once(self.id()).chain(ancestors).collect()
     }
 
+    /// How many nodes lie in it, itself counted.
+    pub(crate) fn nodes(&self) -> usize {
+        self.node.descendants().count()
+    }
+
     /// As [`Element::raw_text`], cut once it has `most` bytes.
     pub(crate) fn raw_text_up_to(&self, most: usize) -> String {
         text_up_to(self.node, most)
@@ -192,7 +197,7 @@ impl<'p> IntoIterator for Selection<'p> {
 }
 
 /// The text of an element, cut once it has `most` bytes.
-fn text_up_to(element: ElementRef<'_>, most: usize) -> String {
+pub(super) fn text_up_to(element: ElementRef<'_>, most: usize) -> String {
     let mut text = String::new();
     for node in element.descendants() {
         match node.value() {

@@ -373,5 +373,16 @@ impl Page {
     }
 }
 
+/// The text of a piece of markup: without tags, scripts and styles, its character references read.
+pub(crate) fn markup_text(markup: &str) -> String {
+    let document = markup::parse(&format!("<body>{markup}"));
+    element::text_up_to(document.html.root_element(), usize::MAX)
+}
+
+/// A text with its character references (`&amp;`) read, and nothing else.
+pub(crate) fn unescaped(text: &str) -> String {
+    if text.contains('&') { markup_text(&text.replace('<', "&lt;")) } else { text.to_owned() }
+}
+
 #[cfg(test)]
 mod tests;

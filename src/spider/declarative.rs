@@ -1,17 +1,29 @@
-//! A spider that is written in a crawler file: CSS fields and link rules, no code.
+//! A spider that is written in a crawler file: fields and link rules, no code.
 //!
-//! Without extract rules each page gives `url`, `status` and `title`; without follow rules every link is followed. Only
-//! HTML is read: other answers give no links, and fields only where there are no rules. Where a page or a link says
-//! `nofollow` it is not followed unless the recipe says otherwise.
+//! Without extract rules each page gives `url`, `status` and `title`; without follow rules every link is followed. Fields are
+//! taken from HTML, from JSON answers and from feeds; links from HTML alone. A rule speaks only on answers of which at least one of
+//! its fields can be read, so that a rule for a shop's pages does not give empty items for its images. Where a page or a link
+//! says `nofollow` it is not followed unless the recipe says otherwise.
 
+mod clean;
+mod facts;
 mod fields;
 mod follow;
+mod report;
+mod rule;
 mod selector;
+mod typed;
+mod values;
 
-use regex::Regex;
 use serde_json::{Map, Value};
 
+pub use clean::{CleanError, Step};
+pub use rule::{
+    ArticlePart, ExtractRule, FieldRule, ItemScope, JsonSource, Many, PageFact, Presence, Query, Reach, Root,
+    Source, Take, WhiteSpace,
+};
 pub use selector::FieldSelector;
+pub use typed::Kind;
 
 use super::Spider;
 use crate::extract::ExtractError;
@@ -47,87 +59,6 @@ pub enum Nofollow {
     Honour,
     /// It is not looked at.
     Ignore,
-}
-
-/// `[[extract]]`: what to take from which pages.
-#[derive(Debug, Clone)]
-pub struct ExtractRule {
-    /// Only on pages that were reached with this label.
-    pub label: Option<String>,
-    /// Only on pages whose URL matches one of these; empty: on all.
-    pub pages: Vec<UrlPattern>,
-    /// The kind that its items carry.
-    pub kind: Option<String>,
-    /// One item for each element that matches; without it, one item for the page.
-    pub scope: Option<Css>,
-    /// The item's fields, in order.
-    pub fields: Vec<FieldRule>,
-}
-
-/// One field of an item.
-#[derive(Debug, Clone)]
-pub struct FieldRule {
-    /// Its name.
-    pub name: String,
-    /// Which elements below the scope; without it the scope's own element.
-    pub selector: Option<Css>,
-    /// What of the element.
-    pub take: Take,
-    /// The first element or all of them.
-    pub many: Many,
-    /// Whether an item without it is dropped and reported.
-    pub presence: Presence,
-    /// Value if nothing matches, or what matches is empty.
-    pub default: Option<Value>,
-    /// Whether white space at both ends is dropped and runs inside are folded.
-    pub white_space: WhiteSpace,
-    /// Applied to the text: group 1 if there is one, else the whole match; no match counts as absent.
-    pub regex: Option<Regex>,
-}
-
-/// What of an element becomes the value.
-#[derive(Debug, Clone)]
-pub enum Take {
-    /// Its text with that of everything inside.
-    Text,
-    /// An attribute; `href` and `src` are made absolute.
-    Attribute(String),
-    /// Its inner HTML.
-    Html,
-    /// The page's URL.
-    Url,
-    /// A table of fields for each element (nested list scope).
-    Fields(Vec<FieldRule>),
-}
-
-/// How many elements a field takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Many {
-    /// The first.
-    #[default]
-    First,
-    /// All, as a list.
-    All,
-}
-
-/// Whether a field may be absent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Presence {
-    /// It may; the value is the default, else null.
-    #[default]
-    Optional,
-    /// An item without it is dropped and reported with page and selector.
-    Required,
-}
-
-/// What happens to white space.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum WhiteSpace {
-    /// Cut at both ends, runs folded to one space.
-    #[default]
-    Trim,
-    /// Kept as it is.
-    Keep,
 }
 
 /// `[[follow]]`: which links are walked.
@@ -210,8 +141,8 @@ impl Spider for Declarative {
         if self.recipe.extract.is_empty() {
             harvest.item(&summary(page))?;
         }
+        fields::extract(&self.recipe.extract, page, harvest)?;
         if page.is_html() {
-            fields::extract(&self.recipe.extract, page, harvest)?;
             follow::follow(&self.recipe, page, harvest);
             for limit in page.limits() {
                 harvest.problem(format!("{}: {limit}", page.url()));

@@ -6,6 +6,7 @@
 
 pub(super) mod block;
 pub(super) mod cache;
+mod clean;
 pub(super) mod fields;
 pub(super) mod hosts;
 pub(super) mod identity;
@@ -18,5 +19,7 @@ pub(super) mod scope;
 pub(super) mod seeds;
 pub(super) mod sink;
 pub(super) mod sitemap;
+mod sources;
 pub(super) mod url;
 pub(super) mod wire;
+mod words;

@@ -17,7 +17,7 @@ use crate::scope::{Scope, UrlLimits};
 use crate::sink::Wants;
 use crate::sink::csv::CsvOptions;
 use crate::sink::jsonl::JsonlOptions;
-use crate::spider::declarative::Take;
+use crate::spider::declarative::{Source, Take};
 use crate::url::{Canon, CanonicalUrl, HostKey};
 
 const DEMO: &str = "seeds = [\"demo:\"]\n";
@@ -245,10 +245,14 @@ fn fields_keep_the_order_of_the_file_and_know_what_to_take() {
     let fields = &recipe.extract[0].fields;
     let names: Vec<_> = fields.iter().map(|field| field.name.as_str()).collect();
     assert_eq!(names, ["z", "a", "m"]);
-    assert!(matches!(fields[0].take, Take::Text));
-    assert!(matches!(&fields[1].take, Take::Attribute(name) if name == "href"));
-    let Take::Fields(inner) = &fields[2].take else { panic!("no table") };
-    assert!(inner[0].selector.is_none() && matches!(inner[1].take, Take::Html));
+    let take = |at: usize| match &fields[at].source {
+        Source::Css(selectors) => selectors[0].take.clone(),
+        other => panic!("{other:?}"),
+    };
+    assert!(matches!(take(0), Some(Take::Text)));
+    assert!(matches!(take(1), Some(Take::Attribute(name)) if name == "href"));
+    let inner = &fields[2].fields;
+    assert!(matches!(inner[0].source, Source::Scope) && matches!(inner[1].take, Take::Html));
 }
 
 #[test]
@@ -336,6 +340,15 @@ proptest! {
         ("(\\[\\[?)?(seeds|scope|hosts|politeness|extract|follow|fields|http|headers|sink|csv|path|delay|jitter|max-depth|url|\"a b\"|x)(\\.(fields|y|delay|columns|traps))?(\\]\\]?)?",
          "( = (1|-1|1.5|nan|true|\"\"|\"x\"|\"/a\"|\"demo:\"|\"http://a.example/\"|\"\\$\\{T\\}\"|\\[\\]|\\[1, \"x\", \\{\\}\\]|\\{ css = \"a\" \\}|1979-05-27))?"), 0..9)) {
         let text: String = lines.iter().map(|(key, value)| format!("{key}{value}\n")).collect();
+        let _ = loader(&text).load().map_err(|error| error.to_string());
+    }
+
+    #[test]
+    fn no_field_makes_it_panic(scope in "(scope|scope-xpath|scope-json|scope-feed|script)", keys in proptest::collection::vec(
+        ("(css|xpath|json|script|json-ld|og|header|value|attr|clean|type|format|decimal-sign|fields|default|list)",
+         "(true|1|\"\"|\"a\"|\"\\$\\[\"|\"//a\"|\"date\"|\"%d\"|\\[\\]|\\[\"a\", 1\\]|\\[\"trim\", \\{ take = 0 \\}, \\{\\}\\]|\\{ b = \\{ css = \"a\", json = \"a\" \\} \\})"), 0..5)) {
+        let keys: Vec<_> = keys.iter().map(|(key, value)| format!("{key} = {value}")).collect();
+        let text = format!("{DEMO}[[extract]]\n{scope} = \"a\"\n[extract.fields]\na = {{ {} }}\n", keys.join(", "));
         let _ = loader(&text).load().map_err(|error| error.to_string());
     }
 }

@@ -295,6 +295,324 @@ hosts = ["http://a.example/"]
 }
 
 #[test]
+fn fields_that_make_no_sense_are_told_with_the_remedy() {
+    let text = r#"seeds = ["demo:"]
+[[extract]]
+scope-json = "$.items[*"
+script = ""
+[extract.fields]
+a = { css = "p" }
+b = { json = "$[" }
+c = { json = "$.c", attr = "x" }
+d = { feed = "title" }
+[[extract]]
+scope = "p"
+scope-feed = true
+script = "x"
+[extract.fields]
+a = { xpath = "//p[" }
+b = { css = ["p", "q["] }
+c = { css = "p", og = "title" }
+d = { json-ld = "$.a", json = "$.b" }
+e = { status = true, json = "$.b" }
+f = { og = "title", fields = { a = "b" } }
+g = { header = "a b" }
+h = { value = 1, required = true, clean = ["trim"] }
+i = { css = "p", type = "number" }
+j = { css = "p", decimal-sign = "," }
+k = { css = "p", type = "integer", format = "%d" }
+l = { css = "p", type = "date", format = "dd.mm" }
+m = { css = "p", decimal-sign = ";" }
+n = { fields = { a = "b" }, clean = ["trim"], type = "text" }
+o = { json = "" }
+p = { css = 1 }
+q = { feed = "title" }
+r = { article = "body" }
+[[extract]]
+scope-feed = true
+fields = { a = { css = "p" } }
+[[extract]]
+scope-xpath = "//p[1"
+fields = { a = { css = "p::attr(x)", json = "$.a", fields = { b = { json = "$.b" }, c = "p" } } }
+"#;
+    assert_snapshot!(problems(text), @r#"
+    error: `extract[0].scope-json`: `$.items[*` is not a JSONPath query: at position 9, in long-hand segment, expected closing ']'
+     --> a.toml:3:14
+      |
+    3 | scope-json = "$.items[*"
+      |              ^^^^^^^^^^^
+
+    error: `extract[0].script`: expected the name of a value, the script's id or a media type
+     --> a.toml:4:10
+      |
+    4 | script = ""
+      |          ^^
+
+    error: `extract[0].fields.a.css`: the scope is a value out of JSON and has no elements: write json = "…"
+     --> a.toml:6:13
+      |
+    6 | a = { css = "p" }
+      |             ^^^
+
+    error: `extract[0].fields.b.json`: `$[` is not a JSONPath query: at position 1, parser error
+     --> a.toml:7:14
+      |
+    7 | b = { json = "$[" }
+      |              ^^^^
+
+    error: `extract[0].fields.c.attr`: only elements have this, and `json` gives none: remove it
+     --> a.toml:8:28
+      |
+    8 | c = { json = "$.c", attr = "x" }
+      |                            ^^^
+
+    error: `extract[0].fields.d.feed`: this scope is no feed: write scope-feed = true above, or take the scope away
+     --> a.toml:9:14
+      |
+    9 | d = { feed = "title" }
+      |              ^^^^^^^
+
+    error: `extract[1].scope-feed`: a rule has one scope: keep either `scope` or `scope-feed`
+     --> a.toml:12:14
+       |
+    12 | scope-feed = true
+       |              ^^^^
+
+    error: `extract[1].script`: say which of its values give an item each: scope-json = "$.items[*]"
+     --> a.toml:13:10
+       |
+    13 | script = "x"
+       |          ^^^
+
+    error: `extract[1].fields.a.xpath`: `//p[` is not an XPath expression: it ends where a name, `*`, `.` or `@` is expected
+     --> a.toml:15:15
+       |
+    15 | a = { xpath = "//p[" }
+       |               ^^^^^^
+
+    error: `extract[1].fields.b.css[1]`: `q[` is not a CSS selector: Unexpected EOL
+     --> a.toml:16:19
+       |
+    16 | b = { css = ["p", "q["] }
+       |                   ^^^^
+
+    error: `extract[1].fields.c.og`: a field has one source: keep either `css` or `og`
+     --> a.toml:17:23
+       |
+    17 | c = { css = "p", og = "title" }
+       |                       ^^^^^^^
+
+    error: `extract[1].fields.d.json`: `json-ld` is the path already: remove one of the two
+     --> a.toml:18:31
+       |
+    18 | d = { json-ld = "$.a", json = "$.b" }
+       |                               ^^^^^
+
+    error: `extract[1].fields.e.json`: `status` gives no JSON: remove one of the two
+     --> a.toml:19:29
+       |
+    19 | e = { status = true, json = "$.b" }
+       |                             ^^^^^
+
+    error: `extract[1].fields.f.fields`: `og` gives a text, which has no fields of its own: remove one of the two
+     --> a.toml:20:30
+       |
+    20 | f = { og = "title", fields = { a = "b" } }
+       |                              ^^^^^^^^^^^
+
+    error: `extract[1].fields.g.header`: expected the name of a header field, such as "last-modified"
+     --> a.toml:21:16
+       |
+    21 | g = { header = "a b" }
+       |                ^^^^^
+
+    error: `extract[1].fields.h.required`: `value` is always there as it is written: remove this
+     --> a.toml:22:29
+       |
+    22 | h = { value = 1, required = true, clean = ["trim"] }
+       |                             ^^^^
+
+    error: `extract[1].fields.h.clean`: `value` is always there as it is written: remove this
+     --> a.toml:22:43
+       |
+    22 | h = { value = 1, required = true, clean = ["trim"] }
+       |                                           ^^^^^^^^
+
+    error: `extract[1].fields.i.type`: expected "text" or "integer" or "decimal" or "boolean" or "date" or "datetime" or "url" or "json", found "number"
+     --> a.toml:23:25
+       |
+    23 | i = { css = "p", type = "number" }
+       |                         ^^^^^^^^
+
+    error: `extract[1].fields.j.decimal-sign`: only numbers have one: add type = "decimal" or remove it
+     --> a.toml:24:33
+       |
+    24 | j = { css = "p", decimal-sign = "," }
+       |                                 ^^^
+
+    error: `extract[1].fields.k.format`: only dates have one: add type = "date" or remove it
+     --> a.toml:25:45
+       |
+    25 | k = { css = "p", type = "integer", format = "%d" }
+       |                                             ^^^^
+
+    error: `extract[1].fields.l.format`: expected a date format, found "dd.mm": write it with %d, %m, %Y, %H, %M, %S, as in "%d/%m/%Y"
+     --> a.toml:26:42
+       |
+    26 | l = { css = "p", type = "date", format = "dd.mm" }
+       |                                          ^^^^^^^
+
+    error: `extract[1].fields.m.decimal-sign`: expected "." or ",", found ";"
+     --> a.toml:27:33
+       |
+    27 | m = { css = "p", decimal-sign = ";" }
+       |                                 ^^^ did you mean "."?
+
+    error: `extract[1].fields.n.clean`: a table has no text: put the `clean` on one of its fields
+     --> a.toml:28:37
+       |
+    28 | n = { fields = { a = "b" }, clean = ["trim"], type = "text" }
+       |                                     ^^^^^^^^
+
+    error: `extract[1].fields.n.type`: a table has no text: put the `type` on one of its fields
+     --> a.toml:28:54
+       |
+    28 | n = { fields = { a = "b" }, clean = ["trim"], type = "text" }
+       |                                                      ^^^^^^
+
+    error: `extract[1].fields.o.json`: expected a name or a path
+     --> a.toml:29:14
+       |
+    29 | o = { json = "" }
+       |              ^^
+
+    error: `extract[1].fields.p.css`: expected a string or a list of strings, found something else
+     --> a.toml:30:13
+       |
+    30 | p = { css = 1 }
+       |             ^
+
+    error: `extract[1].fields.q.feed`: this scope is no feed: write scope-feed = true above, or take the scope away
+     --> a.toml:31:14
+       |
+    31 | q = { feed = "title" }
+       |              ^^^^^^^
+
+    error: `extract[1].fields.r.article`: expected "title" or "text" or "markdown" or "html" or "byline" or "published", found "body"
+     --> a.toml:32:17
+       |
+    32 | r = { article = "body" }
+       |                 ^^^^^^
+
+    error: `extract[2].fields.a.css`: the scope is an entry of a feed and has no elements: write feed = "title" or the like
+     --> a.toml:35:24
+       |
+    35 | fields = { a = { css = "p" } }
+       |                        ^^^
+
+    error: `extract[3].scope-xpath`: `//p[1` is not an XPath expression: it ends where `]` is expected
+     --> a.toml:37:15
+       |
+    37 | scope-xpath = "//p[1"
+       |               ^^^^^^^
+
+    error: `extract[3].fields.a.fields.c`: the scope is a value out of JSON and has no elements: write json = "…"
+     --> a.toml:38:89
+       |
+    38 | ttr(x)", json = "$.a", fields = { b = { json = "$.b" }, c = "p" } } }
+       |                                                             ^^^
+
+    31 problems; nothing was started
+    "#);
+}
+
+#[test]
+fn cleaning_steps_that_make_no_sense_are_told_with_the_remedy() {
+    let text = r#"seeds = ["demo:"]
+[[extract]]
+[extract.fields]
+a = { css = "p", clean = ["trimm", "lower"] }
+b = { css = "p", clean = [{ remove = "(" }] }
+c = { css = "p", clean = [{ replace = "a" }] }
+d = { css = "p", clean = [{ replace = "a", with = "$1" }] }
+e = { css = "p", clean = [{ with = "a" }] }
+f = { css = "p", clean = [{ split = "" }] }
+g = { css = "p", clean = [{ take = 0 }, {}, { remove = "a", take = 3 }] }
+h = { css = "p", clean = [{ cut = 3 }] }
+i = { css = "p", clean = "trim" }
+"#;
+    assert_snapshot!(problems(text), @r#"
+    error: `extract[0].fields.a.clean[0]`: expected "trim" or "collapse" or "lower" or "upper" or "strip-tags" or "unescape", found "trimm"
+     --> a.toml:4:27
+      |
+    4 | a = { css = "p", clean = ["trimm", "lower"] }
+      |                           ^^^^^^^ did you mean "trim"?
+
+    error: `extract[0].fields.b.clean[0].remove`: not a regular expression: unclosed group
+     --> a.toml:5:38
+      |
+    5 | b = { css = "p", clean = [{ remove = "(" }] }
+      |                                      ^^^
+
+    error: `extract[0].fields.c.clean[0].with`: write what stands there instead: with = "…", or `remove` for nothing
+     --> a.toml:6:27
+      |
+    6 | c = { css = "p", clean = [{ replace = "a" }] }
+      |                           ^^^^^^^^^^^^^^^^^
+
+    error: `extract[0].fields.d.clean[0].with`: the expression has no group `1`: write $$ for a dollar sign, ${1} for a group
+     --> a.toml:7:51
+      |
+    7 | d = { css = "p", clean = [{ replace = "a", with = "$1" }] }
+      |                                                   ^^^^
+
+    error: `extract[0].fields.e.clean[0].with`: this belongs to a `replace`: name the expression that it stands for
+     --> a.toml:8:36
+      |
+    8 | e = { css = "p", clean = [{ with = "a" }] }
+      |                                    ^^^
+
+    error: `extract[0].fields.f.clean[0].split`: expected the sign between the parts, such as ","
+     --> a.toml:9:37
+      |
+    9 | f = { css = "p", clean = [{ split = "" }] }
+      |                                     ^^
+
+    error: `extract[0].fields.g.clean[0].take`: expected how many characters are kept, 1 or more
+     --> a.toml:10:36
+       |
+    10 | g = { css = "p", clean = [{ take = 0 }, {}, { remove = "a", take = 3 }] }
+       |                                    ^
+
+    error: `extract[0].fields.g.clean[1]`: this step does nothing: name one, such as "trim" or { remove = "regex" }
+     --> a.toml:10:41
+       |
+    10 | g = { css = "p", clean = [{ take = 0 }, {}, { remove = "a", take = 3 }] }
+       |                                         ^^
+
+    error: `extract[0].fields.g.clean[2].take`: a step does one thing: write `remove` and `take` as two steps
+     --> a.toml:10:68
+       |
+    10 | ss = "p", clean = [{ take = 0 }, {}, { remove = "a", take = 3 }] }
+       |                                                             ^
+
+    error: `extract[0].fields.h.clean[0].cut`: no such key in `extract[0].fields.h.clean[0]`
+     --> a.toml:11:29
+       |
+    11 | h = { css = "p", clean = [{ cut = 3 }] }
+       |                             ^^^ known keys: join, map, prefix, remove, replace, split, step, suffix, take, with
+
+    error: `extract[0].fields.i.clean`: expected a list: write it in [ ], found a string
+     --> a.toml:12:26
+       |
+    12 | i = { css = "p", clean = "trim" }
+       |                          ^^^^^^
+
+    11 problems; nothing was started
+    "#);
+}
+
+#[test]
 fn rules_for_pages_are_checked() {
     let text = r#"seeds = ["demo:"]
 [[extract]]

@@ -81,6 +81,7 @@ impl<F: Fetcher> Crawl<F> {
             run: Totals::default(),
             again,
             quota: Quota::new(self.sitemaps.max_per_host),
+            problem: None,
         };
         engine.run(self.stop.subscribe(), started, round).await
     }

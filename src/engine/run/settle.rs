@@ -64,6 +64,7 @@ impl<F: Fetcher> Loop<F> {
         let harvest = page.harvest;
         change.totals.items += harvest.items.len() as u64;
         change.totals.problems += harvest.problems.len() as u64;
+        change.problem = harvest.problems.first().cloned();
         change.totals.out_of_scope += harvest.out_of_scope;
         for problem in &harvest.problems {
             tracing::warn!(url = %request.url, problem, "page has a problem");

@@ -9,6 +9,8 @@ pub mod script;
 
 pub use script::{script_value, scripts};
 
+use std::cell::Cell;
+
 use serde_json::Value;
 
 use super::ExtractError;
@@ -79,6 +81,26 @@ impl JsonPath {
             return Err(ExtractError::TooMuch { query: self.text.clone(), steps: MAX_STEPS });
         }
         Ok(self.path.query(value).all())
+    }
+
+    /// As [`JsonPath::find`] out of a number of steps that several queries share. When they are used up nothing is asked any more.
+    pub(crate) fn find_within<'v>(
+        &self,
+        value: &'v Value,
+        left: &Cell<u64>,
+    ) -> Result<Vec<&'v Value>, ExtractError> {
+        let too_much = || ExtractError::TooMuch { query: self.text.clone(), steps: MAX_STEPS };
+        if left.get() == 0 {
+            return Err(too_much());
+        }
+        let cost = self.shape.cost(value);
+        if cost > left.get() {
+            left.set(0);
+            return Err(too_much());
+        }
+        let found = self.find(value)?;
+        left.set(left.get().saturating_sub(cost + found.len() as u64 + 1));
+        Ok(found)
     }
 }
 

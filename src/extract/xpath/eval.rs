@@ -54,6 +54,11 @@ impl<'p> Run<'p> {
         Self { page, outline: page.outline(), left: Cell::new(steps), pattern: RefCell::default() }
     }
 
+    /// Steps that are left.
+    pub(super) fn left(&self) -> u64 {
+        self.left.get()
+    }
+
     /// Counts steps; an error when there are none left.
     pub(super) fn charge(&self, steps: usize) -> Result<(), Stop> {
         let left = self.left.get().checked_sub(steps as u64).ok_or(Stop::Steps)?;

@@ -20,6 +20,8 @@ mod text;
 mod token;
 mod value;
 
+use std::cell::Cell;
+
 use crate::page::Page;
 use crate::page::element::Element;
 use crate::page::outline::Kind;
@@ -106,7 +108,25 @@ impl XPath {
         page: &'p Page,
         scope: Option<Element<'p>>,
     ) -> Result<Vec<Found<'p>>, ExtractError> {
-        let run = Run::new(page, MAX_STEPS);
+        self.evaluate_within(page, scope, &Cell::new(MAX_STEPS))
+    }
+
+    /// As [`XPath::evaluate`] out of a number of steps that several evaluations share.
+    pub(crate) fn evaluate_within<'p>(
+        &self,
+        page: &'p Page,
+        scope: Option<Element<'p>>,
+        left: &Cell<u64>,
+    ) -> Result<Vec<Found<'p>>, ExtractError> {
+        let granted = left.get().min(MAX_STEPS);
+        let run = Run::new(page, granted);
+        let found = self.found(&run, scope);
+        left.set(left.get() - (granted - run.left()).max(1).min(left.get()));
+        found
+    }
+
+    fn found<'p>(&self, run: &Run<'p>, scope: Option<Element<'p>>) -> Result<Vec<Found<'p>>, ExtractError> {
+        let page = run.page;
         let scope = scope.or_else(|| page.root());
         let node = scope.and_then(|scope| page.outline().number_of(scope.id())).unwrap_or(0);
         let value = run.eval(&self.expr, Context::of(node)).map_err(|stop| self.error(stop))?;

@@ -1,31 +1,39 @@
 //! From extract rules to items.
 
-use std::collections::BTreeMap;
-
-use regex::Regex;
 use serde_json::{Map, Value};
 
-use super::{ExtractRule, FieldRule, Many, Presence, Take, WhiteSpace};
+use super::clean::{Texts, charge, cleaned, weight};
+use super::facts::{Facts, MAX_STEPS};
+use super::report::Notes;
+use super::rule::{ExtractRule, FieldRule, ItemScope, Many, Presence, Source, Take};
+use super::typed::Kind;
+use super::values::{Found, Place, queried, raw, staged};
 use crate::extract::ExtractError;
 use crate::item::Harvest;
 use crate::page::Page;
-use crate::page::element::{Element, fold};
+use crate::page::tree::MAX_DEPTH;
 
 /// Bytes of text that the rules may take from one page: nested scopes can repeat a page's text many times.
 const MAX_TAKEN: usize = 64 * 1024 * 1024;
+
+/// What an empty field is counted for: a page may have very many scopes with nothing in them.
+const FIELD_BYTES: usize = 32;
 
 /// Items that one page may give.
 const MAX_ITEMS: usize = 100_000;
 
 /// Adds the items of all rules that speak on this page.
 pub(super) fn extract(rules: &[ExtractRule], page: &Page, harvest: &mut Harvest) -> Result<(), ExtractError> {
-    let mut taker = Taker::new(page);
-    for rule in rules.iter().filter(|rule| speaks_on(rule, page)) {
-        for scope in scopes(rule, page) {
+    let rules: Vec<_> = rules.iter().filter(|rule| speaks_on(rule, page)).collect();
+    let roots = rules.iter().filter_map(|rule| rule.scope.json()).map(|source| &source.root);
+    let facts = Facts::new(page, roots, rules.iter().map(|rule| rule.fields.as_slice()));
+    let mut taker = Taker::new(&facts);
+    for rule in rules.into_iter().filter(|rule| facts.suit(rule)) {
+        for scope in taker.scopes(rule) {
             if taker.is_spent() {
                 break;
             }
-            if let Some(record) = taker.record(&rule.fields, scope) {
+            if let Some(record) = taker.record(&rule.fields, scope.place()) {
                 add(rule, &with_url(record, page), harvest)?;
                 taker.items += 1;
             }
@@ -39,13 +47,6 @@ fn speaks_on(rule: &ExtractRule, page: &Page) -> bool {
     let label = page.request().label.as_deref();
     (rule.label.is_none() || rule.label.as_deref() == label)
         && (rule.pages.is_empty() || rule.pages.iter().any(|pattern| pattern.matches(page.url())))
-}
-
-fn scopes<'p>(rule: &ExtractRule, page: &'p Page) -> Vec<Element<'p>> {
-    match &rule.scope {
-        Some(css) => page.matches(css).collect(),
-        None => page.root().into_iter().collect(),
-    }
 }
 
 fn add(rule: &ExtractRule, record: &Map<String, Value>, harvest: &mut Harvest) -> Result<(), ExtractError> {
@@ -68,40 +69,69 @@ fn with_url(record: Map<String, Value>, page: &Page) -> Map<String, Value> {
 /// Takes values from one page and remembers what was not there.
 struct Taker<'p> {
     page: &'p Page,
+    facts: &'p Facts<'p>,
     left: usize,
     items: usize,
-    missing: BTreeMap<String, usize>,
+    /// Names of the fields whose tables are being filled.
+    within: Vec<&'p str>,
+    notes: Notes,
 }
 
 impl<'p> Taker<'p> {
-    fn new(page: &'p Page) -> Self {
-        Self { page, left: MAX_TAKEN, items: 0, missing: BTreeMap::new() }
+    fn new(facts: &'p Facts<'p>) -> Self {
+        Self {
+            page: facts.page(),
+            facts,
+            left: MAX_TAKEN,
+            items: 0,
+            within: Vec::new(),
+            notes: Notes::default(),
+        }
     }
 
     fn is_spent(&self) -> bool {
-        self.left == 0 || self.items >= MAX_ITEMS
+        self.left == 0 || self.items >= MAX_ITEMS || self.facts.steps().get() == 0
     }
 
-    fn report(&self, harvest: &mut Harvest) {
+    fn report(mut self, harvest: &mut Harvest) {
+        self.facts.problems().into_iter().for_each(|problem| self.notes.failed(problem));
         let url = self.page.url();
-        for (field, count) in &self.missing {
-            let items = if *count == 1 { "1 item was".to_owned() } else { format!("{count} items were") };
-            harvest.problem(format!("{url}: {items} dropped without {field}"));
-        }
+        self.notes.tell(url, harvest);
         if self.is_spent() {
             harvest.problem(format!(
-                "{url}: more than {MAX_ITEMS} items or {MAX_TAKEN} bytes of text, the rest was left"
+                "{url}: more than {MAX_ITEMS} items, {MAX_TAKEN} bytes of text or {MAX_STEPS} steps of queries, the rest was left"
             ));
         }
     }
 
+    fn scopes(&mut self, rule: &'p ExtractRule) -> Vec<Found<'p>> {
+        match &rule.scope {
+            ItemScope::Page => vec![Found::Page],
+            ItemScope::Css(css) => self.page.matches(css).map(Found::Element).collect(),
+            ItemScope::XPath(path) => self.told(self.facts.evaluated(path, Place::Page)),
+            ItemScope::Json(source) => self.told(queried(self.facts, source, Place::Page, Many::All)),
+        }
+    }
+
+    /// What was found, or nothing and a note.
+    fn told<'f>(&mut self, found: Result<Vec<Found<'f>>, ExtractError>) -> Vec<Found<'f>> {
+        found.unwrap_or_else(|error| {
+            self.notes.failed(error.to_string());
+            Vec::new()
+        })
+    }
+
     /// All fields of one scope; `None` if a required one is absent.
-    fn record(&mut self, fields: &[FieldRule], scope: Element<'p>) -> Option<Map<String, Value>> {
+    fn record(&mut self, fields: &'p [FieldRule], place: Place<'_>) -> Option<Map<String, Value>> {
+        if let Place::Element(element) = place {
+            self.facts.charge(element.nodes() * fields.len());
+        }
+        charge(&mut self.left, FIELD_BYTES * fields.len());
         let mut record = Map::new();
         for field in fields {
-            let value = self.field(field, scope).or_else(|| field.default.clone());
+            let value = self.field(field, place).or_else(|| field.default.clone());
             if value.is_none() && field.presence == Presence::Required {
-                *self.missing.entry(shown(field)).or_default() += 1;
+                self.notes.missing(&self.within, field);
                 return None;
             }
             record.insert(field.name.clone(), value.unwrap_or_else(|| nothing(field.many)));
@@ -109,54 +139,126 @@ impl<'p> Taker<'p> {
         Some(record)
     }
 
-    /// Below the scope; where that is the whole page, `<html>` itself may match too.
-    fn field(&mut self, field: &FieldRule, scope: Element<'p>) -> Option<Value> {
-        let page = self.page;
-        let Some(css) = &field.selector else {
-            return self.values(field, std::iter::once(scope));
-        };
-        if scope.name() == "html" {
-            return self.values(field, page.matches(css));
+    fn field(&mut self, field: &'p FieldRule, place: Place<'_>) -> Option<Value> {
+        let (page, facts) = (self.page, self.facts);
+        match &field.source {
+            Source::Constant(value) => charge(&mut self.left, value.to_string().len()).then(|| value.clone()),
+            Source::Scope => self.values(field, &field.take, place.found(facts).into_iter()),
+            Source::Css(selectors) => selectors.iter().find_map(|selector| {
+                let take = selector.take.as_ref().unwrap_or(&field.take);
+                match (&selector.css, place) {
+                    (None, place) => self.values(field, take, place.found(facts).into_iter()),
+                    (Some(css), place) if place.is_whole(page) => {
+                        self.values(field, take, page.matches(css).map(Found::Element))
+                    }
+                    (Some(css), Place::Element(element)) => {
+                        self.values(field, take, element.matches(css).map(Found::Element))
+                    }
+                    (Some(_), _) => None,
+                }
+            }),
+            Source::XPath(paths) => paths.iter().find_map(|path| {
+                let found = self.told(facts.evaluated(path, place));
+                self.values(field, &field.take, found.into_iter())
+            }),
+            Source::Json(source) => {
+                let found = self.told(queried(facts, source, place, field.many));
+                self.values(field, &field.take, found.into_iter())
+            }
+            Source::Page(fact) => {
+                let found = facts.of_page(fact).into_iter().map(Found::made);
+                self.values(field, &field.take, found)
+            }
         }
-        self.values(field, scope.matches(css))
     }
 
-    /// Of the first element that has the value, or of all that have.
-    fn values(
+    /// Of the first thing that was found, or of all.
+    fn values<'f>(
         &mut self,
-        field: &FieldRule,
-        mut elements: impl Iterator<Item = Element<'p>>,
+        field: &'p FieldRule,
+        take: &'p Take,
+        found: impl Iterator<Item = Found<'f>>,
     ) -> Option<Value> {
-        match field.many {
-            Many::First => {
-                let first = elements.next()?;
-                self.value(field, first)
-            }
-            Many::All => {
-                let all: Vec<_> = elements.filter_map(|element| self.value(field, element)).collect();
-                (!all.is_empty()).then_some(Value::Array(all))
+        let mut values = Vec::new();
+        for found in found.take(if field.many == Many::First { 1 } else { usize::MAX }) {
+            let found = match &field.json {
+                Some(query) => self.staged(field, take, &found, query),
+                None => vec![found],
+            };
+            values.extend(found.into_iter().filter_map(|found| self.value(field, take, found)));
+        }
+        if field.fields.is_empty() {
+            return self.finished(field, values);
+        }
+        listed(Texts { values, is_list: field.many == Many::All })
+    }
+
+    /// The values that the field's query finds in the text of what was found.
+    fn staged(
+        &mut self,
+        field: &'p FieldRule,
+        take: &Take,
+        found: &Found<'_>,
+        query: &super::rule::Query,
+    ) -> Vec<Found<'p>> {
+        match staged(self.facts, take, found, query, field.many, &mut self.left) {
+            Ok(values) => values.into_iter().map(Found::made).collect(),
+            Err(reason) => {
+                self.notes.unread(&self.within, field, reason);
+                Vec::new()
             }
         }
     }
 
-    fn value(&mut self, field: &FieldRule, element: Element<'p>) -> Option<Value> {
+    fn value(&mut self, field: &'p FieldRule, take: &'p Take, found: Found<'_>) -> Option<Value> {
         if self.left == 0 {
             return None;
         }
-        let text = match &field.take {
-            Take::Fields(fields) => return self.record(fields, element).map(Value::Object),
-            Take::Text => tidy(element.raw_text_up_to(self.left), field.white_space),
-            Take::Html => html(element, field.white_space),
-            Take::Attribute(name) => attribute(element, name, field.white_space)?,
-            Take::Url => self.page.url().as_str().to_owned(),
-        };
-        self.left = self.left.saturating_sub(text.len());
-        let text = match &field.regex {
-            Some(regex) => part(regex, &text)?,
-            None => text,
-        };
-        (!text.is_empty()).then_some(Value::String(text))
+        if !field.fields.is_empty() {
+            self.within.push(&field.name);
+            let record = self.record(&field.fields, found.place());
+            self.within.pop();
+            return record.map(Value::Object);
+        }
+        raw(take, found, field, &mut self.left)
     }
+
+    /// After cleaning, each value as its type; what is none is noted and absent.
+    fn finished(&mut self, field: &FieldRule, values: Vec<Value>) -> Option<Value> {
+        let mut texts = Texts { values, is_list: field.many == Many::All };
+        if !field.clean.is_empty() {
+            texts = cleaned(texts.opened(), &field.clean, &mut self.left);
+        }
+        let given = texts.values.into_iter().filter(|value| !is_nothing(value));
+        let values = given.filter_map(|value| self.typed(field, value)).collect();
+        listed(Texts { values, is_list: texts.is_list })
+    }
+
+    fn typed(&mut self, field: &FieldRule, value: Value) -> Option<Value> {
+        match field.kind.read(value, self.page) {
+            // A few bytes of JSON can be a large value.
+            Ok(value) if matches!(field.kind, Kind::Json) => {
+                charge(&mut self.left, weight(&value, MAX_DEPTH)).then_some(value)
+            }
+            Ok(value) => Some(value),
+            Err(reason) => {
+                self.notes.unread(&self.within, field, reason);
+                None
+            }
+        }
+    }
+}
+
+fn is_nothing(value: &Value) -> bool {
+    value.is_null() || value.as_str().is_some_and(str::is_empty)
+}
+
+/// All as a list or the first; nothing if there are none.
+fn listed(texts: Texts) -> Option<Value> {
+    if texts.is_list {
+        return (!texts.values.is_empty()).then_some(Value::Array(texts.values));
+    }
+    texts.values.into_iter().next()
 }
 
 /// Whether "nothing" is a list or null.
@@ -165,43 +267,4 @@ fn nothing(many: Many) -> Value {
         Many::First => Value::Null,
         Many::All => Value::Array(Vec::new()),
     }
-}
-
-fn shown(field: &FieldRule) -> String {
-    match &field.selector {
-        Some(css) => format!("`{}` (selector `{}`)", field.name, css.as_str()),
-        None => format!("`{}`", field.name),
-    }
-}
-
-fn tidy(text: String, white_space: WhiteSpace) -> String {
-    match white_space {
-        WhiteSpace::Trim => fold(&text),
-        WhiteSpace::Keep => text,
-    }
-}
-
-/// Inside HTML white space can matter: only the ends are cut.
-fn html(element: Element<'_>, white_space: WhiteSpace) -> String {
-    let html = element.html();
-    match white_space {
-        WhiteSpace::Trim => html.trim().to_owned(),
-        WhiteSpace::Keep => html,
-    }
-}
-
-fn attribute(element: Element<'_>, name: &str, white_space: WhiteSpace) -> Option<String> {
-    if matches!(name, "href" | "src")
-        && let Some(url) = element.url(name)
-    {
-        return Some(url.into());
-    }
-    Some(tidy(element.attr(name)?.to_owned(), white_space))
-}
-
-/// Group 1 if the expression has one, else the whole match.
-fn part(regex: &Regex, text: &str) -> Option<String> {
-    let found = regex.captures(text)?;
-    let part = if regex.captures_len() > 1 { found.get(1)? } else { found.get(0)? };
-    Some(part.as_str().to_owned())
 }

@@ -36,27 +36,13 @@ fn harvest(recipe: Recipe, page: &Page) -> Harvest {
 }
 
 fn field(name: &str, selector: &str) -> FieldRule {
-    let read = FieldSelector::parse(selector).unwrap();
-    FieldRule {
-        name: name.to_owned(),
-        selector: read.css,
-        take: read.take.unwrap_or(Take::Text),
-        many: Many::First,
-        presence: Presence::Optional,
-        default: None,
-        white_space: WhiteSpace::Trim,
-        regex: None,
-    }
+    let selector = FieldSelector::parse(selector).unwrap();
+    FieldRule { name: name.to_owned(), source: Source::Css(vec![selector]), ..FieldRule::default() }
 }
 
 fn rule(scope: Option<&str>, fields: Vec<FieldRule>) -> ExtractRule {
-    ExtractRule {
-        label: None,
-        pages: Vec::new(),
-        kind: None,
-        scope: scope.map(|css| Css::parse(css).unwrap()),
-        fields,
-    }
+    let scope = scope.map(|css| ItemScope::Css(Css::parse(css).unwrap())).unwrap_or_default();
+    ExtractRule { scope, fields, ..ExtractRule::default() }
 }
 
 fn items(rules: Vec<ExtractRule>, page: &Page) -> (Vec<Value>, Harvest) {
@@ -128,9 +114,9 @@ fn a_rule_without_scope_gives_one_item_for_the_page() {
 #[test]
 fn the_expression_takes_its_first_group() {
     let mut price = field("price", ".price");
-    price.regex = Some(Regex::new(r"([\d.]+)").unwrap());
+    price.regex = Some(regex::Regex::new(r"([\d.]+)").unwrap());
     let mut currency = field("currency", ".price");
-    currency.regex = Some(Regex::new("[A-Z]{3}").unwrap());
+    currency.regex = Some(regex::Regex::new("[A-Z]{3}").unwrap());
     let (items, _) = items(vec![rule(Some("li.book"), vec![price, currency])], &shop());
     assert_eq!(items[0]["price"], "1.50");
     assert_eq!(items[0]["currency"], "EUR");
@@ -167,7 +153,7 @@ fn an_item_without_a_required_field_is_dropped_and_reported() {
 fn nested_fields_give_tables() {
     let mut books = field("books", "li.book");
     books.many = Many::All;
-    books.take = Take::Fields(vec![field("name", "h2"), field("src", "img::attr(src)")]);
+    books.fields = vec![field("name", "h2"), field("src", "img::attr(src)")];
     let (items, _) = items(vec![rule(None, vec![books])], &shop());
     assert_eq!(
         items[0]["books"],
@@ -179,7 +165,7 @@ fn nested_fields_give_tables() {
 fn html_the_url_and_raw_white_space_can_be_taken() {
     let (mut inner, mut url, mut raw) = (field("inner", "nav"), field("here", "nav"), field("raw", "h2"));
     inner.take = Take::Html;
-    url.take = Take::Url;
+    url.source = Source::Page(PageFact::Url);
     raw.white_space = WhiteSpace::Keep;
     let (items, _) = items(vec![rule(None, vec![inner, url, raw])], &shop());
     assert!(items[0]["inner"].as_str().unwrap().starts_with("<a href=\"/book/1\">One</a>"));
