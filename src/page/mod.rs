@@ -17,6 +17,7 @@ mod reference;
 pub mod refresh;
 mod sniff;
 pub mod tree;
+pub mod turn;
 
 use std::cell::OnceCell;
 use std::sync::Arc;
