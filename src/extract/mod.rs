@@ -3,6 +3,7 @@
 //! What a page is made of (markup, tree, selectors, links) lives in [`crate::page`].
 
 pub mod facts;
+pub mod json;
 pub mod sitemap;
 
 pub use crate::page::ExtractError;

@@ -23,6 +23,30 @@ pub enum ExtractError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A query that is not valid JSONPath (RFC 9535).
+    #[error("`{path}` is not a JSONPath query: {reason}")]
+    JsonPath {
+        /// The query as written.
+        path: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// An expression that is not valid XPath 1.0.
+    #[error("`{expression}` is not an XPath expression: {reason}")]
+    XPath {
+        /// The expression as written.
+        expression: String,
+        /// What is wrong with it, and where.
+        reason: String,
+    },
+    /// A query that would take too long on this page, which may be made for that.
+    #[error("`{query}` takes more than {steps} steps on this page; name more of the way to what is wanted")]
+    TooMuch {
+        /// The query as written.
+        query: String,
+        /// The limit that it ran into.
+        steps: u64,
+    },
 }
 
 impl ExtractError {

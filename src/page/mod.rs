@@ -11,6 +11,7 @@ pub mod charset;
 pub mod css;
 pub mod element;
 mod error;
+pub mod json;
 pub mod links;
 pub mod markup;
 mod reference;
@@ -25,7 +26,8 @@ use std::sync::Arc;
 use encoding_rs::Encoding;
 use http::StatusCode;
 use scraper::{ElementRef, Html};
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error};
+use serde_json::Value;
 use url::Url;
 
 pub use error::ExtractError;
@@ -73,6 +75,7 @@ pub struct Page {
     text: OnceCell<String>,
     document: OnceCell<Document>,
     base: OnceCell<Url>,
+    json: OnceCell<Result<Value, String>>,
 }
 
 impl Page {
@@ -88,6 +91,7 @@ impl Page {
             text: OnceCell::new(),
             document: OnceCell::new(),
             base: OnceCell::new(),
+            json: OnceCell::new(),
         }
     }
 
@@ -161,6 +165,24 @@ impl Page {
     /// [`ExtractError::Json`] if it is no JSON, or of another shape than `T`.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, ExtractError> {
         Ok(serde_json::from_str(self.text())?)
+    }
+
+    /// The body read as a JSON value, once, and of bounded size: see [`mod@json`].
+    ///
+    /// # Errors
+    /// [`ExtractError::Json`] if it is no JSON, or too large to be kept in memory.
+    pub fn json_value(&self) -> Result<&Value, ExtractError> {
+        let read = self.json.get_or_init(|| json::read(self.text()).map_err(|error| error.to_string()));
+        read.as_ref().map_err(|reason| ExtractError::Json(serde_json::Error::custom(reason)))
+    }
+
+    /// Whether it is read as JSON: by its `Content-Type`, or where there is none by how the body begins.
+    #[must_use]
+    pub fn is_json(&self) -> bool {
+        match self.content_type() {
+            Some(said) => said.is_json(),
+            None => json::looks_like_json(&self.response.body),
+        }
     }
 
     /// The document. Of an answer that is no HTML it is empty.
@@ -332,7 +354,7 @@ impl Page {
         nodes.map(|node| Element::new(self, node))
     }
 
-    fn named(&self, name: &str) -> impl Iterator<Item = Element<'_>> {
+    pub(crate) fn named(&self, name: &str) -> impl Iterator<Item = Element<'_>> {
         self.elements().filter(move |element| element.name() == name)
     }
 }
