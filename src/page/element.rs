@@ -1,5 +1,7 @@
 //! Elements of a page, in as few words as a spider needs.
 
+use std::collections::HashSet;
+
 use scraper::{ElementRef, Node};
 use url::Url;
 
@@ -33,6 +35,13 @@ impl<'p> Element<'p> {
     pub(crate) fn around(&self) -> Vec<NodeId> {
         let ancestors = self.node.ancestors().map(|node| node.id());
         std::iter::once(self.id()).chain(ancestors).collect()
+    }
+
+    /// Itself or the innermost element around it that is one of these.
+    pub(crate) fn closest(&self, ids: &HashSet<NodeId>) -> Option<Self> {
+        let around = self.node.ancestors().filter_map(ElementRef::wrap);
+        let found = std::iter::once(self.node).chain(around).find(|node| ids.contains(&node.id()));
+        found.map(|node| Self::new(self.page, node))
     }
 
     /// As [`Element::raw_text`], cut once it has `most` bytes.

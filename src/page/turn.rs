@@ -49,7 +49,9 @@ impl Page {
 
     /// A GET of another page of the same list; `None` for this page itself.
     pub(crate) fn turn_to(&self, url: CanonicalUrl) -> Option<Request> {
-        let mut request = Request { method: Method::GET, body: None, ..again(self.request(), url) };
+        let mut request = again(self.request(), url);
+        request.method = Method::GET;
+        request.body = None;
         request.headers.clear();
         (request.url != *self.url()).then_some(request)
     }
@@ -57,18 +59,15 @@ impl Page {
 
 /// The same request for another page of the same list: method and body as they are. Header fields stay within the origin.
 pub(crate) fn again(request: &Request, url: CanonicalUrl) -> Request {
-    let headers = if url.origin() == request.origin() { request.headers.clone() } else { Vec::new() };
-    Request {
-        headers,
-        url,
-        hops: 0,
-        not_before: None,
-        dedup: Dedup::Once,
-        kind: Kind::NextPage,
-        modified: None,
-        every: None,
-        ..request.clone()
+    let mut next = request.clone();
+    if url.origin() != request.origin() {
+        next.headers.clear();
     }
+    next.url = url;
+    (next.kind, next.dedup) = (Kind::NextPage, Dedup::Once);
+    (next.hops, next.not_before) = (0, None);
+    (next.modified, next.every) = (None, None);
+    next
 }
 
 /// Pages that are told apart by a number in their URL: `?page=2`, `?offset=100`.

@@ -31,10 +31,10 @@ pub fn set_parameter(query: &str, name: &str, value: &str) -> String {
     parts.join("&")
 }
 
-/// A text as it stands in a query.
+/// A text as it may stand in a query, in a path or in a form: a space is `%20`, which means the same in all of them.
 #[must_use]
 pub fn escaped(text: &str) -> String {
-    form_urlencoded::byte_serialize(text.as_bytes()).collect()
+    form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>().replace('+', "%20")
 }
 
 #[cfg(test)]

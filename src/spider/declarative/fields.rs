@@ -35,10 +35,15 @@ pub(super) fn extract(rules: &[ExtractRule], page: &Page, harvest: &mut Harvest)
     Ok(())
 }
 
-fn speaks_on(rule: &ExtractRule, page: &Page) -> bool {
+pub(super) fn speaks_on(rule: &ExtractRule, page: &Page) -> bool {
     let label = page.request().label.as_deref();
     (rule.label.is_none() || rule.label.as_deref() == label)
         && (rule.pages.is_empty() || rule.pages.iter().any(|pattern| pattern.matches(page.url())))
+}
+
+/// The fields of one element, for what travels with a link; empty if a required one is not there.
+pub(super) fn of_element<'p>(fields: &[FieldRule], page: &'p Page, scope: Element<'p>) -> Map<String, Value> {
+    Taker::new(page).record(fields, scope).unwrap_or_default()
 }
 
 fn scopes<'p>(rule: &ExtractRule, page: &'p Page) -> Vec<Element<'p>> {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::detour;
-use super::links::{self, Near, Region, Sighted};
+use super::links::{self, Region, Sighted};
 use super::luggage::Luggage;
 use super::packing::Packing;
 use super::{FollowRule, Nofollow, Recipe};
@@ -25,25 +25,25 @@ pub(super) fn follow(
     page: &Page,
     luggage: &Luggage,
     harvest: &mut Harvest,
-) -> Result<Vec<Request>, ExtractError> {
+) -> Vec<Request> {
     // Who says how to turn pages and nothing of links wants the list.
     let wants_none = recipe.follow.is_empty() && !recipe.paginate.is_empty();
     if wants_none || detour::is_silent(recipe, page) {
-        return Ok(Vec::new());
+        return Vec::new();
     }
     let rules = Rules::of(recipe, page);
-    let regions = rules.regions(page)?;
+    let regions = rules.regions(page, harvest);
     let mut taken = Taken::default();
     if page.is_html() {
         rules.take_links(page, &regions, &mut taken, harvest);
     }
-    rules.take_by_rule(page, &regions, &mut taken)?;
+    rules.take_by_rule(page, &regions, &mut taken, harvest);
     if let Some(target) = detour::later(page)
         && let Some(rule) = rules.first(&target, FollowRule::is_anywhere)
     {
         taken.add(Sighted::to(target), rule);
     }
-    Ok(rules.requests(taken, &regions, page, luggage, harvest))
+    rules.requests(taken, &regions, page, luggage, harvest)
 }
 
 /// Adds what `sitemap` lists. Rules for links that may stand anywhere speak about its pages too: the first that takes one gives
@@ -101,10 +101,18 @@ impl<'r> Rules<'r> {
     }
 
     /// The part of the page to which each rule is bound, if it is and speaks here.
-    fn regions(&self, page: &Page) -> Result<Vec<Option<Region>>, ExtractError> {
-        let is_bound = |rule: &FollowRule| page.is_html() && self.speaks(rule);
-        let region = |rule: &FollowRule| if is_bound(rule) { links::region(rule, page) } else { Ok(None) };
-        self.all().iter().map(region).collect()
+    fn regions(&self, page: &Page, harvest: &mut Harvest) -> Vec<Option<Region>> {
+        let mut region = |rule: &FollowRule| {
+            if !page.is_html() || !self.speaks(rule) {
+                return None;
+            }
+            // A region that cannot be read is an empty one.
+            links::region(rule, page).unwrap_or_else(|error| {
+                note(&error, page, harvest);
+                Some(Region::default())
+            })
+        };
+        self.all().iter().map(&mut region).collect()
     }
 
     fn speaks(&self, rule: &FollowRule) -> bool {
@@ -147,28 +155,19 @@ impl<'r> Rules<'r> {
         page: &'p Page,
         regions: &[Option<Region>],
         taken: &mut Taken<'p>,
-    ) -> Result<(), ExtractError> {
+        harvest: &mut Harvest,
+    ) {
         for (index, rule) in self.all().iter().enumerate().filter(|(_, rule)| self.speaks(rule)) {
-            let region = regions[index].as_ref();
-            let mut found = Vec::new();
-            if rule.json.is_some() && page.is_json() {
-                found = links::of_json(rule, page)?;
-            } else if rule.feed {
-                found = links::of_feed(page)?;
-            } else if page.is_html() {
-                if !rule.is_of_links() {
-                    found = links::of_attributes(rule, page);
-                    found.retain(|link| is_inside(region, &link.around()));
-                }
-                found.extend(links::of_texts(region, page));
-            }
+            let found = found_by(rule, regions[index].as_ref(), page).unwrap_or_else(|error| {
+                note(&error, page, harvest);
+                Vec::new()
+            });
             for link in found {
                 if self.may_follow(&link) && suits_text(rule, &link) && rule.takes(&link.url) {
                     taken.add(link, index);
                 }
             }
         }
-        Ok(())
     }
 
     fn may_follow(&self, link: &Sighted<'_>) -> bool {
@@ -228,6 +227,32 @@ impl FollowRule {
     }
 }
 
+/// What a rule finds that is no link of the page like others.
+fn found_by<'p>(
+    rule: &FollowRule,
+    region: Option<&Region>,
+    page: &'p Page,
+) -> Result<Vec<Sighted<'p>>, ExtractError> {
+    if rule.json.is_some() {
+        return if page.is_json() { links::of_json(rule, page) } else { Ok(Vec::new()) };
+    }
+    if rule.feed {
+        return links::of_feed(page);
+    }
+    if !page.is_html() {
+        return Ok(Vec::new());
+    }
+    let mut found = if rule.is_of_links() { Vec::new() } else { links::of_attributes(rule, page) };
+    found.retain(|link| is_inside(region, &link.around()));
+    found.extend(links::of_texts(region, page));
+    Ok(found)
+}
+
+/// The page gives what else it has.
+fn note(error: &ExtractError, page: &Page, harvest: &mut Harvest) {
+    harvest.problem(format!("{}: some of its links were not found: {error}", page.url()));
+}
+
 fn suits_text(rule: &FollowRule, link: &Sighted<'_>) -> bool {
     rule.text.as_ref().is_none_or(|text| text.is_match(&link.text))
 }
@@ -256,3 +281,6 @@ impl<'p> Taken<'p> {
         self.in_order.push((link, rule));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -291,7 +291,9 @@ impl Place {
                 } else {
                     with_member(body, path, value.clone()).ok_or(TurnError::NoBody)?
                 };
-                Ok(Request { body: Some(body.into()), ..again(request, request.url.clone()) })
+                let mut next = again(request, request.url.clone());
+                next.body = Some(body.into());
+                Ok(next)
             }
         }
     }

@@ -13,10 +13,13 @@ use serde_json::{Map, Value};
 use super::fill::fill;
 use super::luggage::Luggage;
 use crate::request::Request;
-use crate::url::{Canon, UrlError, escaped};
+use crate::url::{Canon, CanonicalUrl, UrlError, escaped};
 
 /// Bytes of one line of a file of ids.
 const MAX_LINE: u64 = 64 * 1024;
+
+/// Stands in front of a path of the demo site.
+const DEMO: &str = "demo:";
 
 /// `[[requests]]`: a request with places, and what is put there.
 #[derive(Debug, Clone)]
@@ -99,7 +102,8 @@ impl Values {
     pub fn len(&self) -> u64 {
         match self {
             Self::List(list) => list.len() as u64,
-            Self::Range(from, to) => (to + 1).saturating_sub(*from),
+            Self::Range(from, to) if to < from => 0,
+            Self::Range(from, to) => (to - from).saturating_add(1),
         }
     }
 
@@ -128,6 +132,19 @@ impl RequestRule {
         all.take_while(move |made| !std::mem::replace(&mut failed, made.is_err()))
     }
 
+    /// Whether it asks the built-in demo site, whose address is known when it runs.
+    #[must_use]
+    pub fn is_demo(&self) -> bool {
+        self.url.starts_with(DEMO)
+    }
+
+    /// Asks the demo site at this address, if it is to ask the demo site.
+    pub fn place_demo(&mut self, home: &CanonicalUrl) -> bool {
+        let Some(path) = self.url.strip_prefix(DEMO) else { return false };
+        self.url = format!("{}{path}", home.origin());
+        true
+    }
+
     /// The request for one combination of values and some ids.
     fn request(&self, values: &[(&str, String)], ids: &[String]) -> Result<Request, SeedError> {
         let ranged = |name: &str| values.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone());
@@ -140,14 +157,11 @@ impl RequestRule {
             fill(text, |name| joined(name, &ids).map(|value| if ranged(name).is_some() { escaped(&value) } else { value }))
         };
         let body = self.body.as_ref().map(|body| body.filled(ids, &plain));
-        let request = Request {
-            method: self.method.clone(),
-            headers: self.headers.clone(),
-            body,
-            label: self.label.as_deref().map(Into::into),
-            priority: self.priority,
-            ..Request::get(self.canon.parse(&in_query(&self.url))?)
-        };
+        let mut request = Request::get(self.canon.parse(&in_query(&self.url))?).priority(self.priority);
+        request.method = self.method.clone();
+        request.headers.clone_from(&self.headers);
+        request.body = body;
+        request.label = self.label.as_deref().map(Into::into);
         let data = self.data.iter().map(|(name, value)| (name.clone(), filled(value, ids, &plain)));
         Ok(Luggage::with(data.collect()).put(request))
     }
@@ -361,7 +375,7 @@ mod tests {
             ("kind".to_owned(), Values::List(words(&["a b", "c"]))),
         ];
         let rule = RequestRule { ranges, ..rule("http://a.example/{year}?k={kind}") };
-        let expected = ["2001?k=a+b", "2001?k=c", "2002?k=a+b", "2002?k=c"];
+        let expected = ["2001?k=a%20b", "2001?k=c", "2002?k=a%20b", "2002?k=c"];
         assert_eq!(urls(&rule), expected.map(|rest| format!("http://a.example/{rest}")));
     }
 
