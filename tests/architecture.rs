@@ -60,7 +60,7 @@ const NEIGHBOURS: [(&str, &str); 17] = [
 ];
 
 /// Outer crates that only these rooms know.
-const OUTER: [(&str, &[&str]); 21] = [
+const OUTER: [(&str, &[&str]); 24] = [
     ("reqwest", &["fetch"]),
     ("rustls", &["fetch"]),
     ("sled", &["store"]),
@@ -68,6 +68,9 @@ const OUTER: [(&str, &[&str]); 21] = [
     ("postcard", &["store"]),
     ("zstd", &["store"]),
     ("quick_xml", &["extract"]),
+    ("serde_json_path", &["extract"]),
+    ("feed_rs", &["extract"]),
+    ("dom_smoothie", &["extract"]),
     ("scraper", &["page"]),
     ("html5ever", &["page"]),
     ("hyper", &["demo", "fetch"]),

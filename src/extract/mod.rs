@@ -5,6 +5,7 @@
 pub mod facts;
 pub mod json;
 pub mod sitemap;
+pub mod xpath;
 
 pub use crate::page::ExtractError;
 

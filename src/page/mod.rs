@@ -14,6 +14,7 @@ mod error;
 pub mod json;
 pub mod links;
 pub mod markup;
+pub(crate) mod outline;
 mod reference;
 pub mod refresh;
 mod sniff;
@@ -35,6 +36,7 @@ pub use error::ExtractError;
 use css::{AsCss, Css};
 use element::{Element, Selection};
 use links::{Links, links};
+use outline::Outline;
 use refresh::Refresh;
 use tree::{Document, Limit};
 
@@ -76,6 +78,7 @@ pub struct Page {
     document: OnceCell<Document>,
     base: OnceCell<Url>,
     json: OnceCell<Result<Value, String>>,
+    outline: OnceCell<Outline>,
 }
 
 impl Page {
@@ -92,6 +95,7 @@ impl Page {
             document: OnceCell::new(),
             base: OnceCell::new(),
             json: OnceCell::new(),
+            outline: OnceCell::new(),
         }
     }
 
@@ -189,6 +193,11 @@ impl Page {
     #[must_use]
     pub fn html(&self) -> &Html {
         &self.document().html
+    }
+
+    /// The document as a list of nodes, made when first asked for.
+    pub(crate) fn outline(&self) -> &Outline {
+        self.outline.get_or_init(|| Outline::of(self.html()))
     }
 
     /// The limits that the document ran into.
