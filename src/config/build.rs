@@ -144,7 +144,8 @@ impl Starts<'_> {
 /// Either the file reads the pages, or a spider in code does.
 fn check_reader(spider: Option<&str>, starts: &Starts<'_>, check: &mut Check<'_>) {
     let Some(spider) = spider else {
-        let nothing = starts.seeds.is_empty() && starts.sitemaps.is_empty() && starts.shapes.is_empty();
+        let has_shapes = check.is_there(&Path::of(&["requests"]));
+        let nothing = starts.seeds.is_empty() && starts.sitemaps.is_empty() && !has_shapes;
         if nothing && !check.is_misplaced("seeds") {
             check.missing(
                 &Path::of(&["seeds"]),

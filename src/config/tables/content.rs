@@ -91,16 +91,16 @@ impl ContentKeys {
 
     /// Requests wait on the disk with their header fields: no secret may be among them.
     fn check_headers(&self, place: &Path, check: &mut Check<'_>) {
-        let place = place.key("headers");
-        check_headers(&self.headers, &place, check);
+        let table = place.key("headers");
+        check_headers(&self.headers, &table, check);
+        let why = "would be kept on the disk with the request: put it under [hosts.\"name\".headers]";
         for (name, value) in &self.headers {
-            let place = place.key(name);
-            let is_from_outside = check.text(&place).is_some_and(|written| written != value);
-            if is_credential(name) || is_from_outside {
-                check.wrong(
-                    &place,
-                    "this would be kept on the disk with the request: put it under [hosts.\"name\".headers]",
-                );
+            let place = table.key(name);
+            if is_credential(name) {
+                check.wrong(&place, format!("a credential here {why}"));
+            } else if check.text(&place).is_some_and(|written| written != value) {
+                // What is said at a value from the environment is not shown.
+                check.wrong(&table, format!("the value of {name} comes from the environment and {why}"));
             }
         }
     }
