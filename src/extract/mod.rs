@@ -2,9 +2,12 @@
 //!
 //! What a page is made of (markup, tree, selectors, links) lives in [`crate::page`].
 
+pub mod article;
 pub mod facts;
+pub mod feed;
 pub mod json;
 pub mod sitemap;
+pub mod structured;
 pub mod xpath;
 
 pub use crate::page::ExtractError;

@@ -39,6 +39,12 @@ pub enum ExtractError {
         /// What is wrong with it, and where.
         reason: String,
     },
+    /// A page that is read as a feed and is none.
+    #[error("not a feed of RSS, Atom or JSON Feed: {reason}")]
+    Feed {
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A query that would take too long on this page, which may be made for that.
     #[error("`{query}` takes more than {steps} steps on this page; name more of the way to what is wanted")]
     TooMuch {

@@ -20,9 +20,13 @@ const OBJECT_WEIGHT: usize = 6;
 /// # Errors
 /// If it is no JSON, nested deeper than 128, or heavier than [`MAX_WEIGHT`].
 pub fn read(text: &str) -> Result<Value, serde_json::Error> {
-    let weight = Cell::new(0);
+    read_weighed(text, &Cell::new(0))
+}
+
+/// As [`read`], for documents that share one limit: `weight` is what those before weighed.
+pub(crate) fn read_weighed(text: &str, weight: &Cell<usize>) -> Result<Value, serde_json::Error> {
     let mut reader = serde_json::Deserializer::from_str(text.trim_start_matches('\u{feff}'));
-    let value = Weighed(&weight).deserialize(&mut reader)?;
+    let value = Weighed(weight).deserialize(&mut reader)?;
     reader.end()?;
     Ok(value)
 }

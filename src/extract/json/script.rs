@@ -5,6 +5,8 @@
 //! (`{a: 1}`) is none. Text that only looks like a value is given up where it ends; how much is looked at for nothing is
 //! bounded by a multiple of the script's length.
 
+use std::cell::Cell;
+
 use serde_json::Value;
 
 use crate::page::element::Element;
@@ -20,13 +22,14 @@ const MAX_READS: usize = 8;
 /// `application/ld+json`) whole, and in JavaScript every object and array that is assigned to a name and is not empty.
 #[must_use]
 pub fn scripts(page: &Page) -> Vec<Value> {
-    let mut found = Vec::new();
+    let (mut found, weight) = (Vec::new(), Cell::new(0));
     for script in page.named("script") {
         if is_json(script) {
-            found.extend(whole(&script.raw_text()));
+            found.extend(whole(&script.raw_text(), &weight).ok());
         } else if is_javascript(script) {
             let text = script.raw_text();
-            found.extend(Assignments::of(&text).filter_map(|(_, value)| value.read()).filter(is_filled));
+            let values = Assignments::of(&text).filter_map(|(_, value)| value.read(&weight).ok());
+            found.extend(values.filter(is_filled));
         }
     }
     found
@@ -39,18 +42,18 @@ pub fn scripts(page: &Page) -> Vec<Value> {
 /// `window.__STATE__`. The first that is JSON counts.
 #[must_use]
 pub fn script_value(page: &Page, name: &str) -> Option<Value> {
-    let name = plain_name(name);
+    let (name, weight) = (plain_name(name), Cell::new(0));
     page.named("script").find_map(|script| {
         if is_json(script) {
             let named = script.attr("id").is_some_and(|id| id == name);
-            return named.then(|| whole(&script.raw_text())).flatten();
+            return named.then(|| whole(&script.raw_text(), &weight).ok()).flatten();
         }
         if !is_javascript(script) {
             return None;
         }
         let text = script.raw_text();
         let mut given = Assignments::of(&text).filter(|(target, _)| *target == name);
-        given.find_map(|(_, value)| value.read())
+        given.find_map(|(_, value)| value.read(&weight).ok())
     })
 }
 
@@ -59,24 +62,20 @@ pub fn script_value(page: &Page, name: &str) -> Option<Value> {
 ///
 /// # Errors
 /// What is wrong with it.
-pub(crate) fn whole_or_why(text: &str) -> Result<Value, serde_json::Error> {
+pub(crate) fn whole(text: &str, weight: &Cell<usize>) -> Result<Value, serde_json::Error> {
     let trimmed = text.trim();
-    let error = match json::read(trimmed) {
+    let error = match json::read_weighed(trimmed, weight) {
         Ok(value) => return Ok(value),
         Err(error) => error,
     };
-    let start = trimmed.find(['{', '[']).unwrap_or(0);
-    let body = &trimmed[start..];
+    let open = trimmed.replacen("<![CDATA[", " ", 1);
+    let body = &open[open.find(['{', '[']).unwrap_or(0)..];
     let body = extent(body).end.map_or(body, |end| &body[..end]);
     let clean: String = body.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    json::read(&clean).map_err(|_| error)
+    json::read_weighed(&clean, weight).map_err(|_| error)
 }
 
-fn whole(text: &str) -> Option<Value> {
-    whole_or_why(text).ok()
-}
-
-fn is_json(script: Element<'_>) -> bool {
+pub(crate) fn is_json(script: Element<'_>) -> bool {
     script
         .attr("type")
         .and_then(crate::headers::charset::ContentType::parse)
@@ -104,10 +103,10 @@ pub(super) enum Right<'t> {
 }
 
 impl Right<'_> {
-    pub(super) fn read(&self) -> Option<Value> {
+    pub(super) fn read(&self, weight: &Cell<usize>) -> Result<Value, serde_json::Error> {
         match self {
-            Self::Json(text) => json::read(text).ok(),
-            Self::Quoted(text) => json::read(text).ok(),
+            Self::Json(text) => json::read_weighed(text, weight),
+            Self::Quoted(text) => json::read_weighed(text, weight),
         }
     }
 }
