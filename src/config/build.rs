@@ -40,7 +40,8 @@ pub(super) fn build(file: CrawlerFile, around: Surroundings, check: &mut Check<'
     let follow = follow::build(file.follow, check);
     let paginate = paginate::build(file.paginate, check);
     let shapes: Vec<RequestRule> = requests.iter().map(|shape| shape.rule.clone()).collect();
-    let said = Said { seeds: &seeds, requests: &shapes, extract: &extract, follow: &follow, paginate: &paginate };
+    let said =
+        Said { seeds: &seeds, requests: &shapes, extract: &extract, follow: &follow, paginate: &paginate };
     said.check_labels(check);
     said.check_carried(check);
     let travelling = said.travelling();

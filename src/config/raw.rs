@@ -8,12 +8,12 @@ use serde::Deserialize;
 
 use super::tables::block::BlockTable;
 use super::tables::cache::CacheTable;
+use super::tables::follow::FollowTable;
 use super::tables::hosts::HostTable;
 use super::tables::identity::IdentityTable;
 use super::tables::journal::JournalTable;
 use super::tables::ordered::ordered;
 use super::tables::pace::{BackoffTable, PolitenessTable, RetryTable, RobotsTable};
-use super::tables::follow::FollowTable;
 use super::tables::pages::ExtractTable;
 use super::tables::paginate::PaginateTable;
 use super::tables::requests::RequestTable;

@@ -271,7 +271,8 @@ impl<F: Fetcher> Context<F> {
     /// A link of `parent` as a request of the crawl, if it belongs.
     fn below(&self, parent: &Request, request: Request) -> Option<Request> {
         // Pages can redirect as servers can: what a spider makes of such a page has one hop more than the page.
-        let is_redirect = request.hops <= redirect::MAX_HOPS && parent.hops.checked_add(1) == Some(request.hops);
+        let is_redirect =
+            request.hops <= redirect::MAX_HOPS && parent.hops.checked_add(1) == Some(request.hops);
         let mut request = self.sitemaps.below(parent, request)?;
         request.spider = parent.spider;
         if is_redirect {

@@ -99,7 +99,8 @@ impl Verdict {
 
 impl Retry {
     fn again(&self, outcome: &Outcome, before: History, roll: f64, failure: Failure) -> Verdict {
-        if before.tries.saturating_add(1) >= self.tries || self.must_not_repeat(outcome.class, before.repeat) {
+        if before.tries.saturating_add(1) >= self.tries || self.must_not_repeat(outcome.class, before.repeat)
+        {
             return Verdict::Dropped(failure);
         }
         let wait = self.base.mul_f64(f64::from(before.tries.min(16)).exp2() * (1.0 + roll / 2.0));

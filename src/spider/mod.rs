@@ -7,8 +7,8 @@ use crate::extract::sitemap::Sitemap;
 use crate::item::Harvest;
 use crate::page::Page;
 use crate::request::Request;
-pub use declarative::SeedError;
 pub use crate::response::{Failure, FailureClass};
+pub use declarative::SeedError;
 
 /// A crawl's own code: where it starts, and what each page gives.
 ///

@@ -24,12 +24,15 @@ fn list(page: usize, pages: usize, size: usize) -> Vec<Value> {
     if page > pages {
         return Vec::new();
     }
-    (0..size).map(|n| value!({ "id": (page - 1) * size + n, "url": format!("/item/{}", (page - 1) * size + n) })).collect()
+    (0..size)
+        .map(|n| value!({ "id": (page - 1) * size + n, "url": format!("/item/{}", (page - 1) * size + n) }))
+        .collect()
 }
 
 #[test]
 fn a_page_counter_walks_to_the_empty_page_and_not_beyond() {
-    let server = Server::start(|asked| json(&value!({ "items": list(asked.number("page").unwrap_or(1), 4, 2) })));
+    let server =
+        Server::start(|asked| json(&value!({ "items": list(asked.number("page").unwrap_or(1), 4, 2) })));
     let desk = Desk::with(&format!(
         r#"seeds = [{{ url = "{}", label = "list" }}]
 [[paginate]]
@@ -41,7 +44,13 @@ until-empty = "$.items"
         server.url("/items?q=tea")
     ));
     ends_with(0, &desk.run());
-    let expected = ["/items?q=tea", "/items?q=tea&page=2", "/items?q=tea&page=3", "/items?q=tea&page=4", "/items?q=tea&page=5"];
+    let expected = [
+        "/items?q=tea",
+        "/items?q=tea&page=2",
+        "/items?q=tea&page=3",
+        "/items?q=tea&page=4",
+        "/items?q=tea&page=5",
+    ];
     assert_eq!(server.paths(), expected);
 }
 
@@ -72,7 +81,10 @@ fn a_cursor_is_sent_back_and_what_an_object_holds_travels_to_its_page() {
         None => by_cursor(asked, 3),
     });
     let extract = "[[extract]]\nlabel = \"item\"\nfields = { title = \"title\" }\n";
-    let seed = format!(r#"seeds = [{{ url = "{}", label = "list", data = {{ shop = "east" }} }}]"#, server.url("/v1"));
+    let seed = format!(
+        r#"seeds = [{{ url = "{}", label = "list", data = {{ shop = "east" }} }}]"#,
+        server.url("/v1")
+    );
     let desk = Desk::with(&format!("{seed}{CURSOR}{extract}"));
     ends_with(0, &desk.run());
     let items = desk.items();
@@ -113,7 +125,11 @@ fn killed_in_the_middle_of_a_cursor_walk_it_loses_and_doubles_nothing() {
     assert_eq!(seen.len(), PAGES * 5, "every item is there");
     assert!(seen.values().all(|times| *times == 1), "no item is there twice");
     let asked = server.paths().len();
-    assert!(asked <= PAGES * 6 + KILLS, "{asked} requests for {} pages: one in flight at each kill is excused", PAGES * 6);
+    assert!(
+        asked <= PAGES * 6 + KILLS,
+        "{asked} requests for {} pages: one in flight at each kill is excused",
+        PAGES * 6
+    );
 }
 
 #[test]
@@ -136,8 +152,16 @@ label = "item"
     let bodies: Vec<Value> = asked.iter().map(|asked| serde_json::from_str(&asked.body).unwrap()).collect();
     let sizes: Vec<usize> = bodies.iter().map(|body| body["ids"].as_array().unwrap().len()).collect();
     assert_eq!(sizes, [50, 50, 20]);
-    assert!(asked.iter().all(|asked| asked.method == "POST" && asked.field("content-type") == Some("application/json")));
-    let sent: Vec<&str> = bodies.iter().flat_map(|body| body["ids"].as_array().unwrap()).map(|id| id.as_str().unwrap()).collect();
+    assert!(
+        asked
+            .iter()
+            .all(|asked| asked.method == "POST" && asked.field("content-type") == Some("application/json"))
+    );
+    let sent: Vec<&str> = bodies
+        .iter()
+        .flat_map(|body| body["ids"].as_array().unwrap())
+        .map(|id| id.as_str().unwrap())
+        .collect();
     assert_eq!(sent, ids);
 }
 
@@ -216,7 +240,8 @@ fn the_same_post_is_asked_once_and_another_body_is_another_request() {
 "#
     ));
     ends_with(0, &desk.run());
-    let mut bodies: Vec<String> = server.asked().into_iter().map(|asked| asked.method + " " + &asked.body).collect();
+    let mut bodies: Vec<String> =
+        server.asked().into_iter().map(|asked| asked.method + " " + &asked.body).collect();
     bodies.sort();
     assert_eq!(bodies, ["GET ", "POST q=tea%20and&page=1", r#"POST {"q":"cup"}"#, r#"POST {"q":"tea"}"#]);
 }
@@ -226,7 +251,8 @@ fn a_cursor_in_the_body_of_a_post_walks_a_graphql_list() {
     let server = Server::start(|asked| {
         let body: Value = serde_json::from_str(&asked.body).unwrap();
         let page = body["variables"]["after"].as_str().map_or(1, |after| after.parse().unwrap());
-        let info = value!({ "hasNextPage": page < 4, "endCursor": (page < 4).then(|| (page + 1).to_string()) });
+        let info =
+            value!({ "hasNextPage": page < 4, "endCursor": (page < 4).then(|| (page + 1).to_string()) });
         json(&value!({ "data": { "nodes": list(page, 4, 2), "pageInfo": info } }))
     });
     let desk = Desk::with(&format!(
@@ -295,8 +321,12 @@ fields = {{ title = "h1" }}
     ends_with(0, &desk.run());
     let mut items = desk.items();
     items.sort_by_key(|item| item["title"].to_string());
-    let told: Vec<_> = items.iter().map(|item| (item["title"].as_str().unwrap(), item["price"].as_str().unwrap())).collect();
-    assert_eq!(told, [("Book 1", "10"), ("Book 2", "20"), ("Book 3", "30"), ("Book 4", "40"), ("Book 5", "50")]);
+    let told: Vec<_> =
+        items.iter().map(|item| (item["title"].as_str().unwrap(), item["price"].as_str().unwrap())).collect();
+    assert_eq!(
+        told,
+        [("Book 1", "10"), ("Book 2", "20"), ("Book 3", "30"), ("Book 4", "40"), ("Book 5", "50")]
+    );
     let pages = server.paths().iter().filter(|path| !path.starts_with("/book/")).count();
     assert_eq!(pages, 6, "five pages, and one that repeats the fifth");
 }
@@ -340,11 +370,15 @@ fn a_numbered_page_that_is_broken_is_told_and_the_pages_behind_it_are_asked() {
 #[test]
 fn ids_that_cannot_be_read_stop_the_run_before_it_asks() {
     let server = Server::start(|_| json(&value!({})));
-    let desk = Desk::with(&format!("[[requests]]\nurl = \"{}\"\nids-file = \"none.txt\"\n", server.url("/{ids}")));
+    let desk =
+        Desk::with(&format!("[[requests]]\nurl = \"{}\"\nids-file = \"none.txt\"\n", server.url("/{ids}")));
     let ran = desk.run();
     assert_eq!(ran.status.code(), Some(2));
     let said = String::from_utf8_lossy(&ran.stderr);
-    assert!(said.contains("requests[0].ids-file") && said.contains("none.txt: the ids cannot be read"), "{said}");
+    assert!(
+        said.contains("requests[0].ids-file") && said.contains("none.txt: the ids cannot be read"),
+        "{said}"
+    );
     assert!(server.asked().is_empty());
 }
 
@@ -375,5 +409,9 @@ fields = {{ title = "title" }}
         assert_eq!(desk.items()[0]["round"], format!("round {expected}"));
     }
     ends_with(0, &desk.run());
-    assert_eq!(desk.items()[0]["round"], "round 2", "a page that has not changed still has what came with it");
+    assert_eq!(
+        desk.items()[0]["round"],
+        "round 2",
+        "a page that has not changed still has what came with it"
+    );
 }

@@ -65,7 +65,8 @@ impl ContentKeys {
     }
 
     fn check(&self, place: &Path, check: &mut Check<'_>) {
-        let bodies = [("json", self.json.is_some()), ("form", !self.form.is_empty()), ("body", self.body.is_some())];
+        let bodies =
+            [("json", self.json.is_some()), ("form", !self.form.is_empty()), ("body", self.body.is_some())];
         let given: Vec<&str> = bodies.iter().filter(|(_, is_there)| *is_there).map(|(key, _)| *key).collect();
         if let [first, second, ..] = given[..] {
             check.wrong(

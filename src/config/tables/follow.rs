@@ -104,17 +104,33 @@ impl FollowTable {
         ];
         for (key, _) in of_markup.iter().filter(|(_, is_there)| *is_there) {
             check.must(self.json.is_none(), &place.key(key), in_json(key));
-            check.must(!is_feed || *key == "data", &place.key(key), "a feed has entries and no elements: remove it, or `feed`");
+            check.must(
+                !is_feed || *key == "data",
+                &place.key(key),
+                "a feed has entries and no elements: remove it, or `feed`",
+            );
         }
         check.must(!(is_feed && self.json.is_some()), &place.key("json"), "keep either `json` or `feed`");
-        check.must(!(is_feed && self.attrs.is_some()), &place.key("attrs"), "the links of a feed's entries are known: remove `attrs`");
+        check.must(
+            !(is_feed && self.attrs.is_some()),
+            &place.key("attrs"),
+            "the links of a feed's entries are known: remove `attrs`",
+        );
         check.must(
             !(self.text.is_some() && self.json.is_some()),
             &place.key("text"),
             "a URL in JSON has no text: choose with a filter in the JSONPath, as in $.items[?@.kind == 'a'].url",
         );
-        check.must(self.depth != Some(0), &place.key("depth"), "expected 1 or more: a link is one link from its page");
-        check.must(self.limit != Some(0), &place.key("limit"), "expected 1 or more: with 0 the rule takes nothing");
+        check.must(
+            self.depth != Some(0),
+            &place.key("depth"),
+            "expected 1 or more: a link is one link from its page",
+        );
+        check.must(
+            self.limit != Some(0),
+            &place.key("limit"),
+            "expected 1 or more: with 0 the rule takes nothing",
+        );
         for key in ["tags", "attrs", "carry"] {
             for name in check.items(&place.key(key)) {
                 check.must(check.text(&name) != Some(""), &name, "expected a name");
@@ -125,7 +141,9 @@ impl FollowTable {
 
 fn in_json(key: &str) -> &'static str {
     match key {
-        "data" => "`data` is read from elements: name members of the JSON object that holds the link in `carry`",
+        "data" => {
+            "`data` is read from elements: name members of the JSON object that holds the link in `carry`"
+        }
         _ => "JSON has no elements: the rule's `json` alone says where the links are",
     }
 }

@@ -65,7 +65,8 @@ impl Said<'_> {
     /// Reports names in `carry` that nothing gives. What a JSON object holds is not known here.
     pub(in crate::config) fn check_carried(&self, check: &mut Check<'_>) {
         let taken = self.follow.iter().flat_map(|rule| rule.data.iter().map(|field| field.name.as_str()));
-        let of_items = self.extract.iter().flat_map(|rule| rule.fields.iter().map(|field| field.name.as_str()));
+        let of_items =
+            self.extract.iter().flat_map(|rule| rule.fields.iter().map(|field| field.name.as_str()));
         let of_seeds = self.seeds.iter().flat_map(|(_, seed)| seed.data.keys().map(String::as_str));
         let of_requests = self.requests.iter().flat_map(|rule| rule.data.keys().map(String::as_str));
         let of_json = self.follow.iter().filter(|rule| rule.json.is_some());

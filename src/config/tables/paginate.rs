@@ -79,7 +79,11 @@ pub(in crate::config) fn build(tables: Vec<PaginateTable>, check: &mut Check<'_>
 impl PaginateTable {
     fn build(self, place: &Path, check: &mut Check<'_>) -> Option<PaginateRule> {
         let until_empty = path_at(self.until_empty.as_deref(), &place.key("until-empty"), check);
-        check.must(self.max_pages != Some(0), &place.key("max-pages"), "expected 1 or more: the first page counts");
+        check.must(
+            self.max_pages != Some(0),
+            &place.key("max-pages"),
+            "expected 1 or more: the first page counts",
+        );
         let next = self.next(place, check)?;
         let is_counted = matches!(next, Next::Number(..));
         let stop = match self.stop {
@@ -87,7 +91,8 @@ impl PaginateTable {
             None if is_counted => vec![Stop::NoItems, Stop::Repeated],
             None => vec![Stop::Repeated],
         };
-        let is_endless = stop.is_empty() && self.to.is_none() && self.max_pages.is_none() && until_empty.is_none();
+        let is_endless =
+            stop.is_empty() && self.to.is_none() && self.max_pages.is_none() && until_empty.is_none();
         check.must(
             !(is_counted && is_endless),
             &place.key("stop"),
@@ -120,7 +125,11 @@ impl PaginateTable {
         self.check_place(place, check);
         if self.cursor.is_some() {
             for (key, number) in [("from", self.from), ("step", self.step), ("to", self.to)] {
-                check.must(number.is_none(), &place.key(key), "a cursor is not counted: remove it, or `cursor`");
+                check.must(
+                    number.is_none(),
+                    &place.key(key),
+                    "a cursor is not counted: remove it, or `cursor`",
+                );
             }
             let path = path_at(self.cursor.as_deref(), &place.key("cursor"), check)?;
             return Some(Next::Cursor(target, path));
@@ -148,7 +157,11 @@ impl PaginateTable {
 
     fn numbers(&self, place: &Path, check: &mut Check<'_>) -> Numbers {
         let numbers = Numbers { from: self.from.unwrap_or(1), step: self.step.unwrap_or(1), to: self.to };
-        check.must(numbers.step > 0, &place.key("step"), "expected 1 or more: with 0 it is the same page again");
+        check.must(
+            numbers.step > 0,
+            &place.key("step"),
+            "expected 1 or more: with 0 it is the same page again",
+        );
         check.must(
             numbers.to.is_none_or(|last| last >= numbers.from),
             &place.key("to"),

@@ -90,8 +90,16 @@ impl RequestTable {
         let ids = ids(self.ids, self.ids_file, &place, check);
         let batch = self.batch.unwrap_or(1);
         check.must(batch > 0, &place.key("batch"), "expected 1 or more");
-        check.must(self.batch.is_none() || ids.is_some(), &place.key("batch"), "ids of what? Write `ids` or `ids-file`");
-        check.must(self.join.is_none() || ids.is_some(), &place.key("join"), "ids of what? Write `ids` or `ids-file`");
+        check.must(
+            self.batch.is_none() || ids.is_some(),
+            &place.key("batch"),
+            "ids of what? Write `ids` or `ids-file`",
+        );
+        check.must(
+            self.join.is_none() || ids.is_some(),
+            &place.key("join"),
+            "ids of what? Write `ids` or `ids-file`",
+        );
         let Self { method, headers, body, json, form, .. } = self;
         let content = ContentKeys { method, headers, body, json, form }.build(&place, check);
         let rule = RequestRule {
@@ -139,28 +147,25 @@ fn words(list: &[Value], place: &Path, check: &mut Check<'_>) -> Vec<String> {
 }
 
 fn ranges(ranges: Vec<(String, Value)>, place: &Path, check: &mut Check<'_>) -> Vec<(String, Values)> {
-    let mut all = Vec::new();
-    for (name, value) in ranges {
+    let all = ranges.into_iter().map(|(name, value)| {
         let place = place.key(&name);
-        check.must(!matches!(name.as_str(), "id" | "ids"), &place, "this place is for `ids`: give it another name");
+        let is_taken = matches!(name.as_str(), "id" | "ids");
+        check.must(!is_taken, &place, "this place is for `ids`: give it another name");
         let values = match &value {
-            Value::Array(list) => Values::List(words(list, &place, check)),
-            Value::String(text) => match range(text) {
-                Some(values) => values,
-                None => {
-                    check.wrong(&place, "expected a range such as \"2001..2024\", or a list of values");
-                    continue;
-                }
-            },
-            _ => {
-                check.wrong(&place, "expected a range such as \"2001..2024\", or a list of values");
-                continue;
-            }
+            Value::Array(list) => Some(Values::List(words(list, &place, check))),
+            Value::String(text) => range(text),
+            _ => None,
         };
-        check.must(!values.is_empty(), &place, "there is no value in it: nothing would be asked for");
-        all.push((name, values));
-    }
-    all
+        match &values {
+            None => check.wrong(&place, "expected a range such as \"2001..2024\", or a list of values"),
+            Some(values) if values.is_empty() => {
+                check.wrong(&place, "there is no value in it: nothing would be asked for");
+            }
+            Some(_) => {}
+        }
+        (name, values.unwrap_or(Values::List(Vec::new())))
+    });
+    all.collect()
 }
 
 fn range(text: &str) -> Option<Values> {
@@ -190,9 +195,14 @@ fn check_places(rule: &RequestRule, place: &Path, check: &mut Check<'_>) {
     }
     rule.data.values().for_each(|value| texts_of(value, &mut texts));
     used.extend(texts.into_iter().flat_map(places));
-    let ids_at = if rule.ids.as_ref().is_some_and(|ids| matches!(ids, Ids::File(_))) { "ids-file" } else { "ids" };
+    let ids_at =
+        if rule.ids.as_ref().is_some_and(|ids| matches!(ids, Ids::File(_))) { "ids-file" } else { "ids" };
     let has_ids = used.iter().any(|name| matches!(*name, "id" | "ids"));
-    check.must(rule.ids.is_none() || has_ids, &place.key(ids_at), "no place for them: write {ids} where they go");
+    check.must(
+        rule.ids.is_none() || has_ids,
+        &place.key(ids_at),
+        "no place for them: write {ids} where they go",
+    );
     if rule.batch > 1 && used.contains(&"id") {
         check.wrong(&place.key("batch"), "{id} is one id: write {ids} where several go");
     }
@@ -219,7 +229,11 @@ fn first(rule: &RequestRule, place: &Path, check: &mut Check<'_>) -> Option<Requ
         return None;
     }
     if rule.is_demo() {
-        check.must(rule.url.starts_with("demo:/"), &place.key("url"), "write `demo:/path` for a page of the demo site");
+        check.must(
+            rule.url.starts_with("demo:/"),
+            &place.key("url"),
+            "write `demo:/path` for a page of the demo site",
+        );
         return None;
     }
     match rule.requests().next()? {

@@ -168,9 +168,18 @@ fn wrong_combinations_of_requests_are_told_at_their_keys() {
         (format!("{ids}\nids = [\"a\"]\nbatch = 0"), ["requests[0].batch", "expected 1 or more"]),
         (format!("{ids}\nids-file = \"/none/there\""), ["requests[0].ids-file", "the ids cannot be read"]),
         (format!("{url}\nfor = {{ year = \"2001..2002\" }}"), ["requests[0].for.year", "no place for it"]),
-        (format!("{url}{{a}}\nfor = {{ a = \"2..1\" }}").replace("x\"{a}", "{a}\""), ["requests[0].for.a", "no value in it"]),
-        ("url = \"https://a.example/{a}\"\nfor = { a = \"x\" }".to_owned(), ["requests[0].for.a", "such as \"2001..2024\""]),
-        ("url = \"https://{a}.example/\"\nfor = { a = [\"x\"] }".to_owned(), ["requests[0].url", "a host cannot have places"]),
+        (
+            format!("{url}{{a}}\nfor = {{ a = \"2..1\" }}").replace("x\"{a}", "{a}\""),
+            ["requests[0].for.a", "no value in it"],
+        ),
+        (
+            "url = \"https://a.example/{a}\"\nfor = { a = \"x\" }".to_owned(),
+            ["requests[0].for.a", "such as \"2001..2024\""],
+        ),
+        (
+            "url = \"https://{a}.example/\"\nfor = { a = [\"x\"] }".to_owned(),
+            ["requests[0].url", "a host cannot have places"],
+        ),
         (
             "url = \"https://a.example/{id}\"\nids = [\"a\", \"b\"]\nbatch = 2".to_owned(),
             ["requests[0].batch", "{id} is one id"],
@@ -178,7 +187,10 @@ fn wrong_combinations_of_requests_are_told_at_their_keys() {
     ] {
         refused(&requests(&keys), &words);
     }
-    refused(&format!("{HEAD}[[requests]]\nurl = \"x{{ids}}\"\nids = [1]\n"), &["requests[0].url", "is not a URL"]);
+    refused(
+        &format!("{HEAD}[[requests]]\nurl = \"x{{ids}}\"\nids = [1]\n"),
+        &["requests[0].url", "is not a URL"],
+    );
 }
 
 #[test]
@@ -192,7 +204,10 @@ fn requests_are_starts_as_seeds_are() {
         &format!("{HEAD}[scope]\nexclude = [\"/x\"]\n[[requests]]\nurl = \"https://a.example/x\"\n"),
         &["requests[0]", "out of scope"],
     );
-    refused("spider = \"x\"\n[[requests]]\nurl = \"http://127.0.0.1/\"\n", &["requests[0]", "remove either `spider`"]);
+    refused(
+        "spider = \"x\"\n[[requests]]\nurl = \"http://127.0.0.1/\"\n",
+        &["requests[0]", "remove either `spider`"],
+    );
 }
 
 #[test]

@@ -19,7 +19,11 @@ const REDIRECT_WITHIN: u64 = 5;
 const SEE_OTHER: u16 = 303;
 
 /// What is asked for in place of `page`, or why nothing is.
-pub(super) fn detour(recipe: &Recipe, page: &Page, luggage: &Luggage) -> Option<Result<Request, RedirectStop>> {
+pub(super) fn detour(
+    recipe: &Recipe,
+    page: &Page,
+    luggage: &Luggage,
+) -> Option<Result<Request, RedirectStop>> {
     if !page.is_html() {
         return None;
     }

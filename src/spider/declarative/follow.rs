@@ -20,12 +20,7 @@ use crate::url::CanonicalUrl;
 ///
 /// Each link goes to the first rule that takes it. Where a URL stands on the page several times, the first rule in the
 /// order of the file decides, so that a link in the page's head does not rob the same link in a list of its label.
-pub(super) fn follow(
-    recipe: &Recipe,
-    page: &Page,
-    luggage: &Luggage,
-    harvest: &mut Harvest,
-) -> Vec<Request> {
+pub(super) fn follow(recipe: &Recipe, page: &Page, luggage: &Luggage, harvest: &mut Harvest) -> Vec<Request> {
     // Who says how to turn pages and nothing of links wants the list.
     let wants_none = recipe.follow.is_empty() && !recipe.paginate.is_empty();
     if wants_none || detour::is_silent(recipe, page) {
@@ -237,7 +232,7 @@ fn found_by<'p>(
         return if page.is_json() { links::of_json(rule, page) } else { Ok(Vec::new()) };
     }
     if rule.feed {
-        return links::of_feed(page);
+        return links::of_feed(rule, page);
     }
     if !page.is_html() {
         return Ok(Vec::new());

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::FollowRule;
 use crate::extract::ExtractError;
-use crate::extract::feed::Feed;
+use crate::extract::feed::feed;
 use crate::extract::xpath::{Found, XPath};
 use crate::page::Page;
 use crate::page::element::{Element, fold};
@@ -147,13 +147,18 @@ pub(super) fn of_json<'p>(rule: &FollowRule, page: &'p Page) -> Result<Vec<Sight
     Ok(found)
 }
 
-/// The entries of a feed; nothing if the answer is none.
-pub(super) fn of_feed(page: &Page) -> Result<Vec<Sighted<'_>>, ExtractError> {
-    let Some(feed) = Feed::of(page)? else { return Ok(Vec::new()) };
-    let entry = |link: Option<String>, title: Option<String>| {
-        let url = page.join(&link?).ok()?;
-        Some(Sighted::bare(url, title.unwrap_or_default(), Near::Page))
+/// The entries of a feed. An answer that is none gives nothing; where the rule names the pages that it speaks on, that is an error.
+pub(super) fn of_feed<'p>(rule: &FollowRule, page: &'p Page) -> Result<Vec<Sighted<'p>>, ExtractError> {
+    if page.is_html() {
+        return Ok(Vec::new());
+    }
+    let feed = match feed(page) {
+        Err(_) if rule.on.is_none() => return Ok(Vec::new()),
+        read => read?,
     };
-    let entries = feed.entries.into_iter().filter_map(|found| entry(found.link, found.title));
+    let entries = feed.entries.into_iter().filter_map(|entry| {
+        let url = page.join(&entry.link?).ok()?;
+        Some(Sighted::bare(url, entry.title.unwrap_or_default(), Near::Page))
+    });
     Ok(entries.take(MAX_LINKS).collect())
 }

@@ -106,7 +106,9 @@ pub(super) enum TurnError {
     Url(#[from] UrlError),
     #[error("the cursor has {0} bytes, at most {MAX_CURSOR} are sent back")]
     LongCursor(usize),
-    #[error("the request has no body that is a JSON object or a form: give the seed one with `json` or `form`")]
+    #[error(
+        "the request has no body that is a JSON object or a form: give the seed one with `json` or `form`"
+    )]
     NoBody,
     #[error("it has more than {MAX_WALK} pages: set `max-pages` in [[paginate]] if that is right")]
     TooLong,

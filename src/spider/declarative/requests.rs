@@ -147,14 +147,17 @@ impl RequestRule {
 
     /// The request for one combination of values and some ids.
     fn request(&self, values: &[(&str, String)], ids: &[String]) -> Result<Request, SeedError> {
-        let ranged = |name: &str| values.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone());
+        let ranged =
+            |name: &str| values.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone());
         let joined = |name: &str, ids: &[String]| {
             matches!(name, "id" | "ids").then(|| ids.join(&self.join)).or_else(|| ranged(name))
         };
         let plain = |text: &str| fill(text, |name| joined(name, ids));
         let in_query = |text: &str| {
             let ids: Vec<String> = ids.iter().map(|id| escaped(id)).collect();
-            fill(text, |name| joined(name, &ids).map(|value| if ranged(name).is_some() { escaped(&value) } else { value }))
+            fill(text, |name| {
+                joined(name, &ids).map(|value| if ranged(name).is_some() { escaped(&value) } else { value })
+            })
         };
         let body = self.body.as_ref().map(|body| body.filled(ids, &plain));
         let mut request = Request::get(self.canon.parse(&in_query(&self.url))?).priority(self.priority);
@@ -188,7 +191,8 @@ impl BodyRule {
         match self {
             Self::Text(text) => fill(text).into(),
             Self::Form(fields) => {
-                let pairs = fields.iter().map(|(name, value)| format!("{}={}", escaped(name), escaped(&fill(value))));
+                let pairs =
+                    fields.iter().map(|(name, value)| format!("{}={}", escaped(name), escaped(&fill(value))));
                 pairs.collect::<Vec<_>>().join("&").into()
             }
             Self::Json(value) => filled(value, ids, fill).to_string().into(),
@@ -199,7 +203,9 @@ impl BodyRule {
 /// JSON with its texts filled in; a text that is `{ids}` and nothing else becomes the list.
 fn filled(value: &Value, ids: &[String], fill: &dyn Fn(&str) -> String) -> Value {
     match value {
-        Value::String(text) if text == "{ids}" && !ids.is_empty() => ids.iter().cloned().map(Value::from).collect(),
+        Value::String(text) if text == "{ids}" && !ids.is_empty() => {
+            ids.iter().cloned().map(Value::from).collect()
+        }
         Value::String(text) => Value::from(fill(text)),
         Value::Array(list) => list.iter().map(|inner| filled(inner, ids, fill)).collect(),
         Value::Object(members) => {
@@ -228,7 +234,8 @@ impl<'r> Iterator for Combinations<'r> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let now = self.next.take()?;
-        let pick = |((name, values), index): (&'r (String, Values), &u64)| (name.as_str(), values.get(*index));
+        let pick =
+            |((name, values), index): (&'r (String, Values), &u64)| (name.as_str(), values.get(*index));
         let picked = self.ranges.iter().zip(&now).map(pick).collect();
         let mut next = now;
         for (place, (_, values)) in self.ranges.iter().enumerate().rev() {
@@ -381,7 +388,8 @@ mod tests {
 
     #[test]
     fn in_json_ids_are_a_list_and_braces_of_queries_stay() {
-        let json = serde_json::json!({ "ids": "{ids}", "first": "{id}!", "query": "{ items { id } }", "n": 3 });
+        let json =
+            serde_json::json!({ "ids": "{ids}", "first": "{id}!", "query": "{ items { id } }", "n": 3 });
         let rule = RequestRule {
             method: Method::POST,
             body: Some(BodyRule::Json(json)),

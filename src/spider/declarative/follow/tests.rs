@@ -10,7 +10,8 @@ use crate::page::css::Css;
 use crate::response::Response;
 use crate::spider::Spider;
 use crate::spider::declarative::{
-    Declarative, ExtractRule, FieldRule, FieldSelector, Many, Noindex, Originals, Presence, Take, WhiteSpace, carrying,
+    Declarative, ExtractRule, FieldRule, FieldSelector, Many, Noindex, Originals, Presence, Take, WhiteSpace,
+    carrying,
 };
 
 const SHOP: &str = r#"<html><body><h1>Tea</h1>
@@ -86,7 +87,8 @@ fn elements_and_attributes_can_be_links_that_are_none_by_themselves() {
     };
     assert_eq!(paths(of(&["LI"], None), &shop()), ["/one", "/two"]);
     assert_eq!(paths(of(&[], css("#all")), &shop()), ["/one", "/1", "/two", "/2"]);
-    let image = FollowRule { tags: vec!["img".to_owned()], attrs: vec!["src".to_owned()], ..FollowRule::default() };
+    let image =
+        FollowRule { tags: vec!["img".to_owned()], attrs: vec!["src".to_owned()], ..FollowRule::default() };
     assert_eq!(paths(image, &shop()), ["/cup.png"]);
 }
 
@@ -120,7 +122,8 @@ fn a_rule_with_a_depth_is_silent_on_deeper_pages() {
 
 #[test]
 fn urls_in_json_are_links_alone_or_in_objects() {
-    let body = r#"{"items": [{"url": "/1", "id": 7}, {"self": "2?x=1"}, {"url": 3}, "/4", "mailto:x@a.example"]}"#;
+    let body =
+        r#"{"items": [{"url": "/1", "id": 7}, {"self": "2?x=1"}, {"url": 3}, "/4", "mailto:x@a.example"]}"#;
     let answer = page(request("http://a.example/v1/"), "application/json", body);
     let of = |path: &str, attrs: &[&str]| FollowRule {
         json: Some(JsonPath::parse(path).unwrap()),
@@ -139,6 +142,24 @@ fn json_that_cannot_be_read_is_a_problem_and_not_a_failure() {
     let broken = page(request("http://a.example/"), "application/json", "{");
     let harvest = harvest(Recipe { follow: vec![rule], ..Recipe::default() }, &broken);
     assert_eq!((harvest.requests().len(), harvest.problems().len()), (0, 1));
+}
+
+#[test]
+fn the_entries_of_a_feed_are_links_and_their_titles_are_what_they_say() {
+    let body = "<rss version='2.0'><channel><item><title>Tea time</title><link>http://a.example/1</link></item>\
+                <item><title>Cup</title><link>/2</link></item></channel></rss>";
+    let rule = FollowRule { feed: true, ..FollowRule::default() };
+    let feed = |content_type: &str, body: &str| page(request("http://a.example/feed"), content_type, body);
+    assert_eq!(paths(rule.clone(), &feed("application/rss+xml", body)), ["/1", "/2"]);
+    let text = Some(regex::Regex::new("Tea").unwrap());
+    assert_eq!(paths(FollowRule { text, ..rule.clone() }, &feed("application/xml", body)), ["/1"]);
+    assert!(paths(rule.clone(), &shop()).is_empty());
+    let none = feed("application/pdf", "%PDF");
+    let silent = harvest(Recipe { follow: vec![rule.clone()], ..Recipe::default() }, &none);
+    assert!(silent.problems().is_empty());
+    let on = FollowRule { on: Some("feed".to_owned()), ..rule };
+    let labelled = page(request("http://a.example/feed").label("feed"), "application/pdf", "%PDF");
+    assert_eq!(harvest(Recipe { follow: vec![on], ..Recipe::default() }, &labelled).problems().len(), 1);
 }
 
 #[test]
@@ -174,7 +195,8 @@ fn a_name_carries_the_member_of_the_json_object_around_the_link() {
     let body = r#"[{"url": "/1", "id": 7, "tags": ["a"]}, {"url": "/2"}]"#;
     let answer = page(request("http://a.example/"), "application/json", body);
     let carry = vec!["id".to_owned(), "tags".to_owned()];
-    let follow = vec![FollowRule { json: Some(JsonPath::parse("$[*]").unwrap()), carry, ..FollowRule::default() }];
+    let follow =
+        vec![FollowRule { json: Some(JsonPath::parse("$[*]").unwrap()), carry, ..FollowRule::default() }];
     let found = carried(Recipe { follow, ..Recipe::default() }, &answer);
     assert_eq!(found[0].1, json!({"id": 7, "tags": ["a"]}));
     assert_eq!(found[1].1, json!({}));
@@ -207,15 +229,22 @@ fn values_that_are_too_long_stay_behind_and_the_link_is_followed() {
     let page = page(request("http://a.example/"), "text/html", &body);
     let harvest = harvest(Recipe { follow, ..Recipe::default() }, &page);
     assert_eq!(harvest.requests().len(), 2);
-    assert!(harvest.problems()[0].contains("the values for 2 links are too long"), "{:?}", harvest.problems());
+    assert!(
+        harvest.problems()[0].contains("the values for 2 links are too long"),
+        "{:?}",
+        harvest.problems()
+    );
 }
 
 #[test]
 fn many_links_in_one_element_do_not_read_it_again_and_again() {
     let links: String = (0..9_000).map(|n| format!("<a href=/{n}>x</a>")).collect();
     let body = format!("<div><p class=x>{}</p>{links}</div>", "word ".repeat(2_000));
-    let follow =
-        vec![FollowRule { css: css("div"), data: vec![field("all", ".x"), field("b", "b")], ..FollowRule::default() }];
+    let follow = vec![FollowRule {
+        css: css("div"),
+        data: vec![field("all", ".x"), field("b", "b")],
+        ..FollowRule::default()
+    }];
     let page = page(request("http://a.example/"), "text/html", &body);
     let found = carried(Recipe { follow, ..Recipe::default() }, &page);
     assert_eq!(found.len(), 9_000);
@@ -263,7 +292,8 @@ fn a_refresh_for_readers_of_the_page_is_a_link_and_one_to_itself_is_none() {
 fn of_a_copy_the_original_is_asked_for_once_and_only_on_its_own_host() {
     let recipe = Recipe { originals: Originals::Follow, ..Recipe::default() };
     let copy = |target: &str| format!("<link rel=canonical href='{target}'><a href=/x>x</a>");
-    let at = |request: Request, target: &str| harvest(recipe.clone(), &page(request, "text/html", &copy(target)));
+    let at =
+        |request: Request, target: &str| harvest(recipe.clone(), &page(request, "text/html", &copy(target)));
     let found = at(request("http://a.example/?ref=1").label("book"), "/");
     let original = found.requests()[0].clone();
     assert_eq!((found.items().len(), original.url.path_and_query()), (0, "/"));

@@ -15,7 +15,13 @@ fn path(text: &str) -> JsonPath {
 }
 
 fn rule(next: Next) -> PaginateRule {
-    PaginateRule { on: None, next, stop: vec![Stop::NoItems, Stop::Repeated], until_empty: None, max_pages: None }
+    PaginateRule {
+        on: None,
+        next,
+        stop: vec![Stop::NoItems, Stop::Repeated],
+        until_empty: None,
+        max_pages: None,
+    }
 }
 
 fn by_number(name: &str) -> PaginateRule {
@@ -79,7 +85,8 @@ fn walk(spider: &Declarative, from: Request, bodies: &[&str]) -> Vec<String> {
 
 #[test]
 fn pages_are_counted_until_one_gives_no_items() {
-    let found = walk(&spider(by_number("page")), get("http://a.example/?q=x"), &["<li>1", "<li>2", "<p>none"]);
+    let found =
+        walk(&spider(by_number("page")), get("http://a.example/?q=x"), &["<li>1", "<li>2", "<p>none"]);
     assert_eq!(found, ["/?q=x&page=2", "/?q=x&page=3"]);
 }
 
@@ -91,7 +98,8 @@ fn counting_goes_on_from_the_number_that_the_first_page_has() {
 
 #[test]
 fn a_page_that_gives_what_the_page_before_gave_ends_the_list() {
-    let found = walk(&spider(by_number("p")), get("http://a.example/"), &["<li>1", "<li>2", "<p>x<li>2", "<li>3"]);
+    let found =
+        walk(&spider(by_number("p")), get("http://a.example/"), &["<li>1", "<li>2", "<p>x<li>2", "<li>3"]);
     assert_eq!(found, ["/?p=2", "/?p=3"]);
     let free = PaginateRule { stop: Vec::new(), ..by_number("p") };
     assert_eq!(walk(&spider(free), get("http://a.example/"), &["<li>1", "<li>1", "x"]).len(), 3);
@@ -147,7 +155,10 @@ fn the_link_to_the_next_page_is_followed_to_the_last() {
     let bodies = ["<li class=next><a href=/2>x</a>", "<li class=next><a href=/3>y</a>", "<li>none"];
     assert_eq!(walk(&spider(linked), get("http://a.example/"), &bodies), ["/2", "/3"]);
     let named = rule(Next::Named);
-    assert_eq!(walk(&spider(named), get("http://a.example/"), &["<li><a rel=next href=/2>x</a>", "<li>"]), ["/2"]);
+    assert_eq!(
+        walk(&spider(named), get("http://a.example/"), &["<li><a rel=next href=/2>x</a>", "<li>"]),
+        ["/2"]
+    );
 }
 
 #[test]
@@ -159,8 +170,11 @@ fn a_next_page_that_another_rule_would_take_stays_in_its_list() {
     };
     let body = "<a href=/2 rel=next>2</a><a href=/3>3</a>";
     let found = harvest(&Declarative::new(recipe), get("http://a.example/"), body);
-    let labels: Vec<_> =
-        found.requests().iter().map(|request| (request.url.path_and_query(), request.label.as_deref())).collect();
+    let labels: Vec<_> = found
+        .requests()
+        .iter()
+        .map(|request| (request.url.path_and_query(), request.label.as_deref()))
+        .collect();
     assert_eq!(labels, [("/3", Some("other")), ("/2", None)]);
 }
 
@@ -207,7 +221,11 @@ fn a_cursor_in_a_body_keeps_all_that_is_there() {
     assert_eq!((second.method.as_str(), second.body.as_deref()), ("POST", Some(body.as_bytes())));
     assert_ne!(second.fingerprint(), first.fingerprint());
     let found = harvest(&spider(rule), get("http://a.example/"), r#"{"cursor": "c1"}"#);
-    assert!(found.problems()[0].contains("no body that is a JSON object or a form"), "{:?}", found.problems());
+    assert!(
+        found.problems()[0].contains("no body that is a JSON object or a form"),
+        "{:?}",
+        found.problems()
+    );
 }
 
 #[test]
@@ -231,7 +249,10 @@ fn an_empty_list_in_the_answer_ends_the_walk() {
     let rule = PaginateRule { stop: Vec::new(), until_empty: Some(path("$.items")), ..by_number("p") };
     let bodies = [r#"{"items": [1]}"#, r#"{"items": []}"#, r#"{"items": [1]}"#];
     assert_eq!(walk(&spider(rule.clone()), get("http://a.example/"), &bodies), ["/?p=2"]);
-    assert!(next(&spider(rule.clone()), get("http://a.example/"), "{}").is_none(), "what is not there is empty");
+    assert!(
+        next(&spider(rule.clone()), get("http://a.example/"), "{}").is_none(),
+        "what is not there is empty"
+    );
     let found = harvest(&spider(rule), get("http://a.example/"), "<p>no JSON");
     assert_eq!((found.requests().len(), found.problems().len()), (0, 1));
 }
