@@ -6,7 +6,10 @@ use super::check::Check;
 use super::path::Path;
 use super::plan::{MissingContact, Plan, Reader, Seed};
 use super::raw::CrawlerFile;
+use super::tables::follow::FollowTable;
 use super::tables::labels::Said;
+use super::tables::pages::ExtractTable;
+use super::tables::paginate::PaginateTable;
 use super::tables::requests::Shape;
 use super::tables::{follow, hosts, pace, pages, paginate, requests, scope, seeds, wire};
 use crate::address::AddressPolicy;
@@ -14,7 +17,7 @@ use crate::host::is_loopback;
 use crate::politeness::Policy;
 use crate::request::Request;
 use crate::scope::Scope;
-use crate::spider::declarative::{Recipe, RequestRule};
+use crate::spider::declarative::{ExtractRule, FollowRule, PaginateRule, Recipe, RequestRule};
 use crate::url::CanonicalUrl;
 
 /// What the tables do not know.
@@ -36,15 +39,8 @@ pub(super) fn build(file: CrawlerFile, around: Surroundings, check: &mut Check<'
     scope::add_seed_hosts(&mut scope, &starts.requests(), check);
     let pace = pace::build(&file.politeness, &file.robots, &file.backoff, &file.retry, check);
     let block = file.block.build(check);
-    let extract = pages::build_extract(file.extract, check);
-    let follow = follow::build(file.follow, check);
-    let paginate = paginate::build(file.paginate, check);
-    let shapes: Vec<RequestRule> = requests.iter().map(|shape| shape.rule.clone()).collect();
-    let said =
-        Said { seeds: &seeds, requests: &shapes, extract: &extract, follow: &follow, paginate: &paginate };
-    said.check_labels(check);
-    said.check_carried(check);
-    let travelling = said.travelling();
+    let tables = (file.extract, file.follow, file.paginate);
+    let rules = rules(tables, &seeds, &requests, check);
     let first = starts.requests();
     check_reader(file.spider.as_deref(), &starts, check);
     check_contact(identity.contact.as_deref(), &starts, check);
@@ -52,7 +48,7 @@ pub(super) fn build(file: CrawlerFile, around: Surroundings, check: &mut Check<'
     let name = around.stem.unwrap_or_else(|| starts.first_host());
     let plan = Plan {
         state_dir: file.state_dir.unwrap_or_else(|| PathBuf::from(".crawl").join(&name)),
-        sinks: file.sink.build(&extract, &travelling, check),
+        sinks: file.sink.build(&rules.extract, &rules.travelling, check),
         limits: file.http.limits(check),
         max_bodies: file.cache.bodies(check),
         journal_rounds: file.journal.build(check),
@@ -65,15 +61,11 @@ pub(super) fn build(file: CrawlerFile, around: Surroundings, check: &mut Check<'
             Some(spider) => Reader::Spider(spider),
             None => Reader::Recipe(Recipe {
                 name: name.clone(),
-                seeds: Vec::new(),
-                extract,
-                follow,
-                paginate,
-                requests: shapes,
                 nofollow: file.robots.nofollow(),
                 noindex: file.robots.noindex(),
                 originals: file.url.originals(),
                 agent: identity.token.clone(),
+                ..rules.recipe()
             }),
         },
         seeds: seeds.into_iter().map(|(_, seed)| seed).collect(),
@@ -94,6 +86,44 @@ pub(super) fn build(file: CrawlerFile, around: Surroundings, check: &mut Check<'
     };
     check_credentials(&plan, check);
     with_starts(plan, &first)
+}
+
+/// What the tables for pages say.
+struct Rules {
+    extract: Vec<ExtractRule>,
+    follow: Vec<FollowRule>,
+    paginate: Vec<PaginateRule>,
+    requests: Vec<RequestRule>,
+    /// Names of values that travel with requests.
+    travelling: Vec<String>,
+}
+
+/// The tables for pages, as they stand in the file.
+type PageTables = (Vec<ExtractTable>, Vec<FollowTable>, Vec<PaginateTable>);
+
+fn rules(
+    (extract, follow, paginate): PageTables,
+    seeds: &[(Path, Seed)],
+    shapes: &[Shape],
+    check: &mut Check<'_>,
+) -> Rules {
+    let extract = pages::build_extract(extract, check);
+    let follow = self::follow::build(follow, check);
+    let paginate = self::paginate::build(paginate, check);
+    let requests: Vec<RequestRule> = shapes.iter().map(|shape| shape.rule.clone()).collect();
+    let said = Said { seeds, requests: &requests, extract: &extract, follow: &follow, paginate: &paginate };
+    said.check_labels(check);
+    said.check_carried(check);
+    let travelling = said.travelling();
+    Rules { extract, follow, paginate, requests, travelling }
+}
+
+impl Rules {
+    /// Without what other tables say. Its seeds are those of the plan.
+    fn recipe(self) -> Recipe {
+        let Self { extract, follow, paginate, requests, .. } = self;
+        Recipe { extract, follow, paginate, requests, ..Recipe::default() }
+    }
 }
 
 /// A seed or a sitemap that is written with an address allows that address; and the recipe learns its seeds.
