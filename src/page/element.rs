@@ -37,6 +37,11 @@ impl<'p> Element<'p> {
         std::iter::once(self.id()).chain(ancestors).collect()
     }
 
+    /// Whether an element of this name is around it.
+    pub(crate) fn is_inside(&self, name: &str) -> bool {
+        self.node.ancestors().filter_map(ElementRef::wrap).any(|around| around.value().name() == name)
+    }
+
     /// Itself or the innermost element around it that is one of these.
     pub(crate) fn closest(&self, ids: &HashSet<NodeId>) -> Option<Self> {
         let around = self.node.ancestors().filter_map(ElementRef::wrap);

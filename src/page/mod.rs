@@ -263,12 +263,14 @@ impl Page {
         PageDirectives::of_headers(&self.response.headers, agent).and(asked)
     }
 
-    /// The first `<meta http-equiv=refresh>` that asks for something, and its target if that can be crawled.
+    /// The first `<meta http-equiv=refresh>` that asks for something, and its target if that can be crawled. One in `<noscript>`
+    /// is left out: it leads away from what is there for everybody, most often to a page that asks for scripts.
     #[must_use]
     pub fn meta_refresh(&self) -> Option<(Refresh, Option<CanonicalUrl>)> {
         let refresh = self
             .named("meta")
             .filter(|meta| meta.attr("http-equiv").is_some_and(|name| name.eq_ignore_ascii_case("refresh")))
+            .filter(|meta| !meta.is_inside("noscript"))
             .find_map(|meta| Refresh::parse(meta.attr("content")?))?;
         let url = if refresh.target.is_empty() {
             Some(self.url().clone())
