@@ -1,7 +1,5 @@
 //! Crawls of JSON servers and of lists of pages, with the command as its user has it and the server as the judge.
 
-#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
-
 mod server;
 
 use std::collections::BTreeMap;

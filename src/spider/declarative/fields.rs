@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use regex::Regex;
 use serde_json::{Map, Value};
 
+use super::links::Near;
 use super::{ExtractRule, FieldRule, Many, Presence, Take, WhiteSpace};
 use crate::extract::ExtractError;
 use crate::item::Harvest;
@@ -41,9 +42,15 @@ pub(super) fn speaks_on(rule: &ExtractRule, page: &Page) -> bool {
         && (rule.pages.is_empty() || rule.pages.iter().any(|pattern| pattern.matches(page.url())))
 }
 
-/// The fields of one element, for what travels with a link; empty if a required one is not there.
-pub(super) fn of_element<'p>(fields: &[FieldRule], page: &'p Page, scope: Element<'p>) -> Map<String, Value> {
-    Taker::new(page).record(fields, scope).unwrap_or_default()
+/// The fields at one place of a page, for what travels with a link; empty if a required one is not there.
+pub(super) fn at(fields: &[FieldRule], page: &Page, place: Near<'_>) -> Map<String, Value> {
+    let scope = match place {
+        Near::Page => page.root(),
+        Near::Element(element) => Some(element),
+        Near::Object(_) => None,
+    };
+    let record = scope.and_then(|scope| Taker::new(page).record(fields, scope));
+    record.unwrap_or_default()
 }
 
 fn scopes<'p>(rule: &ExtractRule, page: &'p Page) -> Vec<Element<'p>> {

@@ -25,7 +25,6 @@ pub(super) fn fill(text: &str, value: impl Fn(&str) -> Option<String>) -> String
 }
 
 /// The names between braces, as in `{ids}`: letters, digits, `-` and `_`.
-#[must_use]
 pub fn places(text: &str) -> impl Iterator<Item = &str> {
     text.match_indices('{').filter_map(|(start, _)| named(&text[start..]))
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::FollowRule;
 use crate::extract::ExtractError;
@@ -33,7 +33,7 @@ pub(super) enum Near<'p> {
     /// At this element.
     Element(Element<'p>),
     /// In this JSON object.
-    Object(&'p Map<String, Value>),
+    Object(&'p Value),
 }
 
 impl<'p> Sighted<'p> {
@@ -134,7 +134,7 @@ pub(super) fn of_json<'p>(rule: &FollowRule, page: &'p Page) -> Result<Vec<Sight
             Value::String(text) => (vec![text.as_str()], Near::Page),
             Value::Object(members) => {
                 let texts = names.iter().filter_map(|name| members.get(*name)?.as_str()).collect();
-                (texts, Near::Object(members))
+                (texts, Near::Object(value))
             }
             _ => continue,
         };

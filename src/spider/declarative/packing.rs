@@ -1,6 +1,7 @@
 //! The values that travel with a link: those that its rule takes from the page, and those that it takes over.
 //!
-//! Each place of the page is read once, however many links stand in it, and a page gives [`MAX_SPENT`] bytes in all.
+//! Each place of the page is read once, however many links stand in it, and a page gives [`MAX_READ`] bytes that are read and
+//! [`MAX_SENT`] that travel.
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::{HashMap, HashSet};
@@ -8,17 +9,19 @@ use std::collections::{HashMap, HashSet};
 use serde_json::{Map, Value};
 
 use super::links::{Near, Region};
-use super::luggage::is_too_heavy;
+use super::luggage::{MAX_WEIGHT, weight};
 use super::{ExtractRule, FieldRule, FollowRule, fields};
 use crate::page::Page;
-use crate::page::element::Element;
 use crate::page::tree::NodeId;
 
 /// Bytes of values that are read from one page for its links.
-const MAX_SPENT: usize = 8 * 1024 * 1024;
+const MAX_READ: usize = 8 * 1024 * 1024;
 
-/// Where a list of fields was read, and which list it was.
-type Spot = (*const FieldRule, NodeId);
+/// Bytes of values that travel with all links of one page.
+const MAX_SENT: usize = 8 * 1024 * 1024;
+
+/// Where a list of fields was read (`None`: on the whole page), and which list it was.
+type Spot = (*const FieldRule, Option<NodeId>);
 
 /// Packs what travels with the links of one page.
 pub(super) struct Packing<'r, 'p> {
@@ -29,6 +32,7 @@ pub(super) struct Packing<'r, 'p> {
     read: RefCell<HashMap<Spot, Option<Map<String, Value>>>>,
     scopes: Vec<OnceCell<HashSet<NodeId>>>,
     spent: Cell<usize>,
+    sent: Cell<usize>,
     left_behind: Cell<usize>,
 }
 
@@ -41,6 +45,7 @@ impl<'r, 'p> Packing<'r, 'p> {
             read: RefCell::default(),
             scopes: extract.iter().map(|_| OnceCell::new()).collect(),
             spent: Cell::new(0),
+            sent: Cell::new(0),
             left_behind: Cell::new(0),
         }
     }
@@ -52,7 +57,14 @@ impl<'r, 'p> Packing<'r, 'p> {
         region: Option<&Region>,
         near: Near<'p>,
     ) -> Map<String, Value> {
-        let values = self.gathered(rule, region, near).filter(|values| !is_too_heavy(values));
+        let values = self.gathered(rule, region, near).and_then(|values| {
+            let heavy = weight(&values);
+            let sent = self.sent.get() + heavy;
+            (heavy <= MAX_WEIGHT && sent <= MAX_SENT).then(|| {
+                self.sent.set(sent);
+                values
+            })
+        });
         values.unwrap_or_else(|| {
             self.left_behind.set(self.left_behind.get() + 1);
             Map::new()
@@ -70,13 +82,14 @@ impl<'r, 'p> Packing<'r, 'p> {
             values.extend(self.known(name, near)?.map(|value| (name.clone(), value)));
         }
         if !rule.data.is_empty() {
-            let scope = match (near, region) {
-                (Near::Element(element), Some(region)) => element.closest(&region.elements),
-                _ => self.page.root(),
+            let place = match (near, region) {
+                (Near::Element(element), Some(region)) => {
+                    element.closest(&region.elements).map_or(Near::Page, Near::Element)
+                }
+                (Near::Object(_), _) => near,
+                _ => Near::Page,
             };
-            if let Some(scope) = scope {
-                values.extend(self.values(&rule.data, scope)?);
-            }
+            values.extend(self.values(&rule.data, place)?);
         }
         Some(values)
     }
@@ -89,8 +102,8 @@ impl<'r, 'p> Packing<'r, 'p> {
     /// A value by its name: of the JSON object around the link, of an item around the link or of the page, or brought along.
     /// `None` where it is too much.
     fn known(&self, name: &str, near: Near<'p>) -> Option<Option<Value>> {
-        if let Near::Object(members) = near
-            && let Some(value) = members.get(name)
+        if let Near::Object(object) = near
+            && let Some(value) = object.get(name)
         {
             return Some(Some(value.clone()));
         }
@@ -106,40 +119,40 @@ impl<'r, 'p> Packing<'r, 'p> {
     }
 
     /// The field of this name of the item in whose scope the link stands, and the scope.
-    fn field(&self, index: usize, name: &str, near: Near<'p>) -> Option<(&'r [FieldRule], Element<'p>)> {
+    fn field(&self, index: usize, name: &str, near: Near<'p>) -> Option<(&'r [FieldRule], Near<'p>)> {
         let rule = &self.extract[index];
         let field = rule.fields.iter().find(|field| field.name == name)?;
         if !fields::speaks_on(rule, self.page) {
             return None;
         }
         let scope = match (&rule.scope, near) {
-            (None, _) => self.page.root()?,
+            (None, _) => Near::Page,
             (Some(css), Near::Element(element)) => {
                 let ids = || self.page.matches(css).map(|element| element.id()).collect();
-                element.closest(self.scopes[index].get_or_init(ids))?
+                Near::Element(element.closest(self.scopes[index].get_or_init(ids))?)
             }
             (Some(_), _) => return None,
         };
         Some((std::slice::from_ref(field), scope))
     }
 
-    /// The fields of one element; `None` where they are too much to travel, or the page has given enough.
-    fn values(&self, rules: &[FieldRule], scope: Element<'p>) -> Option<Map<String, Value>> {
-        let spot = (rules.as_ptr(), scope.id());
-        if let Some(known) = self.read.borrow().get(&spot) {
+    /// The fields at one place; `None` where they are too much to travel, or the page has given enough.
+    fn values(&self, rules: &[FieldRule], place: Near<'p>) -> Option<Map<String, Value>> {
+        let id = if let Near::Element(element) = place { Some(element.id()) } else { None };
+        let spot = (rules.as_ptr(), id);
+        let is_one_place = !matches!(place, Near::Object(_));
+        if let Some(known) = self.read.borrow().get(&spot).filter(|_| is_one_place) {
             return known.clone();
         }
         let mut values = None;
-        if self.spent.get() < MAX_SPENT {
-            let found = fields::of_element(rules, self.page, scope);
+        if self.spent.get() < MAX_READ {
+            let found = fields::at(rules, self.page, place);
             self.spent.set(self.spent.get() + weight(&found));
-            values = Some(found).filter(|found| !is_too_heavy(found));
+            values = Some(found).filter(|found| weight(found) <= MAX_WEIGHT);
         }
-        self.read.borrow_mut().insert(spot, values.clone());
+        if is_one_place {
+            self.read.borrow_mut().insert(spot, values.clone());
+        }
         values
     }
-}
-
-fn weight(values: &Map<String, Value>) -> usize {
-    serde_json::to_string(values).map_or(0, |text| text.len())
 }

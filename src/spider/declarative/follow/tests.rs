@@ -237,18 +237,20 @@ fn values_that_are_too_long_stay_behind_and_the_link_is_followed() {
 }
 
 #[test]
-fn many_links_in_one_element_do_not_read_it_again_and_again() {
+fn many_links_in_one_element_do_not_read_it_again_and_again_nor_multiply_it_without_bound() {
     let links: String = (0..9_000).map(|n| format!("<a href=/{n}>x</a>")).collect();
-    let body = format!("<div><p class=x>{}</p>{links}</div>", "word ".repeat(2_000));
-    let follow = vec![FollowRule {
-        css: css("div"),
-        data: vec![field("all", ".x"), field("b", "b")],
-        ..FollowRule::default()
-    }];
-    let page = page(request("http://a.example/"), "text/html", &body);
-    let found = carried(Recipe { follow, ..Recipe::default() }, &page);
-    assert_eq!(found.len(), 9_000);
-    assert_eq!(found[0].1["all"].as_str().unwrap().len(), 9_999);
+    let body = |words: usize| format!("<div><p class=x>{}</p>{links}</div>", "word ".repeat(words));
+    let data = vec![field("all", ".x"), field("none", "b")];
+    let follow = vec![FollowRule { css: css("div"), data, ..FollowRule::default() }];
+    let recipe = Recipe { follow, ..Recipe::default() };
+    let light = carried(recipe.clone(), &page(request("http://a.example/"), "text/html", &body(20)));
+    assert!(light.iter().all(|(_, values)| values["all"].as_str().is_some_and(|text| text.len() == 99)));
+    let heavy = page(request("http://a.example/"), "text/html", &body(2_000));
+    let found = harvest(recipe, &heavy);
+    let with_values = found.requests().iter().filter(|request| request.data_digest() != 0).count();
+    assert_eq!((light.len(), found.requests().len()), (9_000, 9_000));
+    assert!((500..1_000).contains(&with_values), "{with_values}");
+    assert!(found.problems()[0].contains("are too long to travel with them"), "{:?}", found.problems());
 }
 
 #[test]
