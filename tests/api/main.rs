@@ -413,3 +413,62 @@ fields = {{ title = "title" }}
         "a page that has not changed still has what came with it"
     );
 }
+
+#[test]
+fn cursors_of_an_earlier_round_are_not_asked_again() {
+    let round = Arc::new(AtomicUsize::new(1));
+    let now = Arc::clone(&round);
+    let server = Server::start(move |asked| {
+        let round = now.load(Ordering::SeqCst);
+        let page = asked.path.rsplit('p').next().and_then(|page| page.parse().ok()).unwrap_or(1);
+        let next = (page < 3).then(|| format!("r{round}p{}", page + 1));
+        json(&value!({ "items": list(page, 3, 1), "next": next }))
+    });
+    let desk = Desk::with(&format!(
+        "seeds = [\"{}\"]\n[[paginate]]\nparam = \"c\"\ncursor = \"$.next\"\n",
+        server.url("/v")
+    ));
+    for this in [1, 2] {
+        round.store(this, Ordering::SeqCst);
+        ends_with(0, &desk.run());
+    }
+    let expected = ["/v", "/v?c=r1p2", "/v?c=r1p3", "/v", "/v?c=r2p2", "/v?c=r2p3"];
+    assert_eq!(server.paths(), expected);
+}
+
+#[test]
+fn a_refresh_is_a_redirect_and_adds_no_depth_and_the_audit_is_content() {
+    let server = Server::start(|asked| match asked.path.as_str() {
+        "/old" => html("<meta http-equiv=refresh content='0; url=/new'><title>Moved</title>"),
+        "/new" => html("<title>New</title><link rel=canonical href=/original>"),
+        "/loop" => html("<meta http-equiv=refresh content='1; url=/loop2'>"),
+        "/loop2" => html("<meta http-equiv=refresh content='1; url=/loop'>"),
+        _ => html("<title>Original</title><link rel=canonical href=/elsewhere>"),
+    });
+    let desk = Desk::with(&format!(
+        "seeds = [\"{}\", \"{}\"]\n[scope]\nmax-depth = 0\n[url]\ncanonical = \"follow\"\n",
+        server.url("/old"),
+        server.url("/loop")
+    ));
+    ends_with(0, &desk.run());
+    let titles: Vec<_> = desk.items().iter().map(|item| item["title"].clone()).collect();
+    assert_eq!(titles, ["Original"]);
+    let mut paths = server.paths();
+    paths.sort();
+    assert_eq!(paths, ["/loop", "/loop2", "/new", "/old", "/original"]);
+    let (is_content, told) = desk.audit();
+    assert!(is_content, "{told}");
+}
+
+#[test]
+fn a_crawl_by_posts_passes_its_audit() {
+    let server = Server::start(|asked| json(&value!({ "asked": asked.body })));
+    let desk = Desk::with(&format!(
+        "[[requests]]\nurl = \"{}\"\nids = [1, 2, 3]\njson = {{ id = \"{{id}}\" }}\n",
+        server.url("/q")
+    ));
+    ends_with(0, &desk.run());
+    assert_eq!(server.asked().len(), 3);
+    let (is_content, told) = desk.audit();
+    assert!(is_content, "{told}");
+}

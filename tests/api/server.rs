@@ -181,6 +181,14 @@ impl Desk {
         self.command(env).output().expect("the command is built")
     }
 
+    /// What the audit says of all that was asked, and whether it is content.
+    pub fn audit(&self) -> (bool, String) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_crawl"));
+        let ran = command.args(["audit", "state"]).current_dir(self.folder()).output();
+        let ran = ran.expect("the command is built");
+        (ran.status.success(), String::from_utf8_lossy(&ran.stdout).into_owned())
+    }
+
     pub fn start(&self) -> Child {
         self.command(&[]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the command is built")
     }
