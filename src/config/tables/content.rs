@@ -97,11 +97,11 @@ impl ContentKeys {
         let why = "would be kept on the disk with the request: put it under [hosts.\"name\".headers]";
         for (name, value) in &self.headers {
             let place = table.key(name);
-            if is_credential(name) {
-                check.wrong(&place, format!("a credential here {why}"));
-            } else if check.text(&place).is_some_and(|written| written != value) {
+            if check.text(&place).is_some_and(|written| written != value) {
                 // What is said at a value from the environment is not shown.
                 check.wrong(&table, format!("the value of {name} comes from the environment and {why}"));
+            } else if is_credential(name) {
+                check.wrong(&place, format!("a credential here {why}"));
             }
         }
     }

@@ -111,6 +111,7 @@ impl PaginateTable {
             ),
             [first, second, ..] => {
                 check.wrong(&place.key(second), format!("keep either `{first}` or `{second}`"));
+                return None;
             }
             [_] => {}
         }

@@ -71,6 +71,8 @@ fn a_request_has_one_body_and_a_method_that_fits() {
 fn a_secret_does_not_go_to_the_disk_with_its_request() {
     let named = "seeds = [{ url = \"demo:\", headers = { Authorization = \"Bearer x\" } }]";
     refused(named, &["kept on the disk", "put it under [hosts.\"name\".headers]"]);
+    let both = "seeds = [{ url = \"demo:\", headers = { Authorization = \"Bearer ${TOKEN}\" } }]";
+    refused(both, &["the value of Authorization comes from the environment", "kept on the disk"]);
     let from_outside = "seeds = [{ url = \"demo:\", headers = { X-Page = \"${NONE:-x}\" } }]";
     refused(from_outside, &["kept on the disk"]);
 }
@@ -147,6 +149,8 @@ fn wrong_combinations_of_paginate_are_told_at_their_keys() {
         ("next = \"li >\"", ["paginate[0].next", "selector"]),
         ("next = \"$.a[\"", ["paginate[0].next", "is not a JSONPath query"]),
         ("next = \"auto\"\nstop = [\"never\"]", ["paginate[0].stop[0]", "never"]),
+        ("param = \"p\"\nstop = [\"never\"]", ["paginate[0].stop[0]", "never"]),
+        ("param = \"p\"\nurl = \"/x\"", ["paginate[0].url", "keep either `param` or `url`"]),
         ("next = \"auto\"\n[[paginate]]\nparam = \"p\"", ["paginate[1]", "speaks of the same pages"]),
     ] {
         refused(&paginate(keys), &words);
