@@ -54,6 +54,9 @@
 //! - [`Page`](page::Page) answers in few words: [`text_of`](page::Page::text_of), [`select`](page::Page::select),
 //!   [`links`](page::Page::links), [`json`](page::Page::json). An [`Extractor`](extract::Extractor) is a piece of `parse` that
 //!   several spiders share.
+//! - Where CSS is not enough, [`extract`] has [`XPath`](extract::xpath::XPath), [`JsonPath`](extract::json::JsonPath), the JSON in
+//!   [scripts](extract::json::script_value), [structured data](extract::structured), [feeds](extract::feed::feed) and the
+//!   [main text](extract::article::article) of a page.
 //! - [`Builder`](engine::Builder) has everything that can be set: identity, scope, pace, state directory, sinks.
 //!   `.identity("mybot", "https://example.com/mybot")` is required as soon as a seed is not on this machine.
 //! - `examples/` has a spider, an extractor, a sink and a fetcher of one's own, a crawl inside of another program, and a

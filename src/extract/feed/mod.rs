@@ -98,7 +98,7 @@ pub fn feed(page: &Page) -> Result<Feed, ExtractError> {
     let mut read = parser.parse(text.as_bytes()).map_err(|error| refused(error.to_string()))?;
     read.entries.iter_mut().for_each(|entry| correct(&read.feed_type, entry));
     Ok(Feed {
-        title: read.title.and_then(title),
+        title: read.title.as_ref().and_then(title),
         link: link(page, &read.links),
         entries: read.entries.into_iter().take(MAX_ENTRIES).map(|entry| of_entry(page, entry)).collect(),
     })
@@ -123,7 +123,7 @@ fn of_entry(page: &Page, entry: model::Entry) -> FeedEntry {
     let address = |content: &model::Content| content.src.as_ref().map(|link| link.href.clone());
     FeedEntry {
         id: filled(entry.id),
-        title: entry.title.and_then(title),
+        title: entry.title.as_ref().and_then(title),
         link: link(page, &entry.links),
         published: entry.published.map(|at| at.to_rfc3339().replace("+00:00", "Z")),
         updated: entry.updated.map(|at| at.to_rfc3339().replace("+00:00", "Z")),
@@ -172,7 +172,7 @@ fn absolute(page: &Page, reference: &str) -> Option<String> {
 }
 
 /// A title without markup.
-fn title(text: model::Text) -> Option<String> {
+fn title(text: &model::Text) -> Option<String> {
     if !text.content.contains(['<', '&']) {
         return filled(fold(&text.content));
     }

@@ -191,6 +191,35 @@ fn a_feed_made_to_cost_is_refused_before_it_does() {
     assert_eq!(read(lol).title, some("&b;"));
 }
 
+#[test]
+fn the_largest_feed_takes_a_moment() {
+    let clock = crate::clock::Clock::start();
+    let item = "<item><title>a &amp;lt;b&amp;gt; c</title><link>/x</link><pubDate>Sun, 22 Nov 2026 10:00:00 GMT</pubDate>\
+        <category>x</category><category>y</category><description>some words</description></item>";
+    for (name, inside) in [
+        ("items", item.repeat(20_000)),
+        ("long date", format!("<item><pubDate>{}</pubDate></item>", "22 Nov 2026 10:00:00 ".repeat(200_000))),
+        ("long link", format!("<item><link>http://a.example/{}</link></item>", "../a ".repeat(500_000))),
+        ("categories", format!("<item>{}</item>", "<category>x</category>".repeat(100_000))),
+        (
+            "media",
+            format!(
+                "<item xmlns:m='http://search.yahoo.com/mrss/'>{}</item>",
+                "<m:group><m:content url='http://a/'/></m:group>".repeat(50_000)
+            ),
+        ),
+        ("cdata", format!("<item><description>{}</description></item>", "<![CDATA[x]]>".repeat(500_000))),
+        ("entities", format!("<item><title>{}</title></item>", "&amp;".repeat(300_000))),
+    ] {
+        let began = clock.now();
+        let page = page("application/xml", format!("<rss version='2.0'><channel>{inside}</channel></rss>"));
+        let read = feed(&page).map(|feed| feed.entries.len());
+        let took = clock.now().since(began);
+        eprintln!("{name}: {took:?}, {read:?}");
+        assert!(took.as_secs() < 60, "{name}: {took:?}");
+    }
+}
+
 proptest! {
     #[test]
     fn no_feed_makes_it_panic(body in "(<rss version='2.0'><channel>|<feed>|\\{)?(<(item|entry|title|link|author|media:group|enclosure|pubDate|content)( url=x| href='::'| type='[a-z/;]{0,6}'| xml:base='[a:/]{0,5}')?/?>|</[a-z]{1,7}>|[0-9: ]{0,4}|&[a#x0-9;]{0,4}|<!\\[CDATA\\[|\\]\\]>){0,20}") {

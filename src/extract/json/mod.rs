@@ -17,7 +17,10 @@ use super::ExtractError;
 pub const MAX_STEPS: u64 = 10_000_000;
 
 /// What a regular expression costs beside a plain comparison: it is compiled for every value anew.
-const REGEX_WEIGHT: u64 = 200;
+const REGEX_WEIGHT: u64 = 50;
+
+/// Brackets inside of each other in a query: its parser goes down with each.
+const MAX_NESTED: usize = 24;
 
 /// A compiled JSONPath query that remembers its text.
 ///
@@ -53,8 +56,11 @@ impl JsonPath {
             Some('[' | '.') => format!("${trimmed}"),
             Some(_) => format!("$.{trimmed}"),
         };
-        let path = serde_json_path::JsonPath::parse(&full)
-            .map_err(|error| ExtractError::JsonPath { path: text.to_owned(), reason: error.to_string() })?;
+        let refused = |reason: String| ExtractError::JsonPath { path: text.to_owned(), reason };
+        if nesting(&full) > MAX_NESTED {
+            return Err(refused(format!("more than {MAX_NESTED} brackets lie inside of each other")));
+        }
+        let path = serde_json_path::JsonPath::parse(&full).map_err(|error| refused(error.to_string()))?;
         Ok(Self { text: text.to_owned(), path, shape: Shape::of(&full) })
     }
 
@@ -119,6 +125,20 @@ impl Shape {
         let matched = if self.has_regex { REGEX_WEIGHT } else { 1 };
         visits.saturating_mul(searched).saturating_mul(matched)
     }
+}
+
+/// How many brackets of a query are open at once.
+fn nesting(query: &str) -> usize {
+    let (mut open, mut most) = (0_usize, 0);
+    for c in without_quoted(query).chars() {
+        match c {
+            '(' | '[' => open += 1,
+            ')' | ']' => open = open.saturating_sub(1),
+            _ => {}
+        }
+        most = most.max(open);
+    }
+    most
 }
 
 /// The query with its string literals cut out.

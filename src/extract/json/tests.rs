@@ -60,16 +60,25 @@ fn a_document_cannot_make_a_query_run_away() {
     for _level in 0..100 {
         deep = json!({ "a": deep, "b": [1, 2, 3] });
     }
-    let many = Value::Array((0..50_000).map(|id| json!({ "id": id })).collect());
+    let many = Value::Array((0..150_000).map(|id| json!({ "id": id })).collect());
     for (path, value) in
         [("$..*..*..*..*..*", &deep), ("$[?count($..id) > 1]", &many), ("$[?match(@.id, 'a*')]", &many)]
     {
         let refused = JsonPath::parse(path).unwrap().find(value).unwrap_err();
         assert!(matches!(refused, ExtractError::TooMuch { .. }), "{path}");
     }
-    assert_eq!(found("$..id", &many).len(), 50_000);
+    assert_eq!(found("$..id", &many).len(), 150_000);
     assert!(!found("$..a..b", &deep).is_empty());
     assert_eq!(found("$[?@.id == $[0].id]", &many), [json!({"id": 0})]);
+}
+
+#[test]
+fn a_query_nested_without_end_is_refused_at_once() {
+    for open in ["(", "[?(", "[?@[", "!(", "$[?"] {
+        assert!(JsonPath::parse(&format!("$[?{}", open.repeat(100_000))).is_err());
+        assert!(JsonPath::parse(&format!("$[?{}", open.repeat(20))).is_err());
+    }
+    assert!(JsonPath::parse(&format!("$[?{}@.a{}]", "(".repeat(20), ")".repeat(20))).is_ok());
 }
 
 #[test]

@@ -190,8 +190,10 @@ impl Asked<'_, '_> {
             F::Last => self.context.size as f64,
             F::Count => self.nodes()?.len() as f64,
             F::Sum => {
-                let texts = self.nodes()?.into_iter().map(|node| self.run.text_of_node(node));
-                texts.map(|text| text.map(|text| number_of(&text))).sum::<Result<f64, Stop>>()?
+                // Not `sum()`, which is -0 where there is nothing.
+                self.nodes()?.into_iter().try_fold(0.0, |sum, node| {
+                    Ok::<f64, Stop>(sum + number_of(&self.run.text_of_node(node)?))
+                })?
             }
             F::Floor => self.number(0)?.floor(),
             F::Ceiling => self.number(0)?.ceil(),

@@ -59,7 +59,7 @@ pub struct XPath {
 /// One thing that an expression found.
 #[derive(Clone)]
 pub enum Found<'p> {
-    /// An element. The root node is given as the `<html>` element.
+    /// An element. The root node, if it is all that was found, is given as the `<html>` element.
     Element(Element<'p>),
     /// An attribute's value, a text, or a string, number or boolean that was worked out.
     Text(String),
@@ -95,8 +95,8 @@ impl XPath {
 
     /// What the expression finds, in the order of the document; a string, number or boolean is one text.
     ///
-    /// Relative paths (`td`, `./td`, `.//td`) begin at `scope`, or without one at the root of the document. Absolute paths
-    /// (`//td`) always begin at the root.
+    /// Relative paths (`td`, `./td`, `.//td`) begin at `scope`, or without one at the `<html>` element. Absolute paths (`//td`,
+    /// `/html`) always begin at the root of the document. Attributes of one element come in the order of their names.
     ///
     /// # Errors
     /// [`ExtractError::TooMuch`] after [`MAX_STEPS`]; [`ExtractError::XPath`] if a regular expression that the page made up
@@ -107,9 +107,11 @@ impl XPath {
         scope: Option<Element<'p>>,
     ) -> Result<Vec<Found<'p>>, ExtractError> {
         let run = Run::new(page, MAX_STEPS);
+        let scope = scope.or_else(|| page.root());
         let node = scope.and_then(|scope| page.outline().number_of(scope.id())).unwrap_or(0);
         let value = run.eval(&self.expr, Context::of(node)).map_err(|stop| self.error(stop))?;
         Ok(match value {
+            Value::Nodes(nodes) if nodes == [0] => page.root().map(Found::Element).into_iter().collect(),
             Value::Nodes(nodes) => nodes.into_iter().filter_map(|node| found(page, node)).collect(),
             other => vec![Found::Text(run.text_of(other).map_err(|stop| self.error(stop))?)],
         })
@@ -126,7 +128,7 @@ impl XPath {
 fn found(page: &Page, node: u32) -> Option<Found<'_>> {
     let (outline, html) = (page.outline(), page.html());
     match outline.kind(node) {
-        Kind::Root => page.root().map(Found::Element),
+        Kind::Root => None,
         Kind::Element(_) => outline.element(html, node).map(|node| Found::Element(Element::new(page, node))),
         Kind::Attribute(_) | Kind::Text => Some(Found::Text(outline.text(html, node).to_owned())),
     }

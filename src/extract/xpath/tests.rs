@@ -78,6 +78,8 @@ fn what_people_bring_works() {
         ("//table/tr", vec![]),
         ("/html/body/div[1]/a[2]", vec!["a#a2"]),
         ("/", vec!["html"]),
+        ("/. | //title", vec!["title"]),
+        ("./body/p[2] | head/title", vec!["title", "p#p2"]),
         ("id('l3 l1')", vec!["li#l1", "li#l3"]),
         ("id('l2')/b", vec!["b#b"]),
         ("//li[not(@class)][2]", vec!["li#l3"]),
@@ -94,6 +96,7 @@ fn all_axes_look_where_they_say() {
         ("//b/ancestor::*[1]", vec!["li#l2"]),
         ("//b/ancestor-or-self::*[@id][2]", vec!["li#l2"]),
         ("//b/ancestor::node()[last()]", vec!["html"]),
+        ("//b/ancestor::node()[last()]/html", vec!["html"]),
         ("//li[3]/preceding-sibling::li[1]", vec!["li#l2"]),
         ("//li[3]/preceding-sibling::li", vec!["li#l1", "li#l2"]),
         ("(//li[3]/preceding-sibling::li)[1]", vec!["li#l1"]),
@@ -115,6 +118,32 @@ fn all_axes_look_where_they_say() {
         ("//li/ancestor::ul", vec!["ul#u"]),
     ] {
         assert_eq!(found(SHOP, expression), expected, "{expression}");
+    }
+}
+
+#[test]
+fn a_compiled_query_can_be_shared_by_threads() {
+    fn is_shared<T: Send + Sync + Clone + 'static>() {}
+    is_shared::<XPath>();
+    is_shared::<crate::extract::json::JsonPath>();
+}
+
+#[test]
+fn a_long_expression_of_real_life_is_read() {
+    let body = "<dl><dt>Price</dt><dd> 12,50&nbsp;EUR </dd><dt>Stock</dt><dd>3</dd></dl>";
+    for (expression, expected) in [
+        (
+            "translate(substring-before(normalize-space(//dt[.='Price']/following-sibling::dd[1]), '\u{a0}'), ',', '.')",
+            "12.50",
+        ),
+        ("number(//dt[contains(., 'Stock')]/following-sibling::dd[1]) * 2", "6"),
+        ("//dd[preceding-sibling::dt[1] = 'Stock']/text()", "3"),
+        ("count(//dt[starts-with(normalize-space(), 'S') or not(following-sibling::dt)])", "1"),
+        ("string(//dl/*[position() mod 2 = 0][last()])", "3"),
+        ("re:match(//dd[1], '[0-9]+,[0-9]+')", "12,50"),
+        ("concat(//dt[1], ': ', normalize-space(translate(//dd[1], '\u{a0}', ' ')))", "Price: 12,50 EUR"),
+    ] {
+        assert_eq!(value(body, expression), expected, "{expression}");
     }
 }
 
@@ -207,8 +236,10 @@ fn the_core_functions_give_what_the_recommendation_says() {
         ("normalize-space('  a \n b\u{a0} ')", "a b\u{a0}"),
         ("sum(//li/text())", "6"),
         ("sum(//nothing)", "0"),
+        ("1 div sum(//nothing)", "Infinity"),
         ("sum(//td)", "NaN"),
-        ("lang('en')", "false"),
+        ("lang('en')", "true"),
+        ("lang('en-GB-x')", "false"),
         ("namespace-uri(//svg)", ""),
         ("name(//nothing)", ""),
         ("string(//li)", "1"),
@@ -319,7 +350,7 @@ fn an_expression_without_end_is_refused_and_does_not_exhaust_the_stack() {
 
 #[test]
 fn a_page_cannot_make_an_expression_run_away() {
-    let wide = page(&"<p>1</p>".repeat(100_000));
+    let wide = page(&"<p>1</p>".repeat(30_000));
     for expression in
         ["//p[following::p = 2]", "//p[count(preceding-sibling::p) = -1]", "//*[count(//*) = 1]"]
     {
@@ -335,10 +366,9 @@ fn a_page_cannot_make_an_expression_run_away() {
             "//*/following::*/preceding::*",
             "//p/following-sibling::p[1]",
             "//p[preceding-sibling::p[1]]",
-            "//*[//p[1] = 1]/ancestor::body",
         ] {
             let found = XPath::parse(expression).unwrap().evaluate(body, None);
-            assert!(found.is_ok() || expression.contains("//p[1]"), "{expression}");
+            assert!(found.is_ok(), "{expression}");
         }
     }
 }
