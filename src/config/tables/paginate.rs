@@ -93,11 +93,11 @@ impl PaginateTable {
         };
         let is_endless =
             stop.is_empty() && self.to.is_none() && self.max_pages.is_none() && until_empty.is_none();
-        check.must(
-            !(is_counted && is_endless),
-            &place.key("stop"),
-            "nothing ends this list: write `to`, `max-pages` or `until-empty`, or leave `stop` out",
-        );
+        if is_counted && is_endless {
+            let place = place.key("stop");
+            let why = "nothing ends this list: write `to`, `max-pages` or `until-empty`, or leave `stop` out";
+            check.missing_for(&place.index(0), &place, why);
+        }
         Some(PaginateRule { on: self.on, next, stop, until_empty, max_pages: self.max_pages })
     }
 
