@@ -77,6 +77,23 @@ impl Harvest {
         self.follow.push(request);
     }
 
+    /// Gives every record so far these fields, where it has none of that name or a null.
+    pub(crate) fn complete(&mut self, fields: &Map<String, Value>) {
+        for (_, record) in &mut self.items {
+            for (name, value) in fields {
+                let place = record.entry(name.as_str()).or_insert(Value::Null);
+                if place.is_null() {
+                    place.clone_from(value);
+                }
+            }
+        }
+    }
+
+    /// Drops every record so far.
+    pub(crate) fn forget_items(&mut self) {
+        self.items.clear();
+    }
+
     /// Notes something that was wrong with the page without failing it (a required field that is not there).
     pub fn problem(&mut self, what: impl Into<String>) {
         self.problems.push(what.into());

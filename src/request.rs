@@ -60,13 +60,16 @@ pub enum Kind {
         /// Indexes between it and the one that was asked for first.
         level: u8,
     },
+    /// The page of a list that goes on where another page of it ended. A page in all, but that it is as deep as the page before:
+    /// how long a list is says nothing of how deep it lies.
+    NextPage,
 }
 
 impl Kind {
     /// Whether it is a page, which is what limits and totals of pages count.
     #[must_use]
     pub const fn is_page(self) -> bool {
-        matches!(self, Self::Page)
+        matches!(self, Self::Page | Self::NextPage)
     }
 }
 
@@ -168,6 +171,12 @@ impl Request {
     /// If the data has another shape than `T`.
     pub fn data<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
         serde_json::from_str(self.data.as_deref().unwrap_or("null"))
+    }
+
+    /// A digest of the data that it carries, 0 without any: what is read of an answer may depend on it.
+    #[must_use]
+    pub fn data_digest(&self) -> u64 {
+        self.data.as_deref().map_or(0, |data| Fingerprint::of(data.as_bytes()).get())
     }
 
     /// The key of the seen-set: method, canonical URL, body and spider.

@@ -3,10 +3,17 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
 
 use crawl::extract::facts::describe;
+use crawl::item::Harvest;
+use crawl::page::Page;
+use crawl::request::Request;
+use crawl::response::Response;
+use crawl::spider::Spider;
+use crawl::spider::declarative::{Declarative, Recipe};
 use crawl::url::{Canon, CanonStep, CanonicalUrl};
-use http::HeaderMap;
+use http::{HeaderMap, StatusCode};
 use serde_json::Value;
 
 fn cases(path: &str) -> Option<Vec<Value>> {
@@ -125,4 +132,57 @@ fn links_are_found_as_scrapy_finds_them() {
         }
     }
     assert!(compared >= 10, "{compared}");
+}
+
+/// What of a request may not cross an origin.
+fn credentials(headers: &Value) -> BTreeSet<String> {
+    let names = headers.as_object().into_iter().flat_map(|fields| fields.keys());
+    let names = names.map(|name| name.to_ascii_lowercase());
+    names.filter(|name| matches!(name.as_str(), "authorization" | "cookie" | "proxy-authorization")).collect()
+}
+
+/// The request of a case, and its answer as a page.
+fn asked(case: &Value) -> Option<Page> {
+    let told = &case["request"];
+    let mut request = Request::get(CanonicalUrl::parse(told["url"].as_str()?).ok()?);
+    request.method = told["method"].as_str()?.parse().ok()?;
+    for name in credentials(&told["headers"]) {
+        request = request.header(name, "x");
+    }
+    let body = bytes(&Value::Null, &case["response"]["body"]["b64"]);
+    let mut response = Response::of(request.url.clone(), StatusCode::OK, body);
+    response.headers.insert("content-type", "text/html".parse().unwrap());
+    Some(Page::new(Arc::new(request), response))
+}
+
+#[test]
+fn refreshes_are_followed_as_scrapy_follows_them() {
+    let Some(cases) = cases("redirect-scrapy/meta_refresh.json") else {
+        return;
+    };
+    let (mut judged, mut wrong) = (0, Vec::new());
+    for (n, case) in cases.iter().enumerate() {
+        // Settings of Scrapy's own, and hops that it counts in its own way.
+        if case["request"]["meta"].as_object().is_some_and(|meta| !meta.is_empty()) {
+            continue;
+        }
+        let Some(page) = asked(case) else { continue };
+        let mut harvest = Harvest::new();
+        Declarative::new(Recipe::default()).parse(&page, &mut harvest).unwrap();
+        // After a long time it is a link and no redirect.
+        let found = harvest.requests().iter().find(|request| request.hops > 0).map(|request| {
+            let names = request.headers.iter().map(|(name, _)| name.clone()).collect::<BTreeSet<_>>();
+            (request.url.to_string(), request.method.to_string(), names)
+        });
+        let expected = case["redirect"].as_object().map(|next| {
+            let address = url(next["url"].as_str().unwrap()).to_string();
+            (address, next["method"].as_str().unwrap().to_owned(), credentials(&next["headers"]))
+        });
+        judged += 1;
+        if found != expected {
+            wrong.push((n, case["test"].clone(), found, expected));
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {judged}: {wrong:#?}", wrong.len());
+    assert!(judged > 30, "{judged}");
 }

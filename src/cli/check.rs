@@ -4,12 +4,15 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
+use http::Method;
+
 use super::Registry;
 use super::args::{CheckArgs, LogForm};
 use super::exit::{Exit, Failure};
 use super::render::{duration, print, safe, tell};
 use super::{setup, tell_failure};
 use crate::config::{Plan, Reader, Seed, SinkPlan, Start};
+use crate::spider::declarative::{Ids, RequestRule};
 use crate::url::HostKey;
 
 /// Pages that the estimate is for.
@@ -45,6 +48,9 @@ fn describe(file: &Path, plan: &Plan) -> String {
     for seed in &plan.seeds {
         row("seed", &seed_line(seed));
     }
+    for shape in plan.shapes() {
+        row("asks for", &shape_line(shape));
+    }
     row("scope", &scope(plan));
     let (pace, estimate) = pace(plan);
     row("pace", &pace);
@@ -64,11 +70,16 @@ fn reader(plan: &Plan) -> String {
                 0 => "url, status and title of each page".to_owned(),
                 rules => format!("by {rules} [[extract]]"),
             };
-            let follow = match recipe.follow.len() {
-                0 => "every link".to_owned(),
-                rules => format!("links by {rules} [[follow]]"),
+            let lists = match recipe.paginate.len() {
+                0 => String::new(),
+                rules => format!(", lists by {rules} [[paginate]]"),
             };
-            format!("{extract}, {follow}")
+            let follow = match recipe.follow.len() {
+                0 if lists.is_empty() => ", every link".to_owned(),
+                0 => String::new(),
+                rules => format!(", links by {rules} [[follow]]"),
+            };
+            format!("{extract}{follow}{lists}")
         }
     }
 }
@@ -78,10 +89,22 @@ fn seed_line(seed: &Seed) -> String {
         Start::Url(url) => url.to_string(),
         Start::Demo(path) => format!("demo:{path} (the built-in demo site)"),
     };
+    let place = if seed.method == Method::GET { place } else { format!("{} {place}", seed.method) };
     match &seed.label {
         Some(label) => format!("{place} as {label:?}"),
         None => place,
     }
+}
+
+fn shape_line(shape: &RequestRule) -> String {
+    let ids = match &shape.ids {
+        None => String::new(),
+        Some(Ids::List(list)) => format!(", {} ids, {} at a time", list.len(), shape.batch),
+        Some(Ids::File(path)) => format!(", ids of {}, {} at a time", path.display(), shape.batch),
+    };
+    let ranges = shape.ranges.iter().map(|(name, values)| format!(", {} times {{{name}}}", values.len()));
+    let label = shape.label.as_ref().map(|label| format!(" as {label:?}")).unwrap_or_default();
+    format!("{} {}{ids}{}{label}", shape.method, shape.url, ranges.collect::<String>())
 }
 
 fn scope(plan: &Plan) -> String {

@@ -127,7 +127,7 @@ impl Failure {
             Self::Config(_)
             | Self::Usage(_)
             | Self::Build(BuildError::Name(_) | BuildError::NoContact | BuildError::NoSpider) => Exit::USAGE,
-            Self::Crawl(CrawlError::NothingToResume { .. }) => Exit::USAGE,
+            Self::Crawl(CrawlError::NothingToResume { .. } | CrawlError::Seeds(_)) => Exit::USAGE,
             Self::Crawl(CrawlError::Store(error)) | Self::Build(BuildError::Store(error)) => of_store(error),
             Self::Build(BuildError::Http(error)) => of_options(error),
             Self::Closed => Exit::INTERRUPTED,

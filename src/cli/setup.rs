@@ -22,8 +22,9 @@ use crate::url::Fingerprint;
 use super::Registry;
 use super::exit::Failure;
 
-/// Keys whose values decide what a page gives.
-const READING: [&str; 4] = ["extract", "follow", "url", "spider"];
+/// Tables and keys whose values decide what a page gives.
+const READING: [&str; 7] =
+    ["extract", "follow", "paginate", "url", "spider", "robots.nofollow", "robots.noindex"];
 
 /// The spider of a plan. The seeds of the plan come before the spider's own; if there are none, the plan adopts these.
 pub(super) fn spider(plan: &mut Plan, registry: &Registry) -> Result<Arc<dyn Spider>, Failure> {
@@ -32,7 +33,8 @@ pub(super) fn spider(plan: &mut Plan, registry: &Registry) -> Result<Arc<dyn Spi
         return Ok(spider);
     }
     if plan.seeds.is_empty() {
-        plan.adopt(&spider.seeds())?;
+        let more = spider.more_seeds().next().and_then(Result::ok);
+        plan.adopt(&spider.seeds().into_iter().chain(more).collect::<Vec<_>>())?;
         return Ok(spider);
     }
     let seeds = plan.requests();
@@ -92,7 +94,7 @@ fn rules_digest(plan: &Plan) -> u64 {
     digest.update(env!("CARGO_PKG_VERSION").as_bytes());
     for entry in plan.explain() {
         let table = entry.key.split(['.', '[']).next().unwrap_or_default();
-        if READING.contains(&table) {
+        if READING.contains(&table) || READING.contains(&entry.key.as_str()) {
             // The zero keeps keys and values apart.
             for part in [&entry.key, &entry.value] {
                 digest.update(part.as_bytes());

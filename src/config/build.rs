@@ -6,13 +6,18 @@ use super::check::Check;
 use super::path::Path;
 use super::plan::{MissingContact, Plan, Reader, Seed};
 use super::raw::CrawlerFile;
-use super::tables::{hosts, pace, pages, scope, seeds, wire};
+use super::tables::follow::FollowTable;
+use super::tables::labels::Said;
+use super::tables::pages::ExtractTable;
+use super::tables::paginate::PaginateTable;
+use super::tables::requests::Shape;
+use super::tables::{follow, hosts, pace, pages, paginate, requests, scope, seeds, wire};
 use crate::address::AddressPolicy;
 use crate::host::is_loopback;
 use crate::politeness::Policy;
 use crate::request::Request;
 use crate::scope::Scope;
-use crate::spider::declarative::Recipe;
+use crate::spider::declarative::{ExtractRule, FollowRule, PaginateRule, Recipe, RequestRule};
 use crate::url::CanonicalUrl;
 
 /// What the tables do not know.
@@ -28,21 +33,22 @@ pub(super) fn build(file: CrawlerFile, around: Surroundings, check: &mut Check<'
     let identity = file.identity.build(check);
     let (mut scope, budget) = file.scope.build(check);
     let (sitemaps, places) = file.sitemap.build(&canon, check);
-    let starts = Starts { seeds: &seeds, sitemaps: &sitemaps.urls, places: &places };
+    let requests = requests::build(file.requests, &canon, check);
+    let starts = Starts { seeds: &seeds, sitemaps: &sitemaps.urls, places: &places, shapes: &requests };
     let hosts_follow_seeds = !check.is_there(&Path::of(&["scope", "hosts"]));
     scope::add_seed_hosts(&mut scope, &starts.requests(), check);
     let pace = pace::build(&file.politeness, &file.robots, &file.backoff, &file.retry, check);
     let block = file.block.build(check);
-    let extract = pages::build_extract(file.extract, check);
-    let follow = pages::build_follow(file.follow, check);
-    pages::check_labels(&seeds, &extract, &follow, check);
+    let tables = (file.extract, file.follow, file.paginate);
+    let rules = rules(tables, &seeds, &requests, check);
+    let first = starts.requests();
     check_reader(file.spider.as_deref(), &starts, check);
     check_contact(identity.contact.as_deref(), &starts, check);
     check_starts_in_scope(&starts, &scope, check);
     let name = around.stem.unwrap_or_else(|| starts.first_host());
     let plan = Plan {
         state_dir: file.state_dir.unwrap_or_else(|| PathBuf::from(".crawl").join(&name)),
-        sinks: file.sink.build(&extract, check),
+        sinks: file.sink.build(&rules.extract, &rules.travelling, check),
         limits: file.http.limits(check),
         max_bodies: file.cache.bodies(check),
         journal_rounds: file.journal.build(check),
@@ -55,11 +61,11 @@ pub(super) fn build(file: CrawlerFile, around: Surroundings, check: &mut Check<'
             Some(spider) => Reader::Spider(spider),
             None => Reader::Recipe(Recipe {
                 name: name.clone(),
-                seeds: Vec::new(),
-                extract,
-                follow,
                 nofollow: file.robots.nofollow(),
+                noindex: file.robots.noindex(),
+                originals: file.url.originals(),
                 agent: identity.token.clone(),
+                ..rules.recipe()
             }),
         },
         seeds: seeds.into_iter().map(|(_, seed)| seed).collect(),
@@ -79,17 +85,52 @@ pub(super) fn build(file: CrawlerFile, around: Surroundings, check: &mut Check<'
         effective: Vec::new(),
     };
     check_credentials(&plan, check);
-    with_starts(plan)
+    with_starts(plan, &first)
+}
+
+/// What the tables for pages say.
+struct Rules {
+    extract: Vec<ExtractRule>,
+    follow: Vec<FollowRule>,
+    paginate: Vec<PaginateRule>,
+    requests: Vec<RequestRule>,
+    /// Names of values that travel with requests.
+    travelling: Vec<String>,
+}
+
+/// The tables for pages, as they stand in the file.
+type PageTables = (Vec<ExtractTable>, Vec<FollowTable>, Vec<PaginateTable>);
+
+fn rules(
+    (extract, follow, paginate): PageTables,
+    seeds: &[(Path, Seed)],
+    shapes: &[Shape],
+    check: &mut Check<'_>,
+) -> Rules {
+    let extract = pages::build_extract(extract, check);
+    let follow = self::follow::build(follow, check);
+    let paginate = self::paginate::build(paginate, check);
+    let requests: Vec<RequestRule> = shapes.iter().map(|shape| shape.rule.clone()).collect();
+    let said = Said { seeds, requests: &requests, extract: &extract, follow: &follow, paginate: &paginate };
+    said.check_labels(check);
+    said.check_carried(check);
+    let travelling = said.travelling();
+    Rules { extract, follow, paginate, requests, travelling }
+}
+
+impl Rules {
+    /// Without what other tables say. Its seeds are those of the plan.
+    fn recipe(self) -> Recipe {
+        let Self { extract, follow, paginate, requests, .. } = self;
+        Recipe { extract, follow, paginate, requests, ..Recipe::default() }
+    }
 }
 
 /// A seed or a sitemap that is written with an address allows that address; and the recipe learns its seeds.
-fn with_starts(mut plan: Plan) -> Plan {
+fn with_starts(mut plan: Plan, first: &[Request]) -> Plan {
     plan.http.addresses = AddressPolicy::new(plan.allow.clone());
-    for request in plan.requests() {
+    for request in first {
         plan.allow(&request.url);
-    }
-    for url in plan.sitemaps.urls.clone() {
-        plan.allow(&url);
     }
     plan.share_seeds();
     plan
@@ -101,6 +142,7 @@ struct Starts<'a> {
     sitemaps: &'a [CanonicalUrl],
     /// Where the sitemaps stand in the file.
     places: &'a [Path],
+    shapes: &'a [Shape],
 }
 
 impl Starts<'_> {
@@ -108,7 +150,8 @@ impl Starts<'_> {
     fn placed(&self) -> impl Iterator<Item = (&Path, Request)> {
         let seeds = self.seeds.iter().filter_map(|(place, seed)| Some((place, seed.request()?)));
         let sitemaps = self.sitemaps.iter().cloned().map(Request::sitemap);
-        seeds.chain(self.places.iter().zip(sitemaps))
+        let shapes = self.shapes.iter().filter_map(|shape| Some((&shape.place, shape.first.clone()?)));
+        seeds.chain(self.places.iter().zip(sitemaps)).chain(shapes)
     }
 
     fn requests(&self) -> Vec<Request> {
@@ -116,7 +159,10 @@ impl Starts<'_> {
     }
 
     fn first_host(&self) -> String {
-        let demo = self.seeds.first().is_some_and(|(_, seed)| seed.url().is_none());
+        let demo = match self.seeds.first() {
+            Some((_, seed)) => seed.url().is_none(),
+            None => self.shapes.iter().any(|shape| shape.rule.is_demo()),
+        };
         let first = self.placed().next().filter(|_| !demo);
         let host = first.map_or_else(
             || if demo { "demo" } else { "crawl" }.to_owned(),
@@ -129,7 +175,9 @@ impl Starts<'_> {
 /// Either the file reads the pages, or a spider in code does.
 fn check_reader(spider: Option<&str>, starts: &Starts<'_>, check: &mut Check<'_>) {
     let Some(spider) = spider else {
-        if starts.seeds.is_empty() && starts.sitemaps.is_empty() && !check.is_misplaced("seeds") {
+        let has_shapes = check.is_there(&Path::of(&["requests"]));
+        let nothing = starts.seeds.is_empty() && starts.sitemaps.is_empty() && !has_shapes;
+        if nothing && !check.is_misplaced("seeds") {
             check.missing(
                 &Path::of(&["seeds"]),
                 "no seeds: write seeds = [\"https://…\"] above the first table",
@@ -138,7 +186,7 @@ fn check_reader(spider: Option<&str>, starts: &Starts<'_>, check: &mut Check<'_>
         return;
     };
     check.must(!spider.is_empty(), &Path::of(&["spider"]), "expected the name of a registered spider");
-    for table in ["extract", "follow"] {
+    for table in ["extract", "follow", "paginate", "requests"] {
         let place = Path::of(&[table]);
         if let Some(first) = check.items(&place).first() {
             check.wrong(

@@ -5,7 +5,10 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 
+use bytes::Bytes;
+use http::Method;
 use ipnet::IpNet;
+use serde_json::{Map, Value};
 
 use super::overrides::Overrides;
 use crate::address::AddressPolicy;
@@ -20,7 +23,7 @@ use crate::revisit::Revisit;
 use crate::scope::{HostPattern, Scope};
 use crate::sink::csv::CsvOptions;
 use crate::sink::jsonl::JsonlOptions;
-use crate::spider::declarative::Recipe;
+use crate::spider::declarative::{Recipe, RequestRule, carrying};
 use crate::store::cache::CacheOptions;
 use crate::url::{Canon, CanonicalUrl, HostKey};
 
@@ -113,6 +116,14 @@ pub struct Seed {
     pub label: Option<String>,
     /// Higher is asked earlier within a host.
     pub priority: i8,
+    /// The method.
+    pub method: Method,
+    /// Header fields of its request alone; no secrets, for they wait on the disk with it.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Option<Bytes>,
+    /// What becomes fields of the items of its page.
+    pub data: Map<String, Value>,
 }
 
 /// Where a crawl starts.
@@ -135,11 +146,12 @@ impl Seed {
     }
 
     pub(super) fn request(&self) -> Option<Request> {
-        let request = Request::get(self.url()?.clone()).priority(self.priority);
-        Some(match &self.label {
-            Some(label) => request.label(label.as_str()),
-            None => request,
-        })
+        let mut request = Request::get(self.url()?.clone()).priority(self.priority);
+        request.method = self.method.clone();
+        request.headers.clone_from(&self.headers);
+        request.body.clone_from(&self.body);
+        request.label = self.label.as_deref().map(Into::into);
+        Some(carrying(request, self.data.clone()))
     }
 }
 
@@ -223,7 +235,16 @@ impl Plan {
     /// Whether the demo site must run for this crawl.
     #[must_use]
     pub fn needs_demo(&self) -> bool {
-        self.seeds.iter().any(|seed| seed.url().is_none())
+        self.seeds.iter().any(|seed| seed.url().is_none()) || self.shapes().iter().any(RequestRule::is_demo)
+    }
+
+    /// `[[requests]]`: what the crawl starts with beside [`Plan::requests`].
+    #[must_use]
+    pub fn shapes(&self) -> &[RequestRule] {
+        match &self.reader {
+            Reader::Recipe(recipe) => &recipe.requests,
+            Reader::Spider(_) => &[],
+        }
     }
 
     /// Turns `demo:` seeds into URLs of the demo site, which answers at `home`. Its host joins the scope, and its address
@@ -236,6 +257,11 @@ impl Plan {
             {
                 seed.start = Start::Url(url);
                 placed = true;
+            }
+        }
+        if let Reader::Recipe(recipe) = &mut self.reader {
+            for rule in &mut recipe.requests {
+                placed |= rule.place_demo(home);
             }
         }
         if placed {

@@ -8,12 +8,15 @@ use serde::Deserialize;
 
 use super::tables::block::BlockTable;
 use super::tables::cache::CacheTable;
+use super::tables::follow::FollowTable;
 use super::tables::hosts::HostTable;
 use super::tables::identity::IdentityTable;
 use super::tables::journal::JournalTable;
 use super::tables::ordered::ordered;
 use super::tables::pace::{BackoffTable, PolitenessTable, RetryTable, RobotsTable};
-use super::tables::pages::{ExtractTable, FollowTable};
+use super::tables::pages::ExtractTable;
+use super::tables::paginate::PaginateTable;
+use super::tables::requests::RequestTable;
 use super::tables::revisit::RevisitTable;
 use super::tables::scope::ScopeTable;
 use super::tables::seeds::SeedTable;
@@ -50,6 +53,10 @@ pub(super) struct CrawlerFile {
     pub(super) extract: Vec<ExtractTable>,
     /// Which links are walked; may be given several times. Default: every link in scope.
     pub(super) follow: Vec<FollowTable>,
+    /// How the pages of lists are walked; may be given several times.
+    pub(super) paginate: Vec<PaginateTable>,
+    /// Many requests of one shape, asked for beside the seeds; may be given several times.
+    pub(super) requests: Vec<RequestTable>,
     /// What is different for single hosts.
     #[serde(deserialize_with = "ordered")]
     #[schemars(with = "BTreeMap<String, HostTable>")]

@@ -376,10 +376,11 @@ impl<F: Fetcher> Builder<F> {
         self.put_together(fetcher)
     }
 
-    /// Everything that the crawl starts with.
+    /// Everything that the crawl starts with; of what a spider brings beyond its seeds the first.
     fn seeds(&self) -> Vec<Request> {
         let sitemaps = self.sitemaps.urls.iter().cloned().map(Request::sitemap);
-        self.spiders.iter().flat_map(|spider| spider.seeds()).chain(sitemaps).collect()
+        let more = self.spiders.iter().filter_map(|spider| spider.more_seeds().next()?.ok());
+        self.spiders.iter().flat_map(|spider| spider.seeds()).chain(sitemaps).chain(more).collect()
     }
 
     fn put_together<G: Fetcher>(mut self, fetcher: G) -> Result<Crawl<G>, BuildError> {

@@ -62,7 +62,7 @@ use crate::frontier::{Policies, Settings};
 use crate::revisit::Revisit;
 use crate::scope::Scope;
 use crate::sink::{Sink, SinkError};
-use crate::spider::Spider;
+use crate::spider::{SeedError, Spider};
 use crate::store::cache::ValidatorCache;
 use crate::store::journal::{JournalError, Journals};
 use crate::store::{Store, StoreError};
@@ -137,6 +137,9 @@ pub enum CrawlError {
     /// The journal cannot be written, and no request leaves unrecorded.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// What a spider starts with cannot be made.
+    #[error(transparent)]
+    Seeds(#[from] SeedError),
     /// `resume` was asked for and there is nothing to resume.
     #[error("there is nothing to resume: {reason}; begin with `crawl run`")]
     NothingToResume {

@@ -1,12 +1,17 @@
 //! What enters a crawl without a page that links to it: seeds, the sitemaps that a robots.txt names, and pages that earlier rounds
 //! have met.
 
+use super::CrawlError;
 use super::worker::Context;
 use super::writer::Change;
 use crate::fetch::Fetcher;
 use crate::request::Request;
 use crate::robots::RobotsRules;
+use crate::spider::SeedError;
 use crate::url::{HostKey, Origin};
+
+/// Requests that are made before the ones before them are in their queues.
+const AT_ONCE: usize = 1_000;
 
 /// The seeds of all spiders, and the sitemaps that are read from the start.
 pub(super) fn seeds<F: Fetcher>(context: &Context<F>) -> Change {
@@ -21,6 +26,23 @@ pub(super) fn seeds<F: Fetcher>(context: &Context<F>) -> Change {
         plant(context, &mut change, Request::sitemap(url.clone()));
     }
     change
+}
+
+/// The next of the requests that a spider brings beyond its seeds; nothing when there are no more.
+pub(super) fn some<F: Fetcher>(
+    context: &Context<F>,
+    spider: usize,
+    more: &mut (dyn Iterator<Item = Result<Request, SeedError>> + Send),
+) -> Result<Option<Change>, CrawlError> {
+    let mut change = Change::default();
+    let mut is_over = true;
+    for seed in more.take(AT_ONCE) {
+        let mut seed = seed?;
+        seed.spider = u16::try_from(spider).unwrap_or(u16::MAX);
+        plant(context, &mut change, seed);
+        is_over = false;
+    }
+    Ok((!is_over).then_some(change))
 }
 
 /// Known pages, as far as they still belong to the crawl.

@@ -115,6 +115,11 @@ impl<F: Fetcher> Context<F> {
         self.fetcher.headers(&self.outgoing(request.clone()))
     }
 
+    /// The digest of what reads the answer to a request: the rules, and what it carries for them.
+    fn reading(&self, request: &Request) -> u64 {
+        self.sitemaps.digest(self.rules, request.kind) ^ request.data_digest()
+    }
+
     /// What the cache has of a request. An entry that other rules have read does not speak for it: its links and items are of no
     /// use, and a 304 would leave us without any.
     pub(super) fn recall(&self, request: &Request) -> Recalled {
@@ -132,7 +137,7 @@ impl<F: Fetcher> Context<F> {
             let own = selecting.sibling(|| self.sent(request));
             (own.key(key), self.cache.get(own.key(key)).filter(|entry| entry.selecting == own))
         };
-        let rules = self.sitemaps.digest(self.rules, request.kind);
+        let rules = self.reading(request);
         Recalled {
             key: Some(key),
             first: Some(selecting),
@@ -182,7 +187,7 @@ impl<F: Fetcher> Context<F> {
             selecting,
             digest,
             checked: response.ended,
-            rules: self.sitemaps.digest(self.rules, request.kind),
+            rules: self.reading(request),
             harvest: Packed::default(),
         };
         Some((place, entry))

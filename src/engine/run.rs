@@ -80,6 +80,7 @@ impl<F: Fetcher> Loop<F> {
     /// Goes round until the crawl ends.
     async fn drive(&mut self, stop: &mut watch::Receiver<Stop>) -> Result<End, CrawlError> {
         self.plant_seeds().await;
+        self.plant_more(stop).await?;
         self.plan_known().await;
         let mut deadline = None;
         loop {
@@ -127,6 +128,24 @@ impl<F: Fetcher> Loop<F> {
 
     async fn plant_seeds(&mut self) {
         self.commit(plant::seeds(&self.context)).await;
+    }
+
+    /// Plants what spiders bring beyond their seeds, some at a time: the next ones are made when these are in their queues.
+    async fn plant_more(&mut self, stop: &watch::Receiver<Stop>) -> Result<(), CrawlError> {
+        let context = Arc::clone(&self.context);
+        for (index, spider) in context.spiders.iter().enumerate() {
+            let mut more = spider.more_seeds();
+            while !stop.has_changed().unwrap_or(false)
+                && let Some(change) = plant::some(&context, index, &mut *more)?
+            {
+                self.commit(change).await;
+                while self.uncommitted > 0 {
+                    let reply = self.writer.reply().await.ok_or(CrawlError::WriterGone)?;
+                    self.written(reply).await?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Lets everything go out that may.

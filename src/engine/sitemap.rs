@@ -113,7 +113,8 @@ impl Reader {
 
     /// Places a request below the one that found it; nothing if it is one index too deep.
     pub(super) fn below(&self, parent: &Request, mut request: Request) -> Option<Request> {
-        request.depth = parent.depth + u32::from(parent.kind.is_page());
+        let is_deeper = parent.kind.is_page() && request.kind != Kind::NextPage;
+        request.depth = parent.depth + u32::from(is_deeper);
         if !parent.kind.is_page() && self.rules.lastmod == Lastmod::Ignore {
             (request.modified, request.every) = (None, None);
         }

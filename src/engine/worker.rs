@@ -200,7 +200,7 @@ impl<F: Fetcher> Context<F> {
         entry: Option<CacheEntry>,
     ) -> (Yield, Option<CacheEntry>) {
         let response = match request.kind {
-            Kind::Page => response,
+            Kind::Page | Kind::NextPage => response,
             Kind::Sitemap { .. } => Reader::unpacked(response, self.limits).await,
         };
         let context = Arc::clone(self);
@@ -222,7 +222,7 @@ impl<F: Fetcher> Context<F> {
         let spider = Arc::clone(&self.spiders[usize::from(request.spider)]);
         let request = Arc::new(request);
         let read = || match request.kind {
-            Kind::Page => self.read(&request, response, &*spider),
+            Kind::Page | Kind::NextPage => self.read(&request, response, &*spider),
             Kind::Sitemap { .. } => (self.sitemaps.read(&request, &response, &self.canon, &*spider), None),
         };
         let (harvest, error) = catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|panic| {
@@ -270,9 +270,16 @@ impl<F: Fetcher> Context<F> {
 
     /// A link of `parent` as a request of the crawl, if it belongs.
     fn below(&self, parent: &Request, request: Request) -> Option<Request> {
+        // Pages can redirect as servers can: what a spider makes of such a page has one hop more than the page.
+        let is_redirect =
+            request.hops <= redirect::MAX_HOPS && parent.hops.checked_add(1) == Some(request.hops);
         let mut request = self.sitemaps.below(parent, request)?;
         request.spider = parent.spider;
-        request.hops = 0;
+        if is_redirect {
+            request.depth = parent.depth;
+        } else {
+            request.hops = 0;
+        }
         request.url = self.canon.accept(request.url.as_url().clone()).ok()?;
         self.scope.judge(&request).ok()?;
         Some(request)

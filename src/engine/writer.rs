@@ -20,7 +20,7 @@ use crate::frontier::LoadRequest;
 use crate::history::{Due, PageRecord, Shift};
 use crate::item::Item;
 use crate::politeness::HostState;
-use crate::request::Request;
+use crate::request::{Kind, Request};
 use crate::revisit::Revisit;
 use crate::robots::RobotsRecord;
 use crate::sink::{SinkError, Wants};
@@ -292,13 +292,14 @@ impl Writer {
     }
 
     /// Some of the pages behind `after` that are known, were read by the rules of today and were not met in this round; and
-    /// where to look on.
+    /// where to look on. The next page of a list is only asked on the way through its list: what an old cursor gives is no page.
     fn unmet(&self, after: Option<Fingerprint>) -> Result<(Vec<Request>, Option<Fingerprint>), StoreError> {
         let pages = self.store.pages(after, GROUP)?;
         let next = pages.last().map(|(page, _)| *page);
         let is_unmet = |record: &PageRecord| {
             record.round < self.run.round
                 && record.items.rules == self.rules
+                && record.request.kind != Kind::NextPage
                 && !self.store.knows(&record.request)
         };
         let unmet = pages.into_iter().filter(|(_, record)| is_unmet(record));

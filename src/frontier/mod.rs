@@ -35,7 +35,7 @@ pub use lease::{
 pub use settings::Settings;
 pub use sharing::{Grouping, MULTI_TENANT, Sharing, TENANTS_IN_FLIGHT, content_networks};
 
-use crate::politeness::{Class, History, Host, HostState, Outcome, Policy, Reaction, Verdict};
+use crate::politeness::{Class, History, Host, HostState, Outcome, Policy, Reaction, Repeat, Verdict};
 use crate::request::Pending;
 use crate::robots::{RobotsRecord, RobotsRules};
 use crate::time::Timestamp;
@@ -207,7 +207,8 @@ impl Frontier {
         entry.pages_out -= pages;
         let reaction = entry.finish(lane, &pending.request, outcome, headers, &mut self.rng);
         let Pending { tries, refusals, missing, known, .. } = pending;
-        let before = History { tries, refusals, missing, known };
+        let repeat = Repeat::of(&pending.request.method);
+        let before = History { tries, refusals, missing, known, repeat };
         let mut verdict = Verdict::of(outcome, before, &entry.policy.retry, self.rng.f64());
         if pages > 0 && matches!(outcome.class, Class::Fetched | Class::NotModified) {
             self.pages += 1;

@@ -5,6 +5,7 @@ pub mod charset;
 pub mod date;
 pub mod directives;
 pub mod freshness;
+pub mod link;
 pub mod rate_limit;
 pub mod retry_after;
 pub mod validators;

@@ -1,5 +1,7 @@
 //! Elements of a page, in as few words as a spider needs.
 
+use std::collections::HashSet;
+
 use scraper::{ElementRef, Node};
 use url::Url;
 
@@ -38,6 +40,18 @@ impl<'p> Element<'p> {
     /// How many nodes lie in it, itself counted.
     pub(crate) fn nodes(&self) -> usize {
         self.node.descendants().count()
+    }
+
+    /// Whether an element of this name is around it.
+    pub(crate) fn is_inside(&self, name: &str) -> bool {
+        self.node.ancestors().filter_map(ElementRef::wrap).any(|around| around.value().name() == name)
+    }
+
+    /// Itself or the innermost element around it that is one of these.
+    pub(crate) fn closest(&self, ids: &HashSet<NodeId>) -> Option<Self> {
+        let around = self.node.ancestors().filter_map(ElementRef::wrap);
+        let found = std::iter::once(self.node).chain(around).find(|node| ids.contains(&node.id()));
+        found.map(|node| Self::new(self.page, node))
     }
 
     /// As [`Element::raw_text`], cut once it has `most` bytes.

@@ -51,6 +51,8 @@ pub(crate) struct Meta {
     pub(crate) name: Option<Piece>,
     pub(crate) http_equiv: Option<Piece>,
     pub(crate) content: Option<Piece>,
+    /// Whether it stands in `<noscript>`.
+    pub(crate) without_scripts: bool,
 }
 
 /// See the module.
@@ -98,7 +100,8 @@ impl Gist {
                 "meta" => {
                     let piece = |name| element.attr(name).map(Piece::own);
                     let (name, content) = (piece("name"), piece("content"));
-                    gist.meta(Meta { name, content, http_equiv: piece("http-equiv") });
+                    let without_scripts = element.is_inside("noscript");
+                    gist.meta(Meta { name, content, http_equiv: piece("http-equiv"), without_scripts });
                 }
                 "title" if !element.is_in_svg() => gist.title(&element.raw_text()),
                 _ => {}

@@ -21,6 +21,7 @@ pub mod refresh;
 mod scan;
 mod sniff;
 pub mod tree;
+pub mod turn;
 
 use std::cell::OnceCell;
 use std::sync::Arc;
@@ -260,12 +261,15 @@ impl Page {
         PageDirectives::of_headers(&self.response.headers, agent).and(asked)
     }
 
-    /// The first `<meta http-equiv=refresh>` that asks for something, and its target if that can be crawled.
+    /// The first `<meta http-equiv=refresh>` that asks for something, and its target if that can be crawled. One in `<noscript>`
+    /// is left out: it leads away from what is there for everybody, most often to a page that asks for scripts.
     #[must_use]
     pub fn meta_refresh(&self) -> Option<(Refresh, Option<CanonicalUrl>)> {
         let metas = self.gist().metas.iter();
         let refresh = metas
-            .filter(|meta| self.said(meta.http_equiv.as_ref()).eq_ignore_ascii_case("refresh"))
+            .filter(|meta| {
+                self.said(meta.http_equiv.as_ref()).eq_ignore_ascii_case("refresh") && !meta.without_scripts
+            })
             .find_map(|meta| Refresh::parse(self.said(meta.content.as_ref())))?;
         let url = if refresh.target.is_empty() {
             Some(self.url().clone())

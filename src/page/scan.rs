@@ -40,9 +40,21 @@ struct Scan<'t> {
     /// Elements of the drawing or formula that is open, its own first.
     foreign: Vec<&'t str>,
     in_select: bool,
+    /// What `<noscript>` is open around us.
+    noscript: Noscript,
     /// For each open table whether we are between its cells.
     tables: Vec<bool>,
     gist: Gist,
+}
+
+/// Whether what is read stands in `<noscript>`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Noscript {
+    #[default]
+    Outside,
+    Inside,
+    /// Something came that may have ended it before its end tag.
+    Maybe,
 }
 
 /// What the scan makes of a start tag.
@@ -57,6 +69,7 @@ enum Name {
     Raw,
     Script,
     Foreign,
+    Noscript,
     Select,
     Table,
     /// A part of a table that holds no content itself.
@@ -81,6 +94,7 @@ impl Name {
             b'l' if is("link") => Self::Canonical,
             b'm' if is("meta") => Self::Meta,
             b'm' if is("math") => Self::Foreign,
+            b'n' if is("noscript") => Self::Noscript,
             b'n' if any(&["noembed", "noframes"]) => Self::Raw,
             b'p' if is("plaintext") => Self::Unsure,
             b's' if is("script") => Self::Script,
@@ -149,6 +163,9 @@ impl<'t> Scan<'t> {
         {
             return None;
         }
+        if self.noscript == Noscript::Inside && !matches!(name, Name::Meta | Name::Canonical) {
+            self.noscript = Noscript::Maybe;
+        }
         self.enter(name, written, tag, end)
     }
 
@@ -166,7 +183,17 @@ impl<'t> Scan<'t> {
                     self.gist.canonical.extend(tag.href);
                 }
             }
-            Name::Meta => self.gist.meta(tag.meta),
+            Name::Meta if self.noscript == Noscript::Maybe && tag.meta.http_equiv.is_some() => return None,
+            Name::Meta => {
+                let without_scripts = self.noscript == Noscript::Inside;
+                self.gist.meta(Meta { without_scripts, ..tag.meta });
+            }
+            Name::Noscript => {
+                self.noscript = match self.noscript {
+                    Noscript::Outside => Noscript::Inside,
+                    _ => Noscript::Maybe,
+                }
+            }
             Name::Title => return self.title(end),
             Name::Raw => return Some(self.after_raw(end, written)),
             Name::Script => return self.script(end, written),
@@ -210,7 +237,11 @@ impl<'t> Scan<'t> {
             self.foreign.pop();
             return Some(end);
         }
+        if self.noscript == Noscript::Inside {
+            self.noscript = Noscript::Maybe;
+        }
         match Name::of(written) {
+            Name::Noscript => self.noscript = Noscript::Outside,
             Name::Select => self.in_select = false,
             Name::Table => {
                 self.tables.pop();
@@ -430,7 +461,8 @@ mod tests {
         let metas = gist.metas.iter().map(|meta| {
             let [name, equiv, content] =
                 [&meta.name, &meta.http_equiv, &meta.content].map(|piece| piece.as_ref().map(own));
-            format!("{name:?} {equiv:?} {content:?}")
+            let without = meta.without_scripts && equiv.is_some();
+            format!("{name:?} {equiv:?} {content:?} {without}")
         });
         let mut links = Vec::new();
         for anchor in &gist.anchors {

@@ -140,10 +140,25 @@ pub struct Retry {
     /// Least time until a page that was there in an earlier round, and now is answered 404 or 410, is asked for once more before
     /// that is believed. Uses up no try. Default 10 s.
     pub confirm: Duration,
+    /// Whether a POST that may have been carried out is sent again. Default: it is not.
+    pub post: PostRetry,
 }
 
 impl Default for Retry {
     fn default() -> Self {
-        Self { tries: 3, base: Duration::from_secs(5), confirm: Duration::from_secs(10) }
+        let post = PostRetry::default();
+        Self { tries: 3, base: Duration::from_secs(5), confirm: Duration::from_secs(10), post }
     }
+}
+
+/// What becomes of a request of a method that is not idempotent (POST, PATCH), when it may have been carried out although its answer
+/// was lost, not whole or an error (RFC 9110 9.2.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PostRetry {
+    /// It is given up, and stands in the failed list. What a server certainly has not carried out is sent again: no connection
+    /// came about, or it said "later" (408, 425, 429, 503).
+    #[default]
+    Once,
+    /// It is tried again as a GET is: for servers whose POST only asks.
+    Again,
 }

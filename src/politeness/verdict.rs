@@ -3,11 +3,14 @@
 //! A throttled URL keeps its tries: the host was asked to wait, the URL did nothing wrong. Only failures of its own (5xx,
 //! a lost connection, a broken body) use them up. A page that was there before is not believed to be gone the first time that
 //! its server says so: a bad deployment answers 404 for minutes, and what is taken out of an index is not easily put back.
+//! A POST that may have been carried out is not sent again (RFC 9110 9.2.2), unless [`PostRetry`] says that it only asks.
 
 use std::time::Duration;
 
-use super::{Class, Outcome, Retry};
-use crate::response::{Failure, FailureClass};
+use http::Method;
+
+use super::{Class, Outcome, PostRetry, Retry};
+use crate::response::{Failure, FailureClass, FailureKind};
 use crate::time::Timestamp;
 
 /// A URL that is refused this often while its host lets others pass is given up.
@@ -37,6 +40,26 @@ pub struct History {
     pub missing: u8,
     /// Whether the page was there in an earlier round.
     pub known: bool,
+    /// Whether to ask twice may do something else than to ask once, by the method.
+    pub repeat: Repeat,
+}
+
+/// Whether a request means the same when it is made twice (RFC 9110 9.2.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Repeat {
+    /// It does: GET, HEAD, PUT and their like.
+    #[default]
+    Idempotent,
+    /// It may not: POST, PATCH, and every method that nobody knows.
+    Unsafe,
+}
+
+impl Repeat {
+    /// By the method.
+    #[must_use]
+    pub fn of(method: &Method) -> Self {
+        if method.is_idempotent() { Self::Idempotent } else { Self::Unsafe }
+    }
 }
 
 impl Verdict {
@@ -76,11 +99,31 @@ impl Verdict {
 
 impl Retry {
     fn again(&self, outcome: &Outcome, before: History, roll: f64, failure: Failure) -> Verdict {
-        if before.tries.saturating_add(1) >= self.tries {
+        if before.tries.saturating_add(1) >= self.tries || self.must_not_repeat(outcome.class, before.repeat)
+        {
             return Verdict::Dropped(failure);
         }
         let wait = self.base.mul_f64(f64::from(before.tries.min(16)).exp2() * (1.0 + roll / 2.0));
         Verdict::RetryAt(outcome.ended + wait.min(Duration::from_hours(1)))
+    }
+}
+
+impl Retry {
+    /// Whether to ask again could do again what may have been done (RFC 9110 9.2.2). Who says "later", and who was never reached, has
+    /// done nothing.
+    fn must_not_repeat(&self, class: Class, repeat: Repeat) -> bool {
+        let may_be_done = match class {
+            Class::Transient | Class::Throttled => false,
+            Class::Unreachable(kind) => matches!(
+                kind,
+                FailureKind::ResponseTimeout
+                    | FailureKind::BodyTimeout
+                    | FailureKind::Reset
+                    | FailureKind::Protocol
+            ),
+            _ => true,
+        };
+        may_be_done && repeat == Repeat::Unsafe && self.post == PostRetry::Once
     }
 }
 
@@ -97,7 +140,6 @@ fn answered(class: FailureClass, outcome: &Outcome) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::response::FailureKind;
 
     fn outcome(class: Class) -> Outcome {
         Outcome {
@@ -129,6 +171,29 @@ mod tests {
         assert!(
             matches!(&verdicts[2], Verdict::Dropped(failure) if failure.class == FailureClass::ServerError)
         );
+    }
+
+    #[test]
+    fn a_post_that_may_have_been_carried_out_is_not_sent_again() {
+        let unsafe_one = History { repeat: Repeat::of(&Method::POST), ..History::default() };
+        assert_eq!(Repeat::of(&Method::PUT), Repeat::Idempotent);
+        for (class, is_repeated) in [
+            (Class::ServerError, false),
+            (Class::Truncated(crate::response::Truncation::Disconnect), false),
+            (Class::Unreachable(FailureKind::ResponseTimeout), false),
+            (Class::Unreachable(FailureKind::Reset), false),
+            (Class::Unreachable(FailureKind::Connect), true),
+            (Class::Unreachable(FailureKind::Dns), true),
+            (Class::Transient, true),
+            (Class::Throttled, true),
+        ] {
+            let is_again = |retry: &Retry, before| {
+                matches!(Verdict::of(&outcome(class), before, retry, 0.0), Verdict::RetryAt(_))
+            };
+            assert_eq!(is_again(&Retry::default(), unsafe_one), is_repeated, "{class:?}");
+            assert!(is_again(&Retry::default(), History::default()), "{class:?}");
+            assert!(is_again(&Retry { post: PostRetry::Again, ..Retry::default() }, unsafe_one), "{class:?}");
+        }
     }
 
     #[test]

@@ -1,23 +1,35 @@
-//! A spider that is written in a crawler file: fields and link rules, no code.
+//! A spider that is written in a crawler file: fields, link rules and lists of pages, no code.
 //!
-//! Without extract rules each page gives `url`, `status` and `title`; without follow rules every link is followed. Fields are
-//! taken from HTML, from JSON answers and from feeds; links from HTML alone. A rule speaks only on answers of which at least one of
-//! its fields can be read, so that a rule for a shop's pages does not give empty items for its images. Where a page or a link
-//! says `nofollow` it is not followed unless the recipe says otherwise.
+//! Without extract rules each page gives `url`, `status` and `title`; without follow and paginate rules every link is followed.
+//! Fields and links are those of HTML, unless a rule says where they are in JSON, in a feed or elsewhere. A rule speaks only on
+//! answers of which at least one of its fields can be read, so that a rule for a shop's pages does not give empty items for its
+//! images. Where a page or a link says `nofollow` it is not followed unless the recipe says otherwise.
 
 mod clean;
+mod detour;
 mod facts;
 mod fields;
+mod fill;
 mod follow;
+mod links;
+mod luggage;
+mod packing;
+mod paginate;
 mod report;
+mod requests;
 mod rule;
 mod selector;
 mod typed;
 mod values;
 
+use regex::Regex;
 use serde_json::{Map, Value};
 
 pub use clean::{CleanError, Step};
+pub use fill::places;
+pub use luggage::carrying;
+pub use paginate::{MAX_WALK, Next, Numbers, PaginateRule, Place, Stop};
+pub use requests::{BodyRule, Ids, RequestRule, SeedError, Values};
 pub use rule::{
     ArticlePart, ExtractRule, FieldRule, ItemScope, JsonSource, Many, PageFact, Presence, Query, Reach, Root,
     Source, Take, WhiteSpace,
@@ -25,14 +37,20 @@ pub use rule::{
 pub use selector::FieldSelector;
 pub use typed::Kind;
 
-use super::Spider;
+use luggage::Luggage;
+use paginate::Gave;
+
+use super::{Failure, FailureClass, Spider};
 use crate::extract::ExtractError;
+use crate::extract::json::JsonPath;
 use crate::extract::sitemap::Sitemap;
+use crate::extract::xpath::XPath;
 use crate::item::Harvest;
 use crate::page::Page;
 use crate::page::css::Css;
 use crate::request::Request;
 use crate::scope::UrlPattern;
+use crate::url::Fingerprint;
 
 /// Everything a crawler file says about pages.
 #[derive(Debug, Clone, Default)]
@@ -45,8 +63,16 @@ pub struct Recipe {
     pub extract: Vec<ExtractRule>,
     /// `[[follow]]`, in the order of the file. Empty: every link is followed.
     pub follow: Vec<FollowRule>,
+    /// `[[paginate]]`, in the order of the file.
+    pub paginate: Vec<PaginateRule>,
+    /// `[[requests]]`: where it starts beside its seeds.
+    pub requests: Vec<RequestRule>,
     /// What `nofollow` means.
     pub nofollow: Nofollow,
+    /// What `noindex` means.
+    pub noindex: Noindex,
+    /// What becomes of pages that say they are copies of another one.
+    pub originals: Originals,
     /// The crawler's product token, for directives that speak to it by name. Empty: only those to everybody count.
     pub agent: String,
 }
@@ -61,6 +87,26 @@ pub enum Nofollow {
     Ignore,
 }
 
+/// What `noindex` means for a page (`X-Robots-Tag`, `<meta name=robots>`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Noindex {
+    /// It is not looked at.
+    #[default]
+    Ignore,
+    /// Such a page gives no items. Its links are followed.
+    Skip,
+}
+
+/// What becomes of a page whose `<link rel=canonical>` names another page of its host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Originals {
+    /// It is read like every page.
+    #[default]
+    Ignore,
+    /// It gives nothing, and the page that it names is asked for in its place. What that one says about itself is not looked at.
+    Follow,
+}
+
 /// `[[follow]]`: which links are walked.
 #[derive(Debug, Clone, Default)]
 pub struct FollowRule {
@@ -68,6 +114,18 @@ pub struct FollowRule {
     pub on: Option<String>,
     /// Only links inside elements that match; without it, links anywhere.
     pub css: Option<Css>,
+    /// Only links inside elements that it finds; and URLs that it finds as text (`//a/@href`).
+    pub xpath: Option<XPath>,
+    /// In a JSON answer: URLs, or objects with URLs in the members that `attrs` names (`url` without it).
+    pub json: Option<JsonPath>,
+    /// The entries of a feed.
+    pub feed: bool,
+    /// The elements that are links; empty: `<a>` and `<area>`, or all with one of `attrs`.
+    pub tags: Vec<String>,
+    /// The attributes that hold URLs; empty: `href`.
+    pub attrs: Vec<String>,
+    /// Only links whose text matches.
+    pub text: Option<Regex>,
     /// Only links that match one of these; empty: all.
     pub allow: Vec<UrlPattern>,
     /// Not links that match one of these.
@@ -76,6 +134,16 @@ pub struct FollowRule {
     pub label: Option<String>,
     /// Their priority.
     pub priority: i8,
+    /// Most links between a seed and the pages behind these.
+    pub depth: Option<u32>,
+    /// Most links of one page.
+    pub limit: Option<usize>,
+    /// Fields that are taken here and become fields of the items behind these links: inside the element of `css` or `xpath` that
+    /// holds the link, or of the whole page where there is none.
+    pub data: Vec<FieldRule>,
+    /// Names of values that become fields of the items behind these links: members of the JSON object that holds the link, fields of
+    /// this page's items, values that have travelled here.
+    pub carry: Vec<String>,
 }
 
 /// A spider made of a [`Recipe`].
@@ -138,17 +206,80 @@ impl Spider for Declarative {
     }
 
     fn parse(&self, page: &Page, harvest: &mut Harvest) -> Result<(), ExtractError> {
-        if self.recipe.extract.is_empty() {
-            harvest.item(&summary(page))?;
+        let luggage = Luggage::of(page.request());
+        if let Some(detour) = detour::detour(&self.recipe, page, &luggage) {
+            match detour {
+                Ok(request) => harvest.follow(request),
+                Err(stop) => harvest.problem(format!("{}: its refresh is not followed: {stop}", page.url())),
+            }
+            return Ok(());
         }
-        fields::extract(&self.recipe.extract, page, harvest)?;
+        self.take_items(page, harvest)?;
+        harvest.complete(&luggage.values);
+        self.take_links(page, &luggage, harvest);
+        if self.recipe.noindex == Noindex::Skip && page.directives(&self.recipe.agent).noindex {
+            harvest.forget_items();
+        }
         if page.is_html() {
-            follow::follow(&self.recipe, page, harvest);
             for limit in page.limits() {
                 harvest.problem(format!("{}: {limit}", page.url()));
             }
         }
         Ok(())
+    }
+
+    fn more_seeds(&self) -> Box<dyn Iterator<Item = Result<Request, SeedError>> + Send + '_> {
+        Box::new(self.recipe.requests.iter().flat_map(RequestRule::requests))
+    }
+
+    fn failed(&self, request: &Request, failure: &Failure, harvest: &mut Harvest) {
+        let may_be_there = failure.class.is_loss() && failure.class != FailureClass::Challenge;
+        if may_be_there && let Some(next) = paginate::turn_past(&self.recipe.paginate, request) {
+            harvest.follow(next);
+        }
+    }
+}
+
+impl Declarative {
+    fn take_items(&self, page: &Page, harvest: &mut Harvest) -> Result<(), ExtractError> {
+        if self.recipe.extract.is_empty() {
+            harvest.item(&summary(page))?;
+        }
+        fields::extract(&self.recipe.extract, page, harvest)
+    }
+
+    /// Links, and last the next page of the list: the items of this one come first.
+    fn take_links(&self, page: &Page, luggage: &Luggage, harvest: &mut Harvest) {
+        let links = follow::follow(&self.recipe, page, luggage, harvest);
+        let gave = || self.gave(page, harvest, &links);
+        let next = paginate::turn(&self.recipe.paginate, page, luggage, gave);
+        let next = next.unwrap_or_else(|why| {
+            harvest.problem(format!("{}: its list is not walked on: {why}", page.url()));
+            None
+        });
+        // Where a link leads to the next page too, it must not take it out of its list.
+        let next_key = next.as_ref().map(Request::fingerprint);
+        let others = links.into_iter().filter(|link| Some(link.fingerprint()) != next_key);
+        others.chain(next).for_each(|request| harvest.follow(request));
+    }
+
+    /// What a page of a list gave: its items; where no rule takes items from it, its links.
+    fn gave(&self, page: &Page, harvest: &Harvest, links: &[Request]) -> Gave {
+        let mut digest = Fingerprint::hasher();
+        if self.recipe.extract.iter().any(|rule| fields::speaks_on(rule, page)) {
+            for (kind, fields) in harvest.items() {
+                digest.update(kind.as_deref().unwrap_or_default().as_bytes());
+                let own = |(name, value): &(&String, &Value)| *name == "url" && *value == page.url().as_str();
+                for (name, value) in fields.iter().filter(|field| !own(field)) {
+                    digest.update(name.as_bytes());
+                    digest.update(value.to_string().as_bytes());
+                }
+                digest.update(b"\0");
+            }
+            return Gave { count: harvest.items().len(), digest: Fingerprint::from_hasher(&digest).get() };
+        }
+        links.iter().for_each(|link| digest.update(&link.fingerprint().get().to_le_bytes()));
+        Gave { count: links.len(), digest: Fingerprint::from_hasher(&digest).get() }
     }
 }
 

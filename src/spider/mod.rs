@@ -9,6 +9,7 @@ use crate::item::Harvest;
 use crate::page::Page;
 use crate::request::Request;
 pub use crate::response::{Failure, FailureClass};
+pub use declarative::SeedError;
 
 /// A crawl's own code: where it starts, and what each page gives.
 ///
@@ -19,6 +20,12 @@ pub trait Spider: Send + Sync + 'static {
 
     /// Where the crawl starts.
     fn seeds(&self) -> Vec<Request>;
+
+    /// Where it starts beside its [`seeds`](Spider::seeds), one request after the other: for more of them than should be in memory at
+    /// once. They are asked for anew by every run, and what was asked for before in its round is not asked again. Default: none.
+    fn more_seeds(&self) -> Box<dyn Iterator<Item = Result<Request, SeedError>> + Send + '_> {
+        Box::new(std::iter::empty())
+    }
 
     /// Takes items and links from a page. [`Request::label`] of `page.request()` says which kind of page it is.
     ///

@@ -157,7 +157,12 @@ impl World {
     }
 
     fn crawl(&self) -> Crawl<Web> {
-        let retry = Retry { tries: 2, base: Duration::from_millis(20), confirm: Duration::from_millis(20) };
+        let retry = Retry {
+            tries: 2,
+            base: Duration::from_millis(20),
+            confirm: Duration::from_millis(20),
+            ..Retry::default()
+        };
         let policy = Policy { retry, ..Policy::fixed(Duration::from_millis(10)) };
         Crawl::builder()
             .identity("simbot", "tests@example.com")

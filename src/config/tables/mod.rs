@@ -7,13 +7,18 @@
 pub(super) mod block;
 pub(super) mod cache;
 mod clean;
+pub(super) mod content;
 pub(super) mod fields;
+pub(super) mod follow;
 pub(super) mod hosts;
 pub(super) mod identity;
 pub(super) mod journal;
+pub(super) mod labels;
 pub(super) mod ordered;
 pub(super) mod pace;
 pub(super) mod pages;
+pub(super) mod paginate;
+pub(super) mod requests;
 pub(super) mod revisit;
 pub(super) mod scope;
 pub(super) mod seeds;

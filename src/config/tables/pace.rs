@@ -13,9 +13,9 @@ use crate::config::path::Path;
 use crate::config::units::Time;
 use crate::frontier::{Grouping, Sharing, content_networks};
 use crate::host::parse_host;
-use crate::politeness::{Backoff, Guard, PaceRule, Policy, Rate, Retry};
+use crate::politeness::{Backoff, Guard, PaceRule, Policy, PostRetry, Rate, Retry};
 use crate::robots::ForbiddenPolicy;
-use crate::spider::declarative::Nofollow;
+use crate::spider::declarative::{Nofollow, Noindex};
 
 /// How fast and how much at once. A site's own Crawl-delay can only lengthen the delay.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -123,6 +123,9 @@ pub(in crate::config) struct RobotsTable {
     /// Links marked nofollow (`rel`, `<meta name=robots>`, X-Robots-Tag): "honour" does not follow them, "ignore" does.
     /// Default "honour".
     nofollow: Option<NofollowWord>,
+    /// Pages marked noindex (`<meta name=robots>`, X-Robots-Tag): "ignore" takes their items, "skip" does not; their links are followed.
+    /// Default "ignore".
+    noindex: Option<NoindexWord>,
 }
 
 impl RobotsTable {
@@ -132,6 +135,21 @@ impl RobotsTable {
             Some(NofollowWord::Honour) | None => Nofollow::Honour,
         }
     }
+
+    pub(in crate::config) fn noindex(&self) -> Noindex {
+        match self.noindex {
+            Some(NoindexWord::Skip) => Noindex::Skip,
+            Some(NoindexWord::Ignore) | None => Noindex::Ignore,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(rename = "Noindex")]
+enum NoindexWord {
+    Ignore,
+    Skip,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
@@ -179,6 +197,26 @@ pub(in crate::config) struct RetryTable {
     /// Least time until a page that was there in an earlier round, and now is answered 404 or 410, is asked for once more before
     /// that is believed. Default "10s".
     confirm_gone: Option<Time>,
+    /// Whether a POST that may have been carried out (an error or no answer came back) is sent again: "once" or "again". Default
+    /// "once" (RFC 9110 9.2.2).
+    post: Option<PostWord>,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(rename = "PostRetry")]
+enum PostWord {
+    Once,
+    Again,
+}
+
+impl From<PostWord> for PostRetry {
+    fn from(word: PostWord) -> Self {
+        match word {
+            PostWord::Once => Self::Once,
+            PostWord::Again => Self::Again,
+        }
+    }
 }
 
 /// What holds for all hosts.
@@ -319,6 +357,6 @@ impl RetryTable {
         let tries = self.tries.unwrap_or(1);
         check.must(tries > 0, &Path::of(&["retry", "tries"]), "expected 1 or more: the first try counts");
         let (base, confirm) = (self.base.unwrap_or_default().0, self.confirm_gone.unwrap_or_default().0);
-        Retry { tries, base, confirm }
+        Retry { tries, base, confirm, post: self.post.map(Into::into).unwrap_or_default() }
     }
 }

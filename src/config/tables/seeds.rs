@@ -1,8 +1,13 @@
 //! `seeds`: where the crawl starts.
 
+use std::collections::BTreeMap;
+
 use schemars::{JsonSchema, Schema, json_schema};
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
+use super::content::{ContentKeys, MethodWord};
+use super::ordered::ordered;
 use crate::config::check::Check;
 use crate::config::path::Path;
 use crate::config::plan::{Seed, Start};
@@ -19,6 +24,25 @@ pub(in crate::config) struct SeedTable {
     label: Option<String>,
     /// -128 to 127; higher is asked earlier within a host. Default 0.
     priority: Option<i8>,
+    /// "GET" or "POST". Default: GET, with a body POST.
+    method: Option<MethodWord>,
+    /// Header fields of this request alone. Credentials belong in `[hosts."name".headers]`.
+    #[serde(deserialize_with = "ordered")]
+    #[schemars(with = "BTreeMap<String, String>")]
+    headers: Vec<(String, String)>,
+    /// The body as text; its `Content-Type` belongs in `headers`.
+    body: Option<String>,
+    /// The body as JSON.
+    #[schemars(with = "Option<Value>")]
+    json: Option<Value>,
+    /// The body as the fields of a form.
+    #[serde(deserialize_with = "ordered")]
+    #[schemars(with = "BTreeMap<String, String>")]
+    form: Vec<(String, String)>,
+    /// Values that become fields of the items of its page, and of the pages of its list.
+    #[serde(deserialize_with = "ordered")]
+    #[schemars(with = "BTreeMap<String, Value>")]
+    data: Vec<(String, Value)>,
 }
 
 /// Adds the short form, a string alone, to the schema of a table.
@@ -56,7 +80,17 @@ impl SeedTable {
             }
             None => Start::Url(check.taken(at, canon.parse(&url))?),
         };
-        let seed = Seed { start, label: self.label, priority: self.priority.unwrap_or_default() };
+        let Self { method, headers, body, json, form, .. } = self;
+        let content = ContentKeys { method, headers, body, json, form }.build(&place, check);
+        let seed = Seed {
+            start,
+            label: self.label,
+            priority: self.priority.unwrap_or_default(),
+            method: content.method,
+            headers: content.headers,
+            body: content.body.map(|body| body.bytes()),
+            data: Map::from_iter(self.data),
+        };
         Some((place, seed))
     }
 }

@@ -79,7 +79,13 @@ struct CsvTable {
 }
 
 impl SinkTable {
-    pub(in crate::config) fn build(self, extract: &[ExtractRule], check: &mut Check<'_>) -> Vec<SinkPlan> {
+    /// `travelling` are the names of values that come with a request and become fields of its items.
+    pub(in crate::config) fn build(
+        self,
+        extract: &[ExtractRule],
+        travelling: &[String],
+        check: &mut Check<'_>,
+    ) -> Vec<SinkPlan> {
         let top = Path::of(&["sink"]);
         let nothing_asked = self.jsonl.is_none() && self.csv.is_none();
         let mut sinks = Vec::new();
@@ -90,7 +96,7 @@ impl SinkTable {
             sinks.extend(path.map(|path| SinkPlan::Jsonl(JsonlOptions { path, wants, seen })));
         }
         if let Some(table) = self.csv {
-            sinks.extend(table.build(extract, check).map(SinkPlan::Csv));
+            sinks.extend(table.build(extract, travelling, check).map(SinkPlan::Csv));
         }
         if let [SinkPlan::Jsonl(jsonl), SinkPlan::Csv(csv)] = &sinks[..]
             && jsonl.path == csv.path
@@ -105,12 +111,20 @@ impl SinkTable {
 }
 
 impl CsvTable {
-    fn build(self, extract: &[ExtractRule], check: &mut Check<'_>) -> Option<CsvOptions> {
+    fn build(
+        self,
+        extract: &[ExtractRule],
+        travelling: &[String],
+        check: &mut Check<'_>,
+    ) -> Option<CsvOptions> {
         let top = Path::of(&["sink", "csv"]);
         let mut fields: Vec<&str> = Vec::new();
-        for field in extract.iter().flat_map(|rule| &rule.fields) {
-            if !fields.contains(&field.name.as_str()) {
-                fields.push(&field.name);
+        let of_items = extract.iter().flat_map(|rule| rule.fields.iter().map(|field| &field.name));
+        // Without rules for items the first item says what its columns are.
+        let travelling = travelling.iter().filter(|_| !extract.is_empty());
+        for name in of_items.chain(travelling) {
+            if !fields.contains(&name.as_str()) {
+                fields.push(name);
             }
         }
         let is_seen = |column: &String| SEEN.contains(&column.as_str()) && !fields.contains(&column.as_str());

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::spider::declarative::Originals;
 use crate::url::{Canon, CanonStep};
 
 /// By which steps two spellings of a URL become one page. Scheme and host in lower case, default ports, dot segments and
@@ -29,9 +30,27 @@ pub(in crate::config) struct UrlTable {
     trailing_slash: Option<bool>,
     /// A dot at the end of the host is dropped. Default false.
     final_dot: Option<bool>,
+    /// What becomes of a page whose `<link rel=canonical>` names another page of its host: "ignore" reads it like every page, "follow"
+    /// takes nothing from it and asks for the other one instead. Default "ignore".
+    canonical: Option<CanonicalWord>,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(rename = "Canonical")]
+enum CanonicalWord {
+    Ignore,
+    Follow,
 }
 
 impl UrlTable {
+    pub(in crate::config) fn originals(&self) -> Originals {
+        match self.canonical {
+            Some(CanonicalWord::Follow) => Originals::Follow,
+            Some(CanonicalWord::Ignore) | None => Originals::Ignore,
+        }
+    }
+
     pub(in crate::config) fn build(&self) -> Canon {
         let steps = [
             (self.userinfo, CanonStep::Userinfo),

@@ -55,7 +55,7 @@ zzz = 1
      --> a.toml:3:1
       |
     3 | zzz = 1
-      | ^^^ known keys: base, confirm-gone, tries
+      | ^^^ known keys: base, confirm-gone, post, tries
 
     1 problem; nothing was started
     "#);

@@ -16,7 +16,7 @@ impl<F: Fetcher> Loop<F> {
         tracing::debug!(host = %request.host(), url = %request.url, "fresh in the cache");
         let mut change = Change { host: Some(settled.host.clone()), ..Change::default() };
         match request.kind {
-            Kind::Page => (change.totals.pages, change.totals.from_cache) = (1, 1),
+            Kind::Page | Kind::NextPage => (change.totals.pages, change.totals.from_cache) = (1, 1),
             Kind::Sitemap { .. } => change.totals.sitemaps = 1,
         }
         change.done.push((settled.origin.clone(), settled.pending.key));

@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use super::clean::{Texts, charge, cleaned, weight};
 use super::facts::{Facts, MAX_STEPS};
+use super::links::Near;
 use super::report::Notes;
 use super::rule::{ExtractRule, FieldRule, ItemScope, Many, Presence, Source, Take};
 use super::typed::Kind;
@@ -43,10 +44,21 @@ pub(super) fn extract(rules: &[ExtractRule], page: &Page, harvest: &mut Harvest)
     Ok(())
 }
 
-fn speaks_on(rule: &ExtractRule, page: &Page) -> bool {
+pub(super) fn speaks_on(rule: &ExtractRule, page: &Page) -> bool {
     let label = page.request().label.as_deref();
     (rule.label.is_none() || rule.label.as_deref() == label)
         && (rule.pages.is_empty() || rule.pages.iter().any(|pattern| pattern.matches(page.url())))
+}
+
+/// The fields at one place of a page, for what travels with a link; empty if a required one is not there.
+pub(super) fn at(fields: &[FieldRule], page: &Page, near: Near<'_>) -> Map<String, Value> {
+    let facts = Facts::new(page, std::iter::empty(), std::iter::once(fields));
+    let place = match near {
+        Near::Page => Place::Page,
+        Near::Element(element) => Place::Element(element),
+        Near::Object(value) => Place::Value(value),
+    };
+    Taker::new(&facts).record(fields, place).unwrap_or_default()
 }
 
 fn add(rule: &ExtractRule, record: &Map<String, Value>, harvest: &mut Harvest) -> Result<(), ExtractError> {
