@@ -60,13 +60,14 @@ const NEIGHBOURS: [(&str, &str); 17] = [
 ];
 
 /// Outer crates that only these rooms know.
-const OUTER: [(&str, &[&str]); 21] = [
+const OUTER: [(&str, &[&str]); 22] = [
     ("reqwest", &["fetch"]),
     ("rustls", &["fetch"]),
     ("sled", &["store"]),
     ("fjall", &["store"]),
     ("postcard", &["store"]),
-    ("zstd", &["store"]),
+    ("zstd", &["store", "sink"]),
+    ("flate2", &["sink"]),
     ("quick_xml", &["extract"]),
     ("scraper", &["page"]),
     ("html5ever", &["page"]),
