@@ -11,7 +11,7 @@ use super::tables::labels::Said;
 use super::tables::pages::ExtractTable;
 use super::tables::paginate::PaginateTable;
 use super::tables::requests::Shape;
-use super::tables::{follow, hosts, pace, pages, paginate, requests, scope, seeds, wire};
+use super::tables::{follow, hosts, pace, pages, paginate, requests, scope, seeds, sink, wire};
 use crate::address::AddressPolicy;
 use crate::host::is_loopback;
 use crate::politeness::Policy;
@@ -46,9 +46,10 @@ pub(super) fn build(file: CrawlerFile, around: Surroundings, check: &mut Check<'
     check_contact(identity.contact.as_deref(), &starts, check);
     check_starts_in_scope(&starts, &scope, check);
     let name = around.stem.unwrap_or_else(|| starts.first_host());
+    let around_sinks = sink::Around { name: &name, extract: &rules.extract, travelling: &rules.travelling };
     let plan = Plan {
         state_dir: file.state_dir.unwrap_or_else(|| PathBuf::from(".crawl").join(&name)),
-        sinks: file.sink.build(&rules.extract, &rules.travelling, check),
+        sinks: file.sink.build(&around_sinks, check),
         limits: file.http.limits(check),
         max_bodies: file.cache.bodies(check),
         journal_rounds: file.journal.build(check),

@@ -23,7 +23,7 @@ use crate::politeness::HostState;
 use crate::request::{Kind, Request};
 use crate::revisit::Revisit;
 use crate::robots::RobotsRecord;
-use crate::sink::{SinkError, Wants};
+use crate::sink::{Ended, SinkError, Wants};
 use crate::store::cache::ValidatorCache;
 use crate::store::{Batch, FailedRecord, PageChange, Pending, QueueKey, RunRecord, Store, StoreError};
 use crate::time::Timestamp;
@@ -185,14 +185,25 @@ impl Writer {
                 replies.push(Reply::Due(queued, next));
             }
             Job::Finish { completed } => {
-                self.run.completed = completed;
-                self.commit_batch(Batch::default())?;
-                self.out.sync()?;
-                self.store.sync()?;
-                self.cache.flush();
+                self.finish(completed)?;
                 replies.push(Reply::Finished(self.run.clone()));
             }
             Job::Commit(_) => unreachable!("commits are grouped"),
+        }
+        Ok(())
+    }
+
+    /// Brings everything into its final form. The round is complete only when its output is: a crash before that goes on with it.
+    fn finish(&mut self, completed: Option<Timestamp>) -> Result<(), WriteError> {
+        self.commit_batch(Batch::default())?;
+        self.out.sync()?;
+        self.store.sync()?;
+        self.cache.flush();
+        self.out.finish(if completed.is_some() { Ended::Complete } else { Ended::Unfinished })?;
+        if completed.is_some() {
+            self.run.completed = completed;
+            self.store.commit(Batch { run: Some(self.run.clone()), ..Batch::default() })?;
+            self.store.sync()?;
         }
         Ok(())
     }
@@ -202,6 +213,7 @@ impl Writer {
             return Ok(());
         }
         let changes = group.len();
+        self.out.tick(self.clock.now())?;
         let mut batch = Batch::default();
         let mut cached = Vec::new();
         let mut judge = Judge::new(&*self.store, self.run.round, self.schedule.as_mut());
@@ -234,6 +246,7 @@ impl Writer {
     }
 
     fn commit_batch(&mut self, mut batch: Batch) -> Result<Vec<Pending>, WriteError> {
+        self.out.tick(self.clock.now())?;
         batch.sinks = self.out.flush()?;
         self.run.totals = self.totals.to_map();
         batch.run = Some(self.run.clone());

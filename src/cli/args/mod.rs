@@ -1,5 +1,6 @@
 //! The command line.
 
+mod export;
 mod fetch;
 mod reading;
 
@@ -10,6 +11,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use super::changes::ChangesArgs;
 use super::exit;
 use crate::config::Loader;
+pub(super) use export::ExportArgs;
 pub(super) use fetch::FetchArgs;
 pub(super) use reading::{AuditArgs, CacheCommand, ExplainArgs, PruneArgs, RobotsCommand, StateArgs};
 
@@ -113,6 +115,9 @@ pub(super) enum Command {
     Sitemap(SitemapArgs),
     /// Show how far a crawl is, from its state directory
     Status(StateArgs),
+    /// Convert stored items into another kind of file
+    #[command(after_help = export::EXAMPLES)]
+    Export(ExportArgs),
     /// Check from the journal of a crawl that it kept every rule
     Audit(AuditArgs),
     /// Show what is kept of pages between rounds, or forget some of it
@@ -160,9 +165,10 @@ pub(super) struct Layers {
     /// Keep the crawl's state in this directory
     #[arg(long, value_name = "DIR")]
     pub(super) state: Option<PathBuf>,
-    /// Write items to this file: CSV if it ends in .csv, else JSON lines; `-` is the standard output
+    /// Write items to this file: its ending says as what (.jsonl, .json, .csv, .tsv; .gz or .zst on top); `-` is the standard
+    /// output; may be repeated
     #[arg(long, value_name = "FILE")]
-    pub(super) out: Option<PathBuf>,
+    pub(super) out: Vec<PathBuf>,
     #[command(flatten)]
     pub(super) sets: Sets,
     /// Stop after this many pages (scope.max-pages)
@@ -193,12 +199,12 @@ impl Sets {
 impl Layers {
     /// Everything as layers, the flags uppermost.
     pub(super) fn over(&self, file: Option<&PathBuf>) -> Loader {
-        let mut loader = self.seeds.iter().fold(self.sets.over(file), Loader::seed);
+        let file = file.map_or_else(Loader::new, |file| Loader::new().file(file));
+        // Before the assignments, which may say more of these outputs.
+        let loader = self.out.iter().fold(file, Loader::out);
+        let mut loader = self.seeds.iter().fold(self.sets.laid_over(loader), Loader::seed);
         if let Some(state) = &self.state {
             loader = loader.state(state);
-        }
-        if let Some(out) = &self.out {
-            loader = loader.out(out);
         }
         if let Some(limit) = self.limit {
             loader = loader.flag("--limit", format!("scope.max-pages={limit}"));
