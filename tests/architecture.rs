@@ -60,7 +60,7 @@ const NEIGHBOURS: [(&str, &str); 17] = [
 ];
 
 /// Outer crates that only these rooms know.
-const OUTER: [(&str, &[&str]); 21] = [
+const OUTER: [(&str, &[&str]); 23] = [
     ("reqwest", &["fetch"]),
     ("rustls", &["fetch"]),
     ("sled", &["store"]),
@@ -81,6 +81,8 @@ const OUTER: [(&str, &[&str]); 21] = [
     ("governor", &["politeness", "frontier"]),
     ("sfv", &["headers", "cli"]),
     ("base64", &["cli"]),
+    ("flate2", &["sink"]),
+    ("sha1", &["sink"]),
     ("http_cache_semantics", &["headers"]),
 ];
 

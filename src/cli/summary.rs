@@ -214,6 +214,7 @@ fn files(plan: &Plan) -> Vec<String> {
         SinkPlan::Csv(options) => &options.path,
     });
     paths
+        .chain(plan.archive.iter().map(|archive| &archive.path))
         .filter(|path| path.as_os_str() != "-")
         .map(|path| safe(&path.display().to_string()).into_owned())
         .collect()

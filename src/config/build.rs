@@ -42,6 +42,7 @@ pub(super) fn build(file: CrawlerFile, around: Surroundings, check: &mut Check<'
     let name = around.stem.unwrap_or_else(|| starts.first_host());
     let plan = Plan {
         state_dir: file.state_dir.unwrap_or_else(|| PathBuf::from(".crawl").join(&name)),
+        archive: file.sink.archive(&name, check),
         sinks: file.sink.build(&extract, check),
         limits: file.http.limits(check),
         max_bodies: file.cache.bodies(check),

@@ -14,6 +14,7 @@ use super::raw::CrawlerFile;
 use super::read;
 use super::tables::wire::is_credential;
 use super::tree::{Node, Origin, Value};
+use crate::sink::warc::packing_of;
 
 /// The defaults, as text with comments.
 pub const DEFAULTS: &str = include_str!("defaults.toml");
@@ -126,14 +127,19 @@ impl Loader {
     }
 
     /// Writes items to this file and not to the sinks of the crawler file: CSV if its name ends in `.csv`, else JSON lines;
-    /// `-` is the standard output.
+    /// `-` is the standard output. A name that ends in `.warc.gz` or `.warc` takes the exchanges themselves, and no items.
     #[must_use]
     pub fn out(self, file: impl Into<PathBuf>) -> Self {
         let file: PathBuf = file.into();
         let csv = file.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("csv"));
+        let table = match packing_of(&file) {
+            Some(_) => "warc",
+            None if csv => "csv",
+            None => "jsonl",
+        };
         let path = file.to_string_lossy().into_owned();
         let origin = Origin::Given(self.given.len());
-        let branch = Path::of(&[if csv { "csv" } else { "jsonl" }, "path"]);
+        let branch = Path::of(&[table, "path"]);
         let sink = Node::at(&branch, Node::new(Value::text(&path), origin)).value;
         let layer = Layer::Value(Path::of(&["sink"]), sink);
         self.given("--out", format!("--out {path}"), layer)

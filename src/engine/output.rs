@@ -1,18 +1,20 @@
-//! Where items and changes go: which item to which sink, and how far each of them reaches.
+//! Where items, changes and exchanges go: which item to which sink, and how far each of them reaches.
 
 use super::changes::{ChangeLog, Judge, Visit};
 use super::totals::Totals;
 use crate::history::Shift;
 use crate::item::Item;
+use crate::sink::warc::{Exchange, Warc};
 use crate::sink::{Position, Sink, SinkError, Wants};
 use crate::url::CanonicalUrl;
 
 use super::writer::WriteError;
 
-/// All sinks of a crawl, and the list of its changes.
+/// All sinks of a crawl, its archive, and the list of its changes.
 pub(super) struct Output {
     sinks: Vec<Box<dyn Sink>>,
     changes: Option<ChangeLog>,
+    archive: Option<Warc>,
     /// Whether only news is written, whatever a sink wants: the output of a crawl that watches would grow with every visit.
     only_news: bool,
     /// What is to be added to the counts: items that a sink refused.
@@ -21,7 +23,21 @@ pub(super) struct Output {
 
 impl Output {
     pub(super) fn new(sinks: Vec<Box<dyn Sink>>, changes: Option<ChangeLog>, only_news: bool) -> Self {
-        Self { sinks, changes, only_news, totals: Totals::default() }
+        Self { sinks, changes, archive: None, only_news, totals: Totals::default() }
+    }
+
+    pub(super) fn with_archive(self, archive: Option<Warc>) -> Self {
+        Self { archive, ..self }
+    }
+
+    /// Takes an exchange.
+    pub(super) fn archive(&mut self, exchange: &Exchange) -> Result<(), SinkError> {
+        self.archive.as_mut().map_or(Ok(()), |archive| archive.write(exchange))
+    }
+
+    /// Finishes what can be finished once everything is committed and durable. `true` if something was.
+    pub(super) fn close(&mut self) -> Result<bool, SinkError> {
+        self.archive.as_mut().map_or(Ok(false), |archive| archive.close().map(|()| true))
     }
 
     /// Takes a visit: its page is judged, the judgement goes to the list of changes and its items to the sinks.
@@ -62,6 +78,7 @@ impl Output {
     /// Makes what was handed over survive a power cut.
     pub(super) fn sync(&mut self) -> Result<(), SinkError> {
         self.sinks.iter_mut().try_for_each(|sink| sink.sync())?;
+        self.archive.as_mut().map_or(Ok(()), Warc::sync)?;
         self.changes.as_mut().map_or(Ok(()), ChangeLog::sync)
     }
 
@@ -69,6 +86,9 @@ impl Output {
     pub(super) fn flush(&mut self) -> Result<Vec<(String, Position)>, SinkError> {
         let sinks = self.sinks.iter_mut().map(|sink| Ok((sink.name().to_owned(), sink.flush()?)));
         let mut positions = sinks.collect::<Result<Vec<_>, SinkError>>()?;
+        if let Some(archive) = &mut self.archive {
+            positions.push((archive.name().to_owned(), archive.flush()?));
+        }
         if let Some(changes) = &mut self.changes {
             positions.push(changes.flush()?);
         }

@@ -1,7 +1,7 @@
 //! The one owner of store, sinks and cache: what is written, and in which order.
 //!
-//! A group of settled pages is one step: items to the sinks, sinks flushed, then one batch that holds the pages, their links,
-//! their hosts *and* the sinks' positions; the validator cache comes last. A crash before the batch undoes the items on the
+//! A group of settled pages is one step: items to the sinks, exchanges to the archive, both flushed, then one batch that holds the pages, their links,
+//! their hosts *and* the positions of sinks and archive; the validator cache comes last. A crash before the batch undoes the items on the
 //! next start (the sinks are cut back); a crash after it costs at most a few cache entries.
 
 use std::sync::Arc;
@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
+use super::archiving::Archived;
 use super::changes::{self, Judge, Visit};
 use super::output::Output;
 use super::recall::Memo;
@@ -65,6 +66,8 @@ pub(super) struct Change {
     pub(super) robots: Option<(Origin, RobotsRecord)>,
     pub(super) failed: Vec<FailedRecord>,
     pub(super) cache: Option<Memo>,
+    /// What was asked and answered, for the archive.
+    pub(super) exchange: Option<Box<Archived>>,
     pub(super) totals: Totals,
 }
 
@@ -188,6 +191,11 @@ impl Writer {
                 self.out.sync()?;
                 self.store.sync()?;
                 self.cache.flush();
+                if self.out.close()? {
+                    // From here on the archive's finished files may be moved away.
+                    self.commit_batch(Batch::default())?;
+                    self.store.sync()?;
+                }
                 replies.push(Reply::Finished(self.run.clone()));
             }
             Job::Commit(_) => unreachable!("commits are grouped"),
@@ -205,6 +213,7 @@ impl Writer {
         let mut judge = Judge::new(&*self.store, self.run.round, self.schedule.as_mut());
         let mut shifts = Vec::new();
         for change in group.drain(..) {
+            change.exchange.map_or(Ok(()), |archived| self.out.archive(&archived.exchange))?;
             for visit in change.visits {
                 shifts.extend(self.out.take(visit, &mut judge)?);
             }

@@ -8,6 +8,7 @@ pub mod csv;
 pub mod jsonl;
 mod line_file;
 pub mod memory;
+pub mod warc;
 
 use std::path::PathBuf;
 
@@ -104,7 +105,7 @@ pub enum Wants {
 #[non_exhaustive]
 pub enum SinkError {
     /// The file system refused.
-    #[error("cannot write items to `{}`: {source}", .path.display())]
+    #[error("cannot write to `{}`: {source}", .path.display())]
     Io {
         /// The output file.
         path: PathBuf,
@@ -130,6 +131,12 @@ pub enum SinkError {
         expected: Vec<String>,
         /// Columns of the file's header line.
         found: Vec<String>,
+    },
+    /// Another crawl writes the same file.
+    #[error("`{}` is being written by another crawl: wait for it, or give each its own name", .path.display())]
+    InUse {
+        /// The output file.
+        path: PathBuf,
     },
     /// An item that this format cannot hold.
     #[error("item of {url} does not fit `{sink}`: {reason}")]

@@ -160,7 +160,8 @@ pub(super) struct Layers {
     /// Keep the crawl's state in this directory
     #[arg(long, value_name = "DIR")]
     pub(super) state: Option<PathBuf>,
-    /// Write items to this file: CSV if it ends in .csv, else JSON lines; `-` is the standard output
+    /// Write items to this file: CSV if it ends in .csv, an archive of what is asked and answered if in
+    /// .warc.gz, else JSON lines; `-` is the standard output
     #[arg(long, value_name = "FILE")]
     pub(super) out: Option<PathBuf>,
     #[command(flatten)]

@@ -19,4 +19,5 @@ pub(super) mod seeds;
 pub(super) mod sink;
 pub(super) mod sitemap;
 pub(super) mod url;
+pub(super) mod warc;
 pub(super) mod wire;

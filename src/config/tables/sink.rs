@@ -1,10 +1,11 @@
-//! `[sink.jsonl]` and `[sink.csv]`: where items go.
+//! `[sink.jsonl]` and `[sink.csv]`: where items go. `[sink.warc]` is in a file of its own.
 
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::warc::WarcTable;
 use crate::config::check::Check;
 use crate::config::path::Path;
 use crate::config::plan::SinkPlan;
@@ -17,7 +18,7 @@ use crate::spider::declarative::ExtractRule;
 /// The column that every item has.
 const KIND: &str = "kind";
 
-/// Where items go. Without a sink they are written to the standard output as JSON lines.
+/// Where items go, and exchanges. Without a sink items are written to the standard output as JSON lines.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 #[schemars(rename = "Sinks")]
@@ -26,6 +27,8 @@ pub(in crate::config) struct SinkTable {
     jsonl: Option<JsonlTable>,
     /// Comma-separated values with fixed columns.
     csv: Option<CsvTable>,
+    /// An archive of everything that is asked and answered.
+    pub(super) warc: Option<WarcTable>,
 }
 
 /// One JSON object a line.
@@ -81,7 +84,7 @@ struct CsvTable {
 impl SinkTable {
     pub(in crate::config) fn build(self, extract: &[ExtractRule], check: &mut Check<'_>) -> Vec<SinkPlan> {
         let top = Path::of(&["sink"]);
-        let nothing_asked = self.jsonl.is_none() && self.csv.is_none();
+        let nothing_asked = self.jsonl.is_none() && self.csv.is_none() && self.warc.is_none();
         let mut sinks = Vec::new();
         if let Some(table) = self.jsonl {
             let path = needed(table.path, &top.key("jsonl").key("path"), check);

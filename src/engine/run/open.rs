@@ -7,6 +7,7 @@ use tokio::task::JoinSet;
 
 use super::Loop;
 use super::again::Again;
+use crate::engine::archiving::Intake;
 use crate::engine::output::Output;
 use crate::engine::recorder::{Opening, Recorder};
 use crate::engine::report::Report;
@@ -34,6 +35,10 @@ impl<F: Fetcher> Crawl<F> {
         let changes = self.changes.as_deref();
         let Beginning { past, run, changes } =
             start::begin(&mut *self.store, &mut self.sinks, changes, self.start, self.plan, started)?;
+        if let Some(archive) = &mut self.archive {
+            archive.rewind(past.position(archive.name()))?;
+        }
+        let intake = self.archive.as_ref().map(|archive| Intake::new(archive.options()));
         let (at, round, found, robots) = (started, run.round, past.found(&run, started), past.robots());
         let opening = Opening { at, round, found, settings: &self.settings, scope: &self.scope, robots };
         let recorder = Recorder::start(self.journals.as_ref(), opening)?;
@@ -44,7 +49,7 @@ impl<F: Fetcher> Crawl<F> {
         let again = Again::begin(self.watch.is_some(), self.unlinked, round);
         let parts = Parts {
             store: self.store,
-            out: Output::new(self.sinks, changes, self.watch.is_some()),
+            out: Output::new(self.sinks, changes, self.watch.is_some()).with_archive(self.archive),
             cache: Arc::clone(&self.cache),
             run,
             rules: self.rules,
@@ -62,6 +67,7 @@ impl<F: Fetcher> Crawl<F> {
             limits: self.limits,
             host_headers: self.host_headers,
             cache: self.cache,
+            archive: intake,
             freshness: self.freshness,
             rules: self.rules,
             clock: self.clock.clone(),
