@@ -12,7 +12,7 @@ use crate::config::units::Size;
 use crate::sink::warc::{DigestKind, Packing, Secrets, WarcOptions, packing_of};
 
 /// Files smaller than this are no use to anybody.
-const LEAST_SIZE: u64 = 1 << 20;
+const LEAST_SIZE: u64 = 64 << 10;
 /// A file may not be longer than its position can say.
 const MOST_SIZE: u64 = 1 << 39;
 
@@ -90,7 +90,7 @@ impl WarcTable {
         check.must(
             (LEAST_SIZE..=MOST_SIZE).contains(&rotate_size),
             &top.key("rotate-size"),
-            "expected a size from \"1MiB\" to \"500GB\"",
+            "expected a size from \"64KiB\" to \"500GB\"",
         );
         Some(WarcOptions {
             prefix: prefix.replace(|letter| !usable(letter), "-"),

@@ -152,10 +152,9 @@ impl Warc {
         let payload = digest.of(&[&exchange.body]);
         let (answer, request) = (self.id(), self.id());
         let pair = Pair { exchange, digest, answer, request, payload };
-        let (packing, secrets) = (self.options.packing, self.options.secrets);
         let head = head::of_answer(exchange);
         let written = match self.before(exchange, payload) {
-            Before::NotModified(capture) => pair.not_modified(&head, capture.as_deref()),
+            Before::NotModified(capture) => pair.not_modified(capture.as_deref()),
             Before::Same(capture) => {
                 self.known.note(&exchange.target, &capture);
                 pair.same_payload(&head, &capture)
@@ -165,8 +164,8 @@ impl Warc {
                 pair.response(&head)
             }
         };
-        self.parts.push(|out| written.write(out, packing))?;
-        let head = head::of_request(exchange, secrets);
+        self.push(&written)?;
+        let head = head::of_request(exchange, self.options.secrets);
         let body = exchange.asked.as_deref().unwrap_or_default();
         self.push(&pair.request(&head, body))
     }
@@ -259,3 +258,6 @@ enum Before {
     /// It says itself that it is not new; here is what it speaks of, if that is known.
     NotModified(Option<Arc<Capture>>),
 }
+
+#[cfg(test)]
+mod tests;

@@ -179,7 +179,9 @@ impl Pair<'_> {
     }
 
     /// The answer that nothing has changed since `before`, if that is known (6.7.3).
-    pub(super) fn not_modified<'a>(&self, head: &'a [u8], before: Option<&Capture>) -> Record<'a> {
+    ///
+    /// It has no block: what replays an archive would show the head of the 304, and not the page that it speaks of.
+    pub(super) fn not_modified(&self, before: Option<&Capture>) -> Record<'static> {
         let record = self
             .begin("revisit", self.answer)
             .field("WARC-Profile", "http://netpreserve.org/warc/1.1/revisit/server-not-modified");
@@ -187,7 +189,7 @@ impl Pair<'_> {
             Some(before) => record.refers_to(before).field("WARC-Payload-Digest", before.payload),
             None => record.field("WARC-Refers-To-Target-URI", &self.exchange.target),
         };
-        record.block(ANSWER, self.digest, [head, &[]])
+        record.field("Content-Length", 0)
     }
 
     /// The request.
