@@ -13,8 +13,8 @@ pub struct Entry {
 }
 
 impl Entry {
-    pub fn field(&self, name: &str) -> Option<&String> {
-        self.fields.iter().find(|(field, _)| field == name).map(|(_, value)| value)
+    pub fn field(&self, name: &str) -> Option<&str> {
+        self.fields.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_str())
     }
 
     pub fn kind(&self) -> &str {
