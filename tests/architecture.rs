@@ -66,7 +66,8 @@ const OUTER: [(&str, &[&str]); 23] = [
     ("sled", &["store"]),
     ("fjall", &["store"]),
     ("postcard", &["store"]),
-    ("zstd", &["store"]),
+    ("zstd", &["store", "sink"]),
+    ("flate2", &["sink"]),
     ("quick_xml", &["extract"]),
     ("scraper", &["page"]),
     ("html5ever", &["page"]),
@@ -81,7 +82,6 @@ const OUTER: [(&str, &[&str]); 23] = [
     ("governor", &["politeness", "frontier"]),
     ("sfv", &["headers", "cli"]),
     ("base64", &["cli"]),
-    ("flate2", &["sink"]),
     ("sha1", &["sink"]),
     ("http_cache_semantics", &["headers"]),
 ];

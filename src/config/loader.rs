@@ -14,6 +14,7 @@ use super::raw::CrawlerFile;
 use super::read;
 use super::tables::wire::is_credential;
 use super::tree::{Node, Origin, Value};
+use crate::sink::ending::kind_of;
 use crate::sink::warc::packing_of;
 
 /// The defaults, as text with comments.
@@ -63,6 +64,12 @@ enum Layer {
     /// A value of which nothing needs to be parsed; the path is replaced, not merged.
     Value(Path, Value),
     Seed(String),
+    /// A file in the place of all sinks of the file, beside those of other flags.
+    Out {
+        kind: &'static str,
+        path: String,
+        is_first: bool,
+    },
 }
 
 impl Default for Loader {
@@ -126,23 +133,19 @@ impl Loader {
         self.given("--state", format!("--state {directory}"), layer)
     }
 
-    /// Writes items to this file and not to the sinks of the crawler file: CSV if its name ends in `.csv`, else JSON lines;
-    /// `-` is the standard output. A name that ends in `.warc.gz` or `.warc` takes the exchanges themselves, and no items.
+    /// Writes items to this file and not to the sinks of the crawler file. What it is written as is seen from its ending, by
+    /// [`ENDINGS`](crate::sink::ending::ENDINGS); without one of those, JSON lines. `-` is the standard output. A name that ends in
+    /// `.warc.gz` or `.warc` takes what is asked and answered, and no items. May be called several times.
     #[must_use]
     pub fn out(self, file: impl Into<PathBuf>) -> Self {
         let file: PathBuf = file.into();
-        let csv = file.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("csv"));
-        let table = match packing_of(&file) {
+        let kind = match packing_of(&file) {
             Some(_) => "warc",
-            None if csv => "csv",
-            None => "jsonl",
+            None => kind_of(&file).unwrap_or("jsonl"),
         };
         let path = file.to_string_lossy().into_owned();
-        let origin = Origin::Given(self.given.len());
-        let branch = Path::of(&[table, "path"]);
-        let sink = Node::at(&branch, Node::new(Value::text(&path), origin)).value;
-        let layer = Layer::Value(Path::of(&["sink"]), sink);
-        self.given("--out", format!("--out {path}"), layer)
+        let is_first = !self.given.iter().any(|given| matches!(given.layer, Layer::Out { .. }));
+        self.given("--out", format!("--out {path}"), Layer::Out { kind, path, is_first })
     }
 
     /// Looks environment variables up here instead of in the environment of this process.
@@ -308,6 +311,12 @@ impl Layer {
                 let list = Node::new(Value::List(seeds), origin);
                 tree.merge(Node::at(&Path::of(&["seeds"]), list));
             }
+            Self::Out { kind, path, is_first } => {
+                if *is_first {
+                    tree.merge(Node::at(&Path::of(&["sink"]), Node::new(Value::Spoilt, origin.clone())));
+                }
+                lay_out(tree, kind, path, &origin);
+            }
         }
         Ok(())
     }
@@ -319,6 +328,22 @@ fn flag_seeds(tree: &Node) -> Vec<Node> {
         Some((Value::List(seeds), Origin::Given(_))) => seeds.clone(),
         _ => Vec::new(),
     }
+}
+
+/// Puts a file among those that flags have given so far.
+fn lay_out(tree: &mut Node, kind: &str, path: &str, origin: &Origin) {
+    let top = Path::of(&["sink"]);
+    let table = Node::at(&Path::of(&["path"]), Node::new(Value::text(path), origin.clone()));
+    let given = tree.find(&top.key(kind)).map(|node| node.value.clone());
+    let sinks = match given {
+        None => table,
+        Some(Value::List(mut tables)) => {
+            tables.push(table);
+            Node::new(Value::List(tables), origin.clone())
+        }
+        Some(only) => Node::new(Value::List(vec![Node::new(only, origin.clone()), table]), origin.clone()),
+    };
+    tree.merge(Node::at(&top.key(kind), sinks));
 }
 
 /// `key=value` as a tree of one branch.

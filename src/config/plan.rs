@@ -18,8 +18,7 @@ use crate::politeness::{Policy, Rate};
 use crate::request::Request;
 use crate::revisit::Revisit;
 use crate::scope::{HostPattern, Scope};
-use crate::sink::csv::CsvOptions;
-use crate::sink::jsonl::JsonlOptions;
+use crate::sink::Target;
 use crate::sink::warc::WarcOptions;
 use crate::spider::declarative::Recipe;
 use crate::store::cache::CacheOptions;
@@ -59,7 +58,7 @@ pub struct Plan {
     /// By which steps two spellings of a URL become one.
     pub canon: Canon,
     /// Where items go; empty only if there is an archive and nothing else.
-    pub sinks: Vec<SinkPlan>,
+    pub sinks: Vec<Target>,
     /// Where everything that is asked and answered goes, if it is archived.
     pub archive: Option<WarcOptions>,
     /// Where the crawl's state is kept.
@@ -162,15 +161,6 @@ pub struct Budget {
     pub max_pages: Option<u64>,
     /// Pages of one host, unless its own table says otherwise; `None`: no limit.
     pub max_pages_per_host: Option<u64>,
-}
-
-/// One place that items go to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SinkPlan {
-    /// `[sink.jsonl]`.
-    Jsonl(JsonlOptions),
-    /// `[sink.csv]`.
-    Csv(CsvOptions),
 }
 
 /// A value in force, and where it came from.

@@ -24,7 +24,7 @@ use crate::politeness::HostState;
 use crate::request::Request;
 use crate::revisit::Revisit;
 use crate::robots::RobotsRecord;
-use crate::sink::{SinkError, Wants};
+use crate::sink::{Ended, SinkError, Wants};
 use crate::store::cache::ValidatorCache;
 use crate::store::{Batch, FailedRecord, PageChange, Pending, QueueKey, RunRecord, Store, StoreError};
 use crate::time::Timestamp;
@@ -191,6 +191,7 @@ impl Writer {
                 self.out.sync()?;
                 self.store.sync()?;
                 self.cache.flush();
+                self.out.finish(if completed.is_some() { Ended::Complete } else { Ended::Unfinished })?;
                 if self.out.close()? {
                     // From here on the archive's finished files may be moved away.
                     self.commit_batch(Batch::default())?;
@@ -208,6 +209,7 @@ impl Writer {
             return Ok(());
         }
         let changes = group.len();
+        self.out.tick(self.clock.now())?;
         let mut batch = Batch::default();
         let mut cached = Vec::new();
         let mut judge = Judge::new(&*self.store, self.run.round, self.schedule.as_mut());
@@ -241,6 +243,7 @@ impl Writer {
     }
 
     fn commit_batch(&mut self, mut batch: Batch) -> Result<Vec<Pending>, WriteError> {
+        self.out.tick(self.clock.now())?;
         batch.sinks = self.out.flush()?;
         self.run.totals = self.totals.to_map();
         batch.run = Some(self.run.clone());

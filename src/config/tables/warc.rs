@@ -63,7 +63,10 @@ enum DigestChoice {
 impl SinkTable {
     /// The archive of the crawl `name`, if there is one.
     pub(in crate::config) fn archive(&self, name: &str, check: &mut Check<'_>) -> Option<WarcOptions> {
-        self.warc.as_ref()?.build(name, check)
+        if let [_, second, ..] = &check.items(&Path::of(&["sink", "warc"]))[..] {
+            check.wrong(second, "one archive has everything: remove this one");
+        }
+        self.warc.first()?.build(name, check)
     }
 }
 

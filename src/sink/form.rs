@@ -1,0 +1,132 @@
+//! Everything that a crawler file can say of one sink.
+
+use std::path::{Path, PathBuf};
+
+use super::by_kind::ByKind;
+use super::csv::{CsvOptions, CsvSink};
+use super::files::FileOptions;
+use super::json::{JsonOptions, JsonSink};
+use super::jsonl::{JsonlOptions, JsonlSink};
+use super::template::Template;
+use super::{Choice, Chosen, Sink, SinkError};
+
+/// One place that items go to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// What they are written into.
+    pub form: Form,
+    /// Which items, and what of them.
+    pub choice: Choice,
+}
+
+/// What items are written into.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Form {
+    /// `[sink.jsonl]`.
+    Jsonl(JsonlOptions),
+    /// `[sink.json]`.
+    Json(JsonOptions),
+    /// `[sink.csv]`.
+    Csv(CsvOptions),
+}
+
+impl Target {
+    /// Everything, into this.
+    #[must_use]
+    pub fn of(form: Form) -> Self {
+        Self { form, choice: Choice::default() }
+    }
+
+    /// Opens it without changing what is there.
+    ///
+    /// # Errors
+    /// If the output cannot be made or opened for writing.
+    pub fn open(&self) -> Result<Box<dyn Sink>, SinkError> {
+        let Some((template, files)) = self.form.parts_by_kind()? else {
+            return Ok(Box::new(Chosen::new(self.form.open()?, self.choice.clone())));
+        };
+        let (before, after) = self.choice.split();
+        let form = self.form.clone();
+        let open = move |kind: &str, path: &Path| -> Result<Box<dyn Sink>, SinkError> {
+            Ok(Box::new(Chosen::new(form.of_kind(kind, path).open()?, after.clone())))
+        };
+        let name = format!("{}:{}", self.form.kind(), template.as_path().display());
+        Ok(Box::new(Chosen::new(ByKind::new(name, template, files, Box::new(open)), before)))
+    }
+}
+
+impl Form {
+    fn open(&self) -> Result<Box<dyn Sink>, SinkError> {
+        Ok(match self {
+            Self::Jsonl(options) => Box::new(JsonlSink::open(options)?),
+            Self::Json(options) => Box::new(JsonSink::open(options)?),
+            Self::Csv(options) => Box::new(CsvSink::open(options)?),
+        })
+    }
+
+    /// The path and the files, if items of several kinds go to several files.
+    fn parts_by_kind(&self) -> Result<Option<(Template, FileOptions)>, SinkError> {
+        let (path, files) = match self {
+            Self::Jsonl(options) => (&options.path, options.files),
+            Self::Json(options) => (&options.path, options.files),
+            Self::Csv(options) => (&options.path, options.files),
+        };
+        let template = Template::parse(path)
+            .map_err(|error| SinkError::Path { path: path.clone(), reason: error.to_string() })?;
+        Ok(template.is_by_kind().then_some((template, files)))
+    }
+
+    /// The form of the files of one kind.
+    fn of_kind(&self, kind: &str, path: &Path) -> Self {
+        let mut form = self.clone();
+        if let Some(own) = form.path_mut() {
+            *own = path.to_owned();
+        }
+        if let Self::Csv(options) = &mut form
+            && let Some((_, columns)) = options.columns_of.iter().find(|(of, _)| of == kind)
+        {
+            options.columns = columns.clone();
+        }
+        form
+    }
+
+    /// Its table in a crawler file: `[sink.KIND]`.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Jsonl(_) => "jsonl",
+            Self::Json(_) => "json",
+            Self::Csv(_) => "csv",
+        }
+    }
+
+    /// The file, with its placeholders; `-` is the standard output. `None` if it is no file.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Jsonl(options) => Some(&options.path),
+            Self::Json(options) => Some(&options.path),
+            Self::Csv(options) => Some(&options.path),
+        }
+    }
+
+    /// As [`Form::path`], to write to another one.
+    pub fn path_mut(&mut self) -> Option<&mut PathBuf> {
+        match self {
+            Self::Jsonl(options) => Some(&mut options.path),
+            Self::Json(options) => Some(&mut options.path),
+            Self::Csv(options) => Some(&mut options.path),
+        }
+    }
+
+    /// What it is called in messages.
+    #[must_use]
+    pub const fn words(&self) -> &'static str {
+        match self {
+            Self::Jsonl(_) => "JSON lines",
+            Self::Json(_) => "JSON",
+            Self::Csv(_) => "CSV",
+        }
+    }
+}
