@@ -2,6 +2,7 @@
 
 mod layers;
 mod problems;
+mod warc;
 
 use super::Loader;
 

@@ -63,16 +63,16 @@ enum DigestChoice {
 impl SinkTable {
     /// The archive of the crawl `name`, if there is one.
     pub(in crate::config) fn archive(&self, name: &str, check: &mut Check<'_>) -> Option<WarcOptions> {
-        if let [_, second, ..] = &check.items(&Path::of(&["sink", "warc"]))[..] {
+        let places = check.items(&Path::of(&["sink", "warc"]));
+        if let [_, second, ..] = &places[..] {
             check.wrong(second, "one archive has everything: remove this one");
         }
-        self.warc.first()?.build(name, check)
+        self.warc.first()?.build(name, places.first()?, check)
     }
 }
 
 impl WarcTable {
-    fn build(&self, name: &str, check: &mut Check<'_>) -> Option<WarcOptions> {
-        let top = Path::of(&["sink", "warc"]);
+    fn build(&self, name: &str, top: &Path, check: &mut Check<'_>) -> Option<WarcOptions> {
         let Some(path) = self.path.as_ref().filter(|path| !path.as_os_str().is_empty()) else {
             check.missing(
                 &top.key("path"),

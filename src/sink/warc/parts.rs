@@ -19,8 +19,6 @@ use crate::time::Timestamp;
 
 /// Gathered bytes are handed over at this size, also without a flush.
 const BUFFER: usize = 256 << 10;
-/// A position is the number of the file, and below it so many bits of the offset in it.
-const OFFSET_BITS: u32 = 40;
 /// The ending of a file that is being written.
 const OPEN: &str = ".open";
 
@@ -290,8 +288,8 @@ impl Parts {
     pub(super) fn flush(&mut self) -> Result<Position, SinkError> {
         self.hand_over()?;
         Ok(match &self.current {
-            Some(part) => position(part.serial, part.length),
-            None => position(self.next, 0),
+            Some(part) => Position::of_part(part.serial, part.length),
+            None => Position::of_part(self.next, 0),
         })
     }
 
@@ -317,7 +315,7 @@ impl Parts {
     pub(super) fn rewind(&mut self, to: Position) -> Result<(), SinkError> {
         self.gathered.clear();
         self.current = None;
-        let (serial, offset) = ((to.0 >> OFFSET_BITS) as u32, to.0 & ((1 << OFFSET_BITS) - 1));
+        let (serial, offset) = (to.part(), to.at());
         let mut is_there = offset == 0;
         for found in self.found()? {
             is_there |= found.serial == serial;
@@ -350,8 +348,4 @@ impl Parts {
     fn found(&self) -> Result<Vec<Found>, SinkError> {
         self.names.found().map_err(|error| refused(self.names.place(), error))
     }
-}
-
-const fn position(serial: u32, offset: u64) -> Position {
-    Position((serial as u64) << OFFSET_BITS | offset)
 }
