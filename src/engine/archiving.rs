@@ -9,6 +9,7 @@ use std::sync::Arc;
 use http::HeaderMap;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::fetch::Purpose;
 use crate::request::Request;
 use crate::response::Response;
 use crate::sink::warc::{Exchange, WarcOptions};
@@ -35,9 +36,9 @@ impl Intake {
         Self { room: Arc::new(Semaphore::new(ROOM as usize)), robots: options.robots }
     }
 
-    /// Whether robots.txt files are archived.
-    pub(super) const fn takes_robots(&self) -> bool {
-        self.robots
+    /// Whether answers of this purpose are archived. Only what a reader of the archive would ask for is.
+    pub(super) const fn takes(&self, purpose: Purpose) -> bool {
+        matches!(purpose, Purpose::Spider) || self.robots && matches!(purpose, Purpose::Robots)
     }
 
     /// Takes an answer and its request. `sent` gives the header fields of the request if the fetcher has not noted them.

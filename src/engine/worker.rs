@@ -133,9 +133,7 @@ impl<F: Fetcher> Context<F> {
 
     /// One exchange, and what the archive keeps of it.
     async fn fetch(&self, outgoing: Outgoing) -> Result<(Response, Option<Box<Archived>>), FetchError> {
-        let is_robots = outgoing.purpose == Purpose::Robots;
-        let Some(archive) = self.archive.as_ref().filter(|archive| !is_robots || archive.takes_robots())
-        else {
+        let Some(archive) = self.archive.as_ref().filter(|archive| archive.takes(outgoing.purpose)) else {
             return Ok((self.fetcher.fetch(outgoing).await?, None));
         };
         let asked = outgoing.clone();

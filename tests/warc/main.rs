@@ -23,7 +23,7 @@ use crawl::fetch::Limits;
 use crawl::fetch::http::HttpOptions;
 use crawl::item::Harvest;
 use crawl::page::Page;
-use crawl::politeness::Policy;
+use crawl::politeness::{Policy, Retry};
 use crawl::request::Request;
 use crawl::sink::warc::{Warc, WarcOptions};
 use crawl::spider::Spider;
@@ -124,6 +124,7 @@ fn strange_answers() -> BTreeMap<&'static str, Vec<u8>> {
         ("/old", answer("HTTP/1.0 200 Fine\nSet-Cookie: a=1\nSet-Cookie: b=2\nX-Fold: a\n b\n", b"old")),
         ("/long", answer("HTTP/1.1 200 OK\nContent-Length: 5000\n", &[b'x'; 5_000])),
         ("/away", answer("HTTP/1.1 302 Found\nLocation: /old\nContent-Length: 2\n", b"go")),
+        ("/torn", answer("HTTP/1.1 200 OK\nContent-Length: 500\n", b"torn off")),
         ("/post", answer("HTTP/1.1 200 OK\nContent-Length: 6\n", b"posted")),
     ])
 }
@@ -133,14 +134,16 @@ async fn what_stands_in_an_archive_is_what_went_over_the_wire() {
     let server = Server::start(strange_answers());
     let dir = tempfile::tempdir().unwrap();
     let mut pages: Vec<_> =
-        ["/packed", "/again", "/broken", "/long", "/away"].map(|path| server.get(path)).into();
+        ["/packed", "/again", "/broken", "/long", "/torn", "/away"].map(|path| server.get(path)).into();
     let mut post = server.get("/post");
     post.method = http::Method::POST;
     post.body = Some("a=b".into());
     post.headers.push(("X-Api-Key".to_owned(), "hush".to_owned()));
     pages.push(post);
     let http = HttpOptions { headers: vec![("X-Common".to_owned(), "1".to_owned())], ..Default::default() };
-    let builder = Crawl::builder().spider(Pages(pages)).policy(Policy::fixed(Duration::ZERO)).http(http);
+    let retry = Retry { tries: 1, ..Retry::default() };
+    let policy = Policy { retry, ..Policy::fixed(Duration::ZERO) };
+    let builder = Crawl::builder().spider(Pages(pages)).policy(policy).http(http);
     let limits = Limits { body: 1_000, ..Limits::default() };
     let archive = Warc::open(&WarcOptions::to(dir.path())).unwrap();
     builder.limits(limits).archive(archive).build().unwrap().run().await.unwrap();
@@ -151,7 +154,7 @@ async fn what_stands_in_an_archive_is_what_went_over_the_wire() {
         let is_it = |entry: &&Entry| entry.kind() == kind && entry.field("WARC-Target-URI") == Some(&target);
         entries.iter().find(is_it).unwrap_or_else(|| panic!("no {kind} of {path}"))
     };
-    for path in ["/robots.txt", "/packed", "/again", "/broken", "/long", "/away", "/old"] {
+    for path in ["/robots.txt", "/packed", "/again", "/broken", "/long", "/torn", "/away", "/old"] {
         let asked = server.asked(path);
         assert_eq!(found("request", path).block, asked, "{}", String::from_utf8_lossy(&asked));
     }
@@ -174,6 +177,8 @@ async fn what_stands_in_an_archive_is_what_went_over_the_wire() {
     let long = found("response", "/long");
     assert_eq!((long.body().len(), long.field("WARC-Truncated").unwrap()), (1_000, "length"));
     assert!(long.head().contains("\r\nx-crawler-content-length: 5000\r\n"));
+    let torn = found("response", "/torn");
+    assert_eq!((torn.body(), torn.field("WARC-Truncated").unwrap()), (b"torn off".to_vec(), "disconnect"));
     assert_eq!(found("response", "/away").body(), b"go");
     assert_eq!(found("response", "/robots.txt").status(), "404");
 }

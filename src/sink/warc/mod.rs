@@ -91,7 +91,24 @@ pub struct About {
     pub seed: u64,
 }
 
-/// Writes an archive.
+/// Writes an archive. A crawl is given it with `Crawl::builder().archive(…)`.
+///
+/// ```
+/// use crawl::request::Request;
+/// use crawl::response::Response;
+/// use crawl::sink::warc::{Exchange, Warc, WarcOptions};
+/// use crawl::url::CanonicalUrl;
+///
+/// let dir = tempfile::tempdir()?;
+/// let mut warc = Warc::open(&WarcOptions::to(dir.path().join("one.warc.gz")))?;
+/// let request = Request::get(CanonicalUrl::parse("https://example.com/")?);
+/// let mut answer = Response::of(request.url.clone(), http::StatusCode::OK, "<title>Example</title>");
+/// warc.write(&Exchange::of(&request, &mut answer, http::HeaderMap::new))?;
+/// warc.flush()?; // what this gives is committed, and after a crash given to `rewind`
+/// warc.close()?;
+/// assert!(dir.path().join("one.warc.gz").exists());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Warc {
     name: String,
     options: WarcOptions,
