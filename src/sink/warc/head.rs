@@ -48,10 +48,10 @@ pub(super) fn of_answer(exchange: &Exchange) -> Vec<u8> {
     let length = has_body(exchange).then(|| exchange.body.len().to_string());
     let mut is_framed = length.is_none();
     for (name, value) in &exchange.headers {
-        let is_true = match name {
-            &TRANSFER_ENCODING => false,
-            &CONTENT_ENCODING => exchange.form == BodyForm::Coded || exchange.body.is_empty(),
-            &CONTENT_LENGTH => match &length {
+        let is_true = match *name {
+            TRANSFER_ENCODING => false,
+            CONTENT_ENCODING => exchange.form == BodyForm::Coded || exchange.body.is_empty(),
+            CONTENT_LENGTH => match &length {
                 Some(length) => !is_framed && value.as_bytes() == length.as_bytes(),
                 None => true,
             },
@@ -78,7 +78,9 @@ fn has_body(exchange: &Exchange) -> bool {
 
 fn is_secret(name: &HeaderName) -> bool {
     [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION].contains(name)
-        || ["token", "secret", "api-key", "apikey"].iter().any(|part| name.as_str().contains(part))
+        || ["auth", "token", "secret", "session", "passw", "api-key", "apikey"]
+            .iter()
+            .any(|part| name.as_str().contains(part))
 }
 
 fn field(head: &mut Vec<u8>, name: &str, value: &[u8]) {
