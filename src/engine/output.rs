@@ -36,9 +36,11 @@ impl Output {
         self.archive.as_mut().map_or(Ok(()), |archive| archive.write(exchange))
     }
 
-    /// Finishes what can be finished once everything is committed and durable. `true` if something was.
-    pub(super) fn close(&mut self) -> Result<bool, SinkError> {
-        self.archive.as_mut().map_or(Ok(false), |archive| archive.close().map(|()| true))
+    /// Finishes the files of the archive, once everything is committed and durable. Gives what is to be committed of that.
+    pub(super) fn close(&mut self) -> Result<Vec<(String, Position)>, SinkError> {
+        let Some(archive) = &mut self.archive else { return Ok(Vec::new()) };
+        archive.close()?;
+        Ok(vec![(archive.name().to_owned(), archive.flush()?)])
     }
 
     /// Takes a visit: its page is judged, the judgement goes to the list of changes and its items to the sinks.

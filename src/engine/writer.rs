@@ -186,20 +186,27 @@ impl Writer {
                 replies.push(Reply::Due(queued, next));
             }
             Job::Finish { completed } => {
-                self.run.completed = completed;
-                self.commit_batch(Batch::default())?;
-                self.out.sync()?;
-                self.store.sync()?;
-                self.cache.flush();
-                self.out.finish(if completed.is_some() { Ended::Complete } else { Ended::Unfinished })?;
-                if self.out.close()? {
-                    // From here on the archive's finished files may be moved away.
-                    self.commit_batch(Batch::default())?;
-                    self.store.sync()?;
-                }
+                self.finish(completed)?;
                 replies.push(Reply::Finished(self.run.clone()));
             }
             Job::Commit(_) => unreachable!("commits are grouped"),
+        }
+        Ok(())
+    }
+
+    /// Brings everything into its final form. The round is complete only when its output is: a crash before that goes on with it.
+    fn finish(&mut self, completed: Option<Timestamp>) -> Result<(), WriteError> {
+        self.commit_batch(Batch::default())?;
+        self.out.sync()?;
+        self.store.sync()?;
+        self.cache.flush();
+        self.out.finish(if completed.is_some() { Ended::Complete } else { Ended::Unfinished })?;
+        // From here on the finished files of an archive may be moved away.
+        let sinks = self.out.close()?;
+        if completed.is_some() || !sinks.is_empty() {
+            self.run.completed = completed;
+            self.store.commit(Batch { run: Some(self.run.clone()), sinks, ..Batch::default() })?;
+            self.store.sync()?;
         }
         Ok(())
     }

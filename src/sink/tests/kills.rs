@@ -374,7 +374,7 @@ fn earlier(folder: TempDir, setting: &Setting) -> TempDir {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1_500, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 250, ..ProptestConfig::default() })]
 
     #[test]
     fn the_output_has_exactly_the_committed_items_whatever_happens(setting in settings(), steps in steps()) {
