@@ -19,12 +19,13 @@ use archive::{Entry, entries, files};
 use crawl::demo::{DemoRequest, DemoSite};
 use crawl::engine::Crawl;
 use crawl::extract::ExtractError;
-use crawl::fetch::Limits;
 use crawl::fetch::http::HttpOptions;
+use crawl::fetch::{FetchError, Fetcher, Limits, Outgoing};
 use crawl::item::Harvest;
 use crawl::page::Page;
 use crawl::politeness::{Policy, Retry};
 use crawl::request::Request;
+use crawl::response::Response;
 use crawl::sink::warc::{Warc, WarcOptions};
 use crawl::spider::Spider;
 use crawl::url::CanonicalUrl;
@@ -181,6 +182,34 @@ async fn what_stands_in_an_archive_is_what_went_over_the_wire() {
     assert_eq!((torn.body(), torn.field("WARC-Truncated").unwrap()), (b"torn off".to_vec(), "disconnect"));
     assert_eq!(found("response", "/away").body(), b"go");
     assert_eq!(found("response", "/robots.txt").status(), "404");
+}
+
+/// Says of every page that it was packed, and gives it unpacked.
+struct Unpacking;
+
+impl Fetcher for Unpacking {
+    async fn fetch(&self, outgoing: Outgoing) -> Result<Response, FetchError> {
+        let mut response = Response::of(outgoing.request.url, http::StatusCode::OK, "unpacked");
+        response.headers.insert("content-encoding", http::HeaderValue::from_static("br"));
+        Ok(response)
+    }
+}
+
+#[tokio::test]
+async fn what_a_fetcher_of_ones_own_has_decoded_is_not_called_coded() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut page = Request::get(CanonicalUrl::parse("http://localhost:81/a?b").unwrap());
+    page.headers.push(("X-Own".to_owned(), "1".to_owned()));
+    let archive = Warc::open(&WarcOptions { robots: false, ..WarcOptions::to(dir.path()) }).unwrap();
+    let builder = Crawl::builder().spider(Pages(vec![page])).policy(Policy::fixed(Duration::ZERO));
+    builder.archive(archive).build_with(Unpacking).unwrap().run().await.unwrap();
+    let entries = entries(dir.path());
+    let kinds: Vec<_> = entries.iter().map(Entry::kind).collect();
+    assert_eq!(kinds, ["warcinfo", "response", "request"], "without robots.txt");
+    let told = "HTTP/1.1 200 OK\r\nx-crawler-content-encoding: br\r\ncontent-length: 8\r\n\r\nunpacked";
+    assert_eq!(String::from_utf8_lossy(&entries[1].block), told);
+    let asked = "GET /a?b HTTP/1.1\r\nx-own: 1\r\nhost: localhost:81\r\n\r\n";
+    assert_eq!(String::from_utf8_lossy(&entries[2].block), asked);
 }
 
 /// A crawler file over the demo shop with an archive.

@@ -250,6 +250,10 @@ impl Parts {
             return Ok(None);
         }
         loop {
+            if self.next > Position::LAST_PART {
+                let reason = "it has as many files as can be counted: begin another archive".to_owned();
+                return Err(SinkError::Path { path: self.names.folder.clone(), reason });
+            }
             let name = self.names.name(self.next, at);
             self.current = Part::begin(self.next, self.names.folder.join(&name))?;
             self.next += 1;
