@@ -19,6 +19,7 @@ mod line_file;
 pub mod memory;
 mod pack;
 mod parts;
+mod places;
 pub mod read;
 pub mod template;
 mod text;
