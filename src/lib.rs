@@ -143,6 +143,7 @@
 //!   -> worker: validators -> Fetcher::fetch -> Outcome::of -> Page::new -> Spider::parse -> Harvest
 //!   -> Frontier::settle(lease, outcome) -> Settlement       what becomes of the URL, and when the host is next
 //!   -> history::judge(what is known, what was seen)         new, changed, gone ...? decides which sinks get the items
+//!   -> Warc::write (if there is an archive)                 what was asked and answered
 //!   -> Sink::write -> Store::commit(Batch) -> Frontier::admit(what is new)
 //! ```
 //!

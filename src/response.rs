@@ -1,10 +1,10 @@
 //! What came back: a response, or the kind of failure that stood in its place.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, StatusCode, Version};
 use serde::{Deserialize, Serialize};
 
 use crate::time::Timestamp;
@@ -33,6 +33,25 @@ pub struct Response {
     pub first_byte: Timestamp,
     /// When the last byte of the body had been read. Politeness delays count from here.
     pub ended: Timestamp,
+    /// What an archive keeps of the exchange beyond this; only if the fetcher was told to note it.
+    pub raw: Option<Box<Raw>>,
+}
+
+/// An exchange as it went over the wire.
+#[derive(Debug, Clone)]
+pub struct Raw {
+    /// The header fields that the request left with, those of the HTTP client included, in order.
+    pub sent: HeaderMap,
+    /// The version of the protocol that was spoken.
+    pub version: Version,
+    /// The words behind the status code, if they are not the usual ones.
+    pub reason: Option<Bytes>,
+    /// The address that answered; `None` behind a proxy, where only the proxy's is known.
+    pub peer: Option<IpAddr>,
+    /// The body without its transfer coding, its content codings not undone.
+    pub body: Bytes,
+    /// Why `body` is not whole, if it is not.
+    pub truncated: Option<Truncation>,
 }
 
 impl Response {
@@ -57,6 +76,7 @@ impl Response {
             started: Timestamp::ZERO,
             first_byte: Timestamp::ZERO,
             ended: Timestamp::ZERO,
+            raw: None,
         }
     }
 }

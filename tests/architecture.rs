@@ -86,6 +86,7 @@ const OUTER: &[(&str, &[&str])] = &[
     ("sfv", &["headers", "cli"]),
     ("base64", &["cli"]),
     ("chrono", &["extract"]),
+    ("sha1", &["sink"]),
     ("http_cache_semantics", &["headers"]),
 ];
 

@@ -2,6 +2,7 @@
 # Runs every test of the project and ends with counts.
 #
 # Needs cargo. nginx is used where it is there, and installed where that is possible; its test skips with a word elsewhere.
+# So is Python, for warcio and pywb.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -22,6 +23,12 @@ if ! command -v nginx > /dev/null && [ ! -x /usr/sbin/nginx ]; then
     else
         say "nginx is not there: tests/nginx.rs will skip"
     fi
+fi
+
+if [ ! -x target/warc-venv/bin/wayback ]; then
+    say "installing warcio and pywb for tests/warc"
+    { python3 -m venv target/warc-venv && target/warc-venv/bin/pip install --quiet warcio pywb; } > /dev/null 2>&1 < /dev/null \
+        || say "warcio and pywb could not be installed: a test of tests/warc will skip"
 fi
 
 log=$(mktemp)

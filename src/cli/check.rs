@@ -59,6 +59,9 @@ fn describe(file: &Path, plan: &Plan) -> String {
     for sink in &plan.sinks {
         row("items to", &sink_line(sink));
     }
+    if let Some(archive) = &plan.archive {
+        row("archive", &archive.path.display().to_string());
+    }
     row("state in", &plan.state_dir.display().to_string());
     text
 }

@@ -18,6 +18,7 @@ use crate::engine::{Builder, Crawl, CrawlError, Progress, Report, Start};
 use crate::fetch::Fetcher;
 use crate::fetch::http::HttpFetcher;
 use crate::fetch::record::Recording;
+use crate::sink::warc::Warc;
 use crate::store::bodies::Bodies;
 use crate::store::cache::{NoCache, SledCache, ValidatorCache};
 use crate::store::disk::DiskStore;
@@ -134,6 +135,9 @@ impl Job<'_> {
         }
         for sink in setup::sinks(plan)? {
             builder = builder.boxed_sink(sink);
+        }
+        if let Some(options) = &plan.archive {
+            builder = builder.archive(Warc::open(options)?);
         }
         let ended = match plan.max_bodies {
             None => watch(builder.build()?, self.stage, clock).await,

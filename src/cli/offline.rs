@@ -39,6 +39,8 @@ pub(super) fn run(args: &RunArgs, stage: &Stage, registry: &Registry) -> Result<
     if args.layers.out.is_empty() {
         plan.sinks.iter_mut().for_each(move_aside);
     }
+    // What is replayed was archived when it was asked.
+    plan.archive = None;
     let bodies = open(&mut plan)?;
     // Outside of the runtime whose time stands still.
     let clock = Clock::start();

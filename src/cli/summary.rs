@@ -217,6 +217,7 @@ fn times(count: u64) -> String {
 fn files(plan: &Plan) -> Vec<String> {
     let paths = plan.sinks.iter().filter_map(|sink| sink.form.path());
     paths
+        .chain(plan.archive.iter().map(|archive| archive.path.as_path()))
         .filter(|path| path.as_os_str() != "-")
         .map(|path| safe(&path.display().to_string()).into_owned())
         .collect()

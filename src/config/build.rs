@@ -49,6 +49,7 @@ pub(super) fn build(file: CrawlerFile, around: Surroundings, check: &mut Check<'
     let around_sinks = sink::Around { name: &name, extract: &rules.extract, travelling: &rules.travelling };
     let plan = Plan {
         state_dir: file.state_dir.unwrap_or_else(|| PathBuf::from(".crawl").join(&name)),
+        archive: file.sink.archive(&name, check),
         sinks: file.sink.build(&around_sinks, check),
         limits: file.http.limits(check),
         max_bodies: file.cache.bodies(check),

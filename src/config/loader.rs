@@ -15,6 +15,7 @@ use super::read;
 use super::tables::wire::is_credential;
 use super::tree::{Node, Origin, Value};
 use crate::sink::ending::kind_of;
+use crate::sink::warc::packing_of;
 
 /// The defaults, as text with comments.
 pub const DEFAULTS: &str = include_str!("defaults.toml");
@@ -133,12 +134,15 @@ impl Loader {
     }
 
     /// Writes items to this file and not to the sinks of the crawler file. What it is written as is seen from its ending, by
-    /// [`ENDINGS`](crate::sink::ending::ENDINGS); without one of those, JSON lines. `-` is the standard output. May be called
-    /// several times.
+    /// [`ENDINGS`](crate::sink::ending::ENDINGS); without one of those, JSON lines. `-` is the standard output. A name that ends in
+    /// `.warc.gz` or `.warc` takes what is asked and answered, and no items. May be called several times.
     #[must_use]
     pub fn out(self, file: impl Into<PathBuf>) -> Self {
         let file: PathBuf = file.into();
-        let kind = kind_of(&file).unwrap_or("jsonl");
+        let kind = match packing_of(&file) {
+            Some(_) => "warc",
+            None => kind_of(&file).unwrap_or("jsonl"),
+        };
         let path = file.to_string_lossy().into_owned();
         let is_first = !self.given.iter().any(|given| matches!(given.layer, Layer::Out { .. }));
         self.given("--out", format!("--out {path}"), Layer::Out { kind, path, is_first })

@@ -22,6 +22,7 @@ use crate::request::Request;
 use crate::revisit::Revisit;
 use crate::scope::{HostPattern, Scope};
 use crate::sink::Target;
+use crate::sink::warc::WarcOptions;
 use crate::spider::declarative::{Recipe, RequestRule, carrying};
 use crate::store::cache::CacheOptions;
 use crate::url::{Canon, CanonicalUrl, HostKey};
@@ -59,8 +60,10 @@ pub struct Plan {
     pub http: HttpOptions,
     /// By which steps two spellings of a URL become one.
     pub canon: Canon,
-    /// Where items go; never empty.
+    /// Where items go; empty only if there is an archive and nothing else.
     pub sinks: Vec<Target>,
+    /// Where everything that is asked and answered goes, if it is archived.
+    pub archive: Option<WarcOptions>,
     /// Where the crawl's state is kept.
     pub state_dir: PathBuf,
     /// Most bytes of recorded answers that are kept beside the state; `None` if none are.

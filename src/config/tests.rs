@@ -3,6 +3,7 @@
 mod following;
 mod layers;
 mod problems;
+mod warc;
 
 use super::Loader;
 

@@ -1,5 +1,7 @@
 //! Describing a crawl, piece by piece.
 
+mod archive;
+
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
@@ -18,6 +20,7 @@ use crate::revisit::Revisit;
 use crate::robots::{ProductToken, ProductTokenError};
 use crate::scope::Scope;
 use crate::sink::Sink;
+use crate::sink::warc::Warc;
 use crate::spider::Spider;
 use crate::store::cache::{NoCache, SledCache, ValidatorCache};
 use crate::store::disk::DiskStore;
@@ -76,6 +79,7 @@ pub struct Builder<F> {
     state_dir: Option<PathBuf>,
     sinks: Vec<Box<dyn Sink>>,
     changes: Option<PathBuf>,
+    archive: Option<Warc>,
     unlinked: Unlinked,
     watch: Option<Revisit>,
     cache: Option<Arc<dyn ValidatorCache>>,
@@ -129,6 +133,7 @@ impl Builder<HttpFetcher> {
             state_dir: None,
             sinks: Vec::new(),
             changes: None,
+            archive: None,
             unlinked: Unlinked::default(),
             watch: None,
             cache: None,
@@ -163,6 +168,7 @@ impl Builder<HttpFetcher> {
         if self.http.user_agent.is_empty() {
             self.http.user_agent = user_agent(&self.name, self.contact.as_deref());
         }
+        self.http.keep_raw |= self.archive.is_some();
         let seeds = self.seeds();
         self.http.addresses = std::mem::take(&mut self.http.addresses).and(seeds.iter().flat_map(addresses));
         let fetcher = match self.fetcher.take() {
@@ -317,13 +323,6 @@ impl<F: Fetcher> Builder<F> {
         self
     }
 
-    /// Where the list of each round's changes is kept, one file of JSON lines a round. Default: in the folder `changes` of the
-    /// state directory, or nowhere.
-    pub fn changes_in(mut self, dir: impl Into<PathBuf>) -> Self {
-        self.changes = Some(dir.into());
-        self
-    }
-
     /// What becomes of known pages to which no link leads any more. Default: [`Unlinked::Ask`].
     pub fn unlinked(mut self, unlinked: Unlinked) -> Self {
         self.unlinked = unlinked;
@@ -395,6 +394,7 @@ impl<F: Fetcher> Builder<F> {
         let mut settings = Settings::new(ProductToken::parse(&self.name)?);
         settings.patience = self.policy.backoff.patience;
         self.tune.drain(..).for_each(|tune| tune(&mut settings));
+        self.introduce(settings.seed);
         let (store, cache) = self.open_state()?;
         let journals = self.journals.take(self.state_dir.as_deref());
         let policy = self.policy;
@@ -411,6 +411,7 @@ impl<F: Fetcher> Builder<F> {
             store,
             journals,
             sinks: self.sinks,
+            archive: self.archive,
             changes: self.changes.or_else(|| self.state_dir.map(|dir| dir.join("changes"))),
             unlinked: self.unlinked,
             watch: self.watch,

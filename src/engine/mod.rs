@@ -16,6 +16,7 @@
 //! # }
 //! ```
 
+mod archiving;
 mod builder;
 pub mod changes;
 mod event;
@@ -61,6 +62,7 @@ use crate::fetch::{Fetcher, Limits};
 use crate::frontier::{Policies, Settings};
 use crate::revisit::Revisit;
 use crate::scope::Scope;
+use crate::sink::warc::Warc;
 use crate::sink::{Sink, SinkError};
 use crate::spider::{SeedError, Spider};
 use crate::store::cache::ValidatorCache;
@@ -83,6 +85,7 @@ pub struct Crawl<F> {
     journals: Option<Journals>,
     sinks: Vec<Box<dyn Sink>>,
     changes: Option<PathBuf>,
+    archive: Option<Warc>,
     unlinked: Unlinked,
     watch: Option<Revisit>,
     cache: Arc<dyn ValidatorCache>,

@@ -1,19 +1,21 @@
-//! Where items and changes go: which item to which sink, and how far each of them reaches.
+//! Where items, changes and exchanges go: which item to which sink, and how far each of them reaches.
 
 use super::changes::{ChangeLog, Judge, Visit};
 use super::totals::Totals;
 use crate::history::Shift;
 use crate::item::Item;
+use crate::sink::warc::{Exchange, Warc};
 use crate::sink::{Ended, Position, Sink, SinkError, Wants};
 use crate::time::Timestamp;
 use crate::url::CanonicalUrl;
 
 use super::writer::WriteError;
 
-/// All sinks of a crawl, and the list of its changes.
+/// All sinks of a crawl, its archive, and the list of its changes.
 pub(super) struct Output {
     sinks: Vec<Box<dyn Sink>>,
     changes: Option<ChangeLog>,
+    archive: Option<Warc>,
     /// Whether only news is written, whatever a sink wants: the output of a crawl that watches would grow with every visit.
     only_news: bool,
     /// What is to be added to the counts: items that a sink refused.
@@ -22,7 +24,23 @@ pub(super) struct Output {
 
 impl Output {
     pub(super) fn new(sinks: Vec<Box<dyn Sink>>, changes: Option<ChangeLog>, only_news: bool) -> Self {
-        Self { sinks, changes, only_news, totals: Totals::default() }
+        Self { sinks, changes, archive: None, only_news, totals: Totals::default() }
+    }
+
+    pub(super) fn with_archive(self, archive: Option<Warc>) -> Self {
+        Self { archive, ..self }
+    }
+
+    /// Takes an exchange.
+    pub(super) fn archive(&mut self, exchange: &Exchange) -> Result<(), SinkError> {
+        self.archive.as_mut().map_or(Ok(()), |archive| archive.write(exchange))
+    }
+
+    /// Finishes the files of the archive, once everything is committed and durable. Gives what is to be committed of that.
+    pub(super) fn close(&mut self) -> Result<Vec<(String, Position)>, SinkError> {
+        let Some(archive) = &mut self.archive else { return Ok(Vec::new()) };
+        archive.close()?;
+        Ok(vec![(archive.name().to_owned(), archive.flush()?)])
     }
 
     /// Takes a visit: its page is judged, the judgement goes to the list of changes and its items to the sinks.
@@ -63,6 +81,7 @@ impl Output {
     /// Makes what was handed over survive a power cut.
     pub(super) fn sync(&mut self) -> Result<(), SinkError> {
         self.sinks.iter_mut().try_for_each(Sink::sync)?;
+        self.archive.as_mut().map_or(Ok(()), Warc::sync)?;
         self.changes.as_mut().map_or(Ok(()), ChangeLog::sync)
     }
 
@@ -82,6 +101,9 @@ impl Output {
         for sink in &mut self.sinks {
             positions.push((sink.name().to_owned(), sink.flush()?));
             positions.extend(notes_of(&mut **sink));
+        }
+        if let Some(archive) = &mut self.archive {
+            positions.push((archive.name().to_owned(), archive.flush()?));
         }
         if let Some(changes) = &mut self.changes {
             positions.push(changes.flush()?);

@@ -79,6 +79,12 @@ impl Past {
         }
     }
 
+    /// How far an output was committed.
+    pub(super) fn position(&self, name: &str) -> Position {
+        let committed = self.recovered.sinks.iter().find(|(sink, _)| sink == name);
+        committed.map_or(Position::default(), |(_, position)| *position)
+    }
+
     /// The robots.txt verdicts that were kept.
     pub(super) fn robots(&self) -> Vec<(Origin, RobotsRecord)> {
         self.recovered.robots.clone()

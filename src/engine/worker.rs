@@ -9,12 +9,13 @@ use std::time::Duration;
 
 use http::{HeaderMap, Method};
 
+use super::archiving::{Archived, Intake};
 use super::changes::digest_of;
 use super::recall::{Freshness, Memo, Recalled, with_harvest};
 use super::sitemap::{Reader, is_worth_keeping};
 use super::totals::Totals;
 use crate::clock::Clock;
-use crate::fetch::{Fetcher, Limits, Outgoing, Purpose};
+use crate::fetch::{FetchError, Fetcher, Limits, Outgoing, Purpose};
 use crate::frontier::RobotsReply;
 use crate::headers::validators::Validators;
 use crate::item::{Harvest, Item};
@@ -47,6 +48,8 @@ pub(super) struct Context<F> {
     pub(super) limits: Limits,
     pub(super) host_headers: HostHeaders,
     pub(super) cache: Arc<dyn ValidatorCache>,
+    /// The way into the archive, if there is one.
+    pub(super) archive: Option<Intake>,
     pub(super) freshness: Freshness,
     /// Entries from before may be older than the state.
     pub(super) whole_from: Timestamp,
@@ -85,6 +88,16 @@ pub(super) struct PageDone {
     pub(super) dead_end: Option<String>,
     /// Where a redirect points, as the server wrote it.
     pub(super) location: Option<String>,
+    /// What was asked and answered, for the archive.
+    pub(super) exchange: Option<Box<Archived>>,
+}
+
+/// What a request for robots.txt came to.
+pub(super) struct RobotsDone {
+    pub(super) outcome: Outcome,
+    pub(super) reply: RobotsReply,
+    /// What was asked and answered, for the archive.
+    pub(super) exchange: Option<Box<Archived>>,
 }
 
 /// What a page gave, after scope was judged.
@@ -107,13 +120,27 @@ impl<F: Fetcher> Context<F> {
         let began = self.clock.now();
         let mut outgoing = self.outgoing(request.clone());
         outgoing.headers.extend(recalled.conditions());
-        match self.fetcher.fetch(outgoing).await {
-            Ok(response) => self.answered(request, response, recalled).await,
+        match self.fetch(outgoing).await {
+            Ok((response, exchange)) => {
+                PageDone { exchange, ..self.answered(request, response, recalled).await }
+            }
             Err(error) => PageDone {
                 detail: Some(error.to_string()),
                 ..PageDone::of(Outcome::failed(error.kind, began, self.clock.now_up()))
             },
         }
+    }
+
+    /// One exchange, and what the archive keeps of it.
+    async fn fetch(&self, outgoing: Outgoing) -> Result<(Response, Option<Box<Archived>>), FetchError> {
+        let Some(archive) = self.archive.as_ref().filter(|archive| archive.takes(outgoing.purpose)) else {
+            return Ok((self.fetcher.fetch(outgoing).await?, None));
+        };
+        let asked = outgoing.clone();
+        let mut response = self.fetcher.fetch(outgoing).await?;
+        let sent = || self.fetcher.headers(&asked);
+        let exchange = archive.take(&asked.request, &mut response, sent).await;
+        Ok((response, Some(exchange)))
     }
 
     async fn answered(
@@ -304,19 +331,19 @@ impl<F: Fetcher> Context<F> {
         self: &Arc<Self>,
         request: Request,
         validators: Vec<(String, String)>,
-    ) -> (Outcome, RobotsReply) {
+    ) -> RobotsDone {
         let began = self.clock.now();
         let total = self.limits.total.min(ROBOTS_TIME);
         let limits = Limits { body: ROBOTS_BYTES, total, ..self.limits };
         let mut headers = (self.host_headers)(&request.host());
         headers.extend(validators);
         let outgoing = Outgoing { headers, limits, purpose: Purpose::Robots, ..Outgoing::new(request) };
-        match self.fetcher.fetch(outgoing).await {
-            Ok(response) => robots_reply(response),
-            Err(error) => {
-                let outcome = Outcome::failed(error.kind, began, self.clock.now_up());
-                (outcome, RobotsReply::None(error.kind))
+        match self.fetch(outgoing).await {
+            Ok((response, exchange)) => {
+                let (outcome, reply) = robots_reply(response);
+                RobotsDone { outcome, reply, exchange }
             }
+            Err(error) => RobotsDone::failed(error.kind, began, self.clock.now_up()),
         }
     }
 }
@@ -354,7 +381,16 @@ impl PageDone {
             detail: None,
             dead_end: None,
             location: None,
+            exchange: None,
         }
+    }
+}
+
+impl RobotsDone {
+    /// No answer came.
+    pub(super) fn failed(kind: FailureKind, began: Timestamp, ended: Timestamp) -> Self {
+        let outcome = Outcome::failed(kind, began, ended);
+        Self { outcome, reply: RobotsReply::None(kind), exchange: None }
     }
 }
 

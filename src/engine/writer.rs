@@ -1,7 +1,7 @@
 //! The one owner of store, sinks and cache: what is written, and in which order.
 //!
-//! A group of settled pages is one step: items to the sinks, sinks flushed, then one batch that holds the pages, their links,
-//! their hosts *and* the sinks' positions; the validator cache comes last. A crash before the batch undoes the items on the
+//! A group of settled pages is one step: items to the sinks, exchanges to the archive, both flushed, then one batch that holds the pages, their links,
+//! their hosts *and* the positions of sinks and archive; the validator cache comes last. A crash before the batch undoes the items on the
 //! next start (the sinks are cut back); a crash after it costs at most a few cache entries.
 
 use std::sync::Arc;
@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
+use super::archiving::Archived;
 use super::changes::{self, Judge, Visit};
 use super::output::Output;
 use super::recall::Memo;
@@ -65,6 +66,8 @@ pub(super) struct Change {
     pub(super) robots: Option<(Origin, RobotsRecord)>,
     pub(super) failed: Vec<FailedRecord>,
     pub(super) cache: Option<Memo>,
+    /// What was asked and answered, for the archive.
+    pub(super) exchange: Option<Box<Archived>>,
     pub(super) totals: Totals,
     /// One of the problems that the page had, for the summary.
     pub(super) problem: Option<String>,
@@ -200,9 +203,11 @@ impl Writer {
         self.store.sync()?;
         self.cache.flush();
         self.out.finish(if completed.is_some() { Ended::Complete } else { Ended::Unfinished })?;
-        if completed.is_some() {
+        // From here on the finished files of an archive may be moved away.
+        let sinks = self.out.close()?;
+        if completed.is_some() || !sinks.is_empty() {
             self.run.completed = completed;
-            self.store.commit(Batch { run: Some(self.run.clone()), ..Batch::default() })?;
+            self.store.commit(Batch { run: Some(self.run.clone()), sinks, ..Batch::default() })?;
             self.store.sync()?;
         }
         Ok(())
@@ -219,6 +224,7 @@ impl Writer {
         let mut judge = Judge::new(&*self.store, self.run.round, self.schedule.as_mut());
         let mut shifts = Vec::new();
         for change in group.drain(..) {
+            change.exchange.map_or(Ok(()), |archived| self.out.archive(&archived.exchange))?;
             for visit in change.visits {
                 shifts.extend(self.out.take(visit, &mut judge)?);
             }

@@ -20,6 +20,7 @@ use url::Host;
 
 use super::body::Wire;
 use super::decode::{self, Bounds, Decoded};
+use super::raw::{Notes, Tap};
 use super::resolver::GuardedResolver;
 use super::{FetchError, Fetcher, Limits, Outgoing, client, failure};
 use crate::address::AddressPolicy;
@@ -66,6 +67,8 @@ pub struct HttpOptions {
     pub header_bytes: usize,
     /// Bytes per second that a body must bring on the average once 10 s have passed. Default 1,000.
     pub least_speed: u64,
+    /// Whether answers carry [`Response::raw`], for an archive. Default: they do not.
+    pub keep_raw: bool,
 }
 
 impl Default for HttpOptions {
@@ -80,6 +83,7 @@ impl Default for HttpOptions {
             header_fields: 256,
             header_bytes: 64 << 10,
             least_speed: 1_000,
+            keep_raw: false,
         }
     }
 }
@@ -172,11 +176,12 @@ impl HttpFetcher {
         builder.build().map_err(failure::of_exchange)
     }
 
-    /// Sends the request and waits for the head of the answer.
-    async fn head(&self, outgoing: &Outgoing) -> Result<reqwest::Response, FetchError> {
+    /// Sends the request and waits for the head of the answer. With it comes what an archive wants to know, if there is one.
+    async fn head(&self, outgoing: &Outgoing) -> Result<(reqwest::Response, Option<Notes>), FetchError> {
         let limits = &outgoing.limits;
         let client = self.client(limits.connect)?;
         let request = self.request(outgoing, &client)?;
+        let mut notes = self.options.keep_raw.then(|| Notes::of_request(&request));
         let wait = limits.connect.saturating_add(limits.first_byte).min(limits.total);
         let answer = tokio::time::timeout(wait, client.execute(request))
             .await
@@ -185,7 +190,10 @@ impl HttpFetcher {
         self.check_peer(&answer)?;
         self.note_peer(&outgoing.request.url, &answer).await;
         self.check_head(answer.headers())?;
-        Ok(answer)
+        if let Some(notes) = &mut notes {
+            notes.note_head(&answer, answer.remote_addr().filter(|_| self.options.proxy.is_none()));
+        }
+        Ok((answer, notes))
     }
 
     /// Refuses a URL whose host is an address outside the policy: literals never reach the resolver.
@@ -252,17 +260,19 @@ impl Fetcher for HttpFetcher {
     async fn fetch(&self, outgoing: Outgoing) -> Result<Response, FetchError> {
         self.check_literal(&outgoing.request.url)?;
         let started = self.clock.now();
-        let mut answer = self.head(&outgoing).await?;
+        let (mut answer, notes) = self.head(&outgoing).await?;
         let first_byte = self.clock.now();
         let (status, headers) = (answer.status(), std::mem::take(answer.headers_mut()));
         let remote_addr = answer.remote_addr();
         let decoded = if has_body(&outgoing.request.method, status) {
             let wire = self.wire(answer, outgoing.limits, started);
-            body(wire, status, &headers).await?
+            body(wire, status, &headers, notes.as_ref().map(Notes::tap)).await?
         } else {
             NO_BODY
         };
+        let raw = notes.map(|notes| Box::new(notes.complete(&decoded)));
         Ok(Response {
+            raw,
             url: outgoing.request.url,
             status,
             headers,
@@ -303,10 +313,20 @@ fn has_body(method: &Method, status: StatusCode) -> bool {
 ///
 /// A success of which nothing arrived is a failure. Any other head says something by itself (a redirect's target, the
 /// `Retry-After` of a refusal), so it is kept however its body ends.
-async fn body(wire: Wire, status: StatusCode, headers: &HeaderMap) -> Result<Decoded, FetchError> {
+async fn body(
+    wire: Wire,
+    status: StatusCode,
+    headers: &HeaderMap,
+    tap: Option<Tap>,
+) -> Result<Decoded, FetchError> {
     let bounds = Bounds { body: wire.limits.body, ratio: wire.limits.ratio };
     let encoding = content_encoding(headers);
-    match decode::decode_stream(&encoding, wire.pieces().boxed(), bounds).await {
+    let pieces = match tap {
+        // Without a coding the body is what came over the wire.
+        Some(tap) if !encoding.is_empty() => tap.on(wire.pieces()).boxed(),
+        _ => wire.pieces().boxed(),
+    };
+    match decode::decode_stream(&encoding, pieces, bounds).await {
         (decoded, Some(lost)) if decoded.body.is_empty() && status.is_success() => Err(lost),
         (decoded, _) => Ok(decoded),
     }

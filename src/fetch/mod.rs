@@ -9,6 +9,7 @@ mod client;
 pub mod decode;
 mod failure;
 pub mod http;
+mod raw;
 pub mod record;
 pub mod replay;
 mod resolver;

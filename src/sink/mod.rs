@@ -23,6 +23,7 @@ mod places;
 pub mod read;
 pub mod template;
 mod text;
+pub mod warc;
 
 use std::path::PathBuf;
 
@@ -254,7 +255,7 @@ pub enum Wants {
 #[non_exhaustive]
 pub enum SinkError {
     /// The file system refused.
-    #[error("cannot write items to `{}`: {source}", .path.display())]
+    #[error("cannot write to `{}`: {source}", .path.display())]
     Io {
         /// The output file.
         path: PathBuf,
@@ -280,6 +281,12 @@ pub enum SinkError {
         expected: Vec<String>,
         /// Columns of the file's header line.
         found: Vec<String>,
+    },
+    /// Another crawl writes the same file.
+    #[error("`{}` is being written by another crawl: wait for it, or give each its own name", .path.display())]
+    InUse {
+        /// The output file.
+        path: PathBuf,
     },
     /// The output is there, and was not to be replaced.
     #[error("`{}` is there already: move it away, or write exists = \"overwrite\" or \"append\"", .path.display())]

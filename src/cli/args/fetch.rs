@@ -12,7 +12,7 @@ pub(super) const EXAMPLES: &str = "\
 Examples:
   crawl fetch https://example.com/ --state .crawl/one --set identity.contact=me@example.com
   crawl fetch crawlers/site.toml https://example.com/news --json
-  crawl fetch crawlers/site.toml https://example.com/news --body news.html
+  crawl fetch crawlers/site.toml https://example.com/news --body news.html --warc news.warc.gz
 
 Exit codes are those of `crawl run`. A wait that is longer than backoff.patience is not sat through: the
 answer says when it ends (code 6). The crawl of FILE is not disturbed: its round, queue and output stay.";
@@ -34,6 +34,9 @@ pub(in crate::cli) struct FetchArgs {
     /// Write the decoded body to this file; `-` is the standard output, and the answer goes to the standard error then
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) body: Option<PathBuf>,
+    /// Archive what is asked and answered in this file (.warc.gz or .warc), or in files in this folder
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) warc: Option<PathBuf>,
     /// Redirects that are followed; each goes the same road, robots.txt first
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u8).range(0..=10))]
     pub(in crate::cli) max_redirects: u8,

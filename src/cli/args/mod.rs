@@ -166,7 +166,7 @@ pub(super) struct Layers {
     #[arg(long, value_name = "DIR")]
     pub(super) state: Option<PathBuf>,
     /// Write items to this file: its ending says as what (.jsonl, .json, .csv, .tsv; .gz or .zst on top); `-` is the standard
-    /// output; may be repeated
+    /// output; .warc.gz archives what is asked and answered; may be repeated
     #[arg(long, value_name = "FILE")]
     pub(super) out: Vec<PathBuf>,
     #[command(flatten)]

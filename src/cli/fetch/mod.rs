@@ -30,6 +30,7 @@ use crate::politeness::Policy;
 use crate::request::Request;
 use crate::robots::ProductToken;
 use crate::sink::memory::Collect;
+use crate::sink::warc::{Warc, WarcOptions};
 use crate::store::beside::{Beside, Facts};
 use crate::store::bodies::Bodies;
 use crate::url::Fingerprint;
@@ -90,6 +91,10 @@ async fn one_page(
     let items = Collect::default();
     let builder = setup::describe(plan, spider, &clock)?;
     let builder = unlimited(builder, plan).store(store).cache(shelf.clone()).sink(items.clone());
+    let builder = match &args.warc {
+        Some(path) => builder.archive(Warc::open(&WarcOptions::to(path))?),
+        None => builder,
+    };
     let (report, events, exchanges) = run(builder, plan, stage, clock).await?;
     if let Some(demo) = demo {
         demo.close().await;

@@ -26,5 +26,6 @@ pub(super) mod sink;
 pub(super) mod sitemap;
 mod sources;
 pub(super) mod url;
+pub(super) mod warc;
 pub(super) mod wire;
 mod words;

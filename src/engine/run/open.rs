@@ -7,11 +7,12 @@ use tokio::task::JoinSet;
 
 use super::Loop;
 use super::again::Again;
+use crate::engine::archiving::Intake;
 use crate::engine::output::Output;
 use crate::engine::recorder::{Opening, Recorder};
 use crate::engine::report::Report;
 use crate::engine::sitemap::{Quota, Reader};
-use crate::engine::start::{self, Beginning, Start};
+use crate::engine::start::{self, Beginning, Past, Start};
 use crate::engine::tell::Voice;
 use crate::engine::totals::Totals;
 use crate::engine::worker::Context;
@@ -19,6 +20,7 @@ use crate::engine::writer::{Parts, Writer, WriterDoor};
 use crate::engine::{Crawl, CrawlError};
 use crate::fetch::Fetcher;
 use crate::frontier::Frontier;
+use crate::sink::warc::Warc;
 
 impl<F: Fetcher> Crawl<F> {
     /// Runs the crawl to its end.
@@ -27,13 +29,11 @@ impl<F: Fetcher> Crawl<F> {
     /// [`CrawlError`] if state or output cannot be read or written. What a server does is never an error.
     pub async fn run(mut self) -> Result<Report, CrawlError> {
         let started = self.clock.now();
-        if self.start == Start::Fresh {
-            // Before the round begins: it must not find entries of an earlier one, also after a crash in between.
-            self.cache.clear();
-        }
+        self.forget_if_asked();
         let changes = self.changes.as_deref();
         let Beginning { past, run, changes } =
             start::begin(&mut *self.store, &mut self.sinks, changes, self.start, self.plan, started)?;
+        let intake = open_archive(self.archive.as_mut(), &past)?;
         let (at, round, found, robots) = (started, run.round, past.found(&run, started), past.robots());
         let opening = Opening { at, round, found, settings: &self.settings, scope: &self.scope, robots };
         let recorder = Recorder::start(self.journals.as_ref(), opening)?;
@@ -44,7 +44,7 @@ impl<F: Fetcher> Crawl<F> {
         let again = Again::begin(self.watch.is_some(), self.unlinked, round);
         let parts = Parts {
             store: self.store,
-            out: Output::new(self.sinks, changes, self.watch.is_some()),
+            out: Output::new(self.sinks, changes, self.watch.is_some()).with_archive(self.archive),
             cache: Arc::clone(&self.cache),
             run,
             rules: self.rules,
@@ -62,6 +62,7 @@ impl<F: Fetcher> Crawl<F> {
             limits: self.limits,
             host_headers: self.host_headers,
             cache: self.cache,
+            archive: intake,
             freshness: self.freshness,
             rules: self.rules,
             clock: self.clock.clone(),
@@ -85,4 +86,18 @@ impl<F: Fetcher> Crawl<F> {
         };
         engine.run(self.stop.subscribe(), started, round).await
     }
+
+    /// A fresh start must not find entries of an earlier round, also after a crash on the way: this comes before the round begins.
+    fn forget_if_asked(&self) {
+        if self.start == Start::Fresh {
+            self.cache.clear();
+        }
+    }
+}
+
+/// Brings the archive to where the run begins. Gives the way into it.
+fn open_archive(archive: Option<&mut Warc>, past: &Past) -> Result<Option<Intake>, CrawlError> {
+    let Some(archive) = archive else { return Ok(None) };
+    archive.rewind(past.position(archive.name()))?;
+    Ok(Some(Intake::new(archive.options())))
 }

@@ -8,9 +8,9 @@ use tokio::task::{Id, JoinError};
 use super::Loop;
 use crate::engine::CrawlError;
 use crate::engine::recorder::Ticket;
-use crate::engine::worker::PageDone;
+use crate::engine::worker::{PageDone, RobotsDone};
 use crate::fetch::Fetcher;
-use crate::frontier::{AddressRequest, ControlLease, Lease, RobotsLease, RobotsReply};
+use crate::frontier::{AddressRequest, ControlLease, Lease, RobotsLease};
 use crate::politeness::Outcome;
 use crate::request::Request;
 use crate::response::FailureKind;
@@ -18,7 +18,7 @@ use crate::response::FailureKind;
 /// What a task brought back.
 pub(super) enum Done {
     Page(Box<PageDone>),
-    Robots(Outcome, RobotsReply),
+    Robots(Box<RobotsDone>),
     Control(Outcome),
     Address(Option<IpAddr>),
 }
@@ -46,10 +46,9 @@ impl<F: Fetcher> Loop<F> {
         let ticket = self.recorder.robots_leaves(&lease, self.frontier.policy_for_robots(&lease))?;
         let context = Arc::clone(&self.context);
         let (request, validators) = (Request::get(lease.url().clone()), lease.validators().to_vec());
-        let task = self.workers.spawn(async move {
-            let (outcome, reply) = context.robots(request, validators).await;
-            Done::Robots(outcome, reply)
-        });
+        let task = self
+            .workers
+            .spawn(async move { Done::Robots(Box::new(context.robots(request, validators).await)) });
         self.out.insert(task.id(), Out::Robots(lease, ticket));
         Ok(())
     }
@@ -79,8 +78,8 @@ impl<F: Fetcher> Loop<F> {
             (Some(Out::Page(lease, ticket)), Some(Done::Page(page))) => {
                 self.settle(lease, ticket, *page).await
             }
-            (Some(Out::Robots(lease, ticket)), Some(Done::Robots(outcome, reply))) => {
-                self.settle_robots(lease, ticket, outcome, reply).await
+            (Some(Out::Robots(lease, ticket)), Some(Done::Robots(robots))) => {
+                self.settle_robots(lease, ticket, *robots).await
             }
             (Some(Out::Control(lease, ticket)), Some(Done::Control(outcome))) => {
                 self.settle_control(lease, ticket, outcome).await
@@ -97,8 +96,9 @@ impl<F: Fetcher> Loop<F> {
                 self.settle(lease, ticket, page).await
             }
             (Some(Out::Robots(lease, ticket)), _) => {
-                let outcome = Outcome::failed(FailureKind::Protocol, lease.began(), self.clock.now_up());
-                self.settle_robots(lease, ticket, outcome, RobotsReply::None(FailureKind::Protocol)).await
+                let (began, now) = (lease.began(), self.clock.now_up());
+                let robots = RobotsDone::failed(FailureKind::Protocol, began, now);
+                self.settle_robots(lease, ticket, robots).await
             }
             (Some(Out::Control(lease, ticket)), _) => {
                 let outcome = Outcome::failed(FailureKind::Protocol, lease.began(), self.clock.now_up());

@@ -5,10 +5,10 @@ use crate::engine::CrawlError;
 use crate::engine::changes::Visit;
 use crate::engine::event::Event;
 use crate::engine::recorder::Ticket;
-use crate::engine::worker::PageDone;
+use crate::engine::worker::{PageDone, RobotsDone};
 use crate::engine::writer::Change;
 use crate::fetch::Fetcher;
-use crate::frontier::{ControlLease, Drop, Lease, RobotsLease, RobotsReply};
+use crate::frontier::{ControlLease, Drop, Lease, RobotsLease};
 use crate::history::Sight;
 use crate::item::Harvest;
 use crate::politeness::{Class, Outcome, Verdict};
@@ -23,7 +23,7 @@ impl<F: Fetcher> Loop<F> {
         &mut self,
         lease: Lease,
         ticket: Ticket,
-        page: PageDone,
+        mut page: PageDone,
     ) -> Result<(), CrawlError> {
         self.recorder.ended(ticket, &page.outcome, page.location.as_deref())?;
         let settled = self.frontier.settle(self.clock.now(), lease, &page.outcome, page.refusal.as_ref());
@@ -31,6 +31,7 @@ impl<F: Fetcher> Loop<F> {
         self.voice.host(&settled.host, settled.reaction);
         let request = &settled.pending.request;
         let mut change = Change { host: Some(settled.host.clone()), ..Change::default() };
+        change.exchange = page.exchange.take();
         page.count(&mut change.totals, request.kind);
         match settled.verdict {
             Verdict::Done => {
@@ -147,16 +148,17 @@ impl<F: Fetcher> Loop<F> {
         &mut self,
         lease: RobotsLease,
         ticket: Ticket,
-        outcome: Outcome,
-        reply: RobotsReply,
+        robots: RobotsDone,
     ) -> Result<(), CrawlError> {
+        let RobotsDone { outcome, reply, exchange } = robots;
         self.recorder.ended(ticket, &outcome, reply.location())?;
         let settled = self.frontier.settle_robots(self.clock.now(), lease, &outcome, &reply);
         self.recorder.robots_ruled(ticket, settled.record.as_ref())?;
         tracing::debug!(origin = %settled.origin, status = outcome.status, "robots.txt");
         self.voice.host(&settled.host, settled.reaction);
         self.voice.event(Event::RobotsAsked { origin: settled.origin, status: outcome.status });
-        let mut change = Change { host: Some(settled.host), robots: settled.record, ..Change::default() };
+        let mut change =
+            Change { host: Some(settled.host), robots: settled.record, exchange, ..Change::default() };
         change.totals.requests = 1;
         change.totals.robots = 1;
         change.totals.throttled = u64::from(outcome.class == Class::Throttled);

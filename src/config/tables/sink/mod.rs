@@ -1,4 +1,4 @@
-//! `[sink.…]`: where items go.
+//! `[sink.…]`: where items go, and (`[sink.warc]`, in a file of its own) what was asked and answered.
 //!
 //! Each kind of sink has a table of its own, which may be given several times (`[[sink.jsonl]]`). A new kind is a module with a
 //! table made by `sink_table!`, a field of [`SinkTable`] and a line in [`SinkTable::build`].
@@ -9,6 +9,7 @@ mod text;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::warc::WarcTable;
 use crate::config::check::Check;
 use crate::config::path::Path;
 use crate::sink::jsonl::JsonlOptions;
@@ -31,6 +32,9 @@ pub(in crate::config) struct SinkTable {
     /// Comma-separated values with fixed columns.
     #[schemars(with = "OneOrMany<CsvTable>")]
     csv: Vec<CsvTable>,
+    /// An archive of everything that is asked and answered.
+    #[schemars(with = "WarcTable")]
+    pub(super) warc: Vec<WarcTable>,
 }
 
 /// A table, or several of them; the reader of the file takes one for a list of one.
@@ -50,7 +54,7 @@ trait Table {
 
 impl SinkTable {
     pub(in crate::config) fn build(self, around: &Around<'_>, check: &mut Check<'_>) -> Vec<Target> {
-        let mut gathered = Gathered::default();
+        let mut gathered = Gathered { asked: !self.warc.is_empty(), ..Gathered::default() };
         gathered.take("jsonl", self.jsonl, around, check);
         gathered.take("json", self.json, around, check);
         gathered.take("csv", self.csv, around, check);

@@ -1,0 +1,32 @@
+//! What a crawl in the making keeps beside items: its archive, and the list of its changes.
+
+use std::path::PathBuf;
+
+use super::{Builder, user_agent};
+use crate::sink::warc::{About, Warc};
+
+impl<F> Builder<F> {
+    /// Archives everything that is asked and answered: pages, sitemaps, robots.txt files, redirects and refusals; not the requests
+    /// that only look whether a host still answers. With a fetcher of your own, bodies are archived as it has decoded them.
+    pub fn archive(mut self, archive: Warc) -> Self {
+        self.archive = Some(archive);
+        self
+    }
+
+    /// Where the list of each round's changes is kept, one file of JSON lines a round. Default: in the folder `changes` of the
+    /// state directory, or nowhere.
+    pub fn changes_in(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.changes = Some(dir.into());
+        self
+    }
+
+    /// Tells the archive who crawls. The names of its records are drawn from `seed`.
+    pub(super) fn introduce(&mut self, seed: u64) {
+        let Some(archive) = &mut self.archive else { return };
+        let user_agent = match self.http.user_agent.as_str() {
+            "" => user_agent(&self.name, self.contact.as_deref()),
+            agent => agent.to_owned(),
+        };
+        archive.introduce(About { user_agent, contact: self.contact.clone(), seed });
+    }
+}
