@@ -8,6 +8,8 @@ pub mod csv;
 pub mod jsonl;
 mod line_file;
 pub mod memory;
+pub mod sqlite;
+pub mod table;
 
 use std::path::PathBuf;
 
@@ -130,6 +132,40 @@ pub enum SinkError {
         expected: Vec<String>,
         /// Columns of the file's header line.
         found: Vec<String>,
+    },
+    /// Another program holds the database for longer than we wait.
+    #[error("`{output}` is held by another program ({reason}): end that one, then go on with the same command")]
+    Held {
+        /// The database.
+        output: String,
+        /// What it said.
+        reason: String,
+    },
+    /// The database cannot be reached, or cannot any more.
+    #[error("cannot reach `{output}`: {reason}; go on with the same command when it is back, nothing is lost")]
+    Unreachable {
+        /// The database.
+        output: String,
+        /// What was said.
+        reason: String,
+    },
+    /// The database refused.
+    #[error("cannot write items to `{output}`: {reason}")]
+    Database {
+        /// The database.
+        output: String,
+        /// What it said.
+        reason: String,
+    },
+    /// The database stands at another step than the state, and cannot be brought there.
+    #[error("`{output}` stands at step {found}, this crawl's state at {expected}: restore the one that was changed, or start over with --fresh")]
+    Strayed {
+        /// The database.
+        output: String,
+        /// The step of the state.
+        expected: u64,
+        /// The step of the database.
+        found: u64,
     },
     /// An item that this format cannot hold.
     #[error("item of {url} does not fit `{sink}`: {reason}")]
