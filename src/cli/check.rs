@@ -9,7 +9,8 @@ use super::args::{CheckArgs, LogForm};
 use super::exit::{Exit, Failure};
 use super::render::{duration, print, safe, tell};
 use super::{setup, tell_failure};
-use crate::config::{Plan, Reader, Seed, SinkPlan, Start};
+use crate::config::{Plan, Reader, Seed, Start};
+use crate::sink::Target;
 use crate::url::HostKey;
 
 /// Pages that the estimate is for.
@@ -133,13 +134,11 @@ fn pace(plan: &Plan) -> (String, String) {
     (pace, estimate)
 }
 
-fn sink_line(sink: &SinkPlan) -> String {
-    let (path, form) = match sink {
-        SinkPlan::Jsonl(options) => (&options.path, "JSON lines"),
-        SinkPlan::Csv(options) => (&options.path, "CSV"),
-    };
-    match path.to_str() {
-        Some("-") => format!("the standard output ({form})"),
-        _ => format!("{} ({form})", path.display()),
+fn sink_line(sink: &Target) -> String {
+    let words = sink.form.words();
+    match sink.form.path() {
+        Some(path) if path.as_os_str() == "-" => format!("the standard output ({words})"),
+        Some(path) => format!("{} ({words})", path.display()),
+        None => words.to_owned(),
     }
 }

@@ -17,11 +17,13 @@ use super::exit::{Exit, Failure};
 use super::render::{counted, safe, tell};
 use super::{Registry, Stage, demo_site, setup, summary};
 use crate::clock::Clock;
-use crate::config::{Plan, SinkPlan};
+use crate::config::Plan;
 use crate::engine::{Builder, Execution};
 use crate::fetch::http::HttpFetcher;
 use crate::fetch::replay::{Missing, Replay};
 use crate::politeness::{BlockPolicy, Guard, Policy, Retry};
+use crate::sink::Target;
+use crate::sink::ending::compression_of;
 use crate::spider::Spider;
 use crate::store::bodies::Bodies;
 
@@ -34,7 +36,7 @@ const MOST_LINES: usize = 5;
 
 pub(super) fn run(args: &RunArgs, stage: &Stage, registry: &Registry) -> Result<Exit, Failure> {
     let mut plan = args.layers.over(args.file.as_ref()).load()?;
-    if args.layers.out.is_none() {
+    if args.layers.out.is_empty() {
         plan.sinks.iter_mut().for_each(move_aside);
     }
     let bodies = open(&mut plan)?;
@@ -140,18 +142,20 @@ fn unhurt(policy: &Policy) -> Policy {
 }
 
 /// The crawl's own output stays as it is: an unfinished round goes on behind its end. Items go beside it.
-fn move_aside(sink: &mut SinkPlan) {
-    let path = match sink {
-        SinkPlan::Jsonl(options) => &mut options.path,
-        SinkPlan::Csv(options) => &mut options.path,
-    };
-    *path = beside(path);
+fn move_aside(sink: &mut Target) {
+    if let Some(path) = sink.form.path_mut() {
+        *path = beside(path);
+    }
 }
 
 /// `out/books.jsonl` becomes `out/books.offline.jsonl`.
 fn beside(path: &Path) -> PathBuf {
     if path.as_os_str() == "-" {
         return path.to_owned();
+    }
+    if compression_of(path).is_some() {
+        let on_top = path.extension().unwrap_or_default();
+        return beside(&path.with_extension("")).with_added_extension(on_top);
     }
     let ending = path.extension().map(|ending| format!(".{}", ending.display())).unwrap_or_default();
     path.with_extension(format!("offline{ending}"))
@@ -186,6 +190,7 @@ mod tests {
             ("out/books.jsonl", "out/books.offline.jsonl"),
             ("books", "books.offline"),
             ("a.b/books.2.csv", "a.b/books.2.offline.csv"),
+            ("books.json.gz", "books.offline.json.gz"),
             ("-", "-"),
         ] {
             assert_eq!(beside(Path::new(path)), Path::new(aside));

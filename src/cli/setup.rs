@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::clock::Clock;
-use crate::config::{Plan, Reader, SinkPlan};
+use crate::config::{Plan, Reader};
 use crate::engine::{Builder, Crawl};
 use crate::extract::ExtractError;
 use crate::extract::sitemap::Sitemap;
@@ -13,9 +13,7 @@ use crate::page::Page;
 use crate::request::Request;
 use crate::response::Failure as PageFailure;
 use crate::robots::ProductToken;
-use crate::sink::csv::CsvSink;
-use crate::sink::jsonl::JsonlSink;
-use crate::sink::{Sink, SinkError};
+use crate::sink::{Sink, SinkError, Target};
 use crate::spider::Spider;
 use crate::url::Fingerprint;
 
@@ -75,14 +73,7 @@ pub(super) fn describe(
 
 /// Opens everything that items go to.
 pub(super) fn sinks(plan: &Plan) -> Result<Vec<Box<dyn Sink>>, SinkError> {
-    plan.sinks.iter().map(open_sink).collect()
-}
-
-fn open_sink(plan: &SinkPlan) -> Result<Box<dyn Sink>, SinkError> {
-    Ok(match plan {
-        SinkPlan::Jsonl(options) => Box::new(JsonlSink::open(options)?),
-        SinkPlan::Csv(options) => Box::new(CsvSink::open(options)?),
-    })
+    plan.sinks.iter().map(Target::open).collect()
 }
 
 /// Changes with everything that decides what a page gives: the rules, this program's version, and for a spider in code the

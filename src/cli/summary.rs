@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::crawling::CHANGES;
 use super::exit::Exit;
 use super::render::{bytes, counted, duration, per_time, safe};
-use crate::config::{Plan, SinkPlan};
+use crate::config::Plan;
 use crate::engine::changes::path_of;
 use crate::engine::{End, HostReport, Progress, Report, Totals, advice, gravity, told};
 use crate::politeness::Standing;
@@ -209,10 +209,7 @@ fn times(count: u64) -> String {
 
 /// Where items went; the standard output is no news.
 fn files(plan: &Plan) -> Vec<String> {
-    let paths = plan.sinks.iter().map(|sink| match sink {
-        SinkPlan::Jsonl(options) => &options.path,
-        SinkPlan::Csv(options) => &options.path,
-    });
+    let paths = plan.sinks.iter().filter_map(|sink| sink.form.path());
     paths
         .filter(|path| path.as_os_str() != "-")
         .map(|path| safe(&path.display().to_string()).into_owned())

@@ -6,7 +6,7 @@ use super::check::Check;
 use super::path::Path;
 use super::plan::{MissingContact, Plan, Reader, Seed};
 use super::raw::CrawlerFile;
-use super::tables::{hosts, pace, pages, scope, seeds, wire};
+use super::tables::{hosts, pace, pages, scope, seeds, sink, wire};
 use crate::address::AddressPolicy;
 use crate::host::is_loopback;
 use crate::politeness::Policy;
@@ -42,7 +42,7 @@ pub(super) fn build(file: CrawlerFile, around: Surroundings, check: &mut Check<'
     let name = around.stem.unwrap_or_else(|| starts.first_host());
     let plan = Plan {
         state_dir: file.state_dir.unwrap_or_else(|| PathBuf::from(".crawl").join(&name)),
-        sinks: file.sink.build(&extract, check),
+        sinks: file.sink.build(&sink::Around { name: &name, extract: &extract }, check),
         limits: file.http.limits(check),
         max_bodies: file.cache.bodies(check),
         journal_rounds: file.journal.build(check),

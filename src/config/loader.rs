@@ -14,6 +14,7 @@ use super::raw::CrawlerFile;
 use super::read;
 use super::tables::wire::is_credential;
 use super::tree::{Node, Origin, Value};
+use crate::sink::ending::kind_of;
 
 /// The defaults, as text with comments.
 pub const DEFAULTS: &str = include_str!("defaults.toml");
@@ -62,6 +63,12 @@ enum Layer {
     /// A value of which nothing needs to be parsed; the path is replaced, not merged.
     Value(Path, Value),
     Seed(String),
+    /// A file in the place of all sinks of the file, beside those of other flags.
+    Out {
+        kind: &'static str,
+        path: String,
+        is_first: bool,
+    },
 }
 
 impl Default for Loader {
@@ -125,18 +132,16 @@ impl Loader {
         self.given("--state", format!("--state {directory}"), layer)
     }
 
-    /// Writes items to this file and not to the sinks of the crawler file: CSV if its name ends in `.csv`, else JSON lines;
-    /// `-` is the standard output.
+    /// Writes items to this file and not to the sinks of the crawler file. What it is written as is seen from its ending, by
+    /// [`ENDINGS`](crate::sink::ending::ENDINGS); without one of those, JSON lines. `-` is the standard output. May be called
+    /// several times.
     #[must_use]
     pub fn out(self, file: impl Into<PathBuf>) -> Self {
         let file: PathBuf = file.into();
-        let csv = file.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("csv"));
+        let kind = kind_of(&file).unwrap_or("jsonl");
         let path = file.to_string_lossy().into_owned();
-        let origin = Origin::Given(self.given.len());
-        let branch = Path::of(&[if csv { "csv" } else { "jsonl" }, "path"]);
-        let sink = Node::at(&branch, Node::new(Value::text(&path), origin)).value;
-        let layer = Layer::Value(Path::of(&["sink"]), sink);
-        self.given("--out", format!("--out {path}"), layer)
+        let is_first = !self.given.iter().any(|given| matches!(given.layer, Layer::Out { .. }));
+        self.given("--out", format!("--out {path}"), Layer::Out { kind, path, is_first })
     }
 
     /// Looks environment variables up here instead of in the environment of this process.
@@ -302,6 +307,12 @@ impl Layer {
                 let list = Node::new(Value::List(seeds), origin);
                 tree.merge(Node::at(&Path::of(&["seeds"]), list));
             }
+            Self::Out { kind, path, is_first } => {
+                if *is_first {
+                    tree.merge(Node::at(&Path::of(&["sink"]), Node::new(Value::Spoilt, origin.clone())));
+                }
+                lay_out(tree, kind, path, &origin);
+            }
         }
         Ok(())
     }
@@ -313,6 +324,22 @@ fn flag_seeds(tree: &Node) -> Vec<Node> {
         Some((Value::List(seeds), Origin::Given(_))) => seeds.clone(),
         _ => Vec::new(),
     }
+}
+
+/// Puts a file among those that flags have given so far.
+fn lay_out(tree: &mut Node, kind: &str, path: &str, origin: &Origin) {
+    let top = Path::of(&["sink"]);
+    let table = Node::at(&Path::of(&["path"]), Node::new(Value::text(path), origin.clone()));
+    let given = tree.find(&top.key(kind)).map(|node| node.value.clone());
+    let sinks = match given {
+        None => table,
+        Some(Value::List(mut tables)) => {
+            tables.push(table);
+            Node::new(Value::List(tables), origin.clone())
+        }
+        Some(only) => Node::new(Value::List(vec![Node::new(only, origin.clone()), table]), origin.clone()),
+    };
+    tree.merge(Node::at(&top.key(kind), sinks));
 }
 
 /// `key=value` as a tree of one branch.

@@ -18,8 +18,7 @@ use crate::politeness::{Policy, Rate};
 use crate::request::Request;
 use crate::revisit::Revisit;
 use crate::scope::{HostPattern, Scope};
-use crate::sink::csv::CsvOptions;
-use crate::sink::jsonl::JsonlOptions;
+use crate::sink::Target;
 use crate::spider::declarative::Recipe;
 use crate::store::cache::CacheOptions;
 use crate::url::{Canon, CanonicalUrl, HostKey};
@@ -58,7 +57,7 @@ pub struct Plan {
     /// By which steps two spellings of a URL become one.
     pub canon: Canon,
     /// Where items go; never empty.
-    pub sinks: Vec<SinkPlan>,
+    pub sinks: Vec<Target>,
     /// Where the crawl's state is kept.
     pub state_dir: PathBuf,
     /// Most bytes of recorded answers that are kept beside the state; `None` if none are.
@@ -159,15 +158,6 @@ pub struct Budget {
     pub max_pages: Option<u64>,
     /// Pages of one host, unless its own table says otherwise; `None`: no limit.
     pub max_pages_per_host: Option<u64>,
-}
-
-/// One place that items go to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SinkPlan {
-    /// `[sink.jsonl]`.
-    Jsonl(JsonlOptions),
-    /// `[sink.csv]`.
-    Csv(CsvOptions),
 }
 
 /// A value in force, and where it came from.

@@ -13,7 +13,7 @@ use serde::de::{
     self, DeserializeOwned, DeserializeSeed, IntoDeserializer, MapAccess, SeqAccess, Unexpected, Visitor,
 };
 
-use super::path::Path;
+use super::path::{Path, Step};
 use super::problem::{Finding, Spot, closest};
 use super::tree::{Node, Origin, Value};
 
@@ -120,6 +120,11 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Whether a table here may stand for a list of one: `[sink.jsonl]` is as good as `[[sink.jsonl]]`.
+    fn may_stand_alone(&self) -> bool {
+        matches!(&self.path.0[..], [Step::Key(table), Step::Key(_)] if table == "sink")
+    }
+
     fn note_unknown(&self, key: &str, known: &'static [&'static str]) {
         let mut unknown = self.unknown.borrow_mut();
         if unknown.len() < MOST_UNKNOWN {
@@ -209,6 +214,7 @@ impl<'de> de::Deserializer<'de> for Reader<'de> {
                 .map(|(index, item)| self.child(item, self.path.index(index)))
                 .collect(),
             (_, Origin::Given(_)) => vec![self],
+            (Value::Table(_), _) if self.may_stand_alone() => vec![self],
             _ => return Err(self.expected("a list: write it in [ ]")),
         };
         let items: Vec<_> = items.into_iter().filter(|item| !item.node.is_spoilt()).collect();

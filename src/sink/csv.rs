@@ -14,8 +14,9 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
+use super::files::FileOptions;
 use super::line_file::{LineFile, refused};
-use super::{Position, Sink, SinkError, Wants, shown_kind, shown_seen};
+use super::{Position, Sink, SinkError, shown_kind, shown_seen};
 use crate::item::Item;
 
 /// The column that shows an item's kind, unless the item has a field of this name.
@@ -31,18 +32,49 @@ pub struct CsvOptions {
     pub path: PathBuf,
     /// Columns in order; every item has exactly these. Empty: the fields of the first item. `kind` is the item's kind.
     pub columns: Vec<String>,
-    /// Which items are written when pages are visited again.
-    pub wants: Wants,
+    /// Parts, compression, and what becomes of files that are there.
+    pub files: FileOptions,
+    /// How it is written.
+    pub dialect: Dialect,
     /// Whether the columns `first_seen`, `last_changed` and `round` show what is known of an item's page from all rounds, where
     /// the item has no field of that name.
     pub seen: bool,
+}
+
+/// How CSV is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Dialect {
+    /// Between two cells: one ASCII character.
+    pub separator: u8,
+    /// Which cells are put in quotes.
+    pub quote: Quote,
+    /// Whether each file begins with the names of its columns.
+    pub header: bool,
+    /// Whether each file begins with a byte order mark, by which some spreadsheets know UTF-8.
+    pub bom: bool,
+}
+
+impl Default for Dialect {
+    fn default() -> Self {
+        Self { separator: b',', quote: Quote::default(), header: true, bom: false }
+    }
+}
+
+/// Which cells are put in quotes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Quote {
+    /// Those that need it (RFC 4180).
+    #[default]
+    Needed,
+    /// All.
+    All,
 }
 
 impl CsvOptions {
     /// All items, with these columns, to this file.
     #[must_use]
     pub fn to(path: impl Into<PathBuf>, columns: Vec<String>) -> Self {
-        Self { path: path.into(), columns, wants: Wants::default(), seen: false }
+        Self { path: path.into(), columns, files: FileOptions::default(), dialect: Dialect::default(), seen: false }
     }
 }
 
@@ -53,7 +85,6 @@ pub struct CsvSink {
     wanted: Vec<String>,
     /// The columns of the header line, once they are known.
     columns: Option<Vec<String>>,
-    wants: Wants,
     seen: bool,
 }
 
@@ -68,7 +99,6 @@ impl CsvSink {
             file: LineFile::open(&options.path)?,
             wanted: options.columns.clone(),
             columns: None,
-            wants: options.wants,
             seen: options.seen,
         })
     }
@@ -134,10 +164,6 @@ impl CsvSink {
 impl Sink for CsvSink {
     fn name(&self) -> &str {
         &self.name
-    }
-
-    fn wants(&self) -> Wants {
-        self.wants
     }
 
     /// Writes one record. An item without any field that comes before the columns are known has nothing to show and is left out.

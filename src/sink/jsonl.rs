@@ -9,8 +9,9 @@ use std::path::PathBuf;
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
+use super::files::FileOptions;
 use super::line_file::LineFile;
-use super::{Position, SEEN, Sink, SinkError, Wants, is_obeyed_by_terminals, shown_kind, shown_seen};
+use super::{Position, SEEN, Sink, SinkError, is_obeyed_by_terminals, shown_kind, shown_seen};
 use crate::item::Item;
 
 /// `[sink.jsonl]`.
@@ -18,8 +19,8 @@ use crate::item::Item;
 pub struct JsonlOptions {
     /// The file; its folder is made if need be. `-` is standard output.
     pub path: PathBuf,
-    /// Which items are written when pages are visited again.
-    pub wants: Wants,
+    /// Parts, compression, and what becomes of files that are there.
+    pub files: FileOptions,
     /// Whether each line ends with `first_seen` and `last_changed` (RFC 3339) and `round`: what is known of its page from all
     /// rounds. A field of the item's own comes first.
     pub seen: bool,
@@ -29,7 +30,7 @@ impl JsonlOptions {
     /// All items, and nothing but them, to this file.
     #[must_use]
     pub fn to(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), wants: Wants::default(), seen: false }
+        Self { path: path.into(), files: FileOptions::default(), seen: false }
     }
 }
 
@@ -37,7 +38,6 @@ impl JsonlOptions {
 pub struct JsonlSink {
     name: String,
     file: LineFile,
-    wants: Wants,
     seen: bool,
 }
 
@@ -47,19 +47,15 @@ impl JsonlSink {
     /// # Errors
     /// If the file or its folder cannot be made or opened for writing.
     pub fn open(options: &JsonlOptions) -> Result<Self, SinkError> {
-        let JsonlOptions { path, wants, seen } = options;
+        let JsonlOptions { path, seen, .. } = options;
         let name = format!("jsonl:{}", path.display());
-        Ok(Self { name, file: LineFile::open(path)?, wants: *wants, seen: *seen })
+        Ok(Self { name, file: LineFile::open(path)?, seen: *seen })
     }
 }
 
 impl Sink for JsonlSink {
     fn name(&self) -> &str {
         &self.name
-    }
-
-    fn wants(&self) -> Wants {
-        self.wants
     }
 
     fn write(&mut self, item: &Item) -> Result<(), SinkError> {

@@ -3,13 +3,25 @@
 //! A sink is written by one thread only and can be cut back: after a crash the store knows up to which [`Position`] its
 //! output was committed, and [`Sink::rewind`] drops what was written after that. So an item is in the output exactly once,
 //! also after kill -9.
+//!
+//! [`Target`] says what a crawler file can say of a sink: which items of which fields ([`Choice`]) go into what ([`Form`]). The
+//! forms that are text share their files ([`files::FileOptions`]): placeholders in paths, parts, compression.
 
+mod choice;
 pub mod csv;
+pub mod ending;
+pub mod files;
+mod form;
 pub mod jsonl;
 mod line_file;
 pub mod memory;
+#[cfg(feature = "parquet")]
+pub mod parquet;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 pub mod sqlite;
 pub mod table;
+pub mod template;
 
 use std::path::PathBuf;
 
@@ -17,16 +29,82 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::item::Item;
+use crate::time::Timestamp;
+
+pub use choice::{Choice, Chosen, Condition, NO_KIND};
+pub use form::{Form, Target};
 
 /// How far a sink's output reaches: a byte offset, a row number, whatever the sink can cut back to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Position(pub u64);
 
+impl Position {
+    /// Bits that hold the place within a part: 16 TiB.
+    const PLACE_BITS: u32 = 44;
+    /// The last part that a position can tell.
+    pub const LAST_PART: u32 = (1 << (u64::BITS - Self::PLACE_BITS)) - 1;
+
+    /// A place in one of the parts of an output, counted from 0. In part 0 it is the place itself, so that an output of one
+    /// file and the first part of an output of many have the same positions. A later position is always the greater one.
+    #[must_use]
+    pub const fn of_part(part: u32, at: u64) -> Self {
+        Self((part as u64) << Self::PLACE_BITS | at & ((1 << Self::PLACE_BITS) - 1))
+    }
+
+    /// The part, from 0.
+    #[must_use]
+    pub const fn part(self) -> u32 {
+        (self.0 >> Self::PLACE_BITS) as u32
+    }
+
+    /// The place within the part.
+    #[must_use]
+    pub const fn at(self) -> u64 {
+        self.0 & ((1 << Self::PLACE_BITS) - 1)
+    }
+}
+
+/// The round that a sink is about to be written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Round<'a> {
+    /// Its number, from 1.
+    pub number: u32,
+    /// When it began; the same after an interruption.
+    pub started: Timestamp,
+    /// What time it is.
+    pub now: Timestamp,
+    /// Whether it begins or goes on.
+    pub begins: Begins,
+    /// What this sink has committed of it so far; `None`: nothing.
+    pub committed: Option<Position>,
+    /// The [`Sink::notes`] that were committed with it, in no order.
+    pub notes: &'a [(String, u64)],
+}
+
+/// Whether a round begins or goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Begins {
+    /// Nothing of it has been written.
+    New,
+    /// It was interrupted, and what was committed stays.
+    GoesOn,
+}
+
+/// How a run has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// The round is complete.
+    Complete,
+    /// The round goes on with the next run.
+    Unfinished,
+}
+
 /// Takes items.
 ///
-/// The engine calls `rewind` once before the first `write`: with the committed position if a crawl is continued, with
-/// `Position(0)` if a round begins. It calls `flush` before every commit of its state and stores the position with it.
+/// The engine calls `begin` and `rewind` once before the first `write`: with the committed position if a crawl is continued,
+/// with `Position(0)` if a round begins. It calls `flush` before every commit of its state and stores the position with it.
+/// A run that is not killed ends with `finish`. A sink that wraps a sink hands on every one of these calls.
 ///
 /// ```
 /// use crawl::item::Item;
@@ -62,6 +140,28 @@ pub trait Sink: Send + 'static {
         Wants::Everything
     }
 
+    /// Hears of the round, before [`Sink::rewind`] and before anything is changed. Default: nothing.
+    ///
+    /// # Errors
+    /// If the round must not be written here: an output that may not be replaced is there. Nothing has begun then.
+    fn begin(&mut self, _round: &Round<'_>) -> Result<(), SinkError> {
+        Ok(())
+    }
+
+    /// Hears what time it is, before a flush. Default: nothing.
+    ///
+    /// # Errors
+    /// As for [`Sink::write`].
+    fn tick(&mut self, _now: Timestamp) -> Result<(), SinkError> {
+        Ok(())
+    }
+
+    /// Named numbers that are to be committed with the position of the last flush, and come back with [`Sink::begin`]: those
+    /// that are others than when this was last asked. Default: none.
+    fn notes(&mut self) -> Vec<(String, u64)> {
+        Vec::new()
+    }
+
     /// Takes one item. It may be buffered until [`Sink::flush`].
     ///
     /// # Errors
@@ -88,6 +188,64 @@ pub trait Sink: Send + 'static {
     /// # Errors
     /// If the output is shorter than `to` (somebody changed it) or cannot be cut.
     fn rewind(&mut self, to: Position) -> Result<(), SinkError>;
+
+    /// The run ends in order, and everything is committed. Brings the output into its final form. Default: nothing.
+    ///
+    /// # Errors
+    /// As for [`Sink::write`]; nothing is lost, and the next run can do it.
+    fn finish(&mut self, _ended: Ended) -> Result<(), SinkError> {
+        Ok(())
+    }
+
+    /// Lets go of what can be had again, such as an open file. Called after a flush, if many sinks are open. Default: nothing.
+    fn rest(&mut self) {}
+}
+
+/// A sink that was boxed.
+impl<S: Sink + ?Sized> Sink for Box<S> {
+    fn name(&self) -> &str {
+        (**self).name()
+    }
+
+    fn wants(&self) -> Wants {
+        (**self).wants()
+    }
+
+    fn begin(&mut self, round: &Round<'_>) -> Result<(), SinkError> {
+        (**self).begin(round)
+    }
+
+    fn tick(&mut self, now: Timestamp) -> Result<(), SinkError> {
+        (**self).tick(now)
+    }
+
+    fn notes(&mut self) -> Vec<(String, u64)> {
+        (**self).notes()
+    }
+
+    fn write(&mut self, item: &Item) -> Result<(), SinkError> {
+        (**self).write(item)
+    }
+
+    fn flush(&mut self) -> Result<Position, SinkError> {
+        (**self).flush()
+    }
+
+    fn sync(&mut self) -> Result<(), SinkError> {
+        (**self).sync()
+    }
+
+    fn rewind(&mut self, to: Position) -> Result<(), SinkError> {
+        (**self).rewind(to)
+    }
+
+    fn finish(&mut self, ended: Ended) -> Result<(), SinkError> {
+        (**self).finish(ended)
+    }
+
+    fn rest(&mut self) {
+        (**self).rest();
+    }
 }
 
 /// Which items a sink is given when pages are visited again.
@@ -166,6 +324,20 @@ pub enum SinkError {
         expected: u64,
         /// The step of the database.
         found: u64,
+    },
+    /// The output is there, and was not to be replaced.
+    #[error("`{}` is there already: move it away, or write exists = \"overwrite\" or \"append\"", .path.display())]
+    Exists {
+        /// The output file.
+        path: PathBuf,
+    },
+    /// A path that says nothing of use.
+    #[error("cannot write items to `{}`: {reason}", .path.display())]
+    Path {
+        /// The path as it was given.
+        path: PathBuf,
+        /// What is wrong, and what to write.
+        reason: String,
     },
     /// An item that this format cannot hold.
     #[error("item of {url} does not fit `{sink}`: {reason}")]

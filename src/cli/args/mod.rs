@@ -160,9 +160,10 @@ pub(super) struct Layers {
     /// Keep the crawl's state in this directory
     #[arg(long, value_name = "DIR")]
     pub(super) state: Option<PathBuf>,
-    /// Write items to this file: CSV if it ends in .csv, else JSON lines; `-` is the standard output
+    /// Write items to this file: its ending says as what (.jsonl, .json, .csv, .tsv; .gz or .zst on top); `-` is the standard
+    /// output; may be repeated
     #[arg(long, value_name = "FILE")]
-    pub(super) out: Option<PathBuf>,
+    pub(super) out: Vec<PathBuf>,
     #[command(flatten)]
     pub(super) sets: Sets,
     /// Stop after this many pages (scope.max-pages)
@@ -197,9 +198,7 @@ impl Layers {
         if let Some(state) = &self.state {
             loader = loader.state(state);
         }
-        if let Some(out) = &self.out {
-            loader = loader.out(out);
-        }
+        loader = self.out.iter().fold(loader, Loader::out);
         if let Some(limit) = self.limit {
             loader = loader.flag("--limit", format!("scope.max-pages={limit}"));
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::super::{DEFAULTS, Plan, Reader, SinkPlan, Start};
+use super::super::{DEFAULTS, Plan, Reader, Start};
 use super::{Loader, loader};
 use crate::engine::{Lastmod, RobotsSitemaps, Sitemaps, Unlinked};
 use crate::fetch::Limits;
@@ -14,7 +14,7 @@ use crate::politeness::Policy;
 use crate::request::Request;
 use crate::robots::ProductToken;
 use crate::scope::{Scope, UrlLimits};
-use crate::sink::Wants;
+use crate::sink::{Choice, Form, Target, Wants};
 use crate::sink::csv::CsvOptions;
 use crate::sink::jsonl::JsonlOptions;
 use crate::spider::declarative::Take;
@@ -54,7 +54,7 @@ fn the_defaults_file_says_what_the_rooms_have_as_their_defaults() {
     let expected = tuned.clone();
     plan.tune(&mut tuned);
     assert_eq!(format!("{tuned:?}"), format!("{expected:?}"));
-    assert_eq!(plan.sinks, [SinkPlan::Jsonl(JsonlOptions::to("-"))]);
+    assert_eq!(plan.sinks, [Target::of(Form::Jsonl(JsonlOptions::to("-")))]);
     assert_eq!(plan.state_dir.to_str(), Some(".crawl/a"));
     assert!(DEFAULTS.contains("delay = \"1s\""));
 }
@@ -82,7 +82,7 @@ fn a_later_layer_wins_and_every_value_knows_its_own() {
     assert_eq!(plan.identity.user_agent, "crawl/1.10");
     assert_eq!(plan.max_rate.unwrap().requests.get(), 30);
     assert_eq!(plan.state_dir.to_str(), Some("dir"));
-    assert_eq!(plan.sinks, [SinkPlan::Jsonl(JsonlOptions::to("items.jsonl"))]);
+    assert_eq!(plan.sinks, [Target::of(Form::Jsonl(JsonlOptions::to("items.jsonl")))]);
     for (key, value, origin) in [
         ("politeness.delay", "\"200ms\"", "--set"),
         ("politeness.jitter", "0", "a.toml:5"),
@@ -105,16 +105,17 @@ fn sinks_say_which_items_they_take_and_columns_of_what_is_known_are_known() {
     );
     let plan = loader(&text).load().unwrap();
     assert_eq!(plan.unlinked, Unlinked::Leave);
-    let jsonl = JsonlOptions { path: "a".into(), wants: Wants::Changes, seen: true };
+    let jsonl = Form::Jsonl(JsonlOptions { seen: true, ..JsonlOptions::to("a") });
+    let choice = Choice { wants: Wants::Changes, ..Choice::default() };
     let columns = ["a", "last_changed"].map(str::to_owned).to_vec();
     let csv = CsvOptions { seen: true, ..CsvOptions::to("b", columns) };
-    assert_eq!(plan.sinks, [SinkPlan::Jsonl(jsonl), SinkPlan::Csv(csv)]);
+    assert_eq!(plan.sinks, [Target { form: jsonl, choice }, Target::of(Form::Csv(csv))]);
 
     let own = format!("{DEMO}[[extract]]\nfields = {{ round = \"a\" }}\n[sink.csv]\npath = \"b\"\n");
     for more in ["", "columns = [\"round\"]\n"] {
         let plan = loader(&format!("{own}{more}")).load().unwrap();
         assert_eq!(plan.unlinked, Unlinked::Ask);
-        assert_eq!(plan.sinks, [SinkPlan::Csv(CsvOptions::to("b", vec!["round".to_owned()]))]);
+        assert_eq!(plan.sinks, [Target::of(Form::Csv(CsvOptions::to("b", vec!["round".to_owned()])))]);
     }
 }
 
@@ -150,7 +151,7 @@ fn one_seed_is_a_crawl() {
     assert!(!plan.http.addresses.permits("127.0.0.2".parse().unwrap()));
     assert_eq!(plan.name, "localhost");
     let csv = CsvOptions::to("a.csv", Vec::new());
-    assert_eq!(plan.sinks, [SinkPlan::Csv(csv)]);
+    assert_eq!(plan.sinks, [Target::of(Form::Csv(csv))]);
     let Reader::Recipe(recipe) = &plan.reader else { panic!("no recipe") };
     assert_eq!(recipe.seeds, plan.requests());
     assert!(recipe.extract.is_empty() && recipe.follow.is_empty());

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use self::database::Sqlite;
 use super::table::{TableOptions, TableSink};
-use super::{Position, Sink, SinkError, Wants};
+use super::{Ended, Position, Round, Sink, SinkError};
 use crate::item::Item;
 
 /// `[sink.sqlite]`.
@@ -51,8 +51,8 @@ impl Sink for SqliteSink {
         self.0.name()
     }
 
-    fn wants(&self) -> Wants {
-        self.0.wants()
+    fn begin(&mut self, round: &Round<'_>) -> Result<(), SinkError> {
+        self.0.begin(round)
     }
 
     fn write(&mut self, item: &Item) -> Result<(), SinkError> {
@@ -69,6 +69,10 @@ impl Sink for SqliteSink {
 
     fn rewind(&mut self, to: Position) -> Result<(), SinkError> {
         self.0.rewind(to)
+    }
+
+    fn finish(&mut self, ended: Ended) -> Result<(), SinkError> {
+        self.0.finish(ended)
     }
 }
 

@@ -11,6 +11,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::item::Seen;
+use crate::sink::Begins;
 use crate::sink::table::column::{ColumnType, Declared};
 use crate::sink::table::{Earlier, LONGEST_KEY, MOST_COLUMNS, MOST_TABLES};
 use crate::time::Timestamp;
@@ -46,7 +47,9 @@ impl Place {
         let patience = Duration::from_millis(50);
         let options = SqliteOptions { tables: self.tables.clone(), patience, ..SqliteOptions::to(self.path()) };
         let mut sink = SqliteSink::new(&options);
-        sink.0.set_round(round.to_owned());
+        let number = round.parse().unwrap();
+        let (started, now) = (Timestamp::from_secs(u64::from(number)), Timestamp::ZERO);
+        sink.begin(&Round { number, started, now, begins: Begins::GoesOn, committed: None, notes: &[] }).unwrap();
         sink
     }
 

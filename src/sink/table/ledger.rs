@@ -173,6 +173,18 @@ pub(super) fn empty<D: Database>(db: &mut D, crawl: &str) -> Result<(), Fault> {
     Ok(())
 }
 
+/// The first table of the crawl that has rows.
+pub(super) fn filled<D: Database>(db: &mut D, crawl: &str) -> Result<Option<String>, Fault> {
+    for row in db.rows("SELECT name FROM _crawl_tables WHERE crawl = $1", &[crawl.into()])? {
+        let table = row[0].text().unwrap_or_default();
+        let sql = format!("SELECT _id FROM {} LIMIT 1", quoted(table));
+        if !db.columns(table)?.is_empty() && !db.rows(&sql, &[])?.is_empty() {
+            return Ok(Some(table.to_owned()));
+        }
+    }
+    Ok(None)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -23,7 +23,7 @@ use self::database::{Database, Fault, Rows, Undo};
 use self::ledger::Mark;
 use self::name::{listed, quoted};
 use self::schema::{Growth, Row, Table};
-use super::{Position, Sink, SinkError, Wants};
+use super::{Begins, Ended, Position, Round, Sink, SinkError};
 use crate::item::Item;
 use crate::url::Fingerprint;
 
@@ -38,8 +38,6 @@ pub struct TableOptions {
     pub key: Vec<String>,
     /// What columns hold. The type of any other is that of its first value, and widened if a later one does not fit.
     pub types: Vec<Declared>,
-    /// Which items are written when pages are visited again.
-    pub wants: Wants,
     /// Whether the columns `_url`, `_first_seen`, `_last_changed` and `_round` tell what is known of an item's page.
     pub seen: bool,
     /// What becomes of the rows of earlier rounds when a round begins.
@@ -56,7 +54,6 @@ impl Default for TableOptions {
             table: "items".to_owned(),
             key: Vec::new(),
             types: Vec::new(),
-            wants: Wants::default(),
             seen: false,
             earlier: Earlier::Emptied,
             suffix: String::new(),
@@ -72,6 +69,8 @@ pub enum Earlier {
     Emptied,
     /// They stay; with a key, those that are met again are replaced.
     Kept,
+    /// The round does not begin if there are any.
+    Refused,
 }
 
 /// A sink into tables of a database. Its position is the number of its last step.
@@ -143,11 +142,6 @@ impl<D: Database> TableSink<D> {
             gathered: Gathered::default(),
             synced: None,
         }
-    }
-
-    /// Says which round the next [`Sink::rewind`] begins or goes on with.
-    pub(super) fn set_round(&mut self, round: String) {
-        self.round = round;
     }
 
     /// What the database said, as the sink's error.
@@ -264,6 +258,17 @@ impl<D: Database> TableSink<D> {
         self.step(mark)
     }
 
+    /// Makes all steps survive a power cut, and drops how to undo those up to this one.
+    fn settle(&mut self, settled: u64) -> Result<(), SinkError> {
+        let mark = self.open()?;
+        let crawl = self.options.crawl.as_str();
+        let done =
+            self.db.settle(&mut |db| ledger::in_one(db, |db| ledger::forget(db, crawl, settled)));
+        done.map_err(|fault| self.told(fault))?;
+        self.mark = Some(Mark { settled, ..mark });
+        Ok(())
+    }
+
     /// Brings the database to `to`.
     fn cut(&mut self, mark: &Mark, to: u64) -> Result<Mark, SinkError> {
         // Who names no round begins one whenever everything is dropped.
@@ -328,8 +333,20 @@ impl<D: Database> Sink for TableSink<D> {
         &self.name
     }
 
-    fn wants(&self) -> Wants {
-        self.options.wants
+    fn begin(&mut self, round: &Round<'_>) -> Result<(), SinkError> {
+        self.round = format!("{}@{}", round.number, round.started);
+        let is_new = round.begins == Begins::New && round.committed.is_none();
+        if !is_new || self.options.earlier != Earlier::Refused || self.open()?.round == self.round {
+            return Ok(());
+        }
+        let crawl = self.options.crawl.as_str();
+        let found = ledger::filled(&mut self.db, crawl).map_err(|fault| self.told(fault))?;
+        found.map_or(Ok(()), |table| {
+            let reason = format!(
+                "the table `{table}` has rows already: drop it, or write exists = \"overwrite\" or \"append\""
+            );
+            Err(SinkError::Database { output: self.db.place().to_owned(), reason })
+        })
     }
 
     fn write(&mut self, item: &Item) -> Result<(), SinkError> {
@@ -370,14 +387,7 @@ impl<D: Database> Sink for TableSink<D> {
         if before == Some(mark.position) && mark.settled == mark.position {
             return Ok(());
         }
-        let settled = before.unwrap_or(mark.settled).max(mark.settled);
-        let crawl = self.options.crawl.as_str();
-        let done = self
-            .db
-            .settle(&mut |db| ledger::in_one(db, |db| ledger::forget(db, crawl, settled)));
-        done.map_err(|fault| self.told(fault))?;
-        self.mark = Some(Mark { settled, ..mark });
-        Ok(())
+        self.settle(before.unwrap_or(mark.settled).max(mark.settled))
     }
 
     fn rewind(&mut self, to: Position) -> Result<(), SinkError> {
@@ -390,5 +400,11 @@ impl<D: Database> Sink for TableSink<D> {
         let mark = self.cut(&mark, to.0)?;
         self.mark = Some(mark);
         Ok(())
+    }
+
+    /// The state has followed every step, for good.
+    fn finish(&mut self, _ended: Ended) -> Result<(), SinkError> {
+        let mark = self.open()?;
+        if mark.settled == mark.position { Ok(()) } else { self.settle(mark.position) }
     }
 }

@@ -1,0 +1,97 @@
+//! `[sink.…]`: where items go.
+//!
+//! Each kind of sink has a table of its own, which may be given several times (`[[sink.jsonl]]`). A new kind is a module with a
+//! table made by `sink_table!`, a field of [`SinkTable`] and a line in [`SinkTable::build`].
+
+mod shared;
+mod text;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::config::check::Check;
+use crate::config::path::Path;
+use crate::sink::jsonl::JsonlOptions;
+use crate::sink::{Form, Target};
+
+pub(in crate::config) use shared::Around;
+use text::{CsvTable, JsonlTable};
+
+/// Where items go. Each kind may be given several times. Without a sink they are written to the standard output as JSON lines.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+#[schemars(rename = "Sinks")]
+pub(in crate::config) struct SinkTable {
+    /// One JSON object a line.
+    #[schemars(with = "OneOrMany<JsonlTable>")]
+    jsonl: Vec<JsonlTable>,
+    /// Comma-separated values with fixed columns.
+    #[schemars(with = "OneOrMany<CsvTable>")]
+    csv: Vec<CsvTable>,
+}
+
+/// A table, or several of them; the reader of the file takes one for a list of one.
+#[derive(JsonSchema)]
+#[schemars(untagged, inline)]
+#[expect(dead_code, reason = "only its schema is of use")]
+enum OneOrMany<T> {
+    One(T),
+    Many(Vec<T>),
+}
+
+/// A table that says where items go.
+trait Table {
+    /// The sink, or `None` if what is wrong was reported. `place` is that of the table.
+    fn build(self, place: &Path, around: &Around<'_>, check: &mut Check<'_>) -> Option<Target>;
+}
+
+impl SinkTable {
+    pub(in crate::config) fn build(self, around: &Around<'_>, check: &mut Check<'_>) -> Vec<Target> {
+        let mut gathered = Gathered::default();
+        gathered.take("jsonl", self.jsonl, around, check);
+        gathered.take("csv", self.csv, around, check);
+        gathered.targets(check)
+    }
+}
+
+/// The sinks so far, with the places of their tables.
+#[derive(Default)]
+struct Gathered {
+    sinks: Vec<(Path, Target)>,
+    asked: bool,
+}
+
+impl Gathered {
+    fn take<T: Table>(&mut self, kind: &str, tables: Vec<T>, around: &Around<'_>, check: &mut Check<'_>) {
+        self.asked |= !tables.is_empty();
+        let places = check.items(&Path::of(&["sink", kind]));
+        for (table, place) in tables.into_iter().zip(places) {
+            self.sinks.extend(table.build(&place, around, check).map(|target| (place, target)));
+        }
+    }
+
+    /// All of them. Two that write to one file would write into each other.
+    fn targets(self, check: &mut Check<'_>) -> Vec<Target> {
+        for (index, (place, target)) in self.sinks.iter().enumerate() {
+            let same = |(_, other): &&(Path, Target)| is_same_file(other, target);
+            if let Some((first, _)) = self.sinks[..index].iter().find(same) {
+                check.wrong(&place.key("path"), format!("[{first}] writes to this file: give each its own"));
+            }
+        }
+        if !self.asked {
+            return vec![Target::of(Form::Jsonl(JsonlOptions::to("-")))];
+        }
+        self.sinks.into_iter().map(|(_, target)| target).collect()
+    }
+}
+
+fn is_same_file(one: &Target, other: &Target) -> bool {
+    match (one.form.path(), other.form.path()) {
+        // `./a` and `a` are one file.
+        (Some(one), Some(other)) => {
+            let parts = |path| std::path::Path::components(path).filter(|part| part.as_os_str() != ".");
+            parts(one).eq(parts(other))
+        }
+        _ => false,
+    }
+}
