@@ -60,9 +60,13 @@ const NEIGHBOURS: [(&str, &str); 17] = [
 ];
 
 /// Outer crates that only these rooms know.
-const OUTER: [(&str, &[&str]); 21] = [
+const OUTER: [(&str, &[&str]); 25] = [
     ("reqwest", &["fetch"]),
-    ("rustls", &["fetch"]),
+    ("rustls", &["fetch", "sink"]),
+    ("rusqlite", &["sink"]),
+    ("postgres", &["sink"]),
+    ("tokio_postgres_rustls", &["sink"]),
+    ("parquet", &["sink"]),
     ("sled", &["store"]),
     ("fjall", &["store"]),
     ("postcard", &["store"]),

@@ -4,6 +4,11 @@ use std::path::{Path, PathBuf};
 
 use super::csv::{CsvOptions, CsvSink};
 use super::jsonl::{JsonlOptions, JsonlSink};
+#[cfg(feature = "parquet")]
+use super::parquet::{ParquetOptions, ParquetSink};
+#[cfg(feature = "postgres")]
+use super::postgres::{PostgresOptions, PostgresSink};
+use super::sqlite::{SqliteOptions, SqliteSink};
 use super::{Choice, Chosen, Sink, SinkError};
 
 /// One place that items go to.
@@ -23,6 +28,14 @@ pub enum Form {
     Jsonl(JsonlOptions),
     /// `[sink.csv]`.
     Csv(CsvOptions),
+    /// `[sink.sqlite]`.
+    Sqlite(SqliteOptions),
+    /// `[sink.postgres]`.
+    #[cfg(feature = "postgres")]
+    Postgres(PostgresOptions),
+    /// `[sink.parquet]`.
+    #[cfg(feature = "parquet")]
+    Parquet(ParquetOptions),
 }
 
 impl Target {
@@ -46,6 +59,11 @@ impl Form {
         Ok(match self {
             Self::Jsonl(options) => Box::new(JsonlSink::open(options)?),
             Self::Csv(options) => Box::new(CsvSink::open(options)?),
+            Self::Sqlite(options) => Box::new(SqliteSink::new(options)),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(options) => Box::new(PostgresSink::new(options)),
+            #[cfg(feature = "parquet")]
+            Self::Parquet(options) => Box::new(ParquetSink::open(options)?),
         })
     }
 
@@ -55,6 +73,11 @@ impl Form {
         match self {
             Self::Jsonl(options) => Some(&options.path),
             Self::Csv(options) => Some(&options.path),
+            Self::Sqlite(options) => Some(&options.path),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(_) => None,
+            #[cfg(feature = "parquet")]
+            Self::Parquet(options) => Some(&options.path),
         }
     }
 
@@ -63,6 +86,11 @@ impl Form {
         match self {
             Self::Jsonl(options) => Some(&mut options.path),
             Self::Csv(options) => Some(&mut options.path),
+            Self::Sqlite(options) => Some(&mut options.path),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(_) => None,
+            #[cfg(feature = "parquet")]
+            Self::Parquet(options) => Some(&mut options.path),
         }
     }
 
@@ -72,6 +100,11 @@ impl Form {
         match self {
             Self::Jsonl(_) => "JSON lines",
             Self::Csv(_) => "CSV",
+            Self::Sqlite(_) => "SQLite",
+            #[cfg(feature = "postgres")]
+            Self::Postgres(_) => "PostgreSQL",
+            #[cfg(feature = "parquet")]
+            Self::Parquet(_) => "Parquet",
         }
     }
 }

@@ -175,8 +175,9 @@ fn an_item_from_the_web_cannot_make_a_thousand_columns_or_tables() {
 fn names_from_the_web_are_names_and_nothing_else() {
     let place = Place::new(TableOptions::default());
     let fields = json!({"a\"; DROP TABLE items; --": 1, "Title": 2, "title": 3, "_id": 4, "": 5, "select": 6, "x\0y": 7});
-    place.write("1", &[item(Some("we\"ird"), fields.clone()), item(Some("sqlite_master"), json!({"a": 1}))]);
-    place.write("1", &[item(Some("we\"ird"), fields)]);
+    for _run in 0..2 {
+        place.write("1", &[item(Some("we\"ird"), fields.clone()), item(Some("sqlite_master"), json!({"a": 1}))]);
+    }
     let rows = place.rows("we\"\"ird");
     assert_eq!(rows.len(), 1);
     assert_eq!((rows[0].len(), &rows[0]["_id"]), (8, &json!(1)), "{rows:?}");

@@ -4,6 +4,7 @@
 //! table made by `sink_table!`, a field of [`SinkTable`] and a line in [`SinkTable::build`].
 
 mod shared;
+mod table;
 mod text;
 
 use schemars::JsonSchema;
@@ -15,6 +16,7 @@ use crate::sink::jsonl::JsonlOptions;
 use crate::sink::{Form, Target};
 
 pub(in crate::config) use shared::Around;
+use table::SqliteTable;
 use text::{CsvTable, JsonlTable};
 
 /// Where items go. Each kind may be given several times. Without a sink they are written to the standard output as JSON lines.
@@ -28,6 +30,9 @@ pub(in crate::config) struct SinkTable {
     /// Comma-separated values with fixed columns.
     #[schemars(with = "OneOrMany<CsvTable>")]
     csv: Vec<CsvTable>,
+    /// A SQLite database with a table for each kind of item.
+    #[schemars(with = "OneOrMany<SqliteTable>")]
+    sqlite: Vec<SqliteTable>,
 }
 
 /// A table, or several of them; the reader of the file takes one for a list of one.
@@ -50,6 +55,7 @@ impl SinkTable {
         let mut gathered = Gathered::default();
         gathered.take("jsonl", self.jsonl, around, check);
         gathered.take("csv", self.csv, around, check);
+        gathered.take("sqlite", self.sqlite, around, check);
         gathered.targets(check)
     }
 }
