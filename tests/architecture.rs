@@ -60,17 +60,19 @@ const NEIGHBOURS: [(&str, &str); 17] = [
 ];
 
 /// Outer crates that only these rooms know.
-const OUTER: [(&str, &[&str]); 25] = [
+const OUTER: [(&str, &[&str]); 27] = [
     ("reqwest", &["fetch"]),
     ("rustls", &["fetch", "sink"]),
     ("rusqlite", &["sink"]),
     ("postgres", &["sink"]),
     ("tokio_postgres_rustls", &["sink"]),
+    ("rustls_platform_verifier", &["sink"]),
     ("parquet", &["sink"]),
     ("sled", &["store"]),
     ("fjall", &["store"]),
     ("postcard", &["store"]),
-    ("zstd", &["store"]),
+    ("zstd", &["store", "sink"]),
+    ("flate2", &["sink"]),
     ("quick_xml", &["extract"]),
     ("scraper", &["page"]),
     ("html5ever", &["page"]),

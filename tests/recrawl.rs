@@ -20,7 +20,7 @@ use crawl::request::Request;
 use crawl::sink::csv::{CsvOptions, CsvSink};
 use crawl::sink::jsonl::{JsonlOptions, JsonlSink};
 use crawl::sink::memory::Collect;
-use crawl::sink::{Position, Sink, SinkError, Wants};
+use crawl::sink::{Choice, Chosen, Position, Sink, SinkError, Wants};
 use crawl::spider::Spider;
 use crawl::url::CanonicalUrl;
 use serde_json::Value;
@@ -289,11 +289,14 @@ impl Files {
 
     /// Runs a round; both files have the same items then, told by their titles.
     async fn run(&self, rounds: Rounds, site: &Site) -> Vec<Value> {
-        let jsonl = JsonlOptions { path: self.path("a.jsonl"), wants: Wants::Changes, seen: true };
+        let jsonl = JsonlOptions { seen: true, ..JsonlOptions::to(self.path("a.jsonl")) };
         let columns = ["title", "first_seen", "last_changed", "round"].map(str::to_owned).to_vec();
-        let csv = CsvOptions { path: self.path("a.csv"), columns, wants: Wants::Changes, seen: true };
+        let csv = CsvOptions { seen: true, ..CsvOptions::to(self.path("a.csv"), columns) };
+        let news = || Choice { wants: Wants::Changes, ..Choice::default() };
         let crawl = rounds.of(site, &self.path("state"));
-        let crawl = crawl.sink(JsonlSink::open(&jsonl).unwrap()).sink(CsvSink::open(&csv).unwrap());
+        let crawl = crawl
+            .sink(Chosen::new(JsonlSink::open(&jsonl).unwrap(), news()))
+            .sink(Chosen::new(CsvSink::open(&csv).unwrap(), news()));
         crawl.build().unwrap().run().await.unwrap();
         let text = |name| std::fs::read_to_string(self.path(name)).unwrap();
         let lines: Vec<Value> =

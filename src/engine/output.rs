@@ -4,7 +4,8 @@ use super::changes::{ChangeLog, Judge, Visit};
 use super::totals::Totals;
 use crate::history::Shift;
 use crate::item::Item;
-use crate::sink::{Position, Sink, SinkError, Wants};
+use crate::sink::{Ended, Position, Sink, SinkError, Wants};
+use crate::time::Timestamp;
 use crate::url::CanonicalUrl;
 
 use super::writer::WriteError;
@@ -65,13 +66,49 @@ impl Output {
         self.changes.as_mut().map_or(Ok(()), ChangeLog::sync)
     }
 
+    /// Says what time it is.
+    pub(super) fn tick(&mut self, now: Timestamp) -> Result<(), SinkError> {
+        self.sinks.iter_mut().try_for_each(|sink| sink.tick(now))
+    }
+
+    /// The run has ended, and everything is committed.
+    pub(super) fn finish(&mut self, ended: Ended) -> Result<(), SinkError> {
+        self.sinks.iter_mut().try_for_each(|sink| sink.finish(ended))
+    }
+
     /// Hands everything over and tells how far each output reaches.
     pub(super) fn flush(&mut self) -> Result<Vec<(String, Position)>, SinkError> {
-        let sinks = self.sinks.iter_mut().map(|sink| Ok((sink.name().to_owned(), sink.flush()?)));
-        let mut positions = sinks.collect::<Result<Vec<_>, SinkError>>()?;
+        let mut positions = Vec::new();
+        for sink in &mut self.sinks {
+            positions.push((sink.name().to_owned(), sink.flush()?));
+            positions.extend(notes_of(&mut **sink));
+        }
         if let Some(changes) = &mut self.changes {
             positions.push(changes.flush()?);
         }
         Ok(positions)
     }
+}
+
+/// What stands between a sink's name and that of its note.
+const NOTE: char = '\n';
+
+/// The sink's notes, as they are kept beside its position.
+pub(super) fn notes_of(sink: &mut dyn Sink) -> Vec<(String, Position)> {
+    let notes = sink.notes();
+    let keyed = |(note, value)| (format!("{}{NOTE}{note}", sink.name()), Position(value));
+    notes.into_iter().map(keyed).collect()
+}
+
+/// The position and the notes of a sink, out of all that were committed.
+pub(super) fn committed_of(
+    name: &str,
+    committed: &[(String, Position)],
+) -> (Option<Position>, Vec<(String, u64)>) {
+    let position = committed.iter().find(|(key, _)| key == name).map(|(_, position)| *position);
+    let notes = committed.iter().filter_map(|(key, value)| {
+        let note = key.strip_prefix(name)?.strip_prefix(NOTE)?;
+        Some((note.to_owned(), value.0))
+    });
+    (position, notes.collect())
 }

@@ -5,11 +5,12 @@ use std::path::Path;
 
 use super::CrawlError;
 use super::changes::ChangeLog;
+use super::output::{committed_of, notes_of};
 use crate::audit::record::Found;
 use crate::frontier::Frontier;
 use crate::robots::RobotsRecord;
-use crate::sink::{Position, Sink};
-use crate::store::{Memory, Recovered, RunRecord, Store};
+use crate::sink::{Position, Round, Sink};
+use crate::store::{Batch, Memory, Recovered, RunRecord, Store};
 use crate::time::Timestamp;
 use crate::url::Origin;
 
@@ -124,32 +125,55 @@ pub(super) fn begin(
         let reason = if last.is_some() { "the last run was complete" } else { "there is no earlier run" };
         return Err(CrawlError::NothingToResume { reason });
     }
+    let begun = |round| RunRecord { round, started: now, completed: None, plan: plan.clone(), totals: BTreeMap::new() };
+    let is_new = !going_on && start != Start::Beside;
     let run = match last {
-        last if start == Start::Beside => {
-            let round = last.map_or(0, |run| run.round);
-            RunRecord { round, started: now, completed: None, plan, totals: BTreeMap::new() }
-        }
+        last if start == Start::Beside => begun(last.map_or(0, |run| run.round)),
         Some(run) if going_on => {
             explain(&run.plan, &plan);
             RunRecord { plan, completed: None, ..run }
         }
-        last => {
-            let round = last.map_or(1, |run| run.round + 1);
-            let run = RunRecord { round, started: now, completed: None, plan, totals: BTreeMap::new() };
-            let memory = if start == Start::Fresh { Memory::Forgets } else { Memory::Keeps };
-            store.begin_round(run.clone(), memory)?;
-            recovered.queues.clear();
-            recovered.sinks.clear();
-            run
-        }
+        last => begun(last.map_or(1, |run| run.round + 1)),
     };
-    for sink in sinks {
-        let committed = recovered.sinks.iter().find(|(name, _)| name == sink.name());
-        sink.rewind(committed.map_or(Position::default(), |(_, position)| *position))?;
+    if is_new {
+        recovered.queues.clear();
+        recovered.sinks.clear();
     }
+    for sink in &mut *sinks {
+        let (committed, notes) = committed_of(sink.name(), &recovered.sinks);
+        // Before the round begins: a sink may refuse it.
+        sink.begin(&Round { number: run.round, started: run.started, now, committed, notes: &notes })?;
+    }
+    if is_new {
+        let memory = if start == Start::Fresh { Memory::Forgets } else { Memory::Keeps };
+        store.begin_round(run.clone(), memory)?;
+    }
+    rewind(store, sinks, &recovered.sinks)?;
     let changes = changes.map(|dir| ChangeLog::open(dir, run.round, &recovered.sinks)).transpose()?;
     let past = Past { recovered, is_empty, start };
     Ok(Beginning { past, run, changes })
+}
+
+/// Brings the sinks to where they were, and commits what they say of it.
+fn rewind(
+    store: &mut dyn Store,
+    sinks: &mut [Box<dyn Sink>],
+    committed: &[(String, Position)],
+) -> Result<(), CrawlError> {
+    let mut said = Vec::new();
+    for sink in &mut *sinks {
+        sink.rewind(committed_of(sink.name(), committed).0.unwrap_or_default())?;
+        let notes = notes_of(&mut **sink);
+        if !notes.is_empty() {
+            // Whoever says something at the beginning wants it to be known before anything is written.
+            said.push((sink.name().to_owned(), sink.flush()?));
+            said.extend(notes);
+        }
+    }
+    if !said.is_empty() {
+        store.commit(Batch { sinks: said, ..Batch::default() })?;
+    }
+    Ok(())
 }
 
 /// Says what has changed since the state was written, and what that means.

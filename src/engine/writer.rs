@@ -23,7 +23,7 @@ use crate::politeness::HostState;
 use crate::request::Request;
 use crate::revisit::Revisit;
 use crate::robots::RobotsRecord;
-use crate::sink::{SinkError, Wants};
+use crate::sink::{Ended, SinkError, Wants};
 use crate::store::cache::ValidatorCache;
 use crate::store::{Batch, FailedRecord, PageChange, Pending, QueueKey, RunRecord, Store, StoreError};
 use crate::time::Timestamp;
@@ -188,6 +188,7 @@ impl Writer {
                 self.out.sync()?;
                 self.store.sync()?;
                 self.cache.flush();
+                self.out.finish(if completed.is_some() { Ended::Complete } else { Ended::Unfinished })?;
                 replies.push(Reply::Finished(self.run.clone()));
             }
             Job::Commit(_) => unreachable!("commits are grouped"),
@@ -200,6 +201,7 @@ impl Writer {
             return Ok(());
         }
         let changes = group.len();
+        self.out.tick(self.clock.now())?;
         let mut batch = Batch::default();
         let mut cached = Vec::new();
         let mut judge = Judge::new(&*self.store, self.run.round, self.schedule.as_mut());
@@ -232,6 +234,7 @@ impl Writer {
     }
 
     fn commit_batch(&mut self, mut batch: Batch) -> Result<Vec<Pending>, WriteError> {
+        self.out.tick(self.clock.now())?;
         batch.sinks = self.out.flush()?;
         self.run.totals = self.totals.to_map();
         batch.run = Some(self.run.clone());

@@ -62,6 +62,13 @@ impl Choice {
         is_wanted && self.conditions.iter().all(|condition| condition.holds(item))
     }
 
+    /// What of this choice must be seen before items part into files of their kinds, and what comes after.
+    pub(super) fn split(&self) -> (Self, Self) {
+        let Self { wants, kinds, conditions, fields, rename } = self.clone();
+        let (before, after) = (Self::default(), Self::default());
+        (Self { wants, kinds, conditions, ..before }, Self { fields, rename, ..after })
+    }
+
     /// Whether items are written as they are.
     const fn keeps_fields(&self) -> bool {
         self.fields.is_empty() && self.rename.is_empty()

@@ -9,18 +9,23 @@
 
 use std::borrow::Cow;
 use std::fs::File;
-use std::io::{self, Read};
-use std::path::PathBuf;
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
 use super::files::FileOptions;
-use super::line_file::{LineFile, refused};
-use super::{Position, Sink, SinkError, shown_kind, shown_seen};
+use super::line_file::refused;
+use super::parts::Found;
+use super::text::{Format, TextSink};
+use super::{SinkError, shown_kind, shown_seen};
 use crate::item::Item;
 
 /// The column that shows an item's kind, unless the item has a field of this name.
 const KIND: &str = "kind";
+
+/// The byte order mark in UTF-8.
+const BOM: &[u8] = "\u{feff}".as_bytes();
 
 /// A header line longer than this was not written by us.
 const MAX_HEADER: u64 = 1 << 20;
@@ -32,6 +37,8 @@ pub struct CsvOptions {
     pub path: PathBuf,
     /// Columns in order; every item has exactly these. Empty: the fields of the first item. `kind` is the item's kind.
     pub columns: Vec<String>,
+    /// The columns of files that hold items of one kind, where they are others.
+    pub columns_of: Vec<(String, Vec<String>)>,
     /// Parts, compression, and what becomes of files that are there.
     pub files: FileOptions,
     /// How it is written.
@@ -74,68 +81,39 @@ impl CsvOptions {
     /// All items, with these columns, to this file.
     #[must_use]
     pub fn to(path: impl Into<PathBuf>, columns: Vec<String>) -> Self {
-        Self { path: path.into(), columns, files: FileOptions::default(), dialect: Dialect::default(), seen: false }
+        Self { path: path.into(), columns, columns_of: Vec::new(), files: FileOptions::default(), dialect: Dialect::default(), seen: false }
     }
 }
 
-/// Writes CSV. Its position is a byte offset, for a stream a number of lines.
-pub struct CsvSink {
-    name: String,
-    file: LineFile,
+/// Writes CSV. Its position is a byte offset in a part, for a stream a number of lines.
+pub type CsvSink = TextSink<Csv>;
+
+/// Fixed columns.
+#[derive(Debug, Clone)]
+pub struct Csv {
     wanted: Vec<String>,
     /// The columns of the header line, once they are known.
     columns: Option<Vec<String>>,
+    dialect: Dialect,
     seen: bool,
 }
 
 impl CsvSink {
-    /// Opens the output without changing what is in it; new items follow what is there until [`Sink::rewind`] says otherwise.
+    /// Opens the output without changing what is in it; new items follow what is there until
+    /// [`Sink::rewind`](super::Sink::rewind) says otherwise.
     ///
     /// # Errors
     /// If the file or its folder cannot be made or opened for writing.
     pub fn open(options: &CsvOptions) -> Result<Self, SinkError> {
-        Ok(Self {
-            name: format!("csv:{}", options.path.display()),
-            file: LineFile::open(&options.path)?,
-            wanted: options.columns.clone(),
-            columns: None,
-            seen: options.seen,
-        })
+        let CsvOptions { path, columns, files, dialect, seen, .. } = options;
+        let (wanted, columns) = (columns.clone(), None);
+        let mut format = Csv { wanted, columns, dialect: *dialect, seen: *seen };
+        format.forget();
+        Self::over(path, *files, format)
     }
+}
 
-    /// Fixes the columns and writes them as the header line.
-    fn begin(&mut self, columns: Vec<String>) -> Result<(), SinkError> {
-        let line = record(columns.iter().map(|name| guarded(name.into())));
-        self.columns = Some(columns);
-        self.file.push(&line)
-    }
-
-    /// Goes on with the columns of the file's own header line, which must be those of the options if these name any.
-    fn go_on(&mut self) -> Result<(), SinkError> {
-        let found = self.read_header().map_err(|source| refused(self.file.path(), source))?;
-        let as_written = self.wanted.iter().map(|name| guarded(name.into()));
-        if !self.wanted.is_empty() && !as_written.eq(found.iter().map(Cow::from)) {
-            return Err(SinkError::Columns {
-                path: self.file.path().to_owned(),
-                expected: self.wanted.clone(),
-                found,
-            });
-        }
-        self.columns = Some(found);
-        Ok(())
-    }
-
-    fn read_header(&self) -> io::Result<Vec<String>> {
-        let start = File::open(self.file.path())?.take(MAX_HEADER);
-        let mut header = csv::StringRecord::new();
-        let there =
-            csv::ReaderBuilder::new().has_headers(false).from_reader(start).read_record(&mut header)?;
-        if !there {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "no header line"));
-        }
-        Ok(header.iter().map(str::to_owned).collect())
-    }
-
+impl Csv {
     /// What an item shows in a column, what is known of its page included if that is asked for.
     fn shown<'a>(&self, item: &'a Item, column: &str) -> Cow<'a, str> {
         match self.seen.then(|| shown_seen(item, column)).flatten() {
@@ -145,63 +123,78 @@ impl CsvSink {
         }
     }
 
-    /// Settles the columns before the first record of this run.
-    fn ensure_columns(&mut self, first: &Item) -> Result<(), SinkError> {
-        if self.columns.is_some() {
-            Ok(())
-        } else if self.file.is_file() && !self.file.is_empty() {
-            self.go_on()
-        } else if self.wanted.is_empty() {
-            let kind = shown_kind(first).map(|_| KIND.to_owned());
-            let columns: Vec<_> = kind.into_iter().chain(first.fields.keys().cloned()).collect();
-            if columns.is_empty() { Ok(()) } else { self.begin(columns) }
-        } else {
-            self.begin(self.wanted.clone())
+    fn read_header(&self, path: &Path) -> io::Result<Vec<String>> {
+        let mut start = BufReader::new(File::open(path)?.take(MAX_HEADER));
+        if start.fill_buf()?.starts_with(BOM) {
+            start.consume(BOM.len());
         }
+        let mut header = csv::StringRecord::new();
+        let there = csv::ReaderBuilder::new()
+            .has_headers(false)
+            .delimiter(self.dialect.separator)
+            .from_reader(start)
+            .read_record(&mut header)?;
+        if !there {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "no header line"));
+        }
+        Ok(header.iter().map(str::to_owned).collect())
     }
 }
 
-impl Sink for CsvSink {
-    fn name(&self) -> &str {
-        &self.name
-    }
+impl Format for Csv {
+    const KIND: &'static str = "csv";
 
-    /// Writes one record. An item without any field that comes before the columns are known has nothing to show and is left out.
-    fn write(&mut self, item: &Item) -> Result<(), SinkError> {
-        self.ensure_columns(item)?;
-        let Some(columns) = &self.columns else {
-            return Ok(());
-        };
-        let line = record(columns.iter().map(|column| self.shown(item, column)));
-        self.file.push(&line)
-    }
-
-    fn flush(&mut self) -> Result<Position, SinkError> {
-        self.file.flush()
-    }
-
-    fn sync(&mut self) -> Result<(), SinkError> {
-        self.file.sync()
-    }
-
-    fn rewind(&mut self, to: Position) -> Result<(), SinkError> {
-        self.file.rewind(to)?;
-        self.columns = None;
-        if to > Position(0) && self.file.is_file() {
-            self.go_on()
-        } else if self.wanted.is_empty() {
-            Ok(())
-        } else {
-            // A crawl without any item still tells its columns.
-            self.begin(self.wanted.clone())
+    fn prepare(&mut self, first: &Item) {
+        if self.columns.is_none() {
+            let kind = shown_kind(first).map(|_| KIND.to_owned());
+            let columns: Vec<_> = kind.into_iter().chain(first.fields.keys().cloned()).collect();
+            self.columns = Some(columns).filter(|columns| !columns.is_empty());
         }
+    }
+
+    fn head(&self) -> Option<Vec<u8>> {
+        let columns = self.columns.as_ref()?;
+        let mut head = if self.dialect.bom { BOM.to_vec() } else { Vec::new() };
+        if self.dialect.header {
+            head.extend(record(columns.iter().map(|name| guarded(name.into())), self.dialect));
+        }
+        Some(head)
+    }
+
+    fn record(&self, item: &Item) -> Result<Vec<u8>, String> {
+        let columns = self.columns.iter().flatten();
+        Ok(record(columns.map(|column| self.shown(item, column)), self.dialect))
+    }
+
+    /// Goes on with the columns of the file's own header line, which must be those of the options if these name any.
+    fn go_on(&mut self, path: &Path, _found: Found, end: u64) -> Result<u64, SinkError> {
+        if !self.dialect.header {
+            return Ok(end);
+        }
+        let found = self.read_header(path).map_err(|source| refused(path, source))?;
+        let as_written = self.wanted.iter().map(|name| guarded(name.into()));
+        if !self.wanted.is_empty() && !as_written.eq(found.iter().map(Cow::from)) {
+            return Err(SinkError::Columns { path: path.to_owned(), expected: self.wanted.clone(), found });
+        }
+        self.columns = Some(found);
+        Ok(end)
+    }
+
+    fn forget(&mut self) {
+        self.columns = Some(self.wanted.clone()).filter(|wanted| !wanted.is_empty());
     }
 }
 
 /// One record with its line end.
-fn record<'a>(cells: impl IntoIterator<Item = Cow<'a, str>>) -> Vec<u8> {
+fn record<'a>(cells: impl IntoIterator<Item = Cow<'a, str>>, dialect: Dialect) -> Vec<u8> {
     let mut line = Vec::new();
-    let mut writer = csv::WriterBuilder::new().buffer_capacity(1024).from_writer(&mut line);
+    let quotes = match dialect.quote {
+        Quote::Needed => csv::QuoteStyle::Necessary,
+        Quote::All => csv::QuoteStyle::Always,
+    };
+    let mut builder = csv::WriterBuilder::new();
+    builder.buffer_capacity(1024).delimiter(dialect.separator).quote_style(quotes);
+    let mut writer = builder.from_writer(&mut line);
     cells
         .into_iter()
         .try_for_each(|cell| writer.write_field(cell.as_bytes()))

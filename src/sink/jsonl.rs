@@ -1,8 +1,9 @@
 //! Items as JSON lines: one object per line, fields in the order in which the spider set them.
 //!
 //! A kind comes first, as the field `kind`, unless the record has a field of that name itself; what is known of the page comes
-//! last, if it is asked for, under the same condition. The file can be read while it is written, and it is cut back by bytes, so that it is never read into memory. Standard output (`-`) and other streams cannot be
-//! cut back: after a crash lines that were already printed may be printed again.
+//! last, if it is asked for, under the same condition. The file can be read while it is written, and it is cut back by bytes, so
+//! that it is never read into memory. Standard output (`-`) and other streams cannot be cut back: after a crash lines that were
+//! already printed may be printed again.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -10,8 +11,8 @@ use std::path::PathBuf;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::files::FileOptions;
-use super::line_file::LineFile;
-use super::{Position, SEEN, Sink, SinkError, is_obeyed_by_terminals, shown_kind, shown_seen};
+use super::text::{Format, TextSink};
+use super::{SEEN, SinkError, is_obeyed_by_terminals, shown_kind, shown_seen};
 use crate::item::Item;
 
 /// `[sink.jsonl]`.
@@ -34,54 +35,42 @@ impl JsonlOptions {
     }
 }
 
-/// Writes JSON lines. Its position is a byte offset, for a stream a number of lines.
-pub struct JsonlSink {
-    name: String,
-    file: LineFile,
+/// Writes JSON lines. Its position is a byte offset in a part, for a stream a number of lines.
+pub type JsonlSink = TextSink<JsonLines>;
+
+/// One JSON object a line.
+#[derive(Debug, Clone, Copy)]
+pub struct JsonLines {
     seen: bool,
 }
 
 impl JsonlSink {
-    /// Opens the output without changing what is in it; new items follow what is there until [`Sink::rewind`] says otherwise.
+    /// Opens the output without changing what is in it; new items follow what is there until
+    /// [`Sink::rewind`](super::Sink::rewind) says otherwise.
     ///
     /// # Errors
     /// If the file or its folder cannot be made or opened for writing.
     pub fn open(options: &JsonlOptions) -> Result<Self, SinkError> {
-        let JsonlOptions { path, seen, .. } = options;
-        let name = format!("jsonl:{}", path.display());
-        Ok(Self { name, file: LineFile::open(path)?, seen: *seen })
+        Self::over(&options.path, options.files, JsonLines { seen: options.seen })
     }
 }
 
-impl Sink for JsonlSink {
-    fn name(&self) -> &str {
-        &self.name
-    }
+impl Format for JsonLines {
+    const KIND: &'static str = "jsonl";
 
-    fn write(&mut self, item: &Item) -> Result<(), SinkError> {
-        let mut line = Vec::with_capacity(256);
-        let written = Line { item, seen: self.seen }
-            .serialize(&mut serde_json::Serializer::with_formatter(&mut line, Shown));
-        written.map_err(|error| SinkError::Item {
-            sink: self.name.clone(),
-            url: item.url.to_string(),
-            reason: error.to_string(),
-        })?;
+    fn record(&self, item: &Item) -> Result<Vec<u8>, String> {
+        let mut line = object(item, self.seen)?;
         line.push(b'\n');
-        self.file.push(&line)
+        Ok(line)
     }
+}
 
-    fn flush(&mut self) -> Result<Position, SinkError> {
-        self.file.flush()
-    }
-
-    fn sync(&mut self) -> Result<(), SinkError> {
-        self.file.sync()
-    }
-
-    fn rewind(&mut self, to: Position) -> Result<(), SinkError> {
-        self.file.rewind(to)
-    }
+/// An item as one JSON object.
+pub(super) fn object(item: &Item, seen: bool) -> Result<Vec<u8>, String> {
+    let mut text = Vec::with_capacity(256);
+    let mut serializer = serde_json::Serializer::with_formatter(&mut text, Shown);
+    Line { item, seen }.serialize(&mut serializer).map_err(|error| error.to_string())?;
+    Ok(text)
 }
 
 /// Compact JSON that can be shown: what a terminal would obey stands there as an escape, which means the same.

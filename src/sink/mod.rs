@@ -7,11 +7,13 @@
 //! [`Target`] says what a crawler file can say of a sink: which items of which fields ([`Choice`]) go into what ([`Form`]). The
 //! forms that are text share their files ([`files::FileOptions`]): placeholders in paths, parts, compression.
 
+mod by_kind;
 mod choice;
 pub mod csv;
 pub mod ending;
 pub mod files;
 mod form;
+pub mod json;
 pub mod jsonl;
 mod line_file;
 pub mod memory;
@@ -21,7 +23,10 @@ pub mod parquet;
 pub mod postgres;
 pub mod sqlite;
 pub mod table;
+mod pack;
+mod parts;
 pub mod template;
+mod text;
 
 use std::path::PathBuf;
 
@@ -74,21 +79,10 @@ pub struct Round<'a> {
     pub started: Timestamp,
     /// What time it is.
     pub now: Timestamp,
-    /// Whether it begins or goes on.
-    pub begins: Begins,
-    /// What this sink has committed of it so far; `None`: nothing.
+    /// What this sink has committed of it so far; `None`: nothing, the round begins here.
     pub committed: Option<Position>,
     /// The [`Sink::notes`] that were committed with it, in no order.
     pub notes: &'a [(String, u64)],
-}
-
-/// Whether a round begins or goes on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Begins {
-    /// Nothing of it has been written.
-    New,
-    /// It was interrupted, and what was committed stays.
-    GoesOn,
 }
 
 /// How a run has ended.

@@ -7,6 +7,8 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+mod kills;
+
 use super::csv::{CsvOptions, CsvSink};
 use super::jsonl::{JsonlOptions, JsonlSink};
 use super::{Position, Sink, SinkError};

@@ -11,7 +11,6 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::item::Seen;
-use crate::sink::Begins;
 use crate::sink::table::column::{ColumnType, Declared};
 use crate::sink::table::{Earlier, LONGEST_KEY, MOST_COLUMNS, MOST_TABLES};
 use crate::time::Timestamp;
@@ -49,7 +48,7 @@ impl Place {
         let mut sink = SqliteSink::new(&options);
         let number = round.parse().unwrap();
         let (started, now) = (Timestamp::from_secs(u64::from(number)), Timestamp::ZERO);
-        sink.begin(&Round { number, started, now, begins: Begins::GoesOn, committed: None, notes: &[] }).unwrap();
+        sink.begin(&Round { number, started, now, committed: None, notes: &[] }).unwrap();
         sink
     }
 

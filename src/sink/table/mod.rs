@@ -23,7 +23,7 @@ use self::database::{Database, Fault, Rows, Undo};
 use self::ledger::Mark;
 use self::name::{listed, quoted};
 use self::schema::{Growth, Row, Table};
-use super::{Begins, Ended, Position, Round, Sink, SinkError};
+use super::{Ended, Position, Round, Sink, SinkError};
 use crate::item::Item;
 use crate::url::Fingerprint;
 
@@ -335,7 +335,7 @@ impl<D: Database> Sink for TableSink<D> {
 
     fn begin(&mut self, round: &Round<'_>) -> Result<(), SinkError> {
         self.round = format!("{}@{}", round.number, round.started);
-        let is_new = round.begins == Begins::New && round.committed.is_none();
+        let is_new = round.committed.is_none();
         if !is_new || self.options.earlier != Earlier::Refused || self.open()?.round == self.round {
             return Ok(());
         }

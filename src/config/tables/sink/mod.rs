@@ -17,7 +17,7 @@ use crate::sink::{Form, Target};
 
 pub(in crate::config) use shared::Around;
 use table::SqliteTable;
-use text::{CsvTable, JsonlTable};
+use text::{CsvTable, JsonTable, JsonlTable};
 
 /// Where items go. Each kind may be given several times. Without a sink they are written to the standard output as JSON lines.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -27,6 +27,9 @@ pub(in crate::config) struct SinkTable {
     /// One JSON object a line.
     #[schemars(with = "OneOrMany<JsonlTable>")]
     jsonl: Vec<JsonlTable>,
+    /// One JSON list.
+    #[schemars(with = "OneOrMany<JsonTable>")]
+    json: Vec<JsonTable>,
     /// Comma-separated values with fixed columns.
     #[schemars(with = "OneOrMany<CsvTable>")]
     csv: Vec<CsvTable>,
@@ -54,6 +57,7 @@ impl SinkTable {
     pub(in crate::config) fn build(self, around: &Around<'_>, check: &mut Check<'_>) -> Vec<Target> {
         let mut gathered = Gathered::default();
         gathered.take("jsonl", self.jsonl, around, check);
+        gathered.take("json", self.json, around, check);
         gathered.take("csv", self.csv, around, check);
         gathered.take("sqlite", self.sqlite, around, check);
         gathered.targets(check)

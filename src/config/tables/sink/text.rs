@@ -5,8 +5,10 @@ use super::Table;
 use crate::config::check::Check;
 use crate::config::path::Path;
 use crate::sink::csv::{CsvOptions, Dialect, Quote};
+use crate::sink::json::JsonOptions;
 use crate::sink::jsonl::JsonlOptions;
-use crate::sink::{Form, SEEN, Target, ending};
+use crate::sink::template::Template;
+use crate::sink::{Choice, Form, SEEN, Target, ending};
 
 sink_table! {
     files:
@@ -14,6 +16,15 @@ sink_table! {
     JsonlTable as "Jsonl" {
         /// Whether each line ends with the fields `first_seen`, `last_changed` (of the page, and of its items) and `round` (in which
         /// they changed), unless the item has a field of that name. Default false.
+        seen: Option<bool>,
+    }
+}
+
+sink_table! {
+    files:
+    /// One JSON list of objects, whole after each commit.
+    JsonTable as "Json" {
+        /// As in `[sink.jsonl]`. Default false.
         seen: Option<bool>,
     }
 }
@@ -57,6 +68,15 @@ impl Table for JsonlTable {
     }
 }
 
+impl Table for JsonTable {
+    fn build(mut self, place: &Path, around: &Around<'_>, check: &mut Check<'_>) -> Option<Target> {
+        let choice = self.take_choice().build(place, around, check);
+        let (path, files) = self.take_files().build(place, around, check)?;
+        let seen = self.seen.unwrap_or_default();
+        Some(Target { form: Form::Json(JsonOptions { path, files, seen }), choice })
+    }
+}
+
 impl Table for CsvTable {
     fn build(mut self, place: &Path, around: &Around<'_>, check: &mut Check<'_>) -> Option<Target> {
         let choice = self.take_choice().build(place, around, check);
@@ -66,26 +86,45 @@ impl Table for CsvTable {
         let own: Vec<_> = around.fields(&[]).into_iter().map(renamed).collect();
         let is_seen = |column: &String| SEEN.contains(&column.as_str()) && !own.contains(column);
         let seen = self.columns.iter().flatten().any(is_seen);
+        if let Some(columns) = &self.columns {
+            check_columns(columns, &choice, &own, (place, around), check);
+        }
+        let mut columns_of = Vec::new();
         let columns = match self.columns {
-            Some(columns) => {
-                let key = place.key("columns");
-                if !choice.fields.is_empty() {
-                    check.wrong(&key, "`fields` has the columns and their order already: remove one of the two");
-                }
-                for (column, place) in columns.iter().zip(check.items(&key)) {
-                    if !own.contains(column) {
-                        around.check_field(column, &place, check);
-                    }
-                }
-                columns
-            }
+            Some(columns) => columns,
             None if choice.fields.is_empty() => {
+                for kind in around.kinds() {
+                    let of_kind = around.fields(&[kind.to_owned()]);
+                    columns_of.push((kind.to_owned(), of_kind.into_iter().map(renamed).collect()));
+                }
                 around.fields(&choice.kinds).into_iter().map(renamed).collect()
             }
             None => choice.fields.iter().map(|name| renamed(name)).collect(),
         };
         let (path, files) = files?;
-        Some(Target { form: Form::Csv(CsvOptions { path, columns, files, dialect, seen }), choice })
+        if !Template::parse(&path).is_ok_and(|template| template.is_by_kind()) {
+            columns_of.clear();
+        }
+        Some(Target { form: Form::Csv(CsvOptions { path, columns, columns_of, files, dialect, seen }), choice })
+    }
+}
+
+/// A column that no item has would be empty from top to bottom.
+fn check_columns(
+    columns: &[String],
+    choice: &Choice,
+    own: &[String],
+    (place, around): (&Path, &Around<'_>),
+    check: &mut Check<'_>,
+) {
+    let key = place.key("columns");
+    if !choice.fields.is_empty() {
+        check.wrong(&key, "`fields` has the columns and their order already: remove one of the two");
+    }
+    for (column, place) in columns.iter().zip(check.items(&key)) {
+        if !own.contains(column) {
+            around.check_field(column, &place, check);
+        }
     }
 }
 
