@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use crawl::demo::{self, DemoSite};
 use crawl::item::{Item, Seen};
 use crawl::sink::postgres::{PostgresOptions, PostgresSink};
 use crawl::sink::table::column::{ColumnType, Declared};
@@ -297,25 +298,20 @@ fn a_connection_that_is_lost_is_made_anew_and_a_server_that_is_gone_loses_nothin
 #[test]
 fn encrypted_it_is_only_with_a_server_whose_certificate_is_trusted() {
     let Some(mut server) = Server::start() else { return };
-    let made = server
-        .program("openssl")
-        .args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"])
-        .args(["-keyout", "data/server.key", "-out", "data/server.crt"])
-        .output();
-    // `program` looks in PostgreSQL's folder; openssl is elsewhere.
-    let made = made.or_else(|_| {
+    let made = |args: &[&str]| {
         let mut command = Command::new("openssl");
-        command.current_dir(server.folder.path());
+        command.current_dir(server.data()).stdin(Stdio::null());
         if rustix::process::geteuid().is_root() {
             command.uid(NOBODY).gid(NOBODY);
         }
-        command
-            .args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"])
-            .args(["-keyout", "data/server.key", "-out", "data/server.crt"])
-            .output()
-    });
-    if !made.is_ok_and(|made| made.status.success()) {
-        eprintln!("skipped: openssl is not there");
+        let new = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"];
+        command.args(new).args(args).output().is_ok_and(|made| made.status.success())
+    };
+    let leaf = ["-addext", "subjectAltName=DNS:localhost", "-addext", "basicConstraints=critical,CA:FALSE"];
+    let is_made = made(&["-subj", "/CN=test", "-keyout", "ca.key", "-out", "ca.crt"])
+        && made(&[&["-CA", "ca.crt", "-CAkey", "ca.key", "-subj", "/CN=localhost", "-keyout", "server.key", "-out", "server.crt"], &leaf[..]].concat());
+    if !is_made {
+        eprintln!("skipped: openssl 3 is not there");
         return;
     }
     server.stop();
@@ -327,7 +323,7 @@ fn encrypted_it_is_only_with_a_server_whose_certificate_is_trusted() {
     let socket = format!("unix_socket_directories={}", server.folder.path().display());
     command.arg("-D").arg(server.data()).args(["-c", &socket, "-c", "listen_addresses=127.0.0.1"]);
     server.process = Some(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
-    let certificate = server.data().join("server.crt");
+    let certificate = server.data().join("ca.crt");
     let write = |url: &str| {
         let mut sink = PostgresSink::new(&PostgresOptions::to(url).unwrap());
         sink.rewind(Position(0))?;
@@ -346,9 +342,11 @@ fn encrypted_it_is_only_with_a_server_whose_certificate_is_trusted() {
 #[test]
 fn a_crawl_of_the_command_ends_with_every_item_once_and_never_tells_the_password() {
     let Some(server) = Server::start() else { return };
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let site = runtime.block_on(DemoSite::start()).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("shop.toml");
-    std::fs::write(&file, CRAWL).unwrap();
+    std::fs::write(&file, format!("seeds = [\"{}\"]\n{CRAWL}", site.url())).unwrap();
     let mut said = String::new();
     let start = || {
         Command::new(env!("CARGO_BIN_EXE_crawl"))
@@ -373,34 +371,34 @@ fn a_crawl_of_the_command_ends_with_every_item_once_and_never_tells_the_password
     said += &String::from_utf8_lossy(&last.stderr);
     assert_eq!(last.status.code(), Some(0), "{said}");
     assert!(!said.contains("s3cret"), "{said}");
-    let rows = server.rows("book");
-    let mut upcs: Vec<_> = rows.iter().map(|row| row["upc"].as_str().unwrap()).collect();
-    let all = upcs.len();
-    upcs.sort_unstable();
-    upcs.dedup();
-    assert!(all > 50 && upcs.len() == all, "{all} rows, {} of them different", upcs.len());
+    let rows = server.rows("page");
+    let mut urls: Vec<_> = rows.iter().map(|row| row["url"].as_str().unwrap()).collect();
+    let all = urls.len();
+    urls.sort_unstable();
+    urls.dedup();
+    assert!(all >= demo::pages() && urls.len() == all, "{all} rows, {} of them different", urls.len());
     let state = Command::new("grep").args(["-r", "-l", "s3cret"]).arg(folder.path()).output().unwrap();
     assert_eq!(String::from_utf8_lossy(&state.stdout), "", "the password is in the state");
 }
 
 const CRAWL: &str = r#"
-seeds = ["demo:/"]
-
 [politeness]
-delay = "5ms"
+delay = "10ms"
 jitter = 0
 pace = "fixed"
 
+[retry]
+confirm-gone = "300ms"
+
 [[follow]]
-css = ".product_pod h3, .next, .side_categories"
 
 [[extract]]
-pages = ["/catalogue/*"]
-kind = "book"
-fields = { title = { css = "h1", required = true }, upc = { css = "td", required = true } }
+kind = "page"
+fields = { title = "title" }
 
 [sink.postgres]
 url = "${SHOP_DATABASE}"
+types = { title = "text" }
 "#;
 
 fn text_of(mut crawl: Child) -> String {

@@ -209,11 +209,8 @@ fn times(count: u64) -> String {
 
 /// Where items went; the standard output is no news.
 fn files(plan: &Plan) -> Vec<String> {
-    let paths = plan.sinks.iter().filter_map(|sink| sink.form.path());
-    paths
-        .filter(|path| path.as_os_str() != "-")
-        .map(|path| safe(&path.display().to_string()).into_owned())
-        .collect()
+    let places = plan.sinks.iter().map(|sink| sink.form.place());
+    places.filter(|place| place != "-").map(|place| safe(&place).into_owned()).collect()
 }
 
 fn remedy(report: &Report, exit: Exit) -> String {

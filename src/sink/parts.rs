@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use super::ending::compression_of;
 use super::files::{Compress, Exists, FileOptions, Finish};
 use super::line_file::{LineFile, refused};
-use super::pack;
+use super::pack::{self, Maker};
 use super::template::{Names, Place, Template};
 use super::{Ended, Position, Round, SinkError};
 use crate::time::Timestamp;
@@ -36,6 +36,8 @@ pub(super) struct Parts {
     template: Template,
     files: FileOptions,
     compress: Compress,
+    /// Makes files of another form of closed parts.
+    maker: Option<Maker>,
     tail: &'static [u8],
     round: u32,
     started: Timestamp,
@@ -67,6 +69,12 @@ impl Parts {
             parts.open = Some(LineFile::open(path, tail)?);
         }
         Ok(parts)
+    }
+
+    /// Describes files of another form, which are made of closed parts.
+    #[cfg(feature = "parquet")]
+    pub(super) fn made(path: &Path, files: FileOptions, maker: Maker) -> Result<Self, SinkError> {
+        Ok(Self { maker: Some(maker), ..Self::describe(path, files, b"")? })
     }
 
     /// Removes the files of a round that shall not be there.
@@ -105,6 +113,7 @@ impl Parts {
             template,
             files,
             compress,
+            maker: None,
             tail,
             round: 1,
             started: Timestamp::ZERO,
@@ -299,6 +308,10 @@ impl Parts {
     /// Brings back at most this much of the open part, which was finished.
     fn bring_back(&self, length: u64) -> Result<(), SinkError> {
         let name = self.name(self.part);
+        if self.maker.is_some() && name.exists() {
+            let reason = "it is complete and cannot be gone on with: write in parts (rotate-…), or start over with --fresh";
+            return Err(SinkError::Path { path: name, reason: reason.to_owned() });
+        }
         match pack::bring_back(&name, &self.work(self.part), length) {
             Ok(_) => Ok(()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -437,7 +450,11 @@ impl Parts {
 
     fn finish_part(&self, part: u32) -> Result<(), SinkError> {
         let (work, name) = (self.work(part), self.name(part));
-        pack::finish(&work, &name, self.compress).map_err(|source| refused(&name, source))
+        let finished = match &self.maker {
+            Some(maker) => pack::make(&work, &name, maker),
+            None => pack::finish(&work, &name, self.compress),
+        };
+        finished.map_err(|source| refused(&name, source))
     }
 
     /// The run is over and everything is committed.

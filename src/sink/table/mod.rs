@@ -61,6 +61,14 @@ impl Default for TableOptions {
     }
 }
 
+impl TableOptions {
+    /// Writes to other tables, whose names end in `_` and this word, as another crawl.
+    pub fn set_aside(&mut self, word: &str) {
+        self.crawl = format!("{}.{word}", self.crawl);
+        self.suffix = format!("{}_{word}", self.suffix);
+    }
+}
+
 /// What becomes of the rows of earlier rounds when a round begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Earlier {

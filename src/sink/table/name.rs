@@ -23,13 +23,13 @@ pub(in crate::sink) fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> S
 }
 
 /// A name that every database takes.
-pub(super) fn fitting(name: &str) -> String {
+pub(in crate::sink) fn fitting(name: &str) -> String {
     let clean: String = name.chars().map(|letter| if letter.is_control() { '_' } else { letter }).collect();
     if clean == name && !name.is_empty() && name.len() <= LONGEST { clean } else { marked(&clean, name) }
 }
 
 /// The name under which `wanted` is known: its own, unless `known` has one that differs in case only.
-pub(super) fn apart<'a>(wanted: String, mut known: impl Iterator<Item = &'a str> + Clone) -> String {
+pub(in crate::sink) fn apart<'a>(wanted: String, mut known: impl Iterator<Item = &'a str> + Clone) -> String {
     if known.clone().any(|name| name == wanted) || !known.any(|name| is_same(name, &wanted)) {
         return wanted;
     }
@@ -37,7 +37,7 @@ pub(super) fn apart<'a>(wanted: String, mut known: impl Iterator<Item = &'a str>
 }
 
 /// Whether a database that does not tell upper from lower case takes the two for one.
-pub(super) fn is_same(one: &str, other: &str) -> bool {
+fn is_same(one: &str, other: &str) -> bool {
     one.to_lowercase() == other.to_lowercase()
 }
 

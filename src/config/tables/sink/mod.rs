@@ -16,7 +16,7 @@ use crate::sink::jsonl::JsonlOptions;
 use crate::sink::{Form, Target};
 
 pub(in crate::config) use shared::Around;
-use table::SqliteTable;
+use table::{ParquetTable, PostgresTable, SqliteTable};
 use text::{CsvTable, JsonTable, JsonlTable};
 
 /// Where items go. Each kind may be given several times. Without a sink they are written to the standard output as JSON lines.
@@ -36,6 +36,12 @@ pub(in crate::config) struct SinkTable {
     /// A SQLite database with a table for each kind of item.
     #[schemars(with = "OneOrMany<SqliteTable>")]
     sqlite: Vec<SqliteTable>,
+    /// A PostgreSQL database with a table for each kind of item. Needs a program that is built with it.
+    #[schemars(with = "OneOrMany<PostgresTable>")]
+    postgres: Vec<PostgresTable>,
+    /// Parquet files: columns with types. Needs a program that is built with them.
+    #[schemars(with = "OneOrMany<ParquetTable>")]
+    parquet: Vec<ParquetTable>,
 }
 
 /// A table, or several of them; the reader of the file takes one for a list of one.
@@ -60,6 +66,8 @@ impl SinkTable {
         gathered.take("json", self.json, around, check);
         gathered.take("csv", self.csv, around, check);
         gathered.take("sqlite", self.sqlite, around, check);
+        gathered.take("postgres", self.postgres, around, check);
+        gathered.take("parquet", self.parquet, around, check);
         gathered.targets(check)
     }
 }

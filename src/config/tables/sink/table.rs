@@ -7,6 +7,11 @@ use super::shared::{self, Around, ExistsChoice, sink_table};
 use crate::config::check::Check;
 use crate::config::path::Path;
 use crate::config::units::Time;
+use crate::sink::files::FileOptions;
+#[cfg(feature = "parquet")]
+use crate::sink::parquet::ParquetOptions;
+#[cfg(feature = "postgres")]
+use crate::sink::postgres::PostgresOptions;
 use crate::sink::sqlite::SqliteOptions;
 use crate::sink::table::column::{ColumnType, Declared};
 use crate::sink::table::{Earlier, TableOptions};
@@ -34,6 +39,43 @@ sink_table! {
         exists: Option<ExistsChoice>,
         /// How long another program may hold the file before the run ends. Default "10s".
         patience: Option<Time>,
+    }
+}
+
+sink_table! {
+    /// A PostgreSQL database with a table for each kind of item.
+    PostgresTable as "Postgres" {
+        /// Where it is: "postgres://user:password@host/database", best as "${DATABASE_URL}" from the environment. The connection
+        /// to another machine is encrypted and verified unless the URL ends in "?sslmode=disable".
+        url: Option<String>,
+        /// As in `[sink.sqlite]`. Default "items".
+        table: Option<String>,
+        /// As in `[sink.sqlite]`. Default: none.
+        key: Vec<String>,
+        /// As in `[sink.sqlite]`.
+        #[serde(deserialize_with = "crate::config::tables::ordered::ordered")]
+        #[schemars(with = "std::collections::BTreeMap<String, TypeChoice>")]
+        types: Vec<(String, TypeChoice)>,
+        /// As in `[sink.sqlite]`. Default false.
+        seen: Option<bool>,
+        /// As in `[sink.sqlite]`.
+        exists: Option<ExistsChoice>,
+    }
+}
+
+sink_table! {
+    files:
+    /// Parquet files: columns with types, made when a part is full or the round complete.
+    ParquetTable as "Parquet" {
+        /// What columns hold, as in `[sink.sqlite]`. Default: what all values of the file have in common.
+        #[serde(deserialize_with = "crate::config::tables::ordered::ordered")]
+        #[schemars(with = "std::collections::BTreeMap<String, TypeChoice>")]
+        types: Vec<(String, TypeChoice)>,
+        /// Whether the columns `first_seen`, `last_changed` and `round` tell what is known of an item's page. Default false.
+        seen: Option<bool>,
+        /// Rows of a group, which a reader takes at once. Default 50000.
+        #[schemars(range(min = 1, max = 1_000_000))]
+        row_group: Option<u32>,
     }
 }
 
@@ -148,6 +190,83 @@ impl Table for SqliteTable {
         let patience = self.patience.map_or(options.patience, |time| time.0);
         Some(Target { form: Form::Sqlite(SqliteOptions { tables, patience, ..options }), choice })
     }
+}
+
+impl Table for PostgresTable {
+    fn build(mut self, place: &Path, around: &Around<'_>, check: &mut Check<'_>) -> Option<Target> {
+        let choice = self.take_choice().build(place, around, check);
+        let Self { url, table, key, types, seen, exists, .. } = self;
+        let keys = TableKeys { table, key, types, seen, exists };
+        let tables = keys.build(&choice, place, around, check);
+        let place = place.key("url");
+        let Some(url) = url.filter(|url| !url.is_empty()) else {
+            check.missing(&place, "write where the database is, best as \"${DATABASE_URL}\"");
+            return None;
+        };
+        let form = postgres(&url, tables, &place, check)?;
+        Some(Target { form, choice })
+    }
+}
+
+#[cfg(feature = "postgres")]
+fn postgres(url: &str, tables: TableOptions, place: &Path, check: &mut Check<'_>) -> Option<Form> {
+    let mut options = check.taken(place, PostgresOptions::to(url))?;
+    options.tables = tables;
+    Some(Form::Postgres(options))
+}
+
+#[cfg(not(feature = "postgres"))]
+fn postgres(_url: &str, _tables: TableOptions, place: &Path, check: &mut Check<'_>) -> Option<Form> {
+    check.wrong(place, "this program is built without PostgreSQL: build it with `--features postgres`");
+    None
+}
+
+impl Table for ParquetTable {
+    fn build(mut self, place: &Path, around: &Around<'_>, check: &mut Check<'_>) -> Option<Target> {
+        let choice = self.take_choice().build(place, around, check);
+        let files = self.take_files();
+        let own_way = "Parquet has its own way of it: remove this key";
+        check.must(files.compress.is_none(), &place.key("compress"), own_way);
+        check.must(files.finish.is_none(), &place.key("finish"), own_way);
+        let is_one = files.rotate_size.is_none() && files.rotate_every.is_none() && files.rotate_items.is_none();
+        if is_one && files.exists == Some(ExistsChoice::Append) {
+            let what = "a Parquet file cannot be gone on with: write in parts, with `rotate-items` or another";
+            check.wrong(&place.key("exists"), what);
+        }
+        let (path, files) = files.build(place, around, check)?;
+        if path.as_os_str() == "-" {
+            check.wrong(&place.key("path"), "Parquet cannot be written to the standard output: name a file");
+        }
+        let types = declared(self.types, &choice, place, around, check);
+        let row_group = self.row_group.unwrap_or(50_000);
+        let is_sane = (1..=1_000_000).contains(&row_group);
+        check.must(is_sane, &place.key("row-group"), "expected 1 to 1000000 rows");
+        let form = parquet(Parquet { path, files, types, seen: self.seen.unwrap_or_default(), row_group }, place, check)?;
+        Some(Target { form, choice })
+    }
+}
+
+/// What `[sink.parquet]` says.
+#[cfg_attr(not(feature = "parquet"), expect(dead_code, reason = "it is only checked"))]
+struct Parquet {
+    path: PathBuf,
+    files: FileOptions,
+    types: Vec<Declared>,
+    seen: bool,
+    row_group: u32,
+}
+
+#[cfg(feature = "parquet")]
+fn parquet(said: Parquet, _place: &Path, _check: &mut Check<'_>) -> Option<Form> {
+    let Parquet { path, files, types, seen, row_group } = said;
+    Some(Form::Parquet(ParquetOptions { path, files, types, seen, row_group: row_group as usize }))
+}
+
+#[cfg(not(feature = "parquet"))]
+fn parquet(_said: Parquet, place: &Path, check: &mut Check<'_>) -> Option<Form> {
+    let what = "this program is built without Parquet: build it with `--features parquet`";
+    check.wrong(&place.key("path"), what);
+    None
 }
 
 /// The path of one file, in which only `{name}` can stand for something.
