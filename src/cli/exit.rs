@@ -52,6 +52,7 @@ impl Exit {
     pub(super) const COMPLETE: Self = Self(0);
     pub(super) const FAILED: Self = Self(1);
     pub(super) const USAGE: Self = Self(2);
+    pub(super) const PARTIAL: Self = Self(3);
     pub(super) const LOCKED: Self = Self(8);
     pub(super) const DAMAGED: Self = Self(9);
     pub(super) const INTERRUPTED: Self = Self(130);
@@ -127,7 +128,10 @@ impl Failure {
             Self::Config(_)
             | Self::Usage(_)
             | Self::Build(BuildError::Name(_) | BuildError::NoContact | BuildError::NoSpider) => Exit::USAGE,
-            Self::Crawl(CrawlError::NothingToResume { .. }) => Exit::USAGE,
+            Self::Crawl(
+                CrawlError::NothingToResume { .. }
+                | CrawlError::Sink(SinkError::Exists { .. } | SinkError::Path { .. }),
+            ) => Exit::USAGE,
             Self::Crawl(CrawlError::Store(error)) | Self::Build(BuildError::Store(error)) => of_store(error),
             Self::Build(BuildError::Http(error)) => of_options(error),
             Self::Closed => Exit::INTERRUPTED,

@@ -13,6 +13,7 @@ mod crawling;
 mod demo_site;
 mod exit;
 mod explain;
+mod export;
 mod fetch;
 mod hosts;
 mod log;
@@ -88,6 +89,7 @@ fn obey(command: Command, stage: &Stage, registry: &Registry) -> Result<Exit, Fa
         Command::Test(args) => test::test(&args, registry),
         Command::Sitemap(args) => sitemap::sitemap(&args),
         Command::Status(args) => status::status(&args),
+        Command::Export(args) => export::export(&args),
         Command::Audit(args) => audit::audit(&args),
         Command::Cache(command) => cache::cache(&command),
         Command::Changes(args) => changes::changes(&args),

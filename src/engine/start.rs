@@ -125,7 +125,13 @@ pub(super) fn begin(
         let reason = if last.is_some() { "the last run was complete" } else { "there is no earlier run" };
         return Err(CrawlError::NothingToResume { reason });
     }
-    let begun = |round| RunRecord { round, started: now, completed: None, plan: plan.clone(), totals: BTreeMap::new() };
+    let begun = |round| RunRecord {
+        round,
+        started: now,
+        completed: None,
+        plan: plan.clone(),
+        totals: BTreeMap::new(),
+    };
     let is_new = !going_on && start != Start::Beside;
     let run = match last {
         last if start == Start::Beside => begun(last.map_or(0, |run| run.round)),

@@ -92,7 +92,12 @@ impl ByKind {
     }
 
     /// Opens the sink of a kind and brings it to where it was.
-    fn open_slot(&self, kind: &str, at: Option<Position>, notes: &[(String, u64)]) -> Result<Slot, SinkError> {
+    fn open_slot(
+        &self,
+        kind: &str,
+        at: Option<Position>,
+        notes: &[(String, u64)],
+    ) -> Result<Slot, SinkError> {
         let mut sink = (self.open)(kind, &self.path_of(kind))?;
         sink.begin(&self.round_of(at, notes))?;
         sink.rewind(at.unwrap_or_default())?;
@@ -223,7 +228,8 @@ impl Sink for ByKind {
                 slot.told = Some(slot.reaches);
                 notes.push((format!("{kind}/{AT}"), slot.reaches.0));
             }
-            notes.extend(slot.sink.notes().into_iter().map(|(note, value)| (format!("{kind}/{note}"), value)));
+            notes
+                .extend(slot.sink.notes().into_iter().map(|(note, value)| (format!("{kind}/{note}"), value)));
         }
         notes
     }
@@ -234,7 +240,9 @@ impl Sink for ByKind {
             return Err(SinkError::Item {
                 sink: self.name.clone(),
                 url: item.url.to_string(),
-                reason: format!("there are {MOST_KINDS} kinds already, each with a file: say which with `kinds`"),
+                reason: format!(
+                    "there are {MOST_KINDS} kinds already, each with a file: say which with `kinds`"
+                ),
             });
         }
         self.slot(kind)?.sink.write(item)
@@ -262,7 +270,9 @@ impl Sink for ByKind {
         if !self.is_committed {
             self.listed.clear();
             match fs::remove_file(&self.list) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(refused(&self.list, error)),
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(refused(&self.list, error));
+                }
                 _ => {}
             }
         }

@@ -81,7 +81,14 @@ impl CsvOptions {
     /// All items, with these columns, to this file.
     #[must_use]
     pub fn to(path: impl Into<PathBuf>, columns: Vec<String>) -> Self {
-        Self { path: path.into(), columns, columns_of: Vec::new(), files: FileOptions::default(), dialect: Dialect::default(), seen: false }
+        Self {
+            path: path.into(),
+            columns,
+            columns_of: Vec::new(),
+            files: FileOptions::default(),
+            dialect: Dialect::default(),
+            seen: false,
+        }
     }
 }
 
@@ -152,13 +159,16 @@ impl Format for Csv {
         }
     }
 
-    fn head(&self) -> Option<Vec<u8>> {
-        let columns = self.columns.as_ref()?;
+    fn is_ready(&self) -> bool {
+        self.columns.is_some()
+    }
+
+    fn head(&self) -> Vec<u8> {
         let mut head = if self.dialect.bom { BOM.to_vec() } else { Vec::new() };
-        if self.dialect.header {
+        if let Some(columns) = self.columns.as_ref().filter(|_| self.dialect.header) {
             head.extend(record(columns.iter().map(|name| guarded(name.into())), self.dialect));
         }
-        Some(head)
+        head
     }
 
     fn record(&self, item: &Item) -> Result<Vec<u8>, String> {
@@ -208,8 +218,7 @@ fn record<'a>(cells: impl IntoIterator<Item = Cow<'a, str>>, dialect: Dialect) -
 /// What an item shows in a column.
 fn cell<'a>(item: &'a Item, column: &str) -> Cow<'a, str> {
     // A name that was read back from the header line may carry the mark of a guarded cell.
-    let bare = || column.strip_prefix('\'').filter(|bare| guarded((*bare).into()) == column);
-    match item.fields.get(column).or_else(|| item.fields.get(bare()?)) {
+    match item.fields.get(column).or_else(|| item.fields.get(unguarded(column))) {
         Some(Value::String(text)) => guarded(text.into()),
         Some(Value::Null) => Cow::Borrowed(""),
         Some(value) => Cow::Owned(value.to_string()),
@@ -225,6 +234,11 @@ fn guarded(text: Cow<'_, str>) -> Cow<'_, str> {
     } else {
         text
     }
+}
+
+/// The text as it was before it was guarded.
+pub(super) fn unguarded(cell: &str) -> &str {
+    cell.strip_prefix('\'').filter(|bare| guarded((*bare).into()) == cell).unwrap_or(cell)
 }
 
 /// Whether the text is a plain decimal number. `inf` and `nan` are not.

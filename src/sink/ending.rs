@@ -70,7 +70,11 @@ mod tests {
             ("a.gz/b", None, None),
             ("-", None, None),
         ] {
-            assert_eq!((kind_of(Path::new(name)), compression_of(Path::new(name))), (kind, compress), "{name}");
+            assert_eq!(
+                (kind_of(Path::new(name)), compression_of(Path::new(name))),
+                (kind, compress),
+                "{name}"
+            );
         }
         assert!(is_tabbed(Path::new("a.tsv.gz")) && !is_tabbed(Path::new("tsv.csv")));
     }

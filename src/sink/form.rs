@@ -87,18 +87,38 @@ impl Form {
         })
     }
 
+    /// Parts, compression and the like; `None` if there is one file that is none of text, or no file.
+    #[must_use]
+    pub const fn files(&self) -> Option<&FileOptions> {
+        match self {
+            Self::Jsonl(options) => Some(&options.files),
+            Self::Json(options) => Some(&options.files),
+            Self::Csv(options) => Some(&options.files),
+            #[cfg(feature = "parquet")]
+            Self::Parquet(options) => Some(&options.files),
+            _ => None,
+        }
+    }
+
+    /// As [`Form::files`], to change them.
+    pub const fn files_mut(&mut self) -> Option<&mut FileOptions> {
+        match self {
+            Self::Jsonl(options) => Some(&mut options.files),
+            Self::Json(options) => Some(&mut options.files),
+            Self::Csv(options) => Some(&mut options.files),
+            #[cfg(feature = "parquet")]
+            Self::Parquet(options) => Some(&mut options.files),
+            _ => None,
+        }
+    }
+
     /// The path and the files, if items of several kinds go to several files.
     fn parts_by_kind(&self) -> Result<Option<(Template, FileOptions)>, SinkError> {
-        let (path, files) = match self {
-            Self::Jsonl(options) => (&options.path, options.files),
-            Self::Json(options) => (&options.path, options.files),
-            Self::Csv(options) => (&options.path, options.files),
-            #[cfg(feature = "parquet")]
-            Self::Parquet(options) => (&options.path, options.files),
-            _ => return Ok(None),
+        let (Some(path), Some(files)) = (self.path(), self.files().copied()) else {
+            return Ok(None);
         };
         let template = Template::parse(path)
-            .map_err(|error| SinkError::Path { path: path.clone(), reason: error.to_string() })?;
+            .map_err(|error| SinkError::Path { path: path.to_owned(), reason: error.to_string() })?;
         Ok(template.is_by_kind().then_some((template, files)))
     }
 

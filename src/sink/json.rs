@@ -62,8 +62,8 @@ impl Format for JsonList {
     const TAIL: &'static [u8] = b"\n]\n";
     const BETWEEN: &'static [u8] = b",";
 
-    fn head(&self) -> Option<Vec<u8>> {
-        Some(b"[".to_vec())
+    fn head(&self) -> Vec<u8> {
+        b"[".to_vec()
     }
 
     fn record(&self, item: &Item) -> Result<Vec<u8>, String> {

@@ -25,6 +25,7 @@ pub mod sqlite;
 pub mod table;
 mod pack;
 mod parts;
+pub mod read;
 pub mod template;
 mod text;
 

@@ -42,7 +42,8 @@ pub(super) fn finish(work: &Path, name: &Path, compress: Compress) -> io::Result
     let out = File::create(&making)?;
     let out = match compress {
         Compress::Gzip => {
-            let mut packed = flate2::write::GzEncoder::new(BufWriter::new(out), flate2::Compression::default());
+            let mut packed =
+                flate2::write::GzEncoder::new(BufWriter::new(out), flate2::Compression::default());
             io::copy(&mut plain, &mut packed)?;
             packed.finish()?
         }

@@ -283,7 +283,8 @@ impl Parts {
         }
         let known = self.moments.keys().copied().filter(|earlier| *earlier < part);
         let beside = (0..part).rev().take_while(|earlier| self.work(*earlier).exists());
-        let earlier: BTreeSet<u32> = known.chain(beside).filter(|earlier| self.work(*earlier).exists()).collect();
+        let earlier: BTreeSet<u32> =
+            known.chain(beside).filter(|earlier| self.work(*earlier).exists()).collect();
         self.closed.extend(earlier);
         self.finish_closed(part)
     }

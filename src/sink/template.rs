@@ -57,7 +57,9 @@ pub(super) struct Names {
 
 /// A name in braces that stands for nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{{{name}}} stands for nothing: there are {{name}}, {{kind}}, {{date}}, {{time}}, {{round}} and {{part}}")]
+#[error(
+    "{{{name}}} stands for nothing: there are {{name}}, {{kind}}, {{date}}, {{time}}, {{round}} and {{part}}"
+)]
 pub struct UnknownPlaceholder {
     /// What stands in the braces.
     pub name: String,
@@ -130,10 +132,12 @@ impl Template {
             return self;
         }
         let name = self.whole.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let on_top = super::ending::compression_of(&self.whole).map_or(0, |compress| compress.ending().len() + 1);
+        let on_top =
+            super::ending::compression_of(&self.whole).map_or(0, |compress| compress.ending().len() + 1);
         let bare = &name[..name.len() - on_top];
         // A dot at the front hides a file and begins no ending.
-        let ending = bare.rfind('.').filter(|dot| *dot > 0 && !bare[*dot..].contains('}')).unwrap_or(bare.len());
+        let ending =
+            bare.rfind('.').filter(|dot| *dot > 0 && !bare[*dot..].contains('}')).unwrap_or(bare.len());
         let named = format!("{}-{{part}}{}", &name[..ending], &name[ending..]);
         Self::parse(&self.whole.with_file_name(named)).unwrap_or(self)
     }
@@ -214,7 +218,19 @@ mod tests {
         let of = |kind: &str| path_of(&template("out/{kind}.csv").of_kind(kind));
         assert_eq!(of("book"), "out/book.csv");
         assert_eq!(of("Bücher_1-a"), "out/Bücher_1-a.csv");
-        let evil = ["../../etc/passwd", "a/b", "a\\b", "a_b/", "", ".", "..", "a\0b", "{part}", "C:x", &"ä".repeat(300)];
+        let evil = [
+            "../../etc/passwd",
+            "a/b",
+            "a\\b",
+            "a_b/",
+            "",
+            ".",
+            "..",
+            "a\0b",
+            "{part}",
+            "C:x",
+            &"ä".repeat(300),
+        ];
         let mut names: Vec<_> = evil.iter().map(|kind| of(kind)).collect();
         for name in &names {
             let inside = name.strip_prefix("out/").unwrap();

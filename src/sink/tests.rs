@@ -9,9 +9,12 @@ use tempfile::TempDir;
 
 mod kills;
 
-use super::csv::{CsvOptions, CsvSink};
+use super::csv::{CsvOptions, CsvSink, Dialect, Quote};
+use super::files::{Exists, FileOptions};
+use super::json::{JsonOptions, JsonSink};
 use super::jsonl::{JsonlOptions, JsonlSink};
-use super::{Position, Sink, SinkError};
+use super::memory::Collect;
+use super::{Choice, Chosen, Condition, Ended, Form, NO_KIND, Position, Sink, SinkError, Target};
 use crate::item::{Item, Seen};
 use crate::time::Timestamp;
 use crate::url::CanonicalUrl;
@@ -323,4 +326,135 @@ proptest! {
         let read: Vec<Value> = written.split_terminator('\n').map(|line| serde_json::from_str(line).unwrap()).collect();
         prop_assert_eq!(read, texts.iter().map(|text| json!({ text: text })).collect::<Vec<_>>());
     }
+}
+
+/// What a sink of these options leaves after these items, read while the run goes on and after its end.
+fn text_of(mut sink: impl Sink, path: &Path, items: &[Item]) -> [String; 2] {
+    sink.rewind(Position(0)).unwrap();
+    items.iter().for_each(|item| sink.write(item).unwrap());
+    sink.flush().unwrap();
+    let meanwhile = fs::read_to_string(path).unwrap();
+    sink.finish(Ended::Complete).unwrap();
+    [meanwhile, fs::read_to_string(path).unwrap()]
+}
+
+#[test]
+fn a_json_list_is_whole_after_every_commit() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("a.json");
+    let open = || JsonSink::open(&JsonOptions::to(&path)).unwrap();
+    for (items, expected) in [
+        (vec![], "[\n]\n"),
+        (vec![item(json!({"a": 1}))], "[\n{\"a\":1}\n]\n"),
+        (vec![item(json!({"a": 1})), item(json!({"b": [2]}))], "[\n{\"a\":1},\n{\"b\":[2]}\n]\n"),
+    ] {
+        assert_eq!(text_of(open(), &path, &items), [expected, expected]);
+    }
+    let mut sink = open();
+    sink.write(&item(json!({"c": 3}))).unwrap();
+    sink.flush().unwrap();
+    let more = "[\n{\"a\":1},\n{\"b\":[2]},\n{\"c\":3}\n]\n";
+    assert_eq!(fs::read_to_string(&path).unwrap(), more, "without a rewind items follow what is there");
+}
+
+#[test]
+fn a_json_list_of_somebody_else_is_gone_on_with_and_anything_else_is_refused() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("a.json");
+    let append = JsonOptions {
+        files: FileOptions { exists: Exists::Append, ..FileOptions::default() },
+        ..JsonOptions::to(&path)
+    };
+    for (before, after) in [
+        ("[ {\"x\": 1} ]\n\n  \n", "[ {\"x\": 1},\n{\"a\":1}\n]\n"),
+        ("[]", "[\n{\"a\":1}\n]\n"),
+        ("", "[\n{\"a\":1}\n]\n"),
+    ] {
+        fs::write(&path, before).unwrap();
+        assert_eq!(text_of(JsonSink::open(&append).unwrap(), &path, &[item(json!({"a": 1}))])[1], after);
+    }
+    for before in ["{\"x\": [1]}", "[1, 2", "text]"] {
+        fs::write(&path, before).unwrap();
+        let error = JsonSink::open(&append).unwrap().rewind(Position(0)).unwrap_err();
+        assert!(error.to_string().contains("no JSON list"), "{error}");
+        assert_eq!(fs::read_to_string(&path).unwrap(), before);
+    }
+}
+
+#[test]
+fn lines_are_appended_behind_a_last_line_without_an_end() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("a.jsonl");
+    fs::write(&path, "{\"x\":1}").unwrap();
+    let files = FileOptions { exists: Exists::Append, ..FileOptions::default() };
+    let sink = JsonlSink::open(&JsonlOptions { files, ..JsonlOptions::to(&path) }).unwrap();
+    assert_eq!(text_of(sink, &path, &[item(json!({"a": 1}))])[1], "{\"x\":1}\n{\"a\":1}\n");
+}
+
+#[test]
+fn csv_has_the_dialect_that_is_asked_for_and_is_found_again_with_it() {
+    let folder = TempDir::new().unwrap();
+    let items = [item(json!({"a": "x;y", "b": 1}))];
+    let own = |separator, quote, header, bom| Dialect { separator, quote, header, bom };
+    for (name, dialect, expected) in [
+        ("semicolon", own(b';', Quote::Needed, true, true), "\u{feff}a;b\n\"x;y\";1\n"),
+        ("quoted", own(b'\t', Quote::All, true, false), "\"a\"\t\"b\"\n\"x;y\"\t\"1\"\n"),
+        ("bare", own(b',', Quote::Needed, false, false), "x;y,1\n"),
+    ] {
+        let path = folder.path().join(name);
+        let options = CsvOptions { dialect, ..CsvOptions::to(&path, vec!["a".to_owned(), "b".to_owned()]) };
+        let texts = text_of(CsvSink::open(&options).unwrap(), &path, &items);
+        assert_eq!(texts, [expected, expected]);
+        let mut again = CsvSink::open(&options).unwrap();
+        again.write(&items[0]).unwrap();
+        again.flush().unwrap();
+        let rows = fs::read_to_string(&path).unwrap().lines().count();
+        assert_eq!(rows, expected.lines().count() + 1, "{name}: the header is not written twice");
+    }
+}
+
+#[test]
+fn a_choice_takes_kinds_fields_and_what_matches() {
+    let collect = Collect::default();
+    let choice = Choice {
+        kinds: vec!["book".to_owned(), NO_KIND.to_owned()],
+        conditions: vec![Condition { field: "n".to_owned(), pattern: regex::Regex::new("^[12]$").unwrap() }],
+        fields: vec!["url".to_owned(), "n".to_owned(), "kind".to_owned(), "none".to_owned()],
+        rename: vec![("n".to_owned(), "number".to_owned())],
+        ..Choice::default()
+    };
+    let mut sink = Chosen::new(collect.clone(), choice);
+    for (kind, n) in [(Some("book"), 1), (Some("author"), 1), (None, 2), (None, 3)] {
+        sink.write(&Item { kind: kind.map(str::to_owned), ..item(json!({"x": 0, "n": n})) }).unwrap();
+    }
+    let items: Vec<_> =
+        collect.items().iter().map(|item| Value::Object(item.fields.clone()).to_string()).collect();
+    assert_eq!(
+        items,
+        [
+            "{\"url\":\"https://example.com/a\",\"number\":1,\"kind\":\"book\"}",
+            "{\"url\":\"https://example.com/a\",\"number\":2}",
+        ]
+    );
+}
+
+#[test]
+fn kinds_beyond_all_measure_are_refused_and_open_few_files() {
+    let folder = TempDir::new().unwrap();
+    let target = Target::of(Form::Jsonl(JsonlOptions::to(folder.path().join("{kind}.jsonl"))));
+    let mut sink = target.open().unwrap();
+    sink.rewind(Position(0)).unwrap();
+    let of = |kind: usize| Item { kind: Some(format!("k{kind}")), ..item(json!({"n": kind})) };
+    for round in 0..2 {
+        (0..1_000).for_each(|kind| sink.write(&of(kind)).unwrap());
+        assert!(matches!(sink.write(&of(1_000 + round)), Err(SinkError::Item { .. })));
+    }
+    let open = fs::read_dir("/proc/self/fd").map_or(0, |fds| {
+        let ours =
+            |fd: &fs::DirEntry| fs::read_link(fd.path()).is_ok_and(|file| file.starts_with(folder.path()));
+        fds.flatten().filter(ours).count()
+    });
+    assert!(open <= 64, "{open} files are open");
+    sink.flush().unwrap();
+    assert_eq!(fs::read_to_string(folder.path().join("k7.jsonl")).unwrap(), "{\"kind\":\"k7\",\"n\":7}\n".repeat(2));
 }

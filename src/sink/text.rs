@@ -25,9 +25,14 @@ pub trait Format: Send + 'static {
     /// Hears of the first item before it is written.
     fn prepare(&mut self, _first: &Item) {}
 
-    /// What a file begins with; `None` if that is not known before an item that shows something.
-    fn head(&self) -> Option<Vec<u8>> {
-        Some(Vec::new())
+    /// Whether it is known what a file begins with. If not, an item that shows something tells.
+    fn is_ready(&self) -> bool {
+        true
+    }
+
+    /// What a file begins with.
+    fn head(&self) -> Vec<u8> {
+        Vec::new()
     }
 
     /// One item, or why it does not fit.
@@ -82,8 +87,7 @@ impl<F: Format> TextSink<F> {
         }
         let (path, end) = (self.parts.path(), self.parts.size());
         let at = self.format.go_on(&path, found, end)?;
-        let head = self.format.head().map_or(0, |head| head.len() as u64);
-        self.has_items = at > head;
+        self.has_items = at > self.format.head().len() as u64;
         let line = self.parts.line()?;
         line.go_on_at(at);
         if found == Found::Foreign && F::TAIL.is_empty() && !ends_with_a_line(&path)? {
@@ -95,10 +99,8 @@ impl<F: Format> TextSink<F> {
     /// Begins a file, if it is known with what.
     fn begin_file(&mut self) -> Result<(), SinkError> {
         self.has_items = false;
-        match self.format.head() {
-            Some(head) if !head.is_empty() => self.parts.line()?.push(&head),
-            _ => Ok(()),
-        }
+        let head = self.format.head();
+        if head.is_empty() { Ok(()) } else { self.parts.line()?.push(&head) }
     }
 }
 
@@ -123,7 +125,7 @@ impl<F: Format> Sink for TextSink<F> {
     fn write(&mut self, item: &Item) -> Result<(), SinkError> {
         self.take_up()?;
         self.format.prepare(item);
-        if self.format.head().is_none() {
+        if !self.format.is_ready() {
             return Ok(());
         }
         let record = self.format.record(item).map_err(|reason| SinkError::Item {

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod export;
 mod fetch;
 mod reading;
 
@@ -10,6 +11,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use super::changes::ChangesArgs;
 use super::exit;
 use crate::config::Loader;
+pub(super) use export::ExportArgs;
 pub(super) use fetch::FetchArgs;
 pub(super) use reading::{AuditArgs, CacheCommand, ExplainArgs, PruneArgs, RobotsCommand, StateArgs};
 
@@ -113,6 +115,9 @@ pub(super) enum Command {
     Sitemap(SitemapArgs),
     /// Show how far a crawl is, from its state directory
     Status(StateArgs),
+    /// Convert stored items into another kind of file
+    #[command(after_help = export::EXAMPLES)]
+    Export(ExportArgs),
     /// Check from the journal of a crawl that it kept every rule
     Audit(AuditArgs),
     /// Show what is kept of pages between rounds, or forget some of it
@@ -194,11 +199,13 @@ impl Sets {
 impl Layers {
     /// Everything as layers, the flags uppermost.
     pub(super) fn over(&self, file: Option<&PathBuf>) -> Loader {
-        let mut loader = self.seeds.iter().fold(self.sets.over(file), Loader::seed);
+        let file = file.map_or_else(Loader::new, |file| Loader::new().file(file));
+        // Before the assignments, which may say more of these outputs.
+        let loader = self.out.iter().fold(file, Loader::out);
+        let mut loader = self.seeds.iter().fold(self.sets.laid_over(loader), Loader::seed);
         if let Some(state) = &self.state {
             loader = loader.state(state);
         }
-        loader = self.out.iter().fold(loader, Loader::out);
         if let Some(limit) = self.limit {
             loader = loader.flag("--limit", format!("scope.max-pages={limit}"));
         }

@@ -14,9 +14,9 @@ use crate::politeness::Policy;
 use crate::request::Request;
 use crate::robots::ProductToken;
 use crate::scope::{Scope, UrlLimits};
-use crate::sink::{Choice, Form, Target, Wants};
 use crate::sink::csv::CsvOptions;
 use crate::sink::jsonl::JsonlOptions;
+use crate::sink::{Choice, Form, Target, Wants};
 use crate::spider::declarative::Take;
 use crate::url::{Canon, CanonicalUrl, HostKey};
 

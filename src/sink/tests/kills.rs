@@ -22,13 +22,20 @@ use crate::time::Timestamp;
 
 #[derive(Debug, Clone)]
 enum Step {
-    Write { kind: usize, length: usize },
+    Write {
+        kind: usize,
+        length: usize,
+    },
     /// Everything is handed over, and the state takes the position.
-    Commit { passed: u64 },
+    Commit {
+        passed: u64,
+    },
     /// As the writer does it about once a second.
     Sync,
     /// The process ends in the middle, with what was handed over or not.
-    Kill { handed_over: bool },
+    Kill {
+        handed_over: bool,
+    },
     /// The power fails: the state is that of the last sync, the files are ahead of it.
     PowerCut,
     /// The run ends in order, and the next one goes on.
@@ -66,8 +73,7 @@ fn settings() -> impl Strategy<Value = Setting> {
         Just(Rotate { size: Some(150), ..Rotate::default() }),
         Just(Rotate { every: Some(Duration::from_millis(10)), ..Rotate::default() }),
     ];
-    let compress =
-        prop_oneof![Just(None), Just(Some(Compress::Gzip)), Just(Some(Compress::Zstd))];
+    let compress = prop_oneof![Just(None), Just(Some(Compress::Gzip)), Just(Some(Compress::Zstd))];
     let path = prop_oneof![
         Just("items.x"),
         Just("{kind}.x"),
@@ -146,8 +152,7 @@ impl Life {
     fn take_up(&mut self) {
         let notes: Vec<_> = self.state.notes.clone().into_iter().collect();
         let committed = self.state.position;
-        let round =
-            Round { number: self.round, started: STARTED, now: self.now, committed, notes: &notes };
+        let round = Round { number: self.round, started: STARTED, now: self.now, committed, notes: &notes };
         self.sink.begin(&round).unwrap();
         self.sink.rewind(committed.unwrap_or_default()).unwrap();
         let said = self.sink.notes();
@@ -222,7 +227,8 @@ impl Life {
 
     fn is_seen_at_once(&self) -> bool {
         let FileOptions { compress, finish, rotate, exists } = self.setting.files;
-        let is_alone = !rotate.is_on() || exists == Exists::Overwrite && !self.setting.path.contains("{time}");
+        let is_alone =
+            !rotate.is_on() || exists == Exists::Overwrite && !self.setting.path.contains("{time}");
         compress.is_none() && finish == Finish::InPlace && is_alone
     }
 
@@ -271,7 +277,10 @@ impl Life {
         for numbers in found.values_mut() {
             // What was there before stands at the front.
             let before = numbers.iter().take_while(|number| **number >= BEFORE).count();
-            assert!(before == self.setting.before || self.setting.path.contains("{kind}"), "{before} were there");
+            assert!(
+                before == self.setting.before || self.setting.path.contains("{kind}"),
+                "{before} were there"
+            );
             numbers.drain(..before);
         }
         found.retain(|_, numbers| !numbers.is_empty());
@@ -336,7 +345,8 @@ fn numbers_in(file: &Path, form: &str) -> Vec<usize> {
     match form {
         "jsonl" => text.lines().map(|line| number(&serde_json::from_str(line).unwrap())).collect(),
         "json" => {
-            let list: Vec<Value> = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
+            let list: Vec<Value> =
+                serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
             list.iter().map(number).collect()
         }
         _ => {
@@ -349,7 +359,8 @@ fn numbers_in(file: &Path, form: &str) -> Vec<usize> {
 
 /// An earlier round, whose items stay.
 fn earlier(folder: TempDir, setting: &Setting) -> TempDir {
-    let plain = Setting { files: FileOptions { exists: Exists::Overwrite, ..setting.files }, ..setting.clone() };
+    let plain =
+        Setting { files: FileOptions { exists: Exists::Overwrite, ..setting.files }, ..setting.clone() };
     let mut sink = Life::open(&folder, &plain);
     let round = Round { number: 2, started: STARTED, now: STARTED, committed: None, notes: &[] };
     sink.begin(&round).unwrap();
@@ -363,7 +374,7 @@ fn earlier(folder: TempDir, setting: &Setting) -> TempDir {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1_500, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 250, ..ProptestConfig::default() })]
 
     #[test]
     fn the_output_has_exactly_the_committed_items_whatever_happens(setting in settings(), steps in steps()) {

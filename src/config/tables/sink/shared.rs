@@ -30,7 +30,8 @@ impl Around<'_> {
     /// The fields of items of these kinds (of all, if none is named), in the order of the rules.
     pub(super) fn fields(&self, kinds: &[String]) -> Vec<&str> {
         let mut fields: Vec<&str> = Vec::new();
-        let is_wanted = |rule: &&ExtractRule| kinds.is_empty() || kinds.iter().any(|kind| kind == kind_of(rule));
+        let is_wanted =
+            |rule: &&ExtractRule| kinds.is_empty() || kinds.iter().any(|kind| kind == kind_of(rule));
         for field in self.extract.iter().filter(is_wanted).flat_map(|rule| &rule.fields) {
             if !fields.contains(&field.name.as_str()) {
                 fields.push(&field.name);
@@ -208,7 +209,10 @@ impl FileKeys {
             for key in ["rotate-size", "rotate-every", "rotate-items", "compress"] {
                 let key = place.key(key);
                 if check.is_there(&key) {
-                    check.wrong(&key, "the standard output is one plain stream: write to a file, or pipe it on");
+                    check.wrong(
+                        &key,
+                        "the standard output is one plain stream: write to a file, or pipe it on",
+                    );
                 }
             }
         }

@@ -1,7 +1,7 @@
 //! `[sink.jsonl]` and `[sink.csv]`: files of lines.
 
-use super::shared::{self, Around, sink_table};
 use super::Table;
+use super::shared::{self, Around, sink_table};
 use crate::config::check::Check;
 use crate::config::path::Path;
 use crate::sink::csv::{CsvOptions, Dialect, Quote};
@@ -105,7 +105,10 @@ impl Table for CsvTable {
         if !Template::parse(&path).is_ok_and(|template| template.is_by_kind()) {
             columns_of.clear();
         }
-        Some(Target { form: Form::Csv(CsvOptions { path, columns, columns_of, files, dialect, seen }), choice })
+        Some(Target {
+            form: Form::Csv(CsvOptions { path, columns, columns_of, files, dialect, seen }),
+            choice,
+        })
     }
 }
 
@@ -135,7 +138,8 @@ impl CsvTable {
             None => by_name,
             Some(&[byte]) if byte.is_ascii() && !matches!(byte, b'"' | b'\r' | b'\n' | 0) => byte,
             Some(_) => {
-                let what = "expected one ASCII character that is no quote and no line end, as in \";\" or \"\\t\"";
+                let what =
+                    "expected one ASCII character that is no quote and no line end, as in \";\" or \"\\t\"";
                 check.wrong(&place.key("separator"), what);
                 by_name
             }
