@@ -12,6 +12,7 @@
 
 mod columns;
 mod make;
+mod read;
 mod schema;
 
 use std::path::PathBuf;
@@ -23,6 +24,8 @@ use super::jsonl::object;
 use super::table::column::{Declared, declared};
 use super::text::{Format, TextSink};
 use crate::item::Item;
+
+pub use self::read::each_row;
 
 /// Rows of a group, if nothing else is said.
 pub const ROW_GROUP: usize = 50_000;

@@ -5,6 +5,7 @@
 //! program that writes it for longer than [`SqliteOptions::patience`] ends the run, which can be gone on with.
 
 mod database;
+mod read;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,6 +14,8 @@ use self::database::Sqlite;
 use super::table::{TableOptions, TableSink};
 use super::{Ended, Position, Round, Sink, SinkError};
 use crate::item::Item;
+
+pub use self::read::each_row;
 
 /// `[sink.sqlite]`.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -34,6 +34,29 @@ pub(in crate::sink) fn millis(text: &str) -> Option<i64> {
     Some(days * MS_PER_DAY + of_day - offset(zone)? * 60_000)
 }
 
+/// The date that lies so many days after 1970-01-01.
+#[cfg(feature = "parquet")]
+pub(in crate::sink) fn shown_days(days: i64) -> String {
+    let shifted = days + 719_468;
+    let (era, day_of_era) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let march_month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * march_month + 2) / 5 + 1;
+    let month = if march_month < 10 { march_month + 3 } else { march_month - 9 };
+    let year = era * 400 + year_of_era + i64::from(month <= 2);
+    format!("{year:04}-{month:02}-{day:02}")
+}
+
+/// The moment that lies so many milliseconds after the epoch.
+#[cfg(feature = "parquet")]
+pub(in crate::sink) fn shown_millis(ms: i64) -> String {
+    let (days, of_day) = (ms.div_euclid(MS_PER_DAY), ms.rem_euclid(MS_PER_DAY));
+    let (hour, minute) = (of_day / 3_600_000, of_day / 60_000 % 60);
+    let (second, milli) = (of_day / 1000 % 60, of_day % 1000);
+    format!("{}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z", shown_days(days))
+}
+
 /// Milliseconds of `.123`, which need not be there, and what is behind it.
 fn fraction(text: &str) -> Option<(i64, &str)> {
     let Some(behind) = text.strip_prefix('.') else {
@@ -99,6 +122,14 @@ mod tests {
         assert_eq!(days("1832-11-08"), Some(-50_092));
         assert_eq!(millis("1970-01-01T01:30:00.5+01:30"), Some(500));
         assert_eq!(millis("1969-12-31 23:00:00-01:00"), Some(0));
+    }
+
+    #[cfg(feature = "parquet")]
+    #[test]
+    fn every_moment_that_was_read_is_shown_as_it_was() {
+        for text in ["1970-01-01T00:00:00.000Z", "1832-11-08T23:59:59.999Z", "2024-02-29T12:30:00.001Z", "0001-01-01T00:00:00.000Z"] {
+            assert_eq!(shown_millis(millis(text).unwrap()), text);
+        }
     }
 
     #[test]
