@@ -195,6 +195,9 @@
 //!   `failed` (what was given up), and `sync` (a batch survives kill -9 at once, and a power cut from the next sync on, about a
 //!   second later).
 //! - **Events live in the engine**, not on the ground floor: they speak of outcomes, which are two floors up.
+//! - **[`Sink`](sink::Sink) has more methods, all with a default**: `begin` (a round may be refused before it begins), `tick` (parts by
+//!   time), `notes` (more numbers than one position, in the same batch: a position for each kind's file) and `finish`. A round is complete
+//!   only when its outputs are in their final form.
 //! - **Entries of the validator cache hold links and items**, so that a 304 is as complete as a 200: its links are walked and
 //!   its items written again.
 //! - **The history of pages is in the state, not in the validator cache.** The cache may be lost, thinned out or behind by a crash,
@@ -257,4 +260,5 @@ pub mod prelude {
 #[doc = include_str!("../docs/embedding.md")]
 #[doc = include_str!("../docs/migrating.md")]
 #[doc = include_str!("../docs/offline.md")]
+#[doc = include_str!("../docs/outputs.md")]
 pub struct Pages;

@@ -27,11 +27,17 @@ fn start(seed: &str, dir: &Path) -> Child {
             "politeness.pace=fixed",
             "--set",
             "retry.confirm-gone=300ms",
+            "--set",
+            "sink.json.rotate-items=9",
         ])
         .arg("--state")
         .arg(dir.join("state"))
         .arg("--out")
         .arg(dir.join("pages.jsonl"))
+        .arg("--out")
+        .arg(dir.join("parts/pages-{part}.json.gz"))
+        .arg("--out")
+        .arg(dir.join("kinds/{kind}.csv.zst"))
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -53,6 +59,22 @@ fn items(dir: &Path) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::new();
     for line in std::fs::read_to_string(dir.join("pages.jsonl")).unwrap().lines() {
         let item: serde_json::Value = serde_json::from_str(line).expect("every line is whole");
+        *counts.entry(item["url"].as_str().unwrap().to_owned()).or_default() += 1;
+    }
+    counts
+}
+
+/// The URLs of a folder's files, each with its number of records, as `crawl export` reads them.
+fn exported(folder: &Path) -> BTreeMap<String, usize> {
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut files: Vec<_> = files.filter(|file| !file.ends_with(".crawl-kinds-_kind_.csv.zst")).collect();
+    files.sort();
+    let mut export = Command::new(env!("CARGO_BIN_EXE_crawl"));
+    let ran = export.arg("export").args(&files).args(["-", "--to", "jsonl"]).output().unwrap();
+    assert!(ran.status.success(), "{files:?}: {}", String::from_utf8_lossy(&ran.stderr));
+    let mut counts = BTreeMap::new();
+    for line in String::from_utf8(ran.stdout).unwrap().lines() {
+        let item: serde_json::Value = serde_json::from_str(line).unwrap();
         *counts.entry(item["url"].as_str().unwrap().to_owned()).or_default() += 1;
     }
     counts
@@ -84,6 +106,10 @@ async fn killed_again_and_again_a_crawl_loses_nothing_and_doubles_nothing() {
     let items = items(dir.path());
     assert!(items.len() >= demo::pages(), "{} of {} pages have their item", items.len(), demo::pages());
     assert!(items.values().all(|lines| *lines == 1), "an item is there twice");
+    let parts = std::fs::read_dir(dir.path().join("parts")).unwrap().count();
+    assert_eq!(parts, items.len().div_ceil(9), "each part is full but the last, and nothing else is left");
+    assert_eq!(exported(&dir.path().join("parts")), items);
+    assert_eq!(exported(&dir.path().join("kinds")), items);
     assert_eq!(
         items.len(),
         fetched.len() - 1,

@@ -183,15 +183,25 @@ impl Writer {
                 replies.push(Reply::Due(queued, next));
             }
             Job::Finish { completed } => {
-                self.run.completed = completed;
-                self.commit_batch(Batch::default())?;
-                self.out.sync()?;
-                self.store.sync()?;
-                self.cache.flush();
-                self.out.finish(if completed.is_some() { Ended::Complete } else { Ended::Unfinished })?;
+                self.finish(completed)?;
                 replies.push(Reply::Finished(self.run.clone()));
             }
             Job::Commit(_) => unreachable!("commits are grouped"),
+        }
+        Ok(())
+    }
+
+    /// Brings everything into its final form. The round is complete only when its output is: a crash before that goes on with it.
+    fn finish(&mut self, completed: Option<Timestamp>) -> Result<(), WriteError> {
+        self.commit_batch(Batch::default())?;
+        self.out.sync()?;
+        self.store.sync()?;
+        self.cache.flush();
+        self.out.finish(if completed.is_some() { Ended::Complete } else { Ended::Unfinished })?;
+        if completed.is_some() {
+            self.run.completed = completed;
+            self.store.commit(Batch { run: Some(self.run.clone()), ..Batch::default() })?;
+            self.store.sync()?;
         }
         Ok(())
     }

@@ -456,5 +456,8 @@ fn kinds_beyond_all_measure_are_refused_and_open_few_files() {
     });
     assert!(open <= 64, "{open} files are open");
     sink.flush().unwrap();
-    assert_eq!(fs::read_to_string(folder.path().join("k7.jsonl")).unwrap(), "{\"kind\":\"k7\",\"n\":7}\n".repeat(2));
+    assert_eq!(
+        fs::read_to_string(folder.path().join("k7.jsonl")).unwrap(),
+        "{\"kind\":\"k7\",\"n\":7}\n".repeat(2)
+    );
 }
