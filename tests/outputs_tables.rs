@@ -94,7 +94,8 @@ impl Desk {
             eprintln!("skipped: there is no Python with {needs} here; tests/run.sh installs it");
             return None;
         }
-        let ran = Command::new(&python).args(["-c", script]).current_dir(self.folder.path()).output().unwrap();
+        let ran =
+            Command::new(&python).args(["-c", script]).current_dir(self.folder.path()).output().unwrap();
         assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
         Some(serde_json::from_slice(&ran.stdout).unwrap())
     }
@@ -138,7 +139,11 @@ print(json.dumps({
     let (code, said) = desk.crawl(&["run", "shop.toml"]);
     assert_eq!(code, Some(0), "{said}");
     let again = desk.python("sqlite3", script).unwrap();
-    assert_eq!((&again["rows"], &again["authors"]), (&found["rows"], &found["authors"]), "a second round replaces");
+    assert_eq!(
+        (&again["rows"], &again["authors"]),
+        (&found["rows"], &found["authors"]),
+        "a second round replaces"
+    );
 
     for out in ["rows.jsonl", "copy.db"] {
         let (code, said) = desk.crawl(&["export", "out/shop.sqlite", out]);
@@ -156,7 +161,12 @@ print(json.dumps({
 fn without_a_key_every_item_is_there_once_too_and_fields_choose_the_columns() {
     let desk = Desk::new("");
     let sink = "sink.sqlite={ path = \"items.db\", fields = [\"url\", \"title\"], rename = { title = \"name of it\" } }";
-    fs::write(desk.path("shop.toml"), fs::read_to_string(desk.path("shop.toml")).unwrap() + &format!("[sink]\n{}\n", &sink[5..].replacen('=', " = ", 1))).unwrap();
+    fs::write(
+        desk.path("shop.toml"),
+        fs::read_to_string(desk.path("shop.toml")).unwrap()
+            + &format!("[sink]\n{}\n", &sink[5..].replacen('=', " = ", 1)),
+    )
+    .unwrap();
     desk.crawl_with_kills(4);
     let script = r#"
 import json, sqlite3
@@ -174,7 +184,8 @@ fn killed_again_and_again_parquet_files_have_every_item_once_and_others_read_the
                  types = { first_seen = \"datetime\" }\n";
     let desk = Desk::new(&sinks.replace("types = { first_seen = \"datetime\" }\n", ""));
     desk.crawl_with_kills(6);
-    let left: Vec<_> = fs::read_dir(desk.path("out")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    let left: Vec<_> =
+        fs::read_dir(desk.path("out")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert!(left.iter().all(|name| !name.to_string_lossy().contains(".part")), "{left:?}");
     let script = r#"
 import json, glob, pyarrow.parquet as pq, duckdb
@@ -219,5 +230,11 @@ s = pq.read_schema("out.parquet")
 print(json.dumps([[str(s.field(n).type) for n in s.names], duckdb.sql("SELECT day::text, epoch_ms(t.at), n, deep->>'$.a[0]', ok FROM 'out.parquet' t").fetchall()]))"#;
     let Some(found) = desk.python("pyarrow, duckdb", script) else { return };
     let types = ["date32[day]", "timestamp[ms, tz=UTC]", "double", "string", "bool"];
-    assert_eq!(found, json!([types, [["2024-02-29", 1_709_204_400_000_u64, 1.0, "1", true], [null, null, 2.5, null, null]]]));
+    assert_eq!(
+        found,
+        json!([
+            types,
+            [["2024-02-29", 1_709_204_400_000_u64, 1.0, "1", true], [null, null, 2.5, null, null]]
+        ])
+    );
 }

@@ -43,7 +43,12 @@ impl Server {
             chown(folder.path(), Some(NOBODY), Some(NOBODY)).unwrap();
         }
         let mut server = Self { folder, bin, process: None };
-        let made = server.program("initdb").args(["-U", "crawl", "-E", "UTF8", "--no-locale", "-A", "trust", "-N", "-D"]).arg(server.data()).output().unwrap();
+        let made = server
+            .program("initdb")
+            .args(["-U", "crawl", "-E", "UTF8", "--no-locale", "-A", "trust", "-N", "-D"])
+            .arg(server.data())
+            .output()
+            .unwrap();
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
         server.run();
         Some(server)
@@ -65,7 +70,14 @@ impl Server {
     fn run(&mut self) {
         let socket = format!("unix_socket_directories={}", self.folder.path().display());
         let mut command = self.program("postgres");
-        command.arg("-D").arg(self.data()).args(["-c", &socket, "-c", "listen_addresses=", "-c", "fsync=off"]);
+        command.arg("-D").arg(self.data()).args([
+            "-c",
+            &socket,
+            "-c",
+            "listen_addresses=",
+            "-c",
+            "fsync=off",
+        ]);
         self.process = Some(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
         for _ in 0..200 {
             if Client::connect(&self.url(), NoTls).is_ok() {
@@ -77,7 +89,12 @@ impl Server {
     }
 
     fn stop(&mut self) {
-        let stopped = self.program("pg_ctl").args(["-m", "fast", "-w", "stop", "-D"]).arg(self.data()).output().unwrap();
+        let stopped = self
+            .program("pg_ctl")
+            .args(["-m", "fast", "-w", "stop", "-D"])
+            .arg(self.data())
+            .output()
+            .unwrap();
         assert!(stopped.status.success());
         self.process.take().unwrap().wait().unwrap();
     }
@@ -124,7 +141,11 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         if let Some(mut process) = self.process.take() {
-            let _ = self.program("pg_ctl").args(["-m", "immediate", "-w", "stop", "-D"]).arg(self.data()).output();
+            let _ = self
+                .program("pg_ctl")
+                .args(["-m", "immediate", "-w", "stop", "-D"])
+                .arg(self.data())
+                .output();
             let _ = process.kill();
             let _ = process.wait();
         }
@@ -138,10 +159,13 @@ fn pause(ms: u64) {
 
 /// The folder with `initdb`, `pg_ctl` and `postgres`.
 fn programs() -> Option<PathBuf> {
-    let named = std::env::var_os("PATH").into_iter().flat_map(|path| std::env::split_paths(&path).collect::<Vec<_>>());
+    let named = std::env::var_os("PATH")
+        .into_iter()
+        .flat_map(|path| std::env::split_paths(&path).collect::<Vec<_>>());
     let debian = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let folders = debian.map(|version| version.path().join("bin")).chain(named);
-    let whole = |folder: &PathBuf| ["initdb", "pg_ctl", "postgres"].iter().all(|name| folder.join(name).exists());
+    let whole =
+        |folder: &PathBuf| ["initdb", "pg_ctl", "postgres"].iter().all(|name| folder.join(name).exists());
     folders.into_iter().find(whole)
 }
 
@@ -169,10 +193,14 @@ fn types_tables_and_names_are_those_of_the_items() {
         "day": "2024-02-29", "at": "2024-02-29T12:00:00+01:00", "price": 5, "stock": 3, "new": true, "tags": ["a\0", {"b": null}],
         "a\"; DROP TABLE items; --": "x\0y", "Title": 1, "title": 2, "_id": "own", "": "nameless"
     });
-    let seen = Some(Seen { first_seen: Timestamp::from_secs(1), last_changed: Timestamp::from_secs(2), round: 3 });
+    let seen =
+        Some(Seen { first_seen: Timestamp::from_secs(1), last_changed: Timestamp::from_secs(2), round: 3 });
     server.write(&tables, 1, &[Item { seen, ..item(Some("Book's"), fields) }, item(None, json!({}))]);
     let row = server.rows("\"Book's\"").remove(0);
-    assert_eq!((&row["day"], &row["price"], &row["stock"], &row["new"]), (&json!("2024-02-29"), &json!(5), &json!(3), &json!(true)));
+    assert_eq!(
+        (&row["day"], &row["price"], &row["stock"], &row["new"]),
+        (&json!("2024-02-29"), &json!(5), &json!(3), &json!(true))
+    );
     assert_eq!(row["tags"], json!(["a\u{fffd}", {}]), "nulls were stripped by this test");
     assert_eq!(row["a\"; DROP TABLE items; --"], "x\u{fffd}y");
     assert_eq!((&row["Title"], &row["_id"], &row["_round"]), (&json!(1), &json!(1), &json!(3)));
@@ -180,7 +208,10 @@ fn types_tables_and_names_are_those_of_the_items() {
     assert_eq!(server.rows("items").len(), 1, "an item without fields is a row too");
     let sql = "SELECT string_agg(data_type, ',' ORDER BY ordinal_position) FROM information_schema.columns WHERE table_name = 'Book''s'";
     let types: String = server.client().query_one(sql, &[]).unwrap().get(0);
-    assert!(types.starts_with("bigint,date,timestamp with time zone,double precision,bigint,boolean,jsonb,text"), "{types}");
+    assert!(
+        types.starts_with("bigint,date,timestamp with time zone,double precision,bigint,boolean,jsonb,text"),
+        "{types}"
+    );
     let mut sink = server.sink(tables, 1);
     sink.rewind(Position(0)).unwrap();
     assert!(matches!(sink.write(&item(None, json!({"day": "0000-01-01"}))), Err(SinkError::Item { .. })));
@@ -202,7 +233,9 @@ fn a_column_widens_with_what_is_found() {
 fn an_item_with_the_key_of_another_takes_its_place_and_is_taken_back_with_its_step() {
     let Some(server) = Server::start() else { return };
     let tables = keyed(&["upc", "shop"]);
-    let book = |upc: &str, price: u32| item(None, json!({"upc": upc, "shop": 1, "price": price, "more": {"x": [1.5]}}));
+    let book = |upc: &str, price: u32| {
+        item(None, json!({"upc": upc, "shop": 1, "price": price, "more": {"x": [1.5]}}))
+    };
     let first = server.write(&tables, 1, &[book("a", 1), book("b", 2), book("a", 3)]);
     assert_eq!(server.column("items", "price"), [3, 2]);
     let before = server.rows("items");
@@ -224,8 +257,14 @@ fn an_item_with_the_key_of_another_takes_its_place_and_is_taken_back_with_its_st
 #[test]
 fn killed_at_any_moment_the_tables_are_what_the_state_knows() {
     let Some(server) = Server::start() else { return };
-    let kept = TableOptions { table: "kept".to_owned(), crawl: "kept".to_owned(), earlier: Earlier::Kept, ..TableOptions::default() };
-    let emptied = TableOptions { table: "emptied".to_owned(), crawl: "emptied".to_owned(), ..TableOptions::default() };
+    let kept = TableOptions {
+        table: "kept".to_owned(),
+        crawl: "kept".to_owned(),
+        earlier: Earlier::Kept,
+        ..TableOptions::default()
+    };
+    let emptied =
+        TableOptions { table: "emptied".to_owned(), crawl: "emptied".to_owned(), ..TableOptions::default() };
     for (seed, tables) in [keyed(&["k"]), kept, emptied].into_iter().enumerate() {
         let mut rng = fastrand::Rng::with_seed(seed as u64);
         for round in 1..3 {
@@ -246,7 +285,8 @@ fn killed_in_a_round(server: &Server, tables: &TableOptions, round: u32, rng: &m
         match rng.u8(..10) {
             0..6 => {
                 let (k, value) = (rng.u8(..6), json!({"deep": [rng.u8(..)]}));
-                let fields = if rng.bool() { json!({"k": k, "v": value}) } else { json!({"k": k, "w": rng.u8(..)}) };
+                let fields =
+                    if rng.bool() { json!({"k": k, "v": value}) } else { json!({"k": k, "w": rng.u8(..)}) };
                 sink.write(&item(None, fields)).unwrap();
             }
             6..8 => known.push((sink.flush().unwrap(), dump())),
@@ -309,7 +349,24 @@ fn encrypted_it_is_only_with_a_server_whose_certificate_is_trusted() {
     };
     let leaf = ["-addext", "subjectAltName=DNS:localhost", "-addext", "basicConstraints=critical,CA:FALSE"];
     let is_made = made(&["-subj", "/CN=test", "-keyout", "ca.key", "-out", "ca.crt"])
-        && made(&[&["-CA", "ca.crt", "-CAkey", "ca.key", "-subj", "/CN=localhost", "-keyout", "server.key", "-out", "server.crt"], &leaf[..]].concat());
+        && made(
+            &[
+                &[
+                    "-CA",
+                    "ca.crt",
+                    "-CAkey",
+                    "ca.key",
+                    "-subj",
+                    "/CN=localhost",
+                    "-keyout",
+                    "server.key",
+                    "-out",
+                    "server.crt",
+                ],
+                &leaf[..],
+            ]
+            .concat(),
+        );
     if !is_made {
         eprintln!("skipped: openssl 3 is not there");
         return;
@@ -332,7 +389,12 @@ fn encrypted_it_is_only_with_a_server_whose_certificate_is_trusted() {
     };
     let base = format!("postgres://crawl@localhost:{port}/postgres?sslmode=verify-full");
     let trusted = format!("{base}&sslrootcert={}", certificate.display());
-    let answered = (0..200).any(|_| write(&trusted).is_ok() || { pause(50); false });
+    let answered = (0..200).any(|_| {
+        write(&trusted).is_ok() || {
+            pause(50);
+            false
+        }
+    });
     assert!(answered, "{:?}", write(&trusted));
     let error = write(&base).unwrap_err().to_string();
     assert!(error.contains("certificate") || error.contains("TLS"), "{error}");
@@ -408,4 +470,3 @@ fn text_of(mut crawl: Child) -> String {
     crawl.wait().unwrap();
     text
 }
-

@@ -17,15 +17,15 @@ pub mod json;
 pub mod jsonl;
 mod line_file;
 pub mod memory;
+mod pack;
 #[cfg(feature = "parquet")]
 pub mod parquet;
+mod parts;
 #[cfg(feature = "postgres")]
 pub mod postgres;
+pub mod read;
 pub mod sqlite;
 pub mod table;
-mod pack;
-mod parts;
-pub mod read;
 pub mod template;
 mod text;
 
@@ -287,7 +287,9 @@ pub enum SinkError {
         found: Vec<String>,
     },
     /// Another program holds the database for longer than we wait.
-    #[error("`{output}` is held by another program ({reason}): end that one, then go on with the same command")]
+    #[error(
+        "`{output}` is held by another program ({reason}): end that one, then go on with the same command"
+    )]
     Held {
         /// The database.
         output: String,
@@ -295,7 +297,9 @@ pub enum SinkError {
         reason: String,
     },
     /// The database cannot be reached, or cannot any more.
-    #[error("cannot reach `{output}`: {reason}; go on with the same command when it is back, nothing is lost")]
+    #[error(
+        "cannot reach `{output}`: {reason}; go on with the same command when it is back, nothing is lost"
+    )]
     Unreachable {
         /// The database.
         output: String,
@@ -311,7 +315,9 @@ pub enum SinkError {
         reason: String,
     },
     /// The database stands at another step than the state, and cannot be brought there.
-    #[error("`{output}` stands at step {found}, this crawl's state at {expected}: restore the one that was changed, or start over with --fresh")]
+    #[error(
+        "`{output}` stands at step {found}, this crawl's state at {expected}: restore the one that was changed, or start over with --fresh"
+    )]
     Strayed {
         /// The database.
         output: String,

@@ -227,7 +227,7 @@ impl Parts {
         (self.part, self.reaches) = (to.part(), to.at());
         (self.flushed, self.durable) = (self.part, self.part);
         self.reopen()?;
-        Ok(if to.at() == 0 { Found::Nothing } else { Found::Ours })
+        Ok(if self.open.is_none() || to.at() == 0 { Found::Nothing } else { Found::Ours })
     }
 
     /// Goes on behind what is there: in the file itself, or in the part behind the last one.
@@ -292,6 +292,10 @@ impl Parts {
     /// Opens the file of the open part and cuts it back to where it reaches.
     fn reopen(&mut self) -> Result<(), SinkError> {
         let work = self.work(self.part);
+        if self.is_made() {
+            self.open = None;
+            return Ok(());
+        }
         if self.is_aside() && self.reaches > 0 && !work.exists() {
             self.bring_back(self.reaches)?;
         }
@@ -310,8 +314,7 @@ impl Parts {
     fn bring_back(&self, length: u64) -> Result<(), SinkError> {
         let name = self.name(self.part);
         if self.maker.is_some() && name.exists() {
-            let reason = "it is complete and cannot be gone on with: write in parts (rotate-…), or start over with --fresh";
-            return Err(SinkError::Path { path: name, reason: reason.to_owned() });
+            return Err(self.complete());
         }
         match pack::bring_back(&name, &self.work(self.part), length) {
             Ok(_) => Ok(()),
@@ -322,10 +325,26 @@ impl Parts {
         }
     }
 
+    fn complete(&self) -> SinkError {
+        let reason = "it is complete and cannot be gone on with: write in parts (rotate-…), or start over with --fresh";
+        SinkError::Path { path: self.name(self.part), reason: reason.to_owned() }
+    }
+
+    /// Whether the file of another form was made of the open part already: a process was killed before the state knew.
+    fn is_made(&self) -> bool {
+        self.maker.is_some()
+            && self.reaches > 0
+            && !self.work(self.part).exists()
+            && self.name(self.part).exists()
+    }
+
     /// The open part, for one more line.
     pub(super) fn line(&mut self) -> Result<&mut LineFile, SinkError> {
         if self.open.is_none() && self.reaches > 0 {
             self.reopen()?;
+        }
+        if self.is_made() {
+            return Err(self.complete());
         }
         if self.open.is_none() {
             self.skip_taken();
@@ -368,6 +387,10 @@ impl Parts {
         let is_full = rotate.items.is_some_and(|most| self.items >= most)
             || rotate.size.is_some_and(|most| self.size() + length as u64 + self.tail.len() as u64 > most)
             || self.is_old();
+        if rotate.is_on() && self.is_made() {
+            (self.part, self.reaches, self.items) = (self.part + 1, 0, 0);
+            return Ok(true);
+        }
         if is_full && self.items > 0 { self.close().map(|()| true) } else { Ok(false) }
     }
 

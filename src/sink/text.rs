@@ -64,12 +64,7 @@ impl<F: Format> TextSink<F> {
 
     /// Of each part a file of another form is made when it is finished.
     #[cfg(feature = "parquet")]
-    pub(super) fn made(
-        path: &Path,
-        files: FileOptions,
-        format: F,
-        maker: Maker,
-    ) -> Result<Self, SinkError> {
+    pub(super) fn made(path: &Path, files: FileOptions, format: F, maker: Maker) -> Result<Self, SinkError> {
         Self::of(path, Parts::made(path, files, maker)?, format)
     }
 

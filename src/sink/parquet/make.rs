@@ -40,7 +40,8 @@ impl Plan {
             .set_created_by(format!("crawl {}", env!("CARGO_PKG_VERSION")))
             .build();
         let schema = columns.schema().map_err(told)?;
-        let mut file = SerializedFileWriter::new(File::create(out)?, schema, Arc::new(properties)).map_err(told)?;
+        let mut file =
+            SerializedFileWriter::new(File::create(out)?, schema, Arc::new(properties)).map_err(told)?;
         let mut group = Group::new(&columns, self.row_group);
         each(&mut lines, |item| {
             group.push(&columns.row(item));

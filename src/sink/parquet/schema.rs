@@ -49,7 +49,9 @@ impl Shape {
 /// Whether the value, or each one of a list, is of this type.
 pub(super) fn fits(holds: ColumnType, value: &Value) -> bool {
     match value {
-        Value::Array(list) if holds != ColumnType::Json => list.iter().all(|value| holds.fit(value).is_some()),
+        Value::Array(list) if holds != ColumnType::Json => {
+            list.iter().all(|value| holds.fit(value).is_some())
+        }
         value => holds.fit(value).is_some(),
     }
 }

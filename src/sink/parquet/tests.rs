@@ -21,7 +21,12 @@ fn item(fields: Value) -> Item {
     Item { url, kind: None, fields, seen: None }
 }
 
-fn sink(options: &ParquetOptions, number: u32, committed: Option<Position>, notes: &[(String, u64)]) -> ParquetSink {
+fn sink(
+    options: &ParquetOptions,
+    number: u32,
+    committed: Option<Position>,
+    notes: &[(String, u64)],
+) -> ParquetSink {
     let mut sink = ParquetSink::open(options).unwrap();
     let started = Timestamp::from_secs(u64::from(number));
     sink.begin(&Round { number, started, now: started, committed, notes }).unwrap();
@@ -55,15 +60,23 @@ fn options(folder: &TempDir) -> ParquetOptions {
 fn columns_have_the_types_that_their_values_have_in_common() {
     let folder = TempDir::new().unwrap();
     let options = options(&folder);
-    write(&options, &[
-        json!({"n": 1, "price": 2, "ok": true, "tags": ["a", null], "none": null, "mixed": 1, "deep": {"x": [1]}, "sizes": []}),
-        json!({"n": -5, "price": 2.5, "tags": [], "mixed": "x", "deep": null, "sizes": [1, 2.5], "late": "é"}),
-    ]);
+    write(
+        &options,
+        &[
+            json!({"n": 1, "price": 2, "ok": true, "tags": ["a", null], "none": null, "mixed": 1, "deep": {"x": [1]}, "sizes": []}),
+            json!({"n": -5, "price": 2.5, "tags": [], "mixed": "x", "deep": null, "sizes": [1, 2.5], "late": "é"}),
+        ],
+    );
     let rows = rows(&options.path);
-    let fields = |row: usize| rows[row].get_column_iter().map(|(name, field)| (name.as_str(), field.clone())).collect::<Vec<_>>();
+    let fields = |row: usize| {
+        rows[row].get_column_iter().map(|(name, field)| (name.as_str(), field.clone())).collect::<Vec<_>>()
+    };
     let text = |text: &str| Field::Str(text.to_owned());
     let first = fields(0);
-    assert_eq!(first[0..3], [("n", Field::Long(1)), ("price", Field::Double(2.0)), ("ok", Field::Bool(true))]);
+    assert_eq!(
+        first[0..3],
+        [("n", Field::Long(1)), ("price", Field::Double(2.0)), ("ok", Field::Bool(true))]
+    );
     assert_eq!(first[3].1.to_string(), "[\"a\", null]");
     assert_eq!(first[4..6], [("mixed", text("1")), ("deep", text("{\"x\":[1]}"))]);
     assert_eq!((first[6].0, first[6].1.to_string()), ("sizes", "[]".to_owned()));
@@ -85,7 +98,8 @@ fn declared_types_hold_and_an_item_that_does_not_fit_is_refused() {
     ];
     let options = ParquetOptions { types, ..options(&folder) };
     let mut sink = sink(&options, 1, None, &[]);
-    let good = json!({"day": "1969-12-31", "at": "1970-01-01T00:00:01.5+00:00", "price": 5, "days": ["1970-01-02"]});
+    let good =
+        json!({"day": "1969-12-31", "at": "1970-01-01T00:00:01.5+00:00", "price": 5, "days": ["1970-01-02"]});
     sink.write(&item(good)).unwrap();
     assert!(matches!(sink.write(&item(json!({"day": "soon"}))), Err(SinkError::Item { .. })));
     sink.write(&item(json!({"day": null}))).unwrap();
@@ -145,11 +159,44 @@ fn killed_at_any_moment_the_files_have_every_committed_item_once() {
         }
         let mut sink = sink(&options, 1, state.position, &state.notes());
         sink.finish(Ended::Complete).unwrap();
-        let mut files: Vec<_> = std::fs::read_dir(folder.path().join("new")).unwrap().map(|entry| entry.unwrap().path()).collect();
+        let mut files: Vec<_> = std::fs::read_dir(folder.path().join("new"))
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .collect();
         files.sort();
         let found: Vec<String> = files.iter().flat_map(|file| shown(file)).collect();
         let wanted: Vec<String> = (0..state.committed).map(|n| format!("{{n: {n}}}")).collect();
         assert_eq!(found, wanted, "seed {seed}");
+    }
+}
+
+/// The file is made before the state knows that the round is complete.
+#[test]
+fn killed_right_after_the_file_was_made_the_round_ends_with_it_and_goes_on_only_in_parts() {
+    for rotate in [Rotate::default(), Rotate { items: Some(100), ..Rotate::default() }] {
+        let folder = TempDir::new().unwrap();
+        let mut options = options(&folder);
+        options.files.rotate = rotate;
+        let mut first = sink(&options, 1, None, &[]);
+        first.write(&item(json!({"n": 1}))).unwrap();
+        let (committed, notes) = (first.flush().unwrap(), first.notes());
+        first.finish(Ended::Complete).unwrap();
+        drop(first);
+        let mut second = sink(&options, 1, Some(committed), &notes);
+        assert_eq!(second.flush().unwrap(), committed);
+        second.finish(Ended::Complete).unwrap();
+        let name = if rotate.is_on() { "new/items-0001.parquet" } else { "new/items.parquet" };
+        assert_eq!(shown(&folder.path().join(name)), ["{n: 1}"]);
+        let mut third = sink(&options, 1, Some(committed), &notes);
+        let written = third.write(&item(json!({"n": 2})));
+        if rotate.is_on() {
+            written.unwrap();
+            third.flush().unwrap();
+            third.finish(Ended::Complete).unwrap();
+            assert_eq!(shown(&folder.path().join("new/items-0002.parquet")), ["{n: 2}"]);
+        } else {
+            assert!(written.unwrap_err().to_string().contains("it is complete"));
+        }
     }
 }
 

@@ -120,7 +120,8 @@ impl Database for Postgres {
 
     fn widen(&mut self, table: &str, column: &str, to: ColumnType) -> Result<(), Fault> {
         let (table, column, name) = (quoted(table), quoted(column), Self::type_name(to));
-        let value = if to == ColumnType::Json { format!("to_jsonb({column})") } else { format!("{column}::{name}") };
+        let value =
+            if to == ColumnType::Json { format!("to_jsonb({column})") } else { format!("{column}::{name}") };
         self.run(&format!("ALTER TABLE {table} ALTER COLUMN {column} TYPE {name} USING {value}"), &[])
     }
 
@@ -202,7 +203,10 @@ impl Shape {
                      FROM json_array_elements($1::text::json) RETURNING _id"
                 )
             }
-            false => format!("INSERT INTO {table} ({columns}) SELECT {columns} FROM {}{conflict} RETURNING _id", from(1)),
+            false => format!(
+                "INSERT INTO {table} ({columns}) SELECT {columns} FROM {}{conflict} RETURNING _id",
+                from(1)
+            ),
         };
         Self { table: rows.table.clone(), keep, put }
     }

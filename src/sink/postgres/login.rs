@@ -32,7 +32,9 @@ pub enum LoginError {
         reason: String,
     },
     /// A way of encryption that is not offered.
-    #[error("sslmode={mode} is not offered: write disable, require or verify-full, all but the first of which verify")]
+    #[error(
+        "sslmode={mode} is not offered: write disable, require or verify-full, all but the first of which verify"
+    )]
     Mode {
         /// What was written.
         mode: String,
@@ -76,7 +78,8 @@ impl Login {
         if !rest.is_empty() {
             url.query_pairs_mut().extend_pairs(rest);
         }
-        let mut config: Config = url.as_str().parse().map_err(|error: postgres::Error| no_url(&error.to_string()))?;
+        let mut config: Config =
+            url.as_str().parse().map_err(|error: postgres::Error| no_url(&error.to_string()))?;
         if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
             return Err(no_url("it has no host"));
         }
@@ -126,10 +129,7 @@ impl Login {
         let config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(|error| refused(error.to_string()))?;
-        Ok(config
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(verifier))
-            .with_no_client_auth())
+        Ok(config.dangerous().with_custom_certificate_verifier(Arc::new(verifier)).with_no_client_auth())
     }
 }
 
@@ -147,7 +147,8 @@ fn is_here(config: &Config) -> bool {
         Host::Tcp(name) => crate::host::is_loopback(name),
         Host::Unix(_) => true,
     };
-    config.get_hosts().iter().all(is_local) && config.get_hostaddrs().iter().all(std::net::IpAddr::is_loopback)
+    config.get_hosts().iter().all(is_local)
+        && config.get_hostaddrs().iter().all(std::net::IpAddr::is_loopback)
 }
 
 #[cfg(test)]
@@ -161,7 +162,10 @@ mod tests {
     #[test]
     fn what_leaves_this_machine_is_encrypted_unless_the_url_says_otherwise() {
         assert_eq!(mode("postgres://me@db.example/x"), SslMode::Require);
-        assert_eq!(mode("postgres://me@db.example/x?sslmode=verify-full&sslrootcert=/ca.pem"), SslMode::Require);
+        assert_eq!(
+            mode("postgres://me@db.example/x?sslmode=verify-full&sslrootcert=/ca.pem"),
+            SslMode::Require
+        );
         assert_eq!(mode("postgres://me@db.example/x?sslmode=disable"), SslMode::Disable);
         assert_eq!(mode("postgres://me@127.0.0.1/x"), SslMode::Disable);
         assert_eq!(mode("postgresql://localhost/x?user=me"), SslMode::Disable);
@@ -170,7 +174,14 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_told_without_the_password() {
-        for url in ["s3cret", "mysql://a:s3cret@h/b", "postgres://a:s3cret@h/b?sslmode=prefer", "postgres://a:s3cret@h:99999/b", "postgres:///b?password=s3cret", "postgres://a:s3cret@h/b?nonsense=1"] {
+        for url in [
+            "s3cret",
+            "mysql://a:s3cret@h/b",
+            "postgres://a:s3cret@h/b?sslmode=prefer",
+            "postgres://a:s3cret@h:99999/b",
+            "postgres:///b?password=s3cret",
+            "postgres://a:s3cret@h/b?nonsense=1",
+        ] {
             let error = Login::parse(url).err().unwrap_or_else(|| panic!("{url} is taken")).to_string();
             assert!(!error.contains("s3cret"), "{error}");
         }

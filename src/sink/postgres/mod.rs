@@ -13,8 +13,8 @@ mod session;
 use std::fmt;
 
 use self::database::Postgres;
-pub use self::login::LoginError;
 use self::login::Login;
+pub use self::login::LoginError;
 use super::table::{TableOptions, TableSink};
 use super::{Ended, Position, Round, Sink, SinkError};
 use crate::item::Item;

@@ -83,7 +83,8 @@ pub(super) fn told(error: &Error) -> Fault {
     let more = [said.detail(), said.hint()].into_iter().flatten();
     let reason = std::iter::once(said.message()).chain(more).collect::<Vec<_>>().join("; ");
     let code = said.code();
-    let busy = [SqlState::LOCK_NOT_AVAILABLE, SqlState::T_R_DEADLOCK_DETECTED, SqlState::T_R_SERIALIZATION_FAILURE];
+    let busy =
+        [SqlState::LOCK_NOT_AVAILABLE, SqlState::T_R_DEADLOCK_DETECTED, SqlState::T_R_SERIALIZATION_FAILURE];
     // 08: the connection; 57P: the server is about to end, or to begin; 53300: it has enough connections.
     let lost = ["08", "57P", "53300"].iter().any(|class| code.code().starts_with(class));
     match () {

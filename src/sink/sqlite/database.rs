@@ -158,11 +158,8 @@ impl Database for Sqlite {
         let spoilt = |_| Fault::Refused("its table _crawl_undo was changed by another program".to_owned());
         let before: Map<String, Value> = serde_json::from_str(before).map_err(spoilt)?;
         let columns = before.keys().map(|column| format!("{} = ?", quoted(column)));
-        let sql = format!(
-            "UPDATE {} SET {} WHERE _id = ?",
-            quoted(table),
-            columns.collect::<Vec<_>>().join(", ")
-        );
+        let sql =
+            format!("UPDATE {} SET {} WHERE _id = ?", quoted(table), columns.collect::<Vec<_>>().join(", "));
         let values = before.values().map(stored).chain([Stored::Integer(id)]);
         let mut statement = self.connection()?.prepare(&sql).map_err(told)?;
         statement.execute(params_from_iter(values)).map(drop).map_err(told)
@@ -250,7 +247,8 @@ fn find(
 fn replace(connection: &Connection, rows: &Rows, cells: &[Cell], id: i64) -> rusqlite::Result<()> {
     let set: Vec<_> = rows.columns.iter().map(|column| format!("{} = ?", quoted(column))).collect();
     let sql = format!("UPDATE {} SET {} WHERE _id = ?", quoted(&rows.table), set.join(", "));
-    let values: Vec<&dyn ToSql> = cells.iter().map(|cell| cell as &dyn ToSql).chain([&id as &dyn ToSql]).collect();
+    let values: Vec<&dyn ToSql> =
+        cells.iter().map(|cell| cell as &dyn ToSql).chain([&id as &dyn ToSql]).collect();
     connection.prepare_cached(&sql)?.execute(&values[..]).map(drop)
 }
 

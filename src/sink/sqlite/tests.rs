@@ -44,7 +44,8 @@ impl Place {
 
     fn sink(&self, round: &str) -> SqliteSink {
         let patience = Duration::from_millis(50);
-        let options = SqliteOptions { tables: self.tables.clone(), patience, ..SqliteOptions::to(self.path()) };
+        let options =
+            SqliteOptions { tables: self.tables.clone(), patience, ..SqliteOptions::to(self.path()) };
         let mut sink = SqliteSink::new(&options);
         let number = round.parse().unwrap();
         let (started, now) = (Timestamp::from_secs(u64::from(number)), Timestamp::ZERO);
@@ -101,7 +102,10 @@ fn rows(path: &Path, table: &str) -> Vec<BTreeMap<String, Value>> {
 fn each_kind_has_its_table_and_each_field_its_column() {
     let place = Place::new(TableOptions::default());
     let book = json!({"title": "T", "price": 5.5, "stock": 3, "new": true, "tags": ["a"], "none": null});
-    place.write("1", &[item(Some("book"), book), item(None, json!({"x": 1})), item(Some("book"), json!({"title": "U"}))]);
+    place.write(
+        "1",
+        &[item(Some("book"), book), item(None, json!({"x": 1})), item(Some("book"), json!({"title": "U"}))],
+    );
     let types: Vec<(String, String)> = {
         let database = place.database();
         let mut statement = database.prepare("SELECT name, type FROM pragma_table_info('book')").unwrap();
@@ -109,9 +113,13 @@ fn each_kind_has_its_table_and_each_field_its_column() {
         rows.map(Result::unwrap).collect()
     };
     let shown: Vec<_> = types.iter().map(|(name, holds)| format!("{name} {holds}")).collect();
-    let wanted = ["_id INTEGER", "title TEXT", "price REAL", "stock INTEGER", "new BOOLEAN", "tags JSON TEXT"];
+    let wanted =
+        ["_id INTEGER", "title TEXT", "price REAL", "stock INTEGER", "new BOOLEAN", "tags JSON TEXT"];
     assert_eq!(shown, wanted);
-    assert_eq!(Value::from_iter(place.rows("book")[0].clone()), json!({"_id": 1, "new": 1, "price": 5.5, "stock": 3, "tags": "[\"a\"]", "title": "T"}));
+    assert_eq!(
+        Value::from_iter(place.rows("book")[0].clone()),
+        json!({"_id": 1, "new": 1, "price": 5.5, "stock": 3, "tags": "[\"a\"]", "title": "T"})
+    );
     assert_eq!(place.column("items", "x"), [1]);
     assert_eq!(place.column("book", "title"), ["T", "U"]);
 }
@@ -175,7 +183,10 @@ fn names_from_the_web_are_names_and_nothing_else() {
     let place = Place::new(TableOptions::default());
     let fields = json!({"a\"; DROP TABLE items; --": 1, "Title": 2, "title": 3, "_id": 4, "": 5, "select": 6, "x\0y": 7});
     for _run in 0..2 {
-        place.write("1", &[item(Some("we\"ird"), fields.clone()), item(Some("sqlite_master"), json!({"a": 1}))]);
+        place.write(
+            "1",
+            &[item(Some("we\"ird"), fields.clone()), item(Some("sqlite_master"), json!({"a": 1}))],
+        );
     }
     let rows = place.rows("we\"\"ird");
     assert_eq!(rows.len(), 1);
@@ -189,7 +200,10 @@ fn an_item_with_the_key_of_another_takes_its_place_over_all_rounds() {
     let book = |upc: &str, price: u32| item(None, json!({"upc": upc, "shop": 1, "price": price}));
     place.write("1", &[book("a", 1), book("b", 2), book("a", 3)]);
     assert_eq!(place.column("items", "price"), [3, 2]);
-    place.database().execute_batch("ALTER TABLE items ADD COLUMN note TEXT; UPDATE items SET note = 'mine'").unwrap();
+    place
+        .database()
+        .execute_batch("ALTER TABLE items ADD COLUMN note TEXT; UPDATE items SET note = 'mine'")
+        .unwrap();
     place.write("2", &[book("b", 4), book("c", 5), item(None, json!({"upc": "a", "shop": 1, "new": 6}))]);
     assert_eq!(place.column("items", "price"), [3, 4, 5], "fields that an item does not have are left alone");
     assert_eq!(place.column("items", "_id"), [1, 2, 3]);
@@ -222,7 +236,9 @@ fn a_new_round_begins_with_empty_tables_unless_rows_are_kept() {
 
 #[test]
 fn a_round_that_is_begun_again_takes_back_what_the_state_does_not_know_of() {
-    for place in [Place::new(TableOptions { earlier: Earlier::Kept, ..TableOptions::default() }), Place::keyed(&["a"])] {
+    for place in
+        [Place::new(TableOptions { earlier: Earlier::Kept, ..TableOptions::default() }), Place::keyed(&["a"])]
+    {
         place.write("1", &[item(None, json!({"a": 1, "b": "first"}))]);
         place.write("2", &[item(None, json!({"a": 1, "b": "killed"})), item(None, json!({"a": 2}))]);
         let mut sink = place.sink("2");
@@ -238,7 +254,10 @@ fn what_is_known_of_the_page_is_told_if_asked_for() {
     let place = Place::new(TableOptions { seen: true, ..TableOptions::default() });
     let (first_seen, last_changed) = (Timestamp::from_secs(1), Timestamp::from_secs(2));
     let seen = Some(Seen { first_seen, last_changed, round: 3 });
-    place.write("1", &[Item { seen, ..item(None, json!({"a": 1, "_url": "own"})) }, item(None, json!({"a": 2}))]);
+    place.write(
+        "1",
+        &[Item { seen, ..item(None, json!({"a": 1, "_url": "own"})) }, item(None, json!({"a": 2}))],
+    );
     let rows = place.rows("items");
     assert_eq!(rows[0]["_first_seen"], "1970-01-01T00:00:01.000Z");
     assert_eq!(rows[0]["_last_changed"], "1970-01-01T00:00:02.000Z");
@@ -282,7 +301,10 @@ fn a_database_that_was_replaced_or_is_written_by_another_run_is_not_gone_on_with
 fn tables_of_others_are_neither_written_nor_emptied() {
     let place = Place::new(TableOptions::default());
     place.write("1", &[]);
-    place.database().execute_batch("CREATE TABLE items (a); CREATE TABLE mine (_id INTEGER PRIMARY KEY)").unwrap();
+    place
+        .database()
+        .execute_batch("CREATE TABLE items (a); CREATE TABLE mine (_id INTEGER PRIMARY KEY)")
+        .unwrap();
     let mut sink = place.sink("1");
     sink.rewind(Position(0)).unwrap();
     let error = sink.write(&item(None, json!({"a": 1}))).unwrap_err();
@@ -327,8 +349,10 @@ fn killed_in_a_round(place: &Place, round: &str, rng: &mut fastrand::Rng) {
         match rng.u8(..10) {
             0..6 => {
                 let kind = ["b", "items"][rng.usize(..2)];
-                let (k, value) = (rng.u8(..6), if rng.bool() { json!(rng.u8(..)) } else { json!({"deep": rng.u8(..)}) });
-                let fields = if rng.bool() { json!({"k": k, "v": value}) } else { json!({"k": k, "w": rng.u8(..)}) };
+                let (k, value) =
+                    (rng.u8(..6), if rng.bool() { json!(rng.u8(..)) } else { json!({"deep": rng.u8(..)}) });
+                let fields =
+                    if rng.bool() { json!({"k": k, "v": value}) } else { json!({"k": k, "w": rng.u8(..)}) };
                 sink.write(&item(Some(kind), fields)).unwrap();
             }
             6..8 => known.push((sink.flush().unwrap(), dump())),
@@ -344,7 +368,8 @@ fn killed_in_a_round(place: &Place, round: &str, rng: &mut fastrand::Rng) {
                 sink = place.sink(round);
                 sink.rewind(known[back].0).unwrap();
                 let texts = |tables: &[Vec<BTreeMap<String, Value>>; 2]| {
-                    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                    let text =
+                        |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
                     let row = |row: &BTreeMap<String, Value>| row.values().map(text).collect::<Vec<_>>();
                     tables.each_ref().map(|table| table.iter().map(row).collect::<Vec<_>>())
                 };

@@ -159,7 +159,9 @@ mod tests {
 
     #[test]
     fn a_value_fits_its_own_type_and_null_fits_all() {
-        for value in [json!(1), json!(-1.5), json!(true), json!("x\0"), json!([1, {"a\0": "\0"}]), json!(u64::MAX)] {
+        for value in
+            [json!(1), json!(-1.5), json!(true), json!("x\0"), json!([1, {"a\0": "\0"}]), json!(u64::MAX)]
+        {
             assert!(ColumnType::of(&value).unwrap().fit(&value).is_some(), "{value}");
         }
         assert!(ALL.iter().all(|column| column.fit(&Value::Null) == Some(Cell::Null)));
@@ -200,7 +202,8 @@ mod tests {
 
     #[test]
     fn a_word_about_the_kind_comes_before_one_about_all() {
-        let of_book = Declared { kind: Some(Some("book".to_owned())), ..Declared::field("n", ColumnType::Integer) };
+        let of_book =
+            Declared { kind: Some(Some("book".to_owned())), ..Declared::field("n", ColumnType::Integer) };
         let all = [Declared::field("n", ColumnType::Text), of_book];
         assert_eq!(declared(&all, Some("book"), "n"), Some(ColumnType::Integer));
         assert_eq!(declared(&all, None, "n"), Some(ColumnType::Text));

@@ -80,7 +80,8 @@ fn offset(zone: &str) -> Option<i64> {
     };
     let (hours, minutes) = zone[1..].split_once(':')?;
     let is_two = |text: &str| text.len() == 2;
-    let (hours, minutes) = (number(hours).filter(|_| is_two(hours))?, number(minutes).filter(|_| is_two(minutes))?);
+    let (hours, minutes) =
+        (number(hours).filter(|_| is_two(hours))?, number(minutes).filter(|_| is_two(minutes))?);
     (hours <= 14 && minutes <= 59).then_some(sign * (hours * 60 + minutes))
 }
 
@@ -127,17 +128,41 @@ mod tests {
     #[cfg(feature = "parquet")]
     #[test]
     fn every_moment_that_was_read_is_shown_as_it_was() {
-        for text in ["1970-01-01T00:00:00.000Z", "1832-11-08T23:59:59.999Z", "2024-02-29T12:30:00.001Z", "0001-01-01T00:00:00.000Z"] {
+        for text in [
+            "1970-01-01T00:00:00.000Z",
+            "1832-11-08T23:59:59.999Z",
+            "2024-02-29T12:30:00.001Z",
+            "0001-01-01T00:00:00.000Z",
+        ] {
             assert_eq!(shown_millis(millis(text).unwrap()), text);
         }
     }
 
     #[test]
     fn what_is_no_date_is_none() {
-        for text in ["", "2026", "2026-02-29", "0000-01-01", "2026-13-01", "2026-1-01", "2026-00-10", "+026-01-01", "２026-01-0"] {
+        for text in [
+            "",
+            "2026",
+            "2026-02-29",
+            "0000-01-01",
+            "2026-13-01",
+            "2026-1-01",
+            "2026-00-10",
+            "+026-01-01",
+            "２026-01-0",
+        ] {
             assert_eq!(days(text), None, "{text}");
         }
-        for text in ["2026-01-01", "2026-01-01T24:00:00Z", "2026-01-01T00:00:00", "2026-01-01T00:00:00.Z", "2026-01-01T00:00:00+15:00", "2026-01-01T00:00:00+1:0", "2026-01-01T00:00:00.5", "2026-01-01T0:000:00Z"] {
+        for text in [
+            "2026-01-01",
+            "2026-01-01T24:00:00Z",
+            "2026-01-01T00:00:00",
+            "2026-01-01T00:00:00.Z",
+            "2026-01-01T00:00:00+15:00",
+            "2026-01-01T00:00:00+1:0",
+            "2026-01-01T00:00:00.5",
+            "2026-01-01T0:000:00Z",
+        ] {
             assert_eq!(millis(text), None, "{text}");
         }
     }

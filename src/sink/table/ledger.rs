@@ -54,15 +54,13 @@ pub(super) fn in_one<D: Database, T>(
 
 /// Where a crawl stands; a new one at the very beginning.
 pub(super) fn mark<D: Database>(db: &mut D, crawl: &str) -> Result<Mark, Fault> {
-    let sql = format!(
-        "SELECT round, began, position, settled FROM _crawl WHERE crawl = $1{}",
-        D::FOR_UPDATE
-    );
+    let sql = format!("SELECT round, began, position, settled FROM _crawl WHERE crawl = $1{}", D::FOR_UPDATE);
     let rows = db.rows(&sql, &[crawl.into()])?;
     let Some([round, began, position, settled]) = rows.first().map(Vec::as_slice) else {
         return Ok(Mark::default());
     };
-    let number = |value: &Bound| value.integer().and_then(|number| u64::try_from(number).ok()).unwrap_or_default();
+    let number =
+        |value: &Bound| value.integer().and_then(|number| u64::try_from(number).ok()).unwrap_or_default();
     let round = round.text().unwrap_or_default().to_owned();
     Ok(Mark { round, began: number(began), position: number(position), settled: number(settled) })
 }

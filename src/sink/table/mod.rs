@@ -190,7 +190,9 @@ impl<D: Database> TableSink<D> {
         let place = match self.tables.iter().position(|table| table.name == name) {
             Some(place) => place,
             None if self.tables.len() >= MOST_TABLES => {
-                return Ok(Err(format!("it is of one more kind than {MOST_TABLES}, the most tables there may be")));
+                return Ok(Err(format!(
+                    "it is of one more kind than {MOST_TABLES}, the most tables there may be"
+                )));
             }
             None => {
                 let columns = self.look_up(&name).map_err(|fault| self.told(fault))?;
@@ -270,8 +272,7 @@ impl<D: Database> TableSink<D> {
     fn settle(&mut self, settled: u64) -> Result<(), SinkError> {
         let mark = self.open()?;
         let crawl = self.options.crawl.as_str();
-        let done =
-            self.db.settle(&mut |db| ledger::in_one(db, |db| ledger::forget(db, crawl, settled)));
+        let done = self.db.settle(&mut |db| ledger::in_one(db, |db| ledger::forget(db, crawl, settled)));
         done.map_err(|fault| self.told(fault))?;
         self.mark = Some(Mark { settled, ..mark });
         Ok(())
@@ -331,7 +332,10 @@ fn grow<D: Database>(db: &mut D, growth: &Growth, crawl: &str, key: &str) -> Res
             let digest = Fingerprint::of(format!("{table}\0{columns:?}").as_bytes()).get();
             let columns = listed(columns.iter().map(String::as_str));
             let table = quoted(table);
-            db.run(&format!("CREATE UNIQUE INDEX IF NOT EXISTS _crawl_key_{digest:016x} ON {table} ({columns})"), &[])
+            db.run(
+                &format!("CREATE UNIQUE INDEX IF NOT EXISTS _crawl_key_{digest:016x} ON {table} ({columns})"),
+                &[],
+            )
         }
     }
 }

@@ -37,10 +37,21 @@ const SEEN: [(&str, ColumnType); 4] = [
 pub(super) enum Growth {
     /// The crawl writes this table; it is made if it is not there.
     Table(String),
-    Column { table: String, column: String, holds: ColumnType },
-    Widened { table: String, column: String, to: ColumnType },
+    Column {
+        table: String,
+        column: String,
+        holds: ColumnType,
+    },
+    Widened {
+        table: String,
+        column: String,
+        to: ColumnType,
+    },
     /// No two rows with the same key from now on.
-    Key { table: String, columns: Vec<String> },
+    Key {
+        table: String,
+        columns: Vec<String>,
+    },
 }
 
 /// A table as it will be once its growth is done.

@@ -127,7 +127,13 @@ struct TableKeys {
 
 impl TableKeys {
     /// `place` is that of the table.
-    fn build(self, choice: &Choice, place: &Path, around: &Around<'_>, check: &mut Check<'_>) -> TableOptions {
+    fn build(
+        self,
+        choice: &Choice,
+        place: &Path,
+        around: &Around<'_>,
+        check: &mut Check<'_>,
+    ) -> TableOptions {
         for (field, place) in self.key.iter().zip(check.items(&place.key("key"))) {
             check_column(field, choice, &place, around, check);
         }
@@ -228,9 +234,11 @@ impl Table for ParquetTable {
         let own_way = "Parquet has its own way of it: remove this key";
         check.must(files.compress.is_none(), &place.key("compress"), own_way);
         check.must(files.finish.is_none(), &place.key("finish"), own_way);
-        let is_one = files.rotate_size.is_none() && files.rotate_every.is_none() && files.rotate_items.is_none();
+        let is_one =
+            files.rotate_size.is_none() && files.rotate_every.is_none() && files.rotate_items.is_none();
         if is_one && files.exists == Some(ExistsChoice::Append) {
-            let what = "a Parquet file cannot be gone on with: write in parts, with `rotate-items` or another";
+            let what =
+                "a Parquet file cannot be gone on with: write in parts, with `rotate-items` or another";
             check.wrong(&place.key("exists"), what);
         }
         let (path, files) = files.build(place, around, check)?;
@@ -241,7 +249,11 @@ impl Table for ParquetTable {
         let row_group = self.row_group.unwrap_or(50_000);
         let is_sane = (1..=1_000_000).contains(&row_group);
         check.must(is_sane, &place.key("row-group"), "expected 1 to 1000000 rows");
-        let form = parquet(Parquet { path, files, types, seen: self.seen.unwrap_or_default(), row_group }, place, check)?;
+        let form = parquet(
+            Parquet { path, files, types, seen: self.seen.unwrap_or_default(), row_group },
+            place,
+            check,
+        )?;
         Some(Target { form, choice })
     }
 }
