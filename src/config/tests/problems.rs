@@ -475,7 +475,7 @@ fn outputs_with_columns_are_checked_against_the_fields() {
     let text = r#"seeds = ["demo:"]
 [[extract]]
 fields = { title = "h1", price = ".price" }
-[sink.sqlite]
+[[sink.sqlite]]
 path = "-"
 key = ["titel"]
 types = { price = "number" }
