@@ -62,7 +62,7 @@ impl Output {
 
     /// Makes what was handed over survive a power cut.
     pub(super) fn sync(&mut self) -> Result<(), SinkError> {
-        self.sinks.iter_mut().try_for_each(|sink| sink.sync())?;
+        self.sinks.iter_mut().try_for_each(Sink::sync)?;
         self.changes.as_mut().map_or(Ok(()), ChangeLog::sync)
     }
 

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use super::files::{Exists, FileOptions};
 use super::line_file::refused;
-use super::parts::Parts;
+use super::places::Places;
 use super::template::Template;
 use super::{Ended, NO_KIND, Position, Round, Sink, SinkError};
 use crate::item::Item;
@@ -47,6 +47,9 @@ pub(super) struct ByKind {
     committed: Vec<(String, u64)>,
     begun: bool,
 }
+
+/// The position and the notes of a kind.
+type Committed = (Option<Position>, Vec<(String, u64)>);
 
 struct Slot {
     sink: Box<dyn Sink>,
@@ -85,10 +88,10 @@ impl ByKind {
     }
 
     /// The files of a kind, none of them open.
-    fn describe(&self, kind: &str) -> Result<Parts, SinkError> {
-        let mut parts = Parts::describe(&self.path_of(kind), self.files, b"")?;
-        parts.place(&self.round_of(None, &[]));
-        Ok(parts)
+    fn places(&self, kind: &str) -> Result<Places, SinkError> {
+        let mut places = Places::of(&self.path_of(kind), self.files)?;
+        places.settle(&self.round_of(None, &[]));
+        Ok(places)
     }
 
     /// Opens the sink of a kind and brings it to where it was.
@@ -105,8 +108,8 @@ impl ByKind {
     }
 
     /// The kinds that were committed, with their positions and notes.
-    fn committed_kinds(&self) -> BTreeMap<String, (Option<Position>, Vec<(String, u64)>)> {
-        let mut kinds = BTreeMap::<_, (Option<Position>, Vec<_>)>::new();
+    fn committed_kinds(&self) -> BTreeMap<String, Committed> {
+        let mut kinds = BTreeMap::<_, Committed>::new();
         for (note, value) in &self.committed {
             // A kind may have a slash in it, a note has none.
             let Some((kind, note)) = note.rsplit_once('/') else { continue };
@@ -146,7 +149,7 @@ impl ByKind {
 
     /// Begins the sink of a kind that is new.
     fn open_new(&mut self, kind: &str) -> Result<Slot, SinkError> {
-        if self.files.exists != Exists::Append || !self.describe(kind)?.is_taken(0) {
+        if self.files.exists != Exists::Append || !self.places(kind)?.is_taken(0) {
             self.put_down(kind, Position(0))?;
             return self.open_slot(kind, None, &[]);
         }
@@ -159,9 +162,9 @@ impl ByKind {
     /// Undoes what was written for a kind of which the state knows nothing.
     fn undo(&self, kind: &str, base: Position) -> Result<(), SinkError> {
         if self.files.exists == Exists::Overwrite || self.is_committed && base == Position(0) {
-            self.describe(kind)?.remove()
-        } else if self.is_committed && self.describe(kind)?.is_aside() {
-            self.describe(kind)?.clear()
+            self.places(kind)?.remove()
+        } else if self.is_committed && self.places(kind)?.is_aside() {
+            self.places(kind)?.clear_from(0)
         } else if self.is_committed {
             self.open_slot(kind, Some(base), &[]).and_then(|mut slot| slot.sink.flush()).map(drop)
         } else {
@@ -205,12 +208,10 @@ impl Sink for ByKind {
         self.is_committed = round.committed.is_some();
         self.committed = round.notes.to_vec();
         self.read_list()?;
-        if self.files.exists == Exists::Fail && !self.is_committed {
-            for kind in self.listed.keys() {
-                self.describe(kind)?.begin(&self.round_of(None, &[]))?;
-            }
+        if self.is_committed {
+            return Ok(());
         }
-        Ok(())
+        self.listed.keys().try_for_each(|kind| self.places(kind)?.refuse(0))
     }
 
     fn tick(&mut self, now: Timestamp) -> Result<(), SinkError> {

@@ -21,6 +21,7 @@ mod pack;
 #[cfg(feature = "parquet")]
 pub mod parquet;
 mod parts;
+mod places;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 pub mod read;

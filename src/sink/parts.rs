@@ -12,17 +12,15 @@
 //!
 //! Knows nothing of what is in the lines, and no clock.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::fs;
-use std::io::{self, Read};
+use std::collections::{BTreeSet, VecDeque};
+use std::io;
 use std::path::{Path, PathBuf};
 
-use super::ending::compression_of;
-use super::files::{Compress, Exists, FileOptions, Finish};
+use super::files::{Exists, FileOptions, Finish};
 use super::line_file::{LineFile, refused};
-use super::pack::{self, Maker};
-use super::template::{Names, Place, Template};
-use super::{Ended, Position, Round, SinkError};
+use super::pack::Maker;
+use super::places::{Places, remove_if_there};
+use super::{Ended, Position, Round, SinkError, pack};
 use crate::time::Timestamp;
 
 /// The note of the items in the open part.
@@ -33,22 +31,16 @@ const SINCE: &str = "since.";
 const BEGUN: &str = "begun";
 
 pub(super) struct Parts {
-    template: Template,
-    files: FileOptions,
-    compress: Compress,
+    places: Places,
     /// Makes files of another form of closed parts.
     maker: Option<Maker>,
     tail: &'static [u8],
-    round: u32,
-    started: Timestamp,
     now: Timestamp,
     /// Whether the state knows a position.
     is_committed: bool,
     /// The open part, and how many items are in it.
     part: u32,
     items: u64,
-    /// When parts began that are not finished.
-    moments: BTreeMap<u32, Timestamp>,
     open: Option<LineFile>,
     /// How far the open part reaches while its file is not open.
     reaches: u64,
@@ -64,65 +56,17 @@ pub(super) struct Parts {
 impl Parts {
     /// Describes the files. One whose name is certain is opened at once, without changing what is in it.
     pub(super) fn open(path: &Path, files: FileOptions, tail: &'static [u8]) -> Result<Self, SinkError> {
-        let mut parts = Self::describe(path, files, tail)?;
-        if parts.is_plain() {
-            parts.open = Some(LineFile::open(path, tail)?);
-        }
-        Ok(parts)
-    }
-
-    /// Describes files of another form, which are made of closed parts.
-    #[cfg(feature = "parquet")]
-    pub(super) fn made(path: &Path, files: FileOptions, maker: Maker) -> Result<Self, SinkError> {
-        Ok(Self { maker: Some(maker), ..Self::describe(path, files, b"")? })
-    }
-
-    /// Removes the files of a round that shall not be there.
-    pub(super) fn remove(&self) -> Result<(), SinkError> {
-        self.clear()?;
-        remove_if_there(&self.name(0)).map(drop)
-    }
-
-    /// Removes what was written of a round and is not finished.
-    pub(super) fn clear(&self) -> Result<(), SinkError> {
-        self.clear_from(0)
-    }
-
-    /// Which round the files belong to.
-    pub(super) const fn place(&mut self, round: &Round<'_>) {
-        (self.round, self.started, self.now) = (round.number, round.started, round.now);
-    }
-
-    /// Describes the files.
-    pub(super) fn describe(path: &Path, files: FileOptions, tail: &'static [u8]) -> Result<Self, SinkError> {
-        let by_name = compression_of(path);
-        let compress = files.compress.or(by_name).unwrap_or(Compress::None);
-        let named = match compress {
-            Compress::None => path.to_owned(),
-            compress if by_name == Some(compress) => path.to_owned(),
-            compress => path.with_added_extension(compress.ending()),
-        };
-        let unknown = |error: super::template::UnknownPlaceholder| SinkError::Path {
-            path: path.to_owned(),
-            reason: error.to_string(),
-        };
-        let template = Template::parse(&named).map_err(unknown)?;
-        let rotates = files.rotate.is_on();
-        let template = if rotates { template.with_parts() } else { template };
+        let places = Places::of(path, files)?;
+        let open = if places.is_plain() { Some(LineFile::open(path, tail)?) } else { None };
         Ok(Self {
-            template,
-            files,
-            compress,
+            places,
             maker: None,
             tail,
-            round: 1,
-            started: Timestamp::ZERO,
             now: Timestamp::ZERO,
             is_committed: false,
             part: 0,
             items: 0,
-            moments: BTreeMap::new(),
-            open: None,
+            open,
             reaches: 0,
             closed: VecDeque::new(),
             flushed: 0,
@@ -132,72 +76,33 @@ impl Parts {
         })
     }
 
-    /// Whether there is one file, written under its own name.
-    fn is_plain(&self) -> bool {
-        let path = self.template.as_path();
-        let is_file = path.as_os_str() != "-" && fs::metadata(path).map_or(true, |found| found.is_file());
-        self.template.is_fixed() && !(is_file && self.is_aside())
-    }
-
-    /// Whether files are written under another name than their own.
-    pub(super) fn is_aside(&self) -> bool {
-        let tells_moments = self.template.has(Place::Date) || self.template.has(Place::Time);
-        // Which of several files are ours must be seen from their names if others may stand beside them.
-        let stays = self.files.exists != Exists::Overwrite;
-        self.compress != Compress::None
-            || self.files.finish == Finish::Rename
-            || self.files.rotate.is_on() && (tells_moments || stays)
-    }
-
-    fn names(&self, part: u32, moment: Timestamp) -> PathBuf {
-        self.template.path(Names { round: self.round, part, moment })
-    }
-
-    /// The name under which a part is finished.
-    fn name(&self, part: u32) -> PathBuf {
-        self.names(part, self.moments.get(&part).copied().unwrap_or(self.started))
-    }
-
-    /// The name under which a part is written.
-    fn work(&self, part: u32) -> PathBuf {
-        let name = self.names(part, self.started);
-        if self.is_aside() { pack::work_name(&name, self.compress) } else { name }
+    /// Describes files of another form, which are made of closed parts.
+    #[cfg(feature = "parquet")]
+    pub(super) fn made(path: &Path, files: FileOptions, maker: Maker) -> Result<Self, SinkError> {
+        Ok(Self { maker: Some(maker), ..Self::open(path, files, b"")? })
     }
 
     /// The file that is written to, or would be.
     pub(super) fn path(&self) -> PathBuf {
-        self.open.as_ref().map_or_else(|| self.work(self.part), |open| open.path().to_owned())
+        self.open.as_ref().map_or_else(|| self.places.work(self.part), |open| open.path().to_owned())
     }
 
     /// Takes in what is known of the round. Fails if files are there that must not be replaced.
     pub(super) fn begin(&mut self, round: &Round<'_>) -> Result<(), SinkError> {
-        self.place(round);
+        self.places.settle(round);
+        self.now = round.now;
         self.is_committed = round.committed.is_some();
-        self.moments.clear();
+        self.places.moments.clear();
         self.items = 0;
         for (note, value) in round.notes {
             if note == ITEMS {
                 self.items = *value;
             } else if let Some(part) = note.strip_prefix(SINCE).and_then(|part| part.parse().ok()) {
-                self.moments.insert(part, Timestamp::from_millis(*value));
+                self.places.moments.insert(part, Timestamp::from_millis(*value));
             }
         }
         self.told_items = self.items;
-        if !self.is_committed && self.files.exists == Exists::Fail {
-            self.refuse(0)?;
-        }
-        Ok(())
-    }
-
-    fn refuse(&self, part: u32) -> Result<(), SinkError> {
-        if self.is_taken(part) { Err(SinkError::Exists { path: self.name(part) }) } else { Ok(()) }
-    }
-
-    /// Whether something is there under the name of a part. A file with nothing in it is nothing: no item is lost with it.
-    pub(super) fn is_taken(&self, part: u32) -> bool {
-        let name = self.name(part);
-        let is_hollow = || pack::open_plain(&name).is_ok_and(|mut file| matches!(file.read(&mut [0]), Ok(0)));
-        fs::metadata(&name).is_ok_and(|found| found.is_file()) && !is_hollow()
+        if self.is_committed { Ok(()) } else { self.places.refuse(0) }
     }
 
     /// Brings the files to where a round begins or goes on. Whether the open file has something in it, which the caller must
@@ -210,96 +115,70 @@ impl Parts {
             return Ok(Found::Nothing);
         }
         let begins = !self.is_committed && to == Position(0);
-        if begins && self.files.exists == Exists::Append {
+        if begins && self.places.files.exists == Exists::Append {
             self.notes.push((BEGUN.to_owned(), 1));
             return self.append();
         }
         self.open = None;
         if begins {
-            if self.files.exists == Exists::Fail {
+            if self.places.files.exists == Exists::Fail {
                 self.notes.push((BEGUN.to_owned(), 1));
             }
-            self.clear_from(0)?;
+            self.places.clear_from(0)?;
         } else {
-            self.clear_from(to.part() + 1)?;
+            self.places.clear_from(to.part() + 1)?;
             self.finish_before(to.part())?;
         }
         (self.part, self.reaches) = (to.part(), to.at());
         (self.flushed, self.durable) = (self.part, self.part);
         self.reopen()?;
-        Ok(if self.open.is_none() || to.at() == 0 { Found::Nothing } else { Found::Ours })
+        Ok(if to.at() == 0 || self.is_made() { Found::Nothing } else { Found::Ours })
     }
 
     /// Goes on behind what is there: in the file itself, or in the part behind the last one.
     fn append(&mut self) -> Result<Found, SinkError> {
         self.open = None;
-        self.skip_taken();
+        self.part = self.places.free_part(self.part);
         (self.flushed, self.durable) = (self.part, self.part);
-        if self.is_aside() {
+        if self.places.is_aside() {
             // What a killed process has left here was committed by nobody.
-            remove_if_there(&self.work(self.part))?;
-            if !self.files.rotate.is_on() && self.name(self.part).exists() {
+            remove_if_there(&self.places.work(self.part))?;
+            if !self.places.rotates() && self.places.name(self.part).exists() {
                 self.bring_back(u64::MAX)?;
             }
         }
-        let work = self.work(self.part);
-        if !self.is_plain() && !work.exists() {
+        let work = self.places.work(self.part);
+        if !self.places.is_plain() && !work.exists() {
             return Ok(Found::Nothing);
         }
         self.open = Some(LineFile::open(&work, self.tail)?);
         Ok(self.found())
     }
 
-    /// Leaves out the numbers of parts that are there, if they stay.
-    fn skip_taken(&mut self) {
-        let stays = self.files.exists == Exists::Append && self.files.rotate.is_on();
-        while stays && self.part < Position::LAST_PART && self.is_taken(self.part) {
-            self.part += 1;
-        }
-    }
-
-    /// Removes the parts from this one on, as far as they follow each other: nobody has committed them. The first one is left
-    /// under its name until another takes its place.
-    fn clear_from(&self, first: u32) -> Result<(), SinkError> {
-        let goes = self.files.exists == Exists::Overwrite;
-        let last = if self.files.rotate.is_on() { Position::LAST_PART } else { 0 };
-        for part in first..=last {
-            let (work, name) = (self.work(part), self.name(part));
-            let mut is_there = work != name && remove_if_there(&work)?;
-            if part > 0 {
-                is_there |= if goes { remove_if_there(&name)? } else { name.exists() };
-            }
-            if !is_there && part > 0 {
-                break;
-            }
-        }
-        Ok(())
-    }
-
     /// Finishes what a process that was killed has left unfinished.
     fn finish_before(&mut self, part: u32) -> Result<(), SinkError> {
-        if !self.is_aside() {
+        if !self.places.is_aside() {
             return Ok(());
         }
-        let known = self.moments.keys().copied().filter(|earlier| *earlier < part);
-        let beside = (0..part).rev().take_while(|earlier| self.work(*earlier).exists());
+        let known = self.places.moments.keys().copied().filter(|earlier| *earlier < part);
+        let beside = (0..part).rev().take_while(|earlier| self.places.work(*earlier).exists());
         let earlier: BTreeSet<u32> =
-            known.chain(beside).filter(|earlier| self.work(*earlier).exists()).collect();
+            known.chain(beside).filter(|earlier| self.places.work(*earlier).exists()).collect();
         self.closed.extend(earlier);
         self.finish_closed(part)
     }
 
     /// Opens the file of the open part and cuts it back to where it reaches.
     fn reopen(&mut self) -> Result<(), SinkError> {
-        let work = self.work(self.part);
         if self.is_made() {
             self.open = None;
             return Ok(());
         }
-        if self.is_aside() && self.reaches > 0 && !work.exists() {
+        let work = self.places.work(self.part);
+        if self.places.is_aside() && self.reaches > 0 && !work.exists() {
             self.bring_back(self.reaches)?;
         }
-        if self.reaches == 0 && !self.is_plain() {
+        if self.reaches == 0 && !self.places.is_plain() {
             // It is made with its first line.
             self.open = None;
             return remove_if_there(&work).map(drop);
@@ -312,11 +191,11 @@ impl Parts {
 
     /// Brings back at most this much of the open part, which was finished.
     fn bring_back(&self, length: u64) -> Result<(), SinkError> {
-        let name = self.name(self.part);
+        let name = self.places.name(self.part);
         if self.maker.is_some() && name.exists() {
             return Err(self.complete());
         }
-        match pack::bring_back(&name, &self.work(self.part), length) {
+        match pack::bring_back(&name, &self.places.work(self.part), length) {
             Ok(_) => Ok(()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 Err(SinkError::Shortened { path: name, expected: length, found: 0 })
@@ -327,15 +206,13 @@ impl Parts {
 
     fn complete(&self) -> SinkError {
         let reason = "it is complete and cannot be gone on with: write in parts (rotate-…), or start over with --fresh";
-        SinkError::Path { path: self.name(self.part), reason: reason.to_owned() }
+        SinkError::Path { path: self.places.name(self.part), reason: reason.to_owned() }
     }
 
     /// Whether the file of another form was made of the open part already: a process was killed before the state knew.
     fn is_made(&self) -> bool {
-        self.maker.is_some()
-            && self.reaches > 0
-            && !self.work(self.part).exists()
-            && self.name(self.part).exists()
+        let is_there = || self.places.name(self.part).exists() && !self.places.work(self.part).exists();
+        self.maker.is_some() && self.reaches > 0 && is_there()
     }
 
     /// The open part, for one more line.
@@ -347,11 +224,9 @@ impl Parts {
             return Err(self.complete());
         }
         if self.open.is_none() {
-            self.skip_taken();
-            if self.files.exists == Exists::Fail {
-                self.refuse(self.part)?;
-            }
-            let mut open = LineFile::open(&self.work(self.part), self.tail)?;
+            self.part = self.places.free_part(self.part);
+            self.places.refuse(self.part)?;
+            let mut open = LineFile::open(&self.places.work(self.part), self.tail)?;
             open.rewind(0)?;
             self.open = Some(open);
         }
@@ -383,26 +258,26 @@ impl Parts {
 
     /// Begins the next part if a record of this length does not fit into the open one. Whether it did.
     pub(super) fn make_room(&mut self, length: usize) -> Result<bool, SinkError> {
-        let rotate = self.files.rotate;
-        let is_full = rotate.items.is_some_and(|most| self.items >= most)
-            || rotate.size.is_some_and(|most| self.size() + length as u64 + self.tail.len() as u64 > most)
-            || self.is_old();
+        let rotate = self.places.files.rotate;
         if rotate.is_on() && self.is_made() {
             (self.part, self.reaches, self.items) = (self.part + 1, 0, 0);
             return Ok(true);
         }
+        let is_full = rotate.items.is_some_and(|most| self.items >= most)
+            || rotate.size.is_some_and(|most| self.size() + length as u64 + self.tail.len() as u64 > most)
+            || self.is_old();
         if is_full && self.items > 0 { self.close().map(|()| true) } else { Ok(false) }
     }
 
     fn is_old(&self) -> bool {
-        let since = self.moments.get(&self.part).copied().unwrap_or(self.started);
-        self.files.rotate.every.is_some_and(|every| self.now.since(since) >= every)
+        let since = self.places.moment(self.part);
+        self.places.files.rotate.every.is_some_and(|every| self.now.since(since) >= every)
     }
 
     /// Counts an item of the open part.
     pub(super) fn count_item(&mut self) {
-        if self.items == 0 && self.files.rotate.is_on() {
-            self.moments.insert(self.part, self.now);
+        if self.items == 0 && self.places.rotates() {
+            self.places.moments.insert(self.part, self.now);
             self.notes.push((format!("{SINCE}{}", self.part), self.now.as_millis()));
         }
         self.items += 1;
@@ -418,12 +293,12 @@ impl Parts {
             open.flush()?;
             open.sync()?;
         }
-        if self.is_aside() {
+        if self.places.is_aside() {
             self.closed.push_back(self.part);
         }
         if self.part == Position::LAST_PART {
             let reason = "this would be more than a million parts: make them larger".to_owned();
-            return Err(SinkError::Path { path: self.template.as_path().to_owned(), reason });
+            return Err(SinkError::Path { path: self.places.template.as_path().to_owned(), reason });
         }
         (self.part, self.reaches, self.items) = (self.part + 1, 0, 0);
         Ok(())
@@ -435,7 +310,7 @@ impl Parts {
     }
 
     pub(super) fn notes(&mut self) -> Vec<(String, u64)> {
-        if self.files.rotate.is_on() && self.items != self.told_items {
+        if self.places.rotates() && self.items != self.told_items {
             self.told_items = self.items;
             self.notes.push((ITEMS.to_owned(), self.items));
         }
@@ -467,16 +342,16 @@ impl Parts {
         while let Some(part) = self.closed.front().copied().filter(|part| *part < before) {
             self.finish_part(part)?;
             self.closed.pop_front();
-            self.moments.remove(&part);
+            self.places.moments.remove(&part);
         }
         Ok(())
     }
 
     fn finish_part(&self, part: u32) -> Result<(), SinkError> {
-        let (work, name) = (self.work(part), self.name(part));
+        let (work, name) = (self.places.work(part), self.places.name(part));
         let finished = match &self.maker {
             Some(maker) => pack::make(&work, &name, maker),
-            None => pack::finish(&work, &name, self.compress),
+            None => pack::finish(&work, &name, self.places.compress),
         };
         finished.map_err(|source| refused(&name, source))
     }
@@ -485,7 +360,8 @@ impl Parts {
     pub(super) fn finish(&mut self, ended: Ended) -> Result<(), SinkError> {
         self.flush()?;
         self.finish_closed(u32::MAX)?;
-        let stays = !self.is_aside() || ended == Ended::Unfinished && self.files.finish == Finish::Rename;
+        let stays = !self.places.is_aside()
+            || ended == Ended::Unfinished && self.places.files.finish == Finish::Rename;
         match &mut self.open {
             Some(open) if !open.is_file() => return open.end(),
             _ if stays => return Ok(()),
@@ -502,14 +378,6 @@ impl Parts {
         // What cannot be synced now is told by the next flush.
         let rested = self.open.as_mut().map_or(Ok(()), LineFile::rest);
         drop(rested);
-    }
-}
-
-/// Whether there was such a file.
-fn remove_if_there(path: &Path) -> Result<bool, SinkError> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        result => result.map(|()| true).map_err(|source| refused(path, source)),
     }
 }
 

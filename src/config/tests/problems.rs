@@ -493,7 +493,7 @@ row-group = 0
     for told in [
         "`sink.sqlite[0].path`: a database cannot be written to the standard output: name a file",
         "`sink.sqlite[0].key[0]`: no [[extract]] has a field \"titel\"",
-        "`sink.sqlite[0].types.price`: unknown value \"number\"",
+        "`sink.sqlite[0].types.price`: expected \"text\" or",
         "`sink.sqlite[1].path`: a database is one file: only {name} can stand in its path",
         "`sink.sqlite[1].types.price`: `fields` leaves \"price\" out: add it there",
         "`sink.parquet.compress`: Parquet has its own way of it: remove this key",
