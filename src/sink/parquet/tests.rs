@@ -119,7 +119,12 @@ fn rows_come_in_groups_and_files_in_parts() {
     let items: Vec<_> = (0..45).map(|n| json!({ "n": n })).collect();
     write(&options, &items);
     let reader = SerializedFileReader::new(File::open(&options.path).unwrap()).unwrap();
-    let groups: Vec<_> = reader.metadata().row_groups().iter().map(|group| group.num_rows()).collect();
+    let groups: Vec<_> = reader
+        .metadata()
+        .row_groups()
+        .iter()
+        .map(parquet::file::metadata::RowGroupMetaData::num_rows)
+        .collect();
     assert_eq!(groups, [10, 10, 10, 10, 5]);
     options.files.rotate = Rotate { items: Some(20), ..Rotate::default() };
     write(&options, &items);

@@ -22,7 +22,7 @@ use crate::item::Item;
 /// `[sink.postgres]`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PostgresOptions {
-    login: Login,
+    login: Box<Login>,
     /// What the tables are like.
     pub tables: TableOptions,
 }
@@ -44,7 +44,7 @@ impl PostgresOptions {
     /// # Errors
     /// If it is no such URL.
     pub fn to(url: &str) -> Result<Self, LoginError> {
-        Ok(Self { login: Login::parse(url)?, tables: TableOptions::default() })
+        Ok(Self { login: Box::new(Login::parse(url)?), tables: TableOptions::default() })
     }
 
     /// Host, port and database.
@@ -62,7 +62,7 @@ impl PostgresSink {
     #[must_use]
     pub fn new(options: &PostgresOptions) -> Self {
         let name = format!("postgres:{}", options.place());
-        Self(TableSink::new(name, Postgres::new(options.login.clone()), options.tables.clone()))
+        Self(TableSink::new(name, Postgres::new((*options.login).clone()), options.tables.clone()))
     }
 }
 

@@ -47,9 +47,9 @@ impl Sqlite {
 
 /// SQLite's error in our words.
 fn told(error: Error) -> Fault {
-    match &error {
+    match error {
         Error::SqliteFailure(failure, reason) => {
-            let reason = reason.clone().unwrap_or_else(|| failure.to_string());
+            let reason = reason.unwrap_or_else(|| failure.to_string());
             match failure.code {
                 ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => Fault::Busy(reason),
                 ErrorCode::NotADatabase => {
@@ -58,7 +58,7 @@ fn told(error: Error) -> Fault {
                 _ => Fault::Refused(reason),
             }
         }
-        _ => Fault::Refused(error.to_string()),
+        other => Fault::Refused(other.to_string()),
     }
 }
 

@@ -111,7 +111,7 @@ struct Gathered {
 
 impl Gathered {
     /// Adds a row; one with the key of an earlier row takes its place.
-    fn push(&mut self, table: usize, name: &str, key: Vec<String>, row: Row) {
+    fn push(&mut self, table: usize, name: &str, key: &[String], row: Row) {
         let Row { columns, cells, key: text } = row;
         let found = self.keys.get(&(table, text.clone())).filter(|_| !key.is_empty()).copied();
         if let Some((batch, place)) = found {
@@ -125,7 +125,7 @@ impl Gathered {
         let at = (table, columns);
         let batch = self.open.get(&at).copied().unwrap_or_else(|| {
             let columns = at.1.clone();
-            self.batches.push(Rows { table: name.to_owned(), key: key.clone(), columns, rows: Vec::new() });
+            self.batches.push(Rows { table: name.to_owned(), key: key.to_vec(), columns, rows: Vec::new() });
             self.batches.len() - 1
         });
         self.open.insert(at, batch);
@@ -371,7 +371,7 @@ impl<D: Database> Sink for TableSink<D> {
         let (place, row) = row.map_err(|reason| self.refused(item, reason))?;
         let table = &self.tables[place];
         let key = table.key_columns(&self.options);
-        self.gathered.push(place, &table.name, key, row);
+        self.gathered.push(place, &table.name, &key, row);
         Ok(())
     }
 
