@@ -62,7 +62,12 @@ const NEIGHBOURS: &[(&str, &str)] = &[
 /// Outer crates that only these rooms know.
 const OUTER: &[(&str, &[&str])] = &[
     ("reqwest", &["fetch"]),
-    ("rustls", &["fetch"]),
+    ("rustls", &["fetch", "sink"]),
+    ("rusqlite", &["sink"]),
+    ("postgres", &["sink"]),
+    ("tokio_postgres_rustls", &["sink"]),
+    ("rustls_platform_verifier", &["sink"]),
+    ("parquet", &["sink"]),
     ("sled", &["store"]),
     ("fjall", &["store"]),
     ("postcard", &["store"]),

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Runs every test of the project and ends with counts.
 #
-# Needs cargo. nginx is used where it is there, and installed where that is possible; its test skips with a word elsewhere.
-# So is Python, for warcio and pywb.
+# Needs cargo. nginx, PostgreSQL and some packages of Python are used where they are there, and installed where that is possible;
+# their tests skip with a word elsewhere.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -31,12 +31,34 @@ if [ ! -x target/warc-venv/bin/wayback ]; then
         || say "warcio and pywb could not be installed: a test of tests/warc will skip"
 fi
 
+if ! command -v initdb > /dev/null && ! ls /usr/lib/postgresql/*/bin/initdb > /dev/null 2>&1; then
+    if [ "$(id -u)" = 0 ] && command -v apt-get > /dev/null; then
+        say "installing PostgreSQL for tests/postgres.rs"
+        export DEBIAN_FRONTEND=noninteractive
+        # Only its programs are wanted: no cluster, no server that runs.
+        mkdir -p /etc/postgresql-common
+        [ -e /etc/postgresql-common/createcluster.conf ] || echo 'create_main_cluster = false' > /etc/postgresql-common/createcluster.conf
+        { apt-get install -y --no-install-recommends postgresql \
+            || { apt-get update && apt-get install -y --no-install-recommends postgresql; }; } > /dev/null 2>&1 < /dev/null \
+            || say "PostgreSQL could not be installed: tests/postgres.rs will skip"
+    else
+        say "PostgreSQL is not there: tests/postgres.rs will skip"
+    fi
+fi
+
+venv=target/outputs-venv
+if [ ! -x "$venv/bin/python" ] || ! "$venv/bin/python" -c 'import pyarrow, duckdb' 2> /dev/null; then
+    say "installing pyarrow and duckdb for tests/outputs_tables.rs"
+    { python3 -m venv "$venv" && "$venv/bin/pip" install -q pyarrow duckdb; } > /dev/null 2>&1 < /dev/null \
+        || say "they could not be installed: parts of tests/outputs_tables.rs will skip"
+fi
+
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 
 # All unit tests, integration tests, examples and documentation tests. `--no-fail-fast`, so that the counts are whole.
 status=0
-cargo test --workspace --no-fail-fast < /dev/null 2>&1 | tee "$log" || status=$?
+cargo test --workspace --features parquet,postgres --no-fail-fast < /dev/null 2>&1 | tee "$log" || status=$?
 
 # Every test binary says "test result: ok. 12 passed; 0 failed; …".
 counts=$(awk '/^test result:/ { for (i = 2; i <= NF; i++) { if ($i == "passed;") p += $(i - 1); if ($i == "failed;") f += $(i - 1) } }

@@ -162,9 +162,8 @@ fn pace(plan: &Plan) -> (String, String) {
 
 fn sink_line(sink: &Target) -> String {
     let words = sink.form.words();
-    match sink.form.path() {
-        Some(path) if path.as_os_str() == "-" => format!("the standard output ({words})"),
-        Some(path) => format!("{} ({words})", path.display()),
-        None => words.to_owned(),
+    match sink.form.place().as_str() {
+        "-" => format!("the standard output ({words})"),
+        place => format!("{place} ({words})"),
     }
 }

@@ -17,7 +17,7 @@ use crate::config::Loader;
 use crate::item::Item;
 use crate::sink::files::{Exists, Finish};
 use crate::sink::read::{Cells, Kind, ReadError, each_record};
-use crate::sink::{Ended, Position, Round, Sink, SinkError, Target, ending};
+use crate::sink::{Ended, Position, Round, Sink, SinkError, Target, ending, sqlite};
 use crate::url::CanonicalUrl;
 
 /// Items between two flushes.
@@ -119,12 +119,20 @@ impl<'a> Export<'a> {
     }
 
     fn read(&mut self, input: &Path, args: &ExportArgs) -> Result<(), Failure> {
-        let kind = kind_of(input, args)?;
-        let file: Box<dyn Read + Send> = match input.to_str() {
-            Some("-") => Box::new(io::stdin()),
-            _ => Box::new(File::open(input).map_err(Failure::file(input))?),
+        let read = match args.from.as_deref().or_else(|| ending::kind_of(input)) {
+            Some("sqlite") => sqlite::each_row(input, |record| self.take(record)),
+            #[cfg(feature = "parquet")]
+            Some("parquet") => crate::sink::parquet::each_row(input, |record| self.take(record)),
+            _ => {
+                let kind = kind_of(input, args)?;
+                let file: Box<dyn Read + Send> = match input.to_str() {
+                    Some("-") => Box::new(io::stdin()),
+                    _ => Box::new(File::open(input).map_err(Failure::file(input))?),
+                };
+                each_record(file, kind, |record| self.take(record))
+            }
         };
-        each_record(file, kind, |record| self.take(record)).map_err(|error| match error {
+        read.map_err(|error| match error {
             ReadError::Taker(error) => error.into(),
             ReadError::Io(source) => Failure::File { path: input.to_owned(), source },
             error => usage(format!("`{}`, {error}", input.display())),

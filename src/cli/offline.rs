@@ -145,8 +145,14 @@ fn unhurt(policy: &Policy) -> Policy {
 
 /// The crawl's own output stays as it is: an unfinished round goes on behind its end. Items go beside it.
 fn move_aside(sink: &mut Target) {
-    if let Some(path) = sink.form.path_mut() {
-        *path = beside(path);
+    match &mut sink.form {
+        #[cfg(feature = "postgres")]
+        crate::sink::Form::Postgres(options) => options.tables.set_aside("offline"),
+        form => {
+            if let Some(path) = form.path_mut() {
+                *path = beside(path);
+            }
+        }
     }
 }
 

@@ -215,12 +215,9 @@ fn times(count: u64) -> String {
 
 /// Where items went; the standard output is no news.
 fn files(plan: &Plan) -> Vec<String> {
-    let paths = plan.sinks.iter().filter_map(|sink| sink.form.path());
-    paths
-        .chain(plan.archive.iter().map(|archive| archive.path.as_path()))
-        .filter(|path| path.as_os_str() != "-")
-        .map(|path| safe(&path.display().to_string()).into_owned())
-        .collect()
+    let places = plan.sinks.iter().map(|sink| sink.form.place());
+    let archive = plan.archive.iter().map(|archive| archive.path.display().to_string());
+    places.chain(archive).filter(|place| place != "-").map(|place| safe(&place).into_owned()).collect()
 }
 
 fn remedy(report: &Report, exit: Exit) -> String {

@@ -129,12 +129,18 @@ fn value_of(item: &Item, name: &str) -> Option<Value> {
 pub struct Chosen<S> {
     inner: S,
     choice: Choice,
+    keeps_kind: bool,
 }
 
 impl<S: Sink> Chosen<S> {
     /// Puts the choice before a sink.
     pub const fn new(inner: S, choice: Choice) -> Self {
-        Self { inner, choice }
+        Self { inner, choice, keeps_kind: false }
+    }
+
+    /// The same for a sink that has a place for each kind: items keep theirs whatever fields are chosen.
+    pub(super) const fn with_kinds(inner: S, choice: Choice) -> Self {
+        Self { inner, choice, keeps_kind: true }
     }
 }
 
@@ -166,7 +172,11 @@ impl<S: Sink> Sink for Chosen<S> {
         if self.choice.keeps_fields() {
             return self.inner.write(item);
         }
-        self.inner.write(&self.choice.shaped(item))
+        let shaped = self.choice.shaped(item);
+        match self.keeps_kind {
+            true => self.inner.write(&Item { kind: item.kind.clone(), ..shaped }),
+            false => self.inner.write(&shaped),
+        }
     }
 
     fn flush(&mut self) -> Result<Position, SinkError> {

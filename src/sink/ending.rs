@@ -8,13 +8,17 @@ use std::path::Path;
 use super::files::Compress;
 
 /// Endings in lower case, and the kind of the sink: its table in a crawler file, `[sink.KIND]`.
-pub const ENDINGS: [(&str, &str); 6] = [
+pub const ENDINGS: [(&str, &str); 10] = [
     ("jsonl", "jsonl"),
     ("ndjson", "jsonl"),
     ("jl", "jsonl"),
     ("json", "json"),
     ("csv", "csv"),
     ("tsv", "csv"),
+    ("sqlite", "sqlite"),
+    ("sqlite3", "sqlite"),
+    ("db", "sqlite"),
+    ("parquet", "parquet"),
 ];
 
 /// The kind of sink that a file's name asks for; `None` if its ending is not in the table.

@@ -7,6 +7,11 @@ use super::csv::{CsvOptions, CsvSink};
 use super::files::FileOptions;
 use super::json::{JsonOptions, JsonSink};
 use super::jsonl::{JsonlOptions, JsonlSink};
+#[cfg(feature = "parquet")]
+use super::parquet::{ParquetOptions, ParquetSink};
+#[cfg(feature = "postgres")]
+use super::postgres::{PostgresOptions, PostgresSink};
+use super::sqlite::{SqliteOptions, SqliteSink};
 use super::template::Template;
 use super::{Choice, Chosen, Sink, SinkError};
 
@@ -29,6 +34,14 @@ pub enum Form {
     Json(JsonOptions),
     /// `[sink.csv]`.
     Csv(CsvOptions),
+    /// `[sink.sqlite]`.
+    Sqlite(SqliteOptions),
+    /// `[sink.postgres]`.
+    #[cfg(feature = "postgres")]
+    Postgres(PostgresOptions),
+    /// `[sink.parquet]`.
+    #[cfg(feature = "parquet")]
+    Parquet(ParquetOptions),
 }
 
 impl Target {
@@ -44,7 +57,11 @@ impl Target {
     /// If the output cannot be made or opened for writing.
     pub fn open(&self) -> Result<Box<dyn Sink>, SinkError> {
         let Some((template, files)) = self.form.parts_by_kind()? else {
-            return Ok(Box::new(Chosen::new(self.form.open()?, self.choice.clone())));
+            let chosen = match self.form.has_tables() {
+                true => Chosen::with_kinds(self.form.open()?, self.choice.clone()),
+                false => Chosen::new(self.form.open()?, self.choice.clone()),
+            };
+            return Ok(Box::new(chosen));
         };
         let (before, after) = self.choice.split();
         let form = self.form.clone();
@@ -62,16 +79,24 @@ impl Form {
             Self::Jsonl(options) => Box::new(JsonlSink::open(options)?),
             Self::Json(options) => Box::new(JsonSink::open(options)?),
             Self::Csv(options) => Box::new(CsvSink::open(options)?),
+            Self::Sqlite(options) => Box::new(SqliteSink::new(options)),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(options) => Box::new(PostgresSink::new(options)),
+            #[cfg(feature = "parquet")]
+            Self::Parquet(options) => Box::new(ParquetSink::open(options)?),
         })
     }
 
-    /// Parts, compression and the like; `None` if it is no file of text.
+    /// Parts, compression and the like; `None` if there is one file that is none of text, or no file.
     #[must_use]
     pub const fn files(&self) -> Option<&FileOptions> {
         match self {
             Self::Jsonl(options) => Some(&options.files),
             Self::Json(options) => Some(&options.files),
             Self::Csv(options) => Some(&options.files),
+            #[cfg(feature = "parquet")]
+            Self::Parquet(options) => Some(&options.files),
+            _ => None,
         }
     }
 
@@ -81,6 +106,9 @@ impl Form {
             Self::Jsonl(options) => Some(&mut options.files),
             Self::Json(options) => Some(&mut options.files),
             Self::Csv(options) => Some(&mut options.files),
+            #[cfg(feature = "parquet")]
+            Self::Parquet(options) => Some(&mut options.files),
+            _ => None,
         }
     }
 
@@ -92,6 +120,26 @@ impl Form {
         let template = Template::parse(path)
             .map_err(|error| SinkError::Path { path: path.to_owned(), reason: error.to_string() })?;
         Ok(template.is_by_kind().then_some((template, files)))
+    }
+
+    /// Whether items of several kinds go to several tables, whatever their fields are.
+    const fn has_tables(&self) -> bool {
+        match self {
+            Self::Sqlite(_) => true,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(_) => true,
+            _ => false,
+        }
+    }
+
+    /// Where items go, to be shown: the file, or the database. Never with a password.
+    #[must_use]
+    pub fn place(&self) -> String {
+        match self {
+            #[cfg(feature = "postgres")]
+            Self::Postgres(options) => options.place(),
+            other => other.path().map_or_else(String::new, |path| path.display().to_string()),
+        }
     }
 
     /// The form of the files of one kind.
@@ -115,6 +163,11 @@ impl Form {
             Self::Jsonl(_) => "jsonl",
             Self::Json(_) => "json",
             Self::Csv(_) => "csv",
+            Self::Sqlite(_) => "sqlite",
+            #[cfg(feature = "postgres")]
+            Self::Postgres(_) => "postgres",
+            #[cfg(feature = "parquet")]
+            Self::Parquet(_) => "parquet",
         }
     }
 
@@ -125,6 +178,11 @@ impl Form {
             Self::Jsonl(options) => Some(&options.path),
             Self::Json(options) => Some(&options.path),
             Self::Csv(options) => Some(&options.path),
+            Self::Sqlite(options) => Some(&options.path),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(_) => None,
+            #[cfg(feature = "parquet")]
+            Self::Parquet(options) => Some(&options.path),
         }
     }
 
@@ -134,6 +192,11 @@ impl Form {
             Self::Jsonl(options) => Some(&mut options.path),
             Self::Json(options) => Some(&mut options.path),
             Self::Csv(options) => Some(&mut options.path),
+            Self::Sqlite(options) => Some(&mut options.path),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(_) => None,
+            #[cfg(feature = "parquet")]
+            Self::Parquet(options) => Some(&mut options.path),
         }
     }
 
@@ -144,6 +207,11 @@ impl Form {
             Self::Jsonl(_) => "JSON lines",
             Self::Json(_) => "JSON",
             Self::Csv(_) => "CSV",
+            Self::Sqlite(_) => "SQLite",
+            #[cfg(feature = "postgres")]
+            Self::Postgres(_) => "PostgreSQL",
+            #[cfg(feature = "parquet")]
+            Self::Parquet(_) => "Parquet",
         }
     }
 }

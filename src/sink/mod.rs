@@ -18,9 +18,15 @@ pub mod jsonl;
 mod line_file;
 pub mod memory;
 mod pack;
+#[cfg(feature = "parquet")]
+pub mod parquet;
 mod parts;
 mod places;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 pub mod read;
+pub mod sqlite;
+pub mod table;
 pub mod template;
 mod text;
 pub mod warc;
@@ -287,6 +293,46 @@ pub enum SinkError {
     InUse {
         /// The output file.
         path: PathBuf,
+    },
+    /// Another program holds the database for longer than we wait.
+    #[error(
+        "`{output}` is held by another program ({reason}): end that one, then go on with the same command"
+    )]
+    Held {
+        /// The database.
+        output: String,
+        /// What it said.
+        reason: String,
+    },
+    /// The database cannot be reached, or cannot any more.
+    #[error(
+        "cannot reach `{output}`: {reason}; go on with the same command when it is back, nothing is lost"
+    )]
+    Unreachable {
+        /// The database.
+        output: String,
+        /// What was said.
+        reason: String,
+    },
+    /// The database refused.
+    #[error("cannot write items to `{output}`: {reason}")]
+    Database {
+        /// The database.
+        output: String,
+        /// What it said.
+        reason: String,
+    },
+    /// The database stands at another step than the state, and cannot be brought there.
+    #[error(
+        "`{output}` stands at step {found}, this crawl's state at {expected}: restore the one that was changed, or start over with --fresh"
+    )]
+    Strayed {
+        /// The database.
+        output: String,
+        /// The step of the state.
+        expected: u64,
+        /// The step of the database.
+        found: u64,
     },
     /// The output is there, and was not to be replaced.
     #[error("`{}` is there already: move it away, or write exists = \"overwrite\" or \"append\"", .path.display())]

@@ -15,6 +15,20 @@ const MAKING: &str = "tmp";
 /// The level of zstd: its own default.
 const ZSTD_LEVEL: i32 = 3;
 
+/// Makes the file that the second path names of the lines in the first, and sees that it is on the disk.
+pub(super) type Maker = Box<dyn Fn(&Path, &Path) -> io::Result<()> + Send>;
+
+/// Makes the final file of a written one, under its name. What is there under that name goes.
+pub(super) fn make(work: &Path, name: &Path, maker: &Maker) -> io::Result<()> {
+    if let Some(folder) = name.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    let making = name.with_added_extension(MAKING);
+    maker(work, &making)?;
+    fs::rename(&making, name)?;
+    fs::remove_file(work)
+}
+
 /// Brings a written file into its final form under its name. What is there under that name goes.
 pub(super) fn finish(work: &Path, name: &Path, compress: Compress) -> io::Result<()> {
     if let Some(folder) = name.parent() {

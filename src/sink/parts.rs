@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 
 use super::files::{Exists, FileOptions, Finish};
 use super::line_file::{LineFile, refused};
+use super::pack::Maker;
 use super::places::{Places, remove_if_there};
 use super::{Ended, Position, Round, SinkError, pack};
 use crate::time::Timestamp;
@@ -31,6 +32,8 @@ const BEGUN: &str = "begun";
 
 pub(super) struct Parts {
     places: Places,
+    /// Makes files of another form of closed parts.
+    maker: Option<Maker>,
     tail: &'static [u8],
     now: Timestamp,
     /// Whether the state knows a position.
@@ -57,6 +60,7 @@ impl Parts {
         let open = if places.is_plain() { Some(LineFile::open(path, tail)?) } else { None };
         Ok(Self {
             places,
+            maker: None,
             tail,
             now: Timestamp::ZERO,
             is_committed: false,
@@ -70,6 +74,12 @@ impl Parts {
             notes: Vec::new(),
             told_items: 0,
         })
+    }
+
+    /// Describes files of another form, which are made of closed parts.
+    #[cfg(feature = "parquet")]
+    pub(super) fn made(path: &Path, files: FileOptions, maker: Maker) -> Result<Self, SinkError> {
+        Ok(Self { maker: Some(maker), ..Self::open(path, files, b"")? })
     }
 
     /// The file that is written to, or would be.
@@ -122,7 +132,7 @@ impl Parts {
         (self.part, self.reaches) = (to.part(), to.at());
         (self.flushed, self.durable) = (self.part, self.part);
         self.reopen()?;
-        Ok(if to.at() == 0 { Found::Nothing } else { Found::Ours })
+        Ok(if to.at() == 0 || self.is_made() { Found::Nothing } else { Found::Ours })
     }
 
     /// Goes on behind what is there: in the file itself, or in the part behind the last one.
@@ -160,6 +170,10 @@ impl Parts {
 
     /// Opens the file of the open part and cuts it back to where it reaches.
     fn reopen(&mut self) -> Result<(), SinkError> {
+        if self.is_made() {
+            self.open = None;
+            return Ok(());
+        }
         let work = self.places.work(self.part);
         if self.places.is_aside() && self.reaches > 0 && !work.exists() {
             self.bring_back(self.reaches)?;
@@ -178,6 +192,9 @@ impl Parts {
     /// Brings back at most this much of the open part, which was finished.
     fn bring_back(&self, length: u64) -> Result<(), SinkError> {
         let name = self.places.name(self.part);
+        if self.maker.is_some() && name.exists() {
+            return Err(self.complete());
+        }
         match pack::bring_back(&name, &self.places.work(self.part), length) {
             Ok(_) => Ok(()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -187,10 +204,24 @@ impl Parts {
         }
     }
 
+    fn complete(&self) -> SinkError {
+        let reason = "it is complete and cannot be gone on with: write in parts (rotate-…), or start over with --fresh";
+        SinkError::Path { path: self.places.name(self.part), reason: reason.to_owned() }
+    }
+
+    /// Whether the file of another form was made of the open part already: a process was killed before the state knew.
+    fn is_made(&self) -> bool {
+        let is_there = || self.places.name(self.part).exists() && !self.places.work(self.part).exists();
+        self.maker.is_some() && self.reaches > 0 && is_there()
+    }
+
     /// The open part, for one more line.
     pub(super) fn line(&mut self) -> Result<&mut LineFile, SinkError> {
         if self.open.is_none() && self.reaches > 0 {
             self.reopen()?;
+        }
+        if self.is_made() {
+            return Err(self.complete());
         }
         if self.open.is_none() {
             self.part = self.places.free_part(self.part);
@@ -228,6 +259,10 @@ impl Parts {
     /// Begins the next part if a record of this length does not fit into the open one. Whether it did.
     pub(super) fn make_room(&mut self, length: usize) -> Result<bool, SinkError> {
         let rotate = self.places.files.rotate;
+        if rotate.is_on() && self.is_made() {
+            (self.part, self.reaches, self.items) = (self.part + 1, 0, 0);
+            return Ok(true);
+        }
         let is_full = rotate.items.is_some_and(|most| self.items >= most)
             || rotate.size.is_some_and(|most| self.size() + length as u64 + self.tail.len() as u64 > most)
             || self.is_old();
@@ -314,7 +349,11 @@ impl Parts {
 
     fn finish_part(&self, part: u32) -> Result<(), SinkError> {
         let (work, name) = (self.places.work(part), self.places.name(part));
-        pack::finish(&work, &name, self.places.compress).map_err(|source| refused(&name, source))
+        let finished = match &self.maker {
+            Some(maker) => pack::make(&work, &name, maker),
+            None => pack::finish(&work, &name, self.places.compress),
+        };
+        finished.map_err(|source| refused(&name, source))
     }
 
     /// The run is over and everything is committed.

@@ -6,6 +6,8 @@ use std::path::Path;
 
 use super::files::FileOptions;
 use super::line_file::refused;
+#[cfg(feature = "parquet")]
+use super::pack::Maker;
 use super::parts::{Found, Parts};
 use super::{Ended, Position, Round, Sink, SinkError};
 use crate::item::Item;
@@ -57,7 +59,16 @@ pub struct TextSink<F> {
 
 impl<F: Format> TextSink<F> {
     pub(super) fn over(path: &Path, files: FileOptions, format: F) -> Result<Self, SinkError> {
-        let parts = Parts::open(path, files, F::TAIL)?;
+        Self::of(path, Parts::open(path, files, F::TAIL)?, format)
+    }
+
+    /// Of each part a file of another form is made when it is finished.
+    #[cfg(feature = "parquet")]
+    pub(super) fn made(path: &Path, files: FileOptions, format: F, maker: Maker) -> Result<Self, SinkError> {
+        Self::of(path, Parts::made(path, files, maker)?, format)
+    }
+
+    fn of(path: &Path, parts: Parts, format: F) -> Result<Self, SinkError> {
         let found = parts.found();
         let name = format!("{}:{}", F::KIND, path.display());
         Ok(Self { name, format, parts, found, has_items: false })

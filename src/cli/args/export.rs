@@ -23,7 +23,7 @@ pub(in crate::cli) struct ExportArgs {
     /// standard input or output
     #[arg(required = true, num_args = 2.., value_names = ["IN", "OUT"])]
     pub(in crate::cli) files: Vec<PathBuf>,
-    /// Read files as this, whatever their endings: jsonl, json or csv
+    /// Read files as this, whatever their endings: jsonl, json, csv, sqlite or parquet
     #[arg(long, value_name = "KIND")]
     pub(in crate::cli) from: Option<String>,
     /// Write a sink of this kind, whatever the ending of OUT

@@ -789,6 +789,58 @@ columns = ["kind", "titel"]
 }
 
 #[test]
+fn outputs_with_columns_are_checked_against_the_fields() {
+    let text = r#"seeds = ["demo:"]
+[[extract]]
+fields = { title = "h1", price = ".price" }
+[[sink.sqlite]]
+path = "-"
+key = ["titel"]
+types = { price = "number" }
+[[sink.sqlite]]
+path = "{kind}.db"
+fields = ["title"]
+types = { price = "decimal" }
+[sink.parquet]
+path = "a.parquet"
+compress = "gzip"
+exists = "append"
+row-group = 0
+"#;
+    let problems = problems(text);
+    for told in [
+        "`sink.sqlite[0].path`: a database cannot be written to the standard output: name a file",
+        "`sink.sqlite[0].key[0]`: no [[extract]] has a field \"titel\"",
+        "`sink.sqlite[0].types.price`: expected \"text\" or",
+        "`sink.sqlite[1].path`: a database is one file: only {name} can stand in its path",
+        "`sink.sqlite[1].types.price`: `fields` leaves \"price\" out: add it there",
+        "`sink.parquet.compress`: Parquet has its own way of it: remove this key",
+        "`sink.parquet.exists`: a Parquet file cannot be gone on with: write in parts, with `rotate-items` or another",
+        "`sink.parquet.row-group`: expected 1 to 1000000 rows",
+    ] {
+        assert!(problems.contains(told), "{told}\n{problems}");
+    }
+}
+
+#[cfg(not(feature = "postgres"))]
+#[test]
+fn what_the_program_is_built_without_is_told_with_the_way_to_build_it() {
+    let text = "seeds = [\"demo:\"]\n[sink.postgres]\nurl = \"postgres://a:s3cret@h/b\"\n";
+    let problems = problems(text);
+    assert!(problems.contains("`sink.postgres.url`: this program is built without PostgreSQL"), "{problems}");
+    assert!(problems.contains("--features postgres"), "{problems}");
+}
+
+#[cfg(feature = "postgres")]
+#[test]
+fn a_database_that_is_none_is_told_without_its_password() {
+    let told = |url: &str| problems(&format!("seeds = [\"demo:\"]\n[sink.postgres]\nurl = \"{url}\"\n"));
+    assert!(told("").contains("`sink.postgres.url`: write where the database is"));
+    let problem = told("postgres://h/b?sslmode=prefer");
+    assert!(problem.contains("`sink.postgres.url`: sslmode=prefer is not offered"), "{problem}");
+}
+
+#[test]
 fn credentials_for_every_host_are_refused() {
     let text = r#"seeds = ["https://a.example/", "https://b.example/"]
 identity.contact = "me@a.example"

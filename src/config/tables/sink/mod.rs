@@ -4,6 +4,7 @@
 //! table made by `sink_table!`, a field of [`SinkTable`] and a line in [`SinkTable::build`].
 
 mod shared;
+mod table;
 mod text;
 
 use schemars::JsonSchema;
@@ -16,6 +17,7 @@ use crate::sink::jsonl::JsonlOptions;
 use crate::sink::{Form, Target};
 
 pub(in crate::config) use shared::Around;
+use table::{ParquetTable, PostgresTable, SqliteTable};
 use text::{CsvTable, JsonTable, JsonlTable};
 
 /// Where items go. Each kind may be given several times. Without a sink they are written to the standard output as JSON lines.
@@ -32,6 +34,15 @@ pub(in crate::config) struct SinkTable {
     /// Comma-separated values with fixed columns.
     #[schemars(with = "OneOrMany<CsvTable>")]
     csv: Vec<CsvTable>,
+    /// A SQLite database with a table for each kind of item.
+    #[schemars(with = "OneOrMany<SqliteTable>")]
+    sqlite: Vec<SqliteTable>,
+    /// A PostgreSQL database with a table for each kind of item. Needs a program that is built with it.
+    #[schemars(with = "OneOrMany<PostgresTable>")]
+    postgres: Vec<PostgresTable>,
+    /// Parquet files: columns with types. Needs a program that is built with them.
+    #[schemars(with = "OneOrMany<ParquetTable>")]
+    parquet: Vec<ParquetTable>,
     /// An archive of everything that is asked and answered.
     #[schemars(with = "WarcTable")]
     pub(super) warc: Vec<WarcTable>,
@@ -58,6 +69,9 @@ impl SinkTable {
         gathered.take("jsonl", self.jsonl, around, check);
         gathered.take("json", self.json, around, check);
         gathered.take("csv", self.csv, around, check);
+        gathered.take("sqlite", self.sqlite, around, check);
+        gathered.take("postgres", self.postgres, around, check);
+        gathered.take("parquet", self.parquet, around, check);
         gathered.targets(check)
     }
 }
