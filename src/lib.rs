@@ -114,7 +114,7 @@
 //! | floor | rooms | what for |
 //! |---|---|---|
 //! | 0 | [`time`] [`url`] [`request`] [`response`] [`item`] | plain data: moments, normal forms, what goes out, what came back, what was found |
-//! | 1 | [`headers`] [`robots`] [`scope`] [`address`] [`host`] [`redirect`] | rules of the web as pure functions |
+//! | 1 | [`headers`] [`robots`] [`scope`] [`address`] [`host`] [`redirect`] [`cookies`] | rules of the web as pure functions |
 //! | 1 | [`history`] | what earlier rounds saw of a page, and what the sight of this one makes of it: new, changed, unchanged, gone, unknown |
 //! | 1 | [`revisit`] | how often a page changes, and when it is worth asking again |
 //! | 2 | [`politeness`] | the machine of one host: an outcome goes in, the earliest next time comes out |
@@ -213,6 +213,7 @@ pub mod audit;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod cookies;
 pub mod demo;
 pub mod engine;
 pub mod extract;

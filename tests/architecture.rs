@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Every room and its floor. A room may use all rooms of lower floors, and itself.
-const FLOORS: [(&str, u8); 28] = [
+const FLOORS: [(&str, u8); 29] = [
     ("time", 0),
     ("url", 0),
     ("request", 0),
@@ -19,6 +19,7 @@ const FLOORS: [(&str, u8); 28] = [
     ("scope", 1),
     ("address", 1),
     ("host", 1),
+    ("cookies", 1),
     ("history", 1),
     ("revisit", 1),
     ("politeness", 2),
@@ -39,7 +40,7 @@ const FLOORS: [(&str, u8); 28] = [
 ];
 
 /// Rooms of one floor that may be used by a neighbour: (user, used). Never in a circle.
-const NEIGHBOURS: [(&str, &str); 17] = [
+const NEIGHBOURS: [(&str, &str); 19] = [
     ("request", "time"),
     ("request", "url"),
     ("response", "time"),
@@ -49,6 +50,8 @@ const NEIGHBOURS: [(&str, &str); 17] = [
     ("item", "url"),
     ("robots", "headers"),
     ("host", "address"),
+    ("cookies", "headers"),
+    ("cookies", "host"),
     ("history", "revisit"),
     ("extract", "page"),
     ("spider", "page"),
