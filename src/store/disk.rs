@@ -23,6 +23,7 @@ use super::step::{Before, Head, Queue, Step, StepError, mark};
 use super::{
     Batch, Committed, FailedRecord, Memory, Pending, QueueKey, Recovered, RunRecord, Store, StoreError,
 };
+use crate::cookies::Cookie;
 use crate::history::PageRecord;
 use crate::request::Request;
 use crate::time::Timestamp;
