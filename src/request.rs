@@ -60,6 +60,8 @@ pub enum Kind {
         /// Indexes between it and the one that was asked for first.
         level: u8,
     },
+    /// A part of logging in: the crawler itself reads it, and no store has it. It counts to no page limit.
+    Login,
 }
 
 impl Kind {
@@ -151,6 +153,11 @@ impl Request {
     pub fn always(mut self) -> Self {
         self.dedup = Dedup::Never;
         self
+    }
+
+    /// Makes it a part of logging in: it comes before all pages of its host, however often it was asked before.
+    pub(crate) fn for_login(self) -> Self {
+        Self { kind: Kind::Login, priority: i8::MAX, dedup: Dedup::Never, ..self }
     }
 
     /// Carries `data` to the callback; it survives a restart.

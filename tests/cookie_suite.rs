@@ -83,9 +83,10 @@ fn dates_of_cookies_are_read_as_the_ietf_has_them() {
 fn end(argument: &Value) -> (CanonicalUrl, u16) {
     match argument.as_str() {
         Some(text) => (url(text), 301),
-        None => {
-            (url(argument["url"].as_str().unwrap()), u16::try_from(argument["status"].as_u64().unwrap()).unwrap())
-        }
+        None => (
+            url(argument["url"].as_str().unwrap()),
+            u16::try_from(argument["status"].as_u64().unwrap()).unwrap(),
+        ),
     }
 }
 
@@ -95,7 +96,9 @@ fn jar_of(from: &CanonicalUrl, secure: &Value) -> Jar {
     match secure.as_bool() {
         Some(false) => jar.give(host, "a=b", THEN).unwrap(),
         Some(true) => jar.give(&format!("https://{host}"), "a=b", THEN).unwrap(),
-        None if from.as_str().starts_with("https:") => jar.give(&format!("https://{host}"), "a=b", THEN).unwrap(),
+        None if from.as_str().starts_with("https:") => {
+            jar.give(&format!("https://{host}"), "a=b", THEN).unwrap()
+        }
         None => jar.give(host, "a=b", THEN).unwrap(),
     }
     jar

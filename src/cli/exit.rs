@@ -126,7 +126,9 @@ impl Failure {
         match self {
             Self::Config(_)
             | Self::Usage(_)
-            | Self::Build(BuildError::Name(_) | BuildError::NoContact | BuildError::NoSpider) => Exit::USAGE,
+            | Self::Build(
+                BuildError::Name(_) | BuildError::NoContact | BuildError::NoSpider | BuildError::NoCookies,
+            ) => Exit::USAGE,
             Self::Crawl(CrawlError::NothingToResume { .. }) => Exit::USAGE,
             Self::Crawl(CrawlError::Store(error)) | Self::Build(BuildError::Store(error)) => of_store(error),
             Self::Build(BuildError::Http(error)) => of_options(error),

@@ -62,8 +62,7 @@ impl Parts {
             year @ 0..=69 => 2000 + year,
             year => year,
         };
-        let in_range =
-            (1..=31).contains(&day) && year >= 1601 && hour <= 23 && minute <= 59 && second <= 59;
+        let in_range = (1..=31).contains(&day) && year >= 1601 && hour <= 23 && minute <= 59 && second <= 59;
         // 1600 and 2000 share their calendar: a date before 1970 must exist as well.
         let era = if year < 1970 { year - 1600 + 2000 } else { year };
         let date = moment(era, month, day, hour * 3600 + minute * 60 + second, 0).filter(|_| in_range)?;
@@ -107,8 +106,14 @@ mod tests {
 
     #[test]
     fn what_is_no_date_is_absent() {
-        for text in ["", "tomorrow", "31 Feb 2026 10:00:00", "1 Jan 1600 10:00:00", "1 Jan 2026 24:00:00", "1 Jan 2026"]
-        {
+        for text in [
+            "",
+            "tomorrow",
+            "31 Feb 2026 10:00:00",
+            "1 Jan 1600 10:00:00",
+            "1 Jan 2026 24:00:00",
+            "1 Jan 2026",
+        ] {
             assert_eq!(parse(text), None, "{text}");
         }
         assert_eq!(parse("29 Feb 1960 10:00:00"), Some(Timestamp::ZERO));

@@ -130,7 +130,9 @@ pub enum CookieChange {
 #[non_exhaustive]
 pub enum CookieError {
     /// The place is no host.
-    #[error("`{0}` is no host: write \"a.example\", \"*.a.example\" for everything below too, or \"https://a.example\" for https only")]
+    #[error(
+        "`{0}` is no host: write \"a.example\", \"*.a.example\" for everything below too, or \"https://a.example\" for https only"
+    )]
     Host(String),
     /// The domain belongs to many.
     #[error("`{0}` is a public suffix or an address: a cookie for everything below it would go to strangers")]
@@ -150,7 +152,11 @@ struct Target<'u> {
 impl<'u> Target<'u> {
     fn of(url: &'u CanonicalUrl) -> Self {
         let url = url.as_url();
-        Self { host: url.host_str().unwrap_or_default(), path: url.path(), is_secure: url.scheme() == "https" }
+        Self {
+            host: url.host_str().unwrap_or_default(),
+            path: url.path(),
+            is_secure: url.scheme() == "https",
+        }
     }
 
     /// Where a cookie without a path belongs (RFC 6265 5.1.4).
@@ -244,7 +250,8 @@ impl Jar {
         for SetCookie { name, value, .. } in cookies.filter(|_| is_line).ok_or(CookieError::Pairs)? {
             let (name, value, path) = (name.to_owned(), value.to_owned(), "/".to_owned());
             let (domain, expires, born) = (host.clone(), None, self.next_born());
-            let given = Cookie { name, value, domain, reach, path, secure, expires, born, given: true, used: 0 };
+            let given =
+                Cookie { name, value, domain, reach, path, secure, expires, born, given: true, used: 0 };
             self.put(given, now);
         }
         Ok(())
@@ -271,14 +278,17 @@ impl Jar {
             }
         };
         let path = said.path.unwrap_or_else(|| target.default_path()).to_owned();
-        let prefix = |prefix: &str| said.name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
+        let prefix = |prefix: &str| {
+            said.name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+        };
         let locked = prefix("__Host-") && !(said.secure && reach == Reach::Host && path == "/");
         if locked || prefix("__Secure-") && !said.secure || said.secure && !target.is_secure {
             return None;
         }
         let (name, value, born) = (said.name.to_owned(), said.value.to_owned(), self.next_born());
         let (secure, expires) = (said.secure, said.expires);
-        let cookie = Cookie { name, value, domain, reach, path, secure, expires, born, given: false, used: 0 };
+        let cookie =
+            Cookie { name, value, domain, reach, path, secure, expires, born, given: false, used: 0 };
         let shelf = self.shelves.get(&cookie.domain);
         let covered = shelf.into_iter().flatten().any(|old| old.secure && old.name == cookie.name);
         (target.is_secure || !covered).then_some(cookie)

@@ -100,7 +100,10 @@ mod tests {
     #[test]
     fn the_last_of_several_attributes_counts() {
         let cookie = read("a=b; Path=/x; path=/y; DOMAIN=.A.example; secure").unwrap();
-        assert_eq!((cookie.path, cookie.domain.as_deref(), cookie.secure), (Some("/y"), Some("a.example"), true));
+        assert_eq!(
+            (cookie.path, cookie.domain.as_deref(), cookie.secure),
+            (Some("/y"), Some("a.example"), true)
+        );
         assert!(read("a=b; domain=a.example; domain=").unwrap().domain.is_some());
         assert_eq!(read("a=b; path=/x; path=y").unwrap().path, None);
     }

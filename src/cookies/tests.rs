@@ -67,8 +67,12 @@ fn what_came_over_http_neither_sets_nor_covers_a_secure_cookie() {
 fn prefixes_mean_what_they_say() {
     let here = "https://a.example/";
     assert!(sent(here, &["__Host-a=1; Secure; Path=/"], here).is_some());
-    for field in ["__Host-a=1; Path=/", "__Host-a=1; Secure; Path=/x", "__Host-a=1; Secure; Domain=a.example; Path=/", "__secure-a=1"]
-    {
+    for field in [
+        "__Host-a=1; Path=/",
+        "__Host-a=1; Secure; Path=/x",
+        "__Host-a=1; Secure; Domain=a.example; Path=/",
+        "__secure-a=1",
+    ] {
         assert_eq!(sent(here, &[field], here), None, "{field}");
     }
 }

@@ -7,8 +7,11 @@ use std::sync::Arc;
 
 use tokio::sync::{broadcast, watch};
 
-use super::{Crawl, Execution, Freshness, HostHeaders, Progress, Sitemaps, Start, StopHandle, Unlinked};
+use super::{
+    Crawl, Execution, Freshness, HostHeaders, Login, Progress, Sitemaps, Start, StopHandle, Unlinked,
+};
 use crate::clock::Clock;
+use crate::cookies::CookieJar;
 use crate::fetch::http::{HttpFetcher, HttpOptions, OptionsError};
 use crate::fetch::{Fetcher, Limits};
 use crate::frontier::{Policies, Settings};
@@ -68,6 +71,8 @@ pub struct Builder<F> {
     canon: Canon,
     limits: Limits,
     host_headers: HostHeaders,
+    cookies: Option<CookieJar>,
+    login: Option<Login>,
     policy: Policy,
     policies: Option<Policies>,
     tune: Vec<Tune>,
@@ -100,6 +105,9 @@ pub enum BuildError {
     /// No spider.
     #[error("a crawl needs a spider: say `.spider(...)`")]
     NoSpider,
+    /// A login that would be forgotten at once.
+    #[error("a crawl that logs in keeps cookies: leave out `.without_cookies()`")]
+    NoCookies,
     /// The HTTP client cannot be built.
     #[error(transparent)]
     Http(#[from] OptionsError),
@@ -121,6 +129,8 @@ impl Builder<HttpFetcher> {
             canon: Canon::default(),
             limits: Limits::default(),
             host_headers: Box::new(|_| Vec::new()),
+            cookies: Some(CookieJar::default()),
+            login: None,
             policy: Policy::default(),
             policies: None,
             tune: Vec::new(),
@@ -263,6 +273,26 @@ impl<F: Fetcher> Builder<F> {
         self
     }
 
+    /// Keeps cookies in this jar, which may have some already, and which can be looked into while the crawl runs. Default: in one
+    /// of its own. With a state directory what servers set is written down there, and is put into the jar when the crawl goes on.
+    pub fn cookies(mut self, jar: CookieJar) -> Self {
+        self.cookies = Some(jar);
+        self
+    }
+
+    /// Keeps no cookies.
+    pub fn without_cookies(mut self) -> Self {
+        self.cookies = None;
+        self
+    }
+
+    /// Logs in before anything else is asked. If that fails, nothing else is: the run ends with
+    /// [`End::LoginFailed`](super::End::LoginFailed). It is done once in a round; a run that goes on with the round is still in.
+    pub fn login(mut self, login: Login) -> Self {
+        self.login = Some(login);
+        self
+    }
+
     /// Headers, proxy and allowed addresses of the real fetcher. Its User-Agent is made from the identity if left empty.
     pub fn http(mut self, options: HttpOptions) -> Self {
         self.http = options;
@@ -379,13 +409,17 @@ impl<F: Fetcher> Builder<F> {
     /// Everything that the crawl starts with.
     fn seeds(&self) -> Vec<Request> {
         let sitemaps = self.sitemaps.urls.iter().cloned().map(Request::sitemap);
-        self.spiders.iter().flat_map(|spider| spider.seeds()).chain(sitemaps).collect()
+        let login = self.login.iter().map(Login::page);
+        self.spiders.iter().flat_map(|spider| spider.seeds()).chain(sitemaps).chain(login).collect()
     }
 
     fn put_together<G: Fetcher>(mut self, fetcher: G) -> Result<Crawl<G>, BuildError> {
         let seeds = self.seeds();
         if self.spiders.is_empty() {
             return Err(BuildError::NoSpider);
+        }
+        if self.login.is_some() && self.cookies.is_none() {
+            return Err(BuildError::NoCookies);
         }
         let at_home = seeds.iter().all(|seed| crate::host::is_loopback(seed.url.host()));
         if self.contact.is_none() && !at_home {
@@ -405,6 +439,8 @@ impl<F: Fetcher> Builder<F> {
             canon: self.canon,
             limits: self.limits,
             host_headers: self.host_headers,
+            cookies: self.cookies,
+            login: self.login,
             settings,
             policies: self.policies.unwrap_or_else(|| Box::new(move |_| policy.clone())),
             store,

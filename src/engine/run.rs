@@ -1,6 +1,7 @@
 //! The loop itself: dispatch what may go out, then wait for the next thing to happen.
 
 mod again;
+mod login;
 mod open;
 mod out;
 mod settle;
@@ -14,6 +15,7 @@ use tokio::sync::watch;
 use tokio::task::{Id, JoinSet};
 
 use again::Again;
+use login::Gate;
 use out::{Done, Out};
 
 use super::CrawlError;
@@ -54,6 +56,8 @@ struct Loop<F> {
     clock: Clock,
     voice: Voice,
     run: Totals,
+    round: u32,
+    gate: Gate,
     again: Again,
     quota: Quota,
 }
@@ -77,7 +81,7 @@ impl<F: Fetcher> Loop<F> {
 
     /// Goes round until the crawl ends.
     async fn drive(&mut self, stop: &mut watch::Receiver<Stop>) -> Result<End, CrawlError> {
-        self.plant_seeds().await;
+        self.begin().await;
         self.plan_known().await;
         let mut deadline = None;
         loop {
@@ -103,6 +107,9 @@ impl<F: Fetcher> Loop<F> {
 
     /// Lets everything go out that may, and tells what to wait for then.
     async fn next_wait(&mut self) -> Result<Wait, CrawlError> {
+        if let Some(wait) = self.end_at_the_gate() {
+            return Ok(wait);
+        }
         self.queue_due().await;
         let wait = match self.dispatch().await? {
             Wait::End(end) => self.at_the_end(end).await,
@@ -157,14 +164,15 @@ impl<F: Fetcher> Loop<F> {
             return;
         }
         let mut change = Change::default();
-        for drop in drops {
-            self.give_up(&mut change, drop);
-        }
+        self.take_drops(&mut change, drops);
         self.commit(change).await;
     }
 
     /// Takes in the sitemaps of every robots.txt that is new to this run.
     async fn plant_sitemaps(&mut self) {
+        if !self.is_open() {
+            return;
+        }
         let opened = self.frontier.take_opened();
         if !opened.is_empty() {
             self.commit(plant::sitemaps(&self.context, opened)).await;

@@ -6,10 +6,11 @@ use std::path::Path;
 use super::CrawlError;
 use super::changes::ChangeLog;
 use crate::audit::record::Found;
+use crate::cookies::Cookie;
 use crate::frontier::Frontier;
 use crate::robots::RobotsRecord;
 use crate::sink::{Position, Sink};
-use crate::store::{Memory, Recovered, RunRecord, Store};
+use crate::store::{LoginRecord, Memory, Recovered, RunRecord, Store, outlives};
 use crate::time::Timestamp;
 use crate::url::Origin;
 
@@ -78,6 +79,22 @@ impl Past {
         }
     }
 
+    /// Whether an earlier run of this round has logged in by these rules.
+    pub(super) fn is_logged_in(&self, round: u32, rules: u64) -> bool {
+        let is_ours = |login: &LoginRecord| login.round == round && login.rules == rules;
+        !self.is_empty && self.recovered.login.as_ref().is_some_and(is_ours)
+    }
+
+    /// The queues that wait in the store: whoever takes them puts them into the frontier.
+    pub(super) fn take_queues(&mut self) -> Vec<(Origin, u64)> {
+        std::mem::take(&mut self.recovered.queues)
+    }
+
+    /// The cookies that were kept.
+    pub(super) fn take_cookies(&mut self) -> Vec<Cookie> {
+        std::mem::take(&mut self.recovered.cookies)
+    }
+
     /// The robots.txt verdicts that were kept.
     pub(super) fn robots(&self) -> Vec<(Origin, RobotsRecord)> {
         self.recovered.robots.clone()
@@ -138,6 +155,7 @@ pub(super) fn begin(
             let run = RunRecord { round, started: now, completed: None, plan, totals: BTreeMap::new() };
             let memory = if start == Start::Fresh { Memory::Forgets } else { Memory::Keeps };
             store.begin_round(run.clone(), memory)?;
+            recovered.cookies.retain(|cookie| outlives(cookie, memory, now));
             recovered.queues.clear();
             recovered.sinks.clear();
             run

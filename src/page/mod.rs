@@ -305,7 +305,8 @@ impl Page {
         };
         let around = found.around();
         let forms = form::Reader::read(self).into_iter();
-        let mut forms = forms.filter(|(node, _)| around.contains(node) || self.owner(found.id()) == Some(*node));
+        let mut forms =
+            forms.filter(|(node, _)| around.contains(node) || self.owner(found.id()) == Some(*node));
         Ok(forms.next_back().map(|(_, form)| form))
     }
 

@@ -7,6 +7,7 @@ use tokio::task::JoinSet;
 
 use super::Loop;
 use super::again::Again;
+use super::login::Gate;
 use crate::engine::output::Output;
 use crate::engine::recorder::{Opening, Recorder};
 use crate::engine::report::Report;
@@ -32,7 +33,7 @@ impl<F: Fetcher> Crawl<F> {
             self.cache.clear();
         }
         let changes = self.changes.as_deref();
-        let Beginning { past, run, changes } =
+        let Beginning { mut past, run, changes } =
             start::begin(&mut *self.store, &mut self.sinks, changes, self.start, self.plan, started)?;
         let (at, round, found, robots) = (started, run.round, past.found(&run, started), past.robots());
         let opening = Opening { at, round, found, settings: &self.settings, scope: &self.scope, robots };
@@ -40,6 +41,10 @@ impl<F: Fetcher> Crawl<F> {
         let pages = run.totals.get("pages").copied().unwrap_or(0);
         let sitemaps = Reader::new(self.sitemaps.clone(), &self.settings);
         let mut frontier = Frontier::new(self.settings, self.policies, round, pages);
+        let gate = Gate::of(self.login.as_ref(), &mut past, round);
+        if let Some(jar) = &self.cookies {
+            jar.open().restore(past.take_cookies(), started);
+        }
         past.restore(&mut frontier, started);
         let again = Again::begin(self.watch.is_some(), self.unlinked, round);
         let parts = Parts {
@@ -61,6 +66,8 @@ impl<F: Fetcher> Crawl<F> {
             canon: self.canon,
             limits: self.limits,
             host_headers: self.host_headers,
+            cookies: self.cookies,
+            login: self.login,
             cache: self.cache,
             freshness: self.freshness,
             rules: self.rules,
@@ -79,6 +86,8 @@ impl<F: Fetcher> Crawl<F> {
             voice,
             clock: self.clock,
             run: Totals::default(),
+            round,
+            gate,
             again,
             quota: Quota::new(self.sitemaps.max_per_host),
         };

@@ -82,14 +82,16 @@ impl Submission {
     }
 
     fn plain(&self) -> Vec<u8> {
-        let text = self.entries.iter().map(|entry| format!("{}={}\r\n", lines(&entry.name), lines(entry.text())));
+        let text =
+            self.entries.iter().map(|entry| format!("{}={}\r\n", lines(&entry.name), lines(entry.text())));
         self.encoded(&text.collect::<String>())
     }
 
     fn multipart(&self) -> Vec<u8> {
         let (mut body, boundary) = (Vec::new(), self.boundary());
         for entry in &self.entries {
-            let file = if entry.is_file { "; filename=\"\"\r\nContent-Type: application/octet-stream" } else { "" };
+            let file =
+                if entry.is_file { "; filename=\"\"\r\nContent-Type: application/octet-stream" } else { "" };
             let name = quoted(&entry.name);
             body.extend(format!("--{boundary}\r\nContent-Disposition: form-data; name=\"").into_bytes());
             body.extend(self.encoded(&name));

@@ -237,7 +237,12 @@ impl Form {
         Ok((self.request_of(action, way.method, &submission)?, submission))
     }
 
-    fn request_of(&self, mut action: Url, method: FormMethod, sent: &Submission) -> Result<Request, FormError> {
+    fn request_of(
+        &self,
+        mut action: Url,
+        method: FormMethod,
+        sent: &Submission,
+    ) -> Result<Request, FormError> {
         action.set_fragment(None);
         if method == FormMethod::Get {
             action.set_query(Some(&sent.query()));

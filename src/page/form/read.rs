@@ -96,7 +96,12 @@ impl<'p> Reader<'p> {
                 children.find(|child| child.name() == "legend").map(|child| child.id())
             };
             if above.name() == "datalist"
-                || shut && !self.legends.entry(above.id()).or_insert_with(legend).is_some_and(|id| below.contains(&id))
+                || shut
+                    && !self
+                        .legends
+                        .entry(above.id())
+                        .or_insert_with(legend)
+                        .is_some_and(|id| below.contains(&id))
             {
                 return true;
             }

@@ -36,7 +36,10 @@ fn a_field_is_sent_if_it_has_a_name_and_a_value_that_counts() {
         ("<input value=1>", ""),
         ("<input name=a value=1 disabled>", ""),
         ("<input name=a type=reset value=1><input name=b type=button value=1>", ""),
-        ("<input name=a type=checkbox><input name=b type=checkbox checked><input name=c type=CHECKBOX checked value=x>", "b=on&c=x"),
+        (
+            "<input name=a type=checkbox><input name=b type=checkbox checked><input name=c type=CHECKBOX checked value=x>",
+            "b=on&c=x",
+        ),
         ("<input name=a type=radio value=1 checked><input name=a type=radio value=2 checked>", "a=2"),
         ("<input name=a type=range><input name=b type=color>", "a=50&b=%23000000"),
         ("<textarea name=a>\n one\ntwo</textarea>", "a=+one%0D%0Atwo"),
@@ -60,7 +63,10 @@ fn of_a_list_what_is_selected_is_sent() {
         ("<select name=a multiple><option>1</select>", ""),
         ("<select name=a size=4><option>1</select>", ""),
         ("<select name=a><option disabled selected value=''>choose<option>2</select>", ""),
-        ("<select name=a><optgroup disabled><option>1</optgroup><option> two  words </select>", "a=two+words"),
+        (
+            "<select name=a><optgroup disabled><option>1</optgroup><option> two  words </select>",
+            "a=two+words",
+        ),
         ("<select name=a></select>", ""),
     ];
     for (inside, meant) in table {
@@ -76,7 +82,9 @@ fn a_disabled_fieldset_shuts_out_all_but_its_legend() {
 
 #[test]
 fn a_field_belongs_to_the_form_that_its_attribute_or_its_markup_names() {
-    let page = page("<form id=one></form><form id=two><input name=a form=one><input name=b></form><input name=c form=two><input name=d form=none><input name=e>");
+    let page = page(
+        "<form id=one></form><form id=two><input name=a form=one><input name=b></form><input name=c form=two><input name=d form=none><input name=e>",
+    );
     let names = |id: &str| {
         let form = page.form(id).unwrap().unwrap();
         form.fields().iter().map(|field| field.name.clone()).collect::<Vec<_>>()
@@ -86,7 +94,8 @@ fn a_field_belongs_to_the_form_that_its_attribute_or_its_markup_names() {
 
 #[test]
 fn a_form_that_begins_in_a_table_has_the_fields_of_its_rows() {
-    let form = form("<table><form action=/x><tr><td><input name=a value=1></td></tr></form></table><input name=b>");
+    let form =
+        form("<table><form action=/x><tr><td><input name=a value=1></td></tr></form></table><input name=b>");
     assert_eq!(form.request().unwrap().url.as_str(), "http://a.example/x?a=1");
 }
 
@@ -139,7 +148,10 @@ fn what_cannot_be_sent_says_why() {
     for (body, meant) in [
         ("<form method=dialog>", FormError::Dialog),
         ("<form action='http://[x'>", FormError::NoAction),
-        ("<form action='mailto:a@b.example'>", FormError::Action(UrlError::Scheme { scheme: "mailto".into() })),
+        (
+            "<form action='mailto:a@b.example'>",
+            FormError::Action(UrlError::Scheme { scheme: "mailto".into() }),
+        ),
     ] {
         assert_eq!(form(body).request(), Err(meant), "{body}");
     }
@@ -149,11 +161,20 @@ fn what_cannot_be_sent_says_why() {
 fn text_is_sent_in_the_encoding_of_the_page_or_of_the_form() {
     let body = b"<form><input name=q value='caf\xe9 \xa4'></form>".to_vec();
     let latin = page_of(body.clone(), "text/html; charset=windows-1252").forms().remove(0);
-    assert_eq!(latin.set("q", "é\u{4eac}").request().unwrap().url.as_url().query(), Some("q=%E9%26%2320140%3B"));
+    assert_eq!(
+        latin.set("q", "é\u{4eac}").request().unwrap().url.as_url().query(),
+        Some("q=%E9%26%2320140%3B")
+    );
     let named = form("<form accept-charset='none windows-1252'><input name=q value=é></form>");
     assert_eq!(named.request().unwrap().url.as_url().query(), Some("q=%E9"));
-    let wide = page_of("<form><input name=q value=x></form>".encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>(), "text/html; charset=utf-16le");
-    assert_eq!(wide.forms().remove(0).set("q", "é").request().unwrap().url.as_url().query(), Some("q=%C3%A9"));
+    let wide = page_of(
+        "<form><input name=q value=x></form>".encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>(),
+        "text/html; charset=utf-16le",
+    );
+    assert_eq!(
+        wide.forms().remove(0).set("q", "é").request().unwrap().url.as_url().query(),
+        Some("q=%C3%A9")
+    );
 }
 
 #[test]
@@ -175,11 +196,16 @@ fn several_parts_are_written_as_the_standard_has_them() {
 
 #[test]
 fn what_is_withheld_is_in_no_body_until_it_is_filled_in() {
-    let form = form("<form method=post><input name=user value=x><input name=token value='${password}'><input name=password></form>");
+    let form = form(
+        "<form method=post><input name=user value=x><input name=token value='${password}'><input name=password></form>",
+    );
     let (request, open) = form.request_without(&["user", "password", "more"]).unwrap();
     assert_eq!(request.body.as_deref(), Some(&b"user=&token=%24%7Bpassword%7D&password=&more="[..]));
     let filled = open.filled(|name| Some(format!("<{name}>")));
-    assert_eq!(filled.body(), b"user=%3Cuser%3E&token=%24%7Bpassword%7D&password=%3Cpassword%3E&more=%3Cmore%3E");
+    assert_eq!(
+        filled.body(),
+        b"user=%3Cuser%3E&token=%24%7Bpassword%7D&password=%3Cpassword%3E&more=%3Cmore%3E"
+    );
 }
 
 #[test]
