@@ -123,6 +123,9 @@ impl Job<'_> {
             Some(keep) => builder.journals(Journals::in_dir(plan.state_dir.join(JOURNAL), keep)),
             None => builder.without_journal(),
         };
+        if let Some(login) = plan.login() {
+            builder = builder.login(login);
+        }
         if self.watches {
             builder = builder.watch(plan.revisit);
         }

@@ -4,13 +4,13 @@ use std::path::PathBuf;
 
 use super::check::Check;
 use super::path::Path;
-use super::plan::{MissingContact, Plan, Reader, Seed};
+use super::plan::{LoginPlan, MissingContact, Plan, Reader, Seed};
 use super::raw::CrawlerFile;
-use super::tables::{hosts, pace, pages, scope, seeds, wire};
+use super::tables::{hosts, pace, pages, scope, seeds, session, wire};
 use crate::address::AddressPolicy;
 use crate::host::is_loopback;
 use crate::politeness::Policy;
-use crate::request::Request;
+use crate::request::{Kind, Request};
 use crate::scope::Scope;
 use crate::spider::declarative::Recipe;
 use crate::url::CanonicalUrl;
@@ -28,7 +28,10 @@ pub(super) fn build(file: CrawlerFile, around: Surroundings, check: &mut Check<'
     let identity = file.identity.build(check);
     let (mut scope, budget) = file.scope.build(check);
     let (sitemaps, places) = file.sitemap.build(&canon, check);
-    let starts = Starts { seeds: &seeds, sitemaps: &sitemaps.urls, places: &places };
+    let login = file.login.build(&canon, check);
+    let cookies = file.cookies.build(check);
+    session::check_together(login.as_ref().map(|(place, _)| place), cookies.is_some(), check);
+    let starts = Starts { seeds: &seeds, sitemaps: &sitemaps.urls, places: &places, login: login.as_ref() };
     let hosts_follow_seeds = !check.is_there(&Path::of(&["scope", "hosts"]));
     scope::add_seed_hosts(&mut scope, &starts.requests(), check);
     let pace = pace::build(&file.politeness, &file.robots, &file.backoff, &file.retry, check);
@@ -44,6 +47,8 @@ pub(super) fn build(file: CrawlerFile, around: Surroundings, check: &mut Check<'
         state_dir: file.state_dir.unwrap_or_else(|| PathBuf::from(".crawl").join(&name)),
         sinks: file.sink.build(&extract, check),
         limits: file.http.limits(check),
+        cookies,
+        login: login.map(|(_, login)| login),
         max_bodies: file.cache.bodies(check),
         journal_rounds: file.journal.build(check),
         freshness: file.cache.freshness(),
@@ -88,8 +93,9 @@ fn with_starts(mut plan: Plan) -> Plan {
     for request in plan.requests() {
         plan.allow(&request.url);
     }
-    for url in plan.sitemaps.urls.clone() {
-        plan.allow(&url);
+    let login = plan.login.as_ref().and_then(LoginPlan::url).cloned();
+    for url in plan.sitemaps.urls.clone().iter().chain(&login) {
+        plan.allow(url);
     }
     plan.share_seeds();
     plan
@@ -101,6 +107,7 @@ struct Starts<'a> {
     sitemaps: &'a [CanonicalUrl],
     /// Where the sitemaps stand in the file.
     places: &'a [Path],
+    login: Option<&'a (Path, LoginPlan)>,
 }
 
 impl Starts<'_> {
@@ -108,7 +115,9 @@ impl Starts<'_> {
     fn placed(&self) -> impl Iterator<Item = (&Path, Request)> {
         let seeds = self.seeds.iter().filter_map(|(place, seed)| Some((place, seed.request()?)));
         let sitemaps = self.sitemaps.iter().cloned().map(Request::sitemap);
-        seeds.chain(self.places.iter().zip(sitemaps))
+        let login = self.login.and_then(|(place, login)| Some((place, login.url()?)));
+        let login = login.map(|(place, url)| (place, Request::get(url.clone()).for_login()));
+        seeds.chain(self.places.iter().zip(sitemaps)).chain(login)
     }
 
     fn requests(&self) -> Vec<Request> {
@@ -163,7 +172,11 @@ fn check_contact(contact: Option<&str>, starts: &Starts<'_>, check: &mut Check<'
 fn check_starts_in_scope(starts: &Starts<'_>, scope: &Scope, check: &mut Check<'_>) {
     for (place, request) in starts.placed() {
         if let Err(why) = scope.judge(&request) {
-            let what = if request.kind.is_page() { "seed" } else { "sitemap" };
+            let what = match request.kind {
+                Kind::Page => "seed",
+                Kind::Sitemap { .. } => "sitemap",
+                Kind::Login => "login page",
+            };
             check.wrong(place, format!("this {what} is out of scope and would not be fetched: {why}"));
         }
     }

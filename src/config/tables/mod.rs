@@ -16,6 +16,7 @@ pub(super) mod pages;
 pub(super) mod revisit;
 pub(super) mod scope;
 pub(super) mod seeds;
+pub(super) mod session;
 pub(super) mod sink;
 pub(super) mod sitemap;
 pub(super) mod url;
