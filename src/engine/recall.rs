@@ -89,6 +89,13 @@ impl Recalled {
         self.entry.as_ref().map(|entry| entry.validators.conditions()).unwrap_or_default()
     }
 
+    /// Whether a `Set-Cookie` field is about another cookie than those that went with the request.
+    pub(super) fn is_new(&self, field: &str) -> bool {
+        let name = field.split(['=', ';']).next().unwrap_or_default().trim();
+        let mut sent = self.cookie.as_deref().unwrap_or_default().split("; ");
+        sent.all(|pair| pair.split('=').next() != Some(name))
+    }
+
     /// Forgets the entry, if there is one.
     pub(super) fn forget(&self) -> Option<Memo> {
         self.place.map(Memo::Forget)

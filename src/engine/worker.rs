@@ -91,8 +91,8 @@ pub(super) struct PageDone {
     pub(super) location: Option<String>,
     /// What the answer sets, whatever it says otherwise.
     pub(super) cookies: Vec<String>,
-    /// Whether a cookie went with the request.
-    pub(super) went_with_cookies: bool,
+    /// Whether one of these is none that went with the request.
+    pub(super) has_new_cookie: bool,
 }
 
 /// What a page gave, after scope was judged.
@@ -136,10 +136,11 @@ impl<F: Fetcher> Context<F> {
         recalled: Recalled,
     ) -> PageDone {
         let outcome = Outcome::of(&response);
+        let cookies = self.set_cookies(&response);
         let mut done = PageDone {
             bytes: response.wire_bytes,
-            cookies: self.set_cookies(&response),
-            went_with_cookies: recalled.cookie.is_some(),
+            has_new_cookie: cookies.iter().any(|field| recalled.is_new(field)),
+            cookies,
             ..PageDone::of(outcome)
         };
         match outcome.class {
@@ -165,7 +166,7 @@ impl<F: Fetcher> Context<F> {
         let digest = Fingerprint::of(&response.body).get();
         done.digest = Some(digest);
         let (place, entry) = self.keepable(&request, &response, &recalled, digest).unzip();
-        let (harvest, entry) = self.parse(request, response, entry, done.went_with_cookies).await;
+        let (harvest, entry) = self.parse(request, response, entry, recalled.cookie.is_some()).await;
         done.harvest = harvest;
         done.cache = match (place, entry) {
             (Some(place), Some(mut entry)) => {
@@ -208,7 +209,7 @@ impl<F: Fetcher> Context<F> {
                 Err(_) => done.harvest.out_of_scope += 1,
             },
             // Who comes without a cookie is sent to the same place again, with one.
-            Err(RedirectStop::ToItself) if !done.cookies.is_empty() && !done.went_with_cookies => {
+            Err(RedirectStop::ToItself) if done.has_new_cookie => {
                 let mut again = request.clone().always();
                 again.hops += 1;
                 done.harvest.links.push(again);
@@ -379,7 +380,7 @@ impl PageDone {
             dead_end: None,
             location: None,
             cookies: Vec::new(),
-            went_with_cookies: false,
+            has_new_cookie: false,
         }
     }
 }

@@ -64,8 +64,8 @@ impl<F: Fetcher> Loop<F> {
 
     /// Puts the cookies of an answer into the jar, and tells what is to be written down of it.
     ///
-    /// Who comes without a cookie is often sent round to get one. So a redirect that brings the first is followed even if it leads
-    /// where we have been.
+    /// Who comes without a cookie is often sent round to get one. So a redirect that brings one which was not sent is followed even
+    /// if it leads where we have been.
     fn keep_cookies(&self, request: &Request, page: &mut PageDone) -> Vec<CookieChange> {
         let Some(jar) = self.context.cookies.as_ref().filter(|_| !page.cookies.is_empty()) else {
             return Vec::new();
@@ -73,7 +73,7 @@ impl<F: Fetcher> Loop<F> {
         let (now, mut jar) = (self.clock.now(), jar.open());
         let changes: Vec<_> =
             page.cookies.iter().flat_map(|field| jar.receive(&request.url, field, now)).collect();
-        if !page.went_with_cookies && !changes.is_empty() && page.outcome.class == Class::Redirected {
+        if page.has_new_cookie && !changes.is_empty() && page.outcome.class == Class::Redirected {
             page.harvest.links.iter_mut().for_each(|next| next.dedup = Dedup::Never);
         }
         changes
