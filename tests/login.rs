@@ -14,7 +14,6 @@ use crawl::demo::{DemoRequest, DemoSite};
 /// What a server was asked.
 #[derive(Debug, Clone, Default)]
 struct Asked {
-    method: String,
     path: String,
     cookie: Option<String>,
     condition: Option<String>,
@@ -62,10 +61,8 @@ impl Server {
                 .find(|(key, _)| key.eq_ignore_ascii_case(name))
                 .map(|(_, value)| value.to_owned())
         };
-        let mut words = text.split(' ').map(str::to_owned);
         let asked = Asked {
-            method: words.next().unwrap(),
-            path: words.next().unwrap(),
+            path: text.split(' ').nth(1).unwrap().to_owned(),
             cookie: field("cookie"),
             condition: field("if-none-match"),
         };
@@ -91,20 +88,18 @@ impl Server {
 
 const QUICK: &str = "[politeness]\ndelay = \"20ms\"\njitter = 0\npace = \"fixed\"\n";
 
-/// The program with a crawler file in a folder of its own.
+/// The program with a crawler file in a folder of its own. What it prints is kept.
 fn crawl(dir: &Path, command: &str, file: &str, password: &str) -> Child {
+    program(dir, command, file, password).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+fn program(dir: &Path, command: &str, file: &str, password: &str) -> Command {
     let sink = format!("[sink.jsonl]\npath = {:?}\n", dir.join("items.jsonl"));
     std::fs::write(dir.join("members.toml"), format!("{file}\n{sink}")).unwrap();
-    Command::new(env!("CARGO_BIN_EXE_crawl"))
-        .args([command, "members.toml", "-vv"])
-        .env("TEST_USER", "reader")
-        .env("TEST_PASSWORD", password)
-        .current_dir(dir)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap()
+    let mut program = Command::new(env!("CARGO_BIN_EXE_crawl"));
+    program.args([command, "members.toml", "-vv"]).env("TEST_USER", "reader").env("TEST_PASSWORD", password);
+    program.current_dir(dir).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    program
 }
 
 /// Waits for the end: exit code and everything that was printed.
@@ -216,7 +211,8 @@ async fn killed_in_the_middle_a_crawl_goes_on_logged_in() {
     let dir = tempfile::tempdir().unwrap();
     let file = members(&site, "200ms", "");
     for letters in 1..=3 {
-        let mut child = crawl(dir.path(), if letters == 1 { "run" } else { "resume" }, &file, PASSWORD);
+        let word = if letters == 1 { "run" } else { "resume" };
+        let mut child = program(dir.path(), word, &file, PASSWORD).spawn().unwrap();
         for _ in 0..500 {
             tokio::time::sleep(Duration::from_millis(20)).await;
             if paths(&site.log(), 200).iter().filter(|path| path.contains("letter")).count() >= letters {
