@@ -28,9 +28,7 @@ pub(super) fn build(file: CrawlerFile, around: Surroundings, check: &mut Check<'
     let identity = file.identity.build(check);
     let (mut scope, budget) = file.scope.build(check);
     let (sitemaps, places) = file.sitemap.build(&canon, check);
-    let login = file.login.build(&canon, check);
-    let cookies = file.cookies.build(check);
-    session::check_together(login.as_ref().map(|(place, _)| place), cookies.is_some(), check);
+    let (cookies, login) = session::build(file.cookies, file.login, &canon, check);
     let starts = Starts { seeds: &seeds, sitemaps: &sitemaps.urls, places: &places, login: login.as_ref() };
     let hosts_follow_seeds = !check.is_there(&Path::of(&["scope", "hosts"]));
     scope::add_seed_hosts(&mut scope, &starts.requests(), check);
@@ -43,9 +41,12 @@ pub(super) fn build(file: CrawlerFile, around: Surroundings, check: &mut Check<'
     check_contact(identity.contact.as_deref(), &starts, check);
     check_starts_in_scope(&starts, &scope, check);
     let name = around.stem.unwrap_or_else(|| starts.first_host());
+    let sinks = file.sink.build(&extract, check);
+    let (no_seeds, nofollow, agent) = (Vec::new(), file.robots.nofollow(), identity.token.clone());
+    let recipe = Recipe { name: name.clone(), seeds: no_seeds, extract, follow, nofollow, agent };
     let plan = Plan {
         state_dir: file.state_dir.unwrap_or_else(|| PathBuf::from(".crawl").join(&name)),
-        sinks: file.sink.build(&extract, check),
+        sinks,
         limits: file.http.limits(check),
         cookies,
         login: login.map(|(_, login)| login),
@@ -56,17 +57,7 @@ pub(super) fn build(file: CrawlerFile, around: Surroundings, check: &mut Check<'
         overrides: hosts::build(file.hosts, check),
         allow: file.net.build(check),
         http: file.http.options(&identity, check),
-        reader: match file.spider {
-            Some(spider) => Reader::Spider(spider),
-            None => Reader::Recipe(Recipe {
-                name: name.clone(),
-                seeds: Vec::new(),
-                extract,
-                follow,
-                nofollow: file.robots.nofollow(),
-                agent: identity.token.clone(),
-            }),
-        },
+        reader: file.spider.map_or(Reader::Recipe(recipe), Reader::Spider),
         seeds: seeds.into_iter().map(|(_, seed)| seed).collect(),
         name,
         identity,

@@ -1,5 +1,10 @@
 //! Describing a crawl, piece by piece.
 
+mod error;
+mod session;
+
+pub use error::BuildError;
+
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
@@ -12,13 +17,13 @@ use super::{
 };
 use crate::clock::Clock;
 use crate::cookies::CookieJar;
-use crate::fetch::http::{HttpFetcher, HttpOptions, OptionsError};
+use crate::fetch::http::{HttpFetcher, HttpOptions};
 use crate::fetch::{Fetcher, Limits};
 use crate::frontier::{Policies, Settings};
 use crate::politeness::Policy;
 use crate::request::Request;
 use crate::revisit::Revisit;
-use crate::robots::{ProductToken, ProductTokenError};
+use crate::robots::ProductToken;
 use crate::scope::Scope;
 use crate::sink::Sink;
 use crate::spider::Spider;
@@ -90,30 +95,6 @@ pub struct Builder<F> {
     start: Start,
     clock: Option<Clock>,
     execution: Execution,
-}
-
-/// Why a crawl cannot be built.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum BuildError {
-    /// A name that robots.txt cannot know us by.
-    #[error(transparent)]
-    Name(#[from] ProductTokenError),
-    /// No contact, and seeds beyond this machine.
-    #[error("a crawl beyond this machine needs a contact: say `.identity(\"name\", \"mail or URL\")`")]
-    NoContact,
-    /// No spider.
-    #[error("a crawl needs a spider: say `.spider(...)`")]
-    NoSpider,
-    /// A login that would be forgotten at once.
-    #[error("a crawl that logs in keeps cookies: leave out `.without_cookies()`")]
-    NoCookies,
-    /// The HTTP client cannot be built.
-    #[error(transparent)]
-    Http(#[from] OptionsError),
-    /// The state directory cannot be used.
-    #[error(transparent)]
-    Store(#[from] StoreError),
 }
 
 impl Builder<HttpFetcher> {
@@ -270,26 +251,6 @@ impl<F: Fetcher> Builder<F> {
         headers: impl Fn(&HostKey) -> Vec<(String, String)> + Send + Sync + 'static,
     ) -> Self {
         self.host_headers = Box::new(headers);
-        self
-    }
-
-    /// Keeps cookies in this jar, which may have some already, and which can be looked into while the crawl runs. Default: in one
-    /// of its own. With a state directory what servers set is written down there, and is put into the jar when the crawl goes on.
-    pub fn cookies(mut self, jar: CookieJar) -> Self {
-        self.cookies = Some(jar);
-        self
-    }
-
-    /// Keeps no cookies.
-    pub fn without_cookies(mut self) -> Self {
-        self.cookies = None;
-        self
-    }
-
-    /// Logs in before anything else is asked. If that fails, nothing else is: the run ends with
-    /// [`End::LoginFailed`](super::End::LoginFailed). It is done once in a round; a run that goes on with the round is still in.
-    pub fn login(mut self, login: Login) -> Self {
-        self.login = Some(login);
         self
     }
 

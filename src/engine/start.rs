@@ -6,7 +6,7 @@ use std::path::Path;
 use super::CrawlError;
 use super::changes::ChangeLog;
 use crate::audit::record::Found;
-use crate::cookies::Cookie;
+use crate::cookies::CookieJar;
 use crate::frontier::Frontier;
 use crate::robots::RobotsRecord;
 use crate::sink::{Position, Sink};
@@ -90,18 +90,16 @@ impl Past {
         std::mem::take(&mut self.recovered.queues)
     }
 
-    /// The cookies that were kept.
-    pub(super) fn take_cookies(&mut self) -> Vec<Cookie> {
-        std::mem::take(&mut self.recovered.cookies)
-    }
-
     /// The robots.txt verdicts that were kept.
     pub(super) fn robots(&self) -> Vec<(Origin, RobotsRecord)> {
         self.recovered.robots.clone()
     }
 
-    /// Brings a new frontier to where the last run was.
-    pub(super) fn restore(self, frontier: &mut Frontier, now: Timestamp) {
+    /// Brings a new frontier and the jar to where the last run was.
+    pub(super) fn restore(self, frontier: &mut Frontier, cookies: Option<&CookieJar>, now: Timestamp) {
+        if let Some(jar) = cookies {
+            jar.open().restore(self.recovered.cookies, now);
+        }
         if !self.is_empty {
             frontier.resume(now);
         }

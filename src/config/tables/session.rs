@@ -49,8 +49,8 @@ pub(in crate::config) struct LoginTable {
 }
 
 impl CookiesTable {
-    /// The jar to begin with; none if none is kept.
-    pub(in crate::config) fn build(self, check: &mut Check<'_>) -> Option<Vec<(String, String)>> {
+    /// What is in the jar to begin with; none if there is none.
+    fn build(self, check: &mut Check<'_>) -> Option<Vec<(String, String)>> {
         let top = Path::of(&["cookies"]);
         let mut jar = Jar::default();
         for (place, pairs) in &self.set {
@@ -67,7 +67,7 @@ impl CookiesTable {
 }
 
 impl LoginTable {
-    pub(in crate::config) fn build(self, canon: &Canon, check: &mut Check<'_>) -> Option<(Path, LoginPlan)> {
+    fn build(self, canon: &Canon, check: &mut Check<'_>) -> Option<(Path, LoginPlan)> {
         let top = Path::of(&["login"]);
         let given = ["form", "fields", "check", "fail"].map(|key| top.key(key));
         let Some(url) = &self.url else {
@@ -106,15 +106,20 @@ impl LoginTable {
     }
 }
 
-/// A login is of no use without cookies.
-pub(in crate::config) fn check_together(login: Option<&Path>, keeps_cookies: bool, check: &mut Check<'_>) {
-    if login.is_some() {
-        check.must(
-            keeps_cookies,
-            &Path::of(&["cookies", "keep"]),
-            "a crawl that logs in keeps cookies: remove this, or [login]",
-        );
-    }
+/// Cookies to begin with, and the login with its place. A login is of no use without cookies.
+pub(in crate::config) fn build(
+    cookies: CookiesTable,
+    login: LoginTable,
+    canon: &Canon,
+    check: &mut Check<'_>,
+) -> (Option<Vec<(String, String)>>, Option<(Path, LoginPlan)>) {
+    let (cookies, login) = (cookies.build(check), login.build(canon, check));
+    check.must(
+        login.is_none() || cookies.is_some(),
+        &Path::of(&["cookies", "keep"]),
+        "a crawl that logs in keeps cookies: remove this, or [login]",
+    );
+    (cookies, login)
 }
 
 /// A jar with these cookies in it.

@@ -20,6 +20,7 @@ use crate::engine::writer::{Parts, Writer, WriterDoor};
 use crate::engine::{Crawl, CrawlError};
 use crate::fetch::Fetcher;
 use crate::frontier::Frontier;
+use crate::time::Timestamp;
 
 impl<F: Fetcher> Crawl<F> {
     /// Runs the crawl to its end.
@@ -28,13 +29,7 @@ impl<F: Fetcher> Crawl<F> {
     /// [`CrawlError`] if state or output cannot be read or written. What a server does is never an error.
     pub async fn run(mut self) -> Result<Report, CrawlError> {
         let started = self.clock.now();
-        if self.start == Start::Fresh {
-            // Before the round begins: it must not find entries of an earlier one, also after a crash in between.
-            self.cache.clear();
-        }
-        let changes = self.changes.as_deref();
-        let Beginning { mut past, run, changes } =
-            start::begin(&mut *self.store, &mut self.sinks, changes, self.start, self.plan, started)?;
+        let Beginning { mut past, run, changes } = self.begin(started)?;
         let (at, round, found, robots) = (started, run.round, past.found(&run, started), past.robots());
         let opening = Opening { at, round, found, settings: &self.settings, scope: &self.scope, robots };
         let recorder = Recorder::start(self.journals.as_ref(), opening)?;
@@ -42,10 +37,7 @@ impl<F: Fetcher> Crawl<F> {
         let sitemaps = Reader::new(self.sitemaps.clone(), &self.settings);
         let mut frontier = Frontier::new(self.settings, self.policies, round, pages);
         let gate = Gate::of(self.login.as_ref(), &mut past, round);
-        if let Some(jar) = &self.cookies {
-            jar.open().restore(past.take_cookies(), started);
-        }
-        past.restore(&mut frontier, started);
+        past.restore(&mut frontier, self.cookies.as_ref(), started);
         let again = Again::begin(self.watch.is_some(), self.unlinked, round);
         let parts = Parts {
             store: self.store,
@@ -92,5 +84,14 @@ impl<F: Fetcher> Crawl<F> {
             quota: Quota::new(self.sitemaps.max_per_host),
         };
         engine.run(self.stop.subscribe(), started, round).await
+    }
+
+    fn begin(&mut self, started: Timestamp) -> Result<Beginning, CrawlError> {
+        if self.start == Start::Fresh {
+            // Before the round begins: it must not find entries of an earlier one, also after a crash in between.
+            self.cache.clear();
+        }
+        let (changes, plan) = (self.changes.as_deref(), std::mem::take(&mut self.plan));
+        start::begin(&mut *self.store, &mut self.sinks, changes, self.start, plan, started)
     }
 }
