@@ -97,7 +97,7 @@ fn jar_of(from: &CanonicalUrl, secure: &Value) -> Jar {
         Some(false) => jar.give(host, "a=b", THEN).unwrap(),
         Some(true) => jar.give(&format!("https://{host}"), "a=b", THEN).unwrap(),
         None if from.as_str().starts_with("https:") => {
-            jar.give(&format!("https://{host}"), "a=b", THEN).unwrap()
+            jar.give(&format!("https://{host}"), "a=b", THEN).unwrap();
         }
         None => jar.give(host, "a=b", THEN).unwrap(),
     }

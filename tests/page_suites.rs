@@ -95,7 +95,7 @@ fn refreshes_lead_where_scrapys_lead() {
     let Some(cases) = cases("redirect-scrapy/meta_refresh.json") else {
         return;
     };
-    let mut compared = 0;
+    let (mut compared, mut wrong) = (0, Vec::new());
     for case in &cases {
         let (request, response) = (&case["request"], &case["response"]);
         let here = CanonicalUrl::parse(response["url"].as_str().unwrap());
@@ -105,10 +105,17 @@ fn refreshes_lead_where_scrapys_lead() {
         let mut headers = HeaderMap::new();
         headers.insert("content-type", "text/html".parse().unwrap());
         let body = bytes(&response["body"], &response["body"]["b64"]);
-        let found = describe(&here, headers, body, "crawl").meta_refresh.and_then(|refresh| refresh.url);
+        let found = describe(&here, headers, body, "crawl").meta_refresh;
+        // Scrapy leaves a refresh alone that takes 100 s or more; here the spider is told the time.
+        let found = found.filter(|refresh| refresh.seconds < 100).and_then(|refresh| refresh.url);
         let meant = case["redirect"]["url"].as_str().map(url);
-        assert_eq!(found, meant, "{case}");
+        // No script runs here, so that what is for those who run none holds: `<noscript>` is part of the page.
+        let deviates = case["test"] == "TestMetaRefreshMiddleware::test_ignore_tags_default";
+        if found != meant && !deviates {
+            wrong.push((case["test"].clone(), found, meant));
+        }
     }
+    assert!(wrong.is_empty(), "{wrong:#?}");
     assert!(compared >= 60, "{compared}");
 }
 

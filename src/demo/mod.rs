@@ -38,7 +38,7 @@ use bytes::Bytes;
 use http::header::{COOKIE, HeaderMap, HeaderName, IF_MODIFIED_SINCE, IF_NONE_MATCH, USER_AGENT};
 use http::request::Parts;
 use http::{Request, Response};
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Collected, Full, Limited};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -280,7 +280,7 @@ async fn converse(stream: TcpStream, desk: Arc<Desk>, mut stopped: watch::Receiv
             let (head, body) = request.into_parts();
             // What is longer is no form of ours; what breaks off breaks off the connection.
             let body = Limited::new(body, MOST_BODY).collect().await;
-            let body = body.map(|body| body.to_bytes()).unwrap_or_default();
+            let body = body.map(Collected::to_bytes).unwrap_or_default();
             Ok::<_, Infallible>(desk.answer(&head, &body).map(Full::new))
         }
     });

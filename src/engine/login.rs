@@ -122,7 +122,7 @@ impl Login {
             return Ok(LoginStep::Done);
         }
         match self.form_of(page) {
-            Some(form) => self.request(form).map(|request| LoginStep::Ask(Box::new(request))),
+            Some(form) => self.request(&form).map(|request| LoginStep::Ask(Box::new(request))),
             // Who is known is often led away from a login page.
             None if self.check.is_none() && went_with_cookies && page.request().hops > 0 => {
                 self.judge(page).map(|()| LoginStep::Done)
@@ -138,7 +138,7 @@ impl Login {
         }
     }
 
-    fn request(&self, form: Form) -> Result<Request, LoginFailure> {
+    fn request(&self, form: &Form) -> Result<Request, LoginFailure> {
         let names: Vec<_> = self.fields.iter().map(|(name, _)| name.as_str()).collect();
         let has = |name: &&str| form.fields().iter().any(|field| field.name == **name);
         if !names.iter().all(has) {

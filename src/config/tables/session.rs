@@ -15,6 +15,9 @@ use crate::page::css::Css;
 use crate::time::Timestamp;
 use crate::url::Canon;
 
+/// Cookies to begin with, by host.
+type Given = Vec<(String, String)>;
+
 /// Cookies (RFC 6265). They are kept with the crawl's state: those of the session for a round, the others until their time is up.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
@@ -50,7 +53,7 @@ pub(in crate::config) struct LoginTable {
 
 impl CookiesTable {
     /// What is in the jar to begin with; none if there is none.
-    fn build(self, check: &mut Check<'_>) -> Option<Vec<(String, String)>> {
+    fn build(self, check: &mut Check<'_>) -> Option<Given> {
         let top = Path::of(&["cookies"]);
         let mut jar = Jar::default();
         for (place, pairs) in &self.set {
@@ -112,7 +115,7 @@ pub(in crate::config) fn build(
     login: LoginTable,
     canon: &Canon,
     check: &mut Check<'_>,
-) -> (Option<Vec<(String, String)>>, Option<(Path, LoginPlan)>) {
+) -> (Option<Given>, Option<(Path, LoginPlan)>) {
     let (cookies, login) = (cookies.build(check), login.build(canon, check));
     check.must(
         login.is_none() || cookies.is_some(),

@@ -64,10 +64,8 @@ impl<'p> Reader<'p> {
         match element.name() {
             "select" => self.select(form, element),
             "textarea" => self.push(form, element, FieldKind::Text, element.raw_text()),
-            "button" => match kind(element, "submit").as_str() {
-                "submit" => self.button(form, element),
-                _ => {}
-            },
+            "button" if IDLE.contains(&kind(element, "submit").as_str()) => {}
+            "button" => self.button(form, element),
             _ => self.input(form, element),
         }
     }
