@@ -203,6 +203,8 @@
 //! - **The cache's entries lie in a log, and sled says where.** sled is good at values of a few bytes and dear for those of a page with
 //!   its links; a 304 now writes a new head and nothing else. What a killed run may have left behind the state is known, and does not
 //!   stand for its page without a question.
+//! - **A login passes the store by.** Its requests enter the frontier from memory, so that neither form nor token is written down; seeds
+//!   and queues are held back until it is done. Cookies are part of the state: they change in the batch of the page that set them.
 //! - **What is gone is asked twice**, ten seconds apart: a deployment or a broken backend answers 404 for moments. The second request
 //!   costs little, for only pages that were there get it; a false "gone" would cost whoever relies on the report much more.
 //! - **Pages that no link leads to any more are asked at the end of a round** ([`Unlinked`](engine::Unlinked)). That nobody links to
