@@ -119,7 +119,7 @@
 //! | floor | rooms | what for |
 //! |---|---|---|
 //! | 0 | [`time`] [`url`] [`request`] [`response`] [`item`] | plain data: moments, normal forms, what goes out, what came back, what was found |
-//! | 1 | [`headers`] [`robots`] [`scope`] [`address`] [`host`] [`redirect`] | rules of the web as pure functions |
+//! | 1 | [`headers`] [`robots`] [`scope`] [`address`] [`host`] [`redirect`] [`cookies`] | rules of the web as pure functions |
 //! | 1 | [`history`] | what earlier rounds saw of a page, and what the sight of this one makes of it: new, changed, unchanged, gone, unknown |
 //! | 1 | [`revisit`] | how often a page changes, and when it is worth asking again |
 //! | 2 | [`politeness`] | the machine of one host: an outcome goes in, the earliest next time comes out |
@@ -212,6 +212,8 @@
 //! - **The cache's entries lie in a log, and sled says where.** sled is good at values of a few bytes and dear for those of a page with
 //!   its links; a 304 now writes a new head and nothing else. What a killed run may have left behind the state is known, and does not
 //!   stand for its page without a question.
+//! - **A login passes the store by.** Its requests enter the frontier from memory, so that neither form nor token is written down; seeds
+//!   and queues are held back until it is done. Cookies are part of the state: they change in the batch of the page that set them.
 //! - **What is gone is asked twice**, ten seconds apart: a deployment or a broken backend answers 404 for moments. The second request
 //!   costs little, for only pages that were there get it; a false "gone" would cost whoever relies on the report much more.
 //! - **Pages that no link leads to any more are asked at the end of a round** ([`Unlinked`](engine::Unlinked)). That nobody links to
@@ -226,6 +228,7 @@ pub mod audit;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod cookies;
 pub mod demo;
 pub mod engine;
 pub mod extract;

@@ -63,6 +63,8 @@ pub enum Kind {
     /// The page of a list that goes on where another page of it ended. A page in all, but that it is as deep as the page before:
     /// how long a list is says nothing of how deep it lies.
     NextPage,
+    /// A part of logging in: the crawler itself reads it, and no store has it. It counts to no page limit.
+    Login,
 }
 
 impl Kind {
@@ -154,6 +156,11 @@ impl Request {
     pub fn always(mut self) -> Self {
         self.dedup = Dedup::Never;
         self
+    }
+
+    /// Makes it a part of logging in: it comes before all pages of its host, however often it was asked before.
+    pub(crate) fn for_login(self) -> Self {
+        Self { kind: Kind::Login, priority: i8::MAX, dedup: Dedup::Never, ..self }
     }
 
     /// Carries `data` to the callback; it survives a restart.

@@ -87,6 +87,12 @@ fn a_crawl_is_stopped_and_gone_on_with_inside_of_a_program() {
 }
 
 #[test]
+fn a_login_comes_before_the_crawl_and_fails_it() {
+    let out = run("login");
+    assert!(out.starts_with("6 letters, 2 cookies\nwith another password: the answer has nothing"), "{out}");
+}
+
+#[test]
 fn a_binary_of_ones_own_runs_a_crawler_file_that_names_its_spider() {
     let state = tempfile::tempdir().unwrap();
     let state = state.path().display().to_string();

@@ -5,13 +5,16 @@
 use std::path::Path;
 use std::time::Duration;
 
+use crawl::cookies::{Cookie, CookieChange, Jar};
 use crawl::politeness::HostState;
 use crawl::request::Request;
 use crawl::robots::{RobotsAnswer, RobotsCopy, RobotsRecord};
 use crawl::sink::Position;
 use crawl::store::disk::{DiskOptions, DiskStore};
 use crawl::store::memory::MemoryStore;
-use crawl::store::{Batch, FailedRecord, Memory, Pending, QueueKey, RunRecord, Store, StoreError};
+use crawl::store::{
+    Batch, FailedRecord, LoginRecord, Memory, Pending, QueueKey, RunRecord, Store, StoreError,
+};
 use crawl::time::Timestamp;
 use crawl::url::{CanonicalUrl, HostKey, Origin};
 use proptest::prelude::*;
@@ -69,6 +72,47 @@ fn what_was_found_in_this_round_is_known_waiting_or_done() {
         store.begin_round(RunRecord::default(), Memory::Keeps).unwrap();
         assert!(!store.knows(&page));
     });
+}
+
+/// What a server at `A` sets.
+fn set(jar: &mut Jar, field: &str) -> Vec<CookieChange> {
+    jar.receive(&get("http://a.example/").url, field, Timestamp::ZERO)
+}
+
+fn names(store: &mut dyn Store) -> Vec<String> {
+    let mut names: Vec<_> = store.recover().unwrap().cookies.into_iter().map(|cookie| cookie.name).collect();
+    names.sort_unstable();
+    names
+}
+
+#[test]
+fn cookies_of_the_session_hold_for_a_round_and_the_others_for_their_time() {
+    on_each(|store| {
+        let mut jar = Jar::default();
+        let fields = ["session=1", "short=1; Max-Age=10", "long=1; Max-Age=1000", "gone=1"];
+        let mut cookies: Vec<_> = fields.iter().flat_map(|field| set(&mut jar, field)).collect();
+        cookies.extend(set(&mut jar, "gone=1; Max-Age=0"));
+        store.commit(Batch { cookies, ..Batch::default() }).unwrap();
+        assert_eq!(names(store), ["long", "session", "short"]);
+        let run = |seconds| RunRecord { started: Timestamp::from_secs(seconds), ..RunRecord::default() };
+        store.begin_round(run(50), Memory::Keeps).unwrap();
+        assert_eq!(names(store), ["long"]);
+        store.begin_round(run(60), Memory::Forgets).unwrap();
+        assert!(names(store).is_empty());
+    });
+}
+
+#[test]
+fn cookies_and_the_login_are_there_again_after_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut jar = Jar::default();
+    let login = LoginRecord { round: 1, at: Timestamp::from_secs(5), rules: 7 };
+    let batch =
+        Batch { cookies: set(&mut jar, "a=1; Path=/x"), login: Some(login.clone()), ..Batch::default() };
+    open(dir.path()).commit(batch).unwrap();
+    let recovered = open(dir.path()).recover().unwrap();
+    let kept: Vec<&Cookie> = jar.cookies().collect();
+    assert_eq!((recovered.cookies.iter().collect::<Vec<_>>(), recovered.login), (kept, Some(login)));
 }
 
 #[test]

@@ -130,6 +130,9 @@ impl Job<'_> {
         let mut builder = setup::describe(plan, spider, &clock)?.store(store).cache(cache).start(start);
         builder = builder.changes_in(plan.state_dir.join(CHANGES));
         builder = with_journal(builder, plan);
+        if let Some(login) = plan.login() {
+            builder = builder.login(login);
+        }
         if self.watches {
             builder = builder.watch(plan.revisit);
         }

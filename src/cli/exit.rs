@@ -127,7 +127,9 @@ impl Failure {
         match self {
             Self::Config(_)
             | Self::Usage(_)
-            | Self::Build(BuildError::Name(_) | BuildError::NoContact | BuildError::NoSpider) => Exit::USAGE,
+            | Self::Build(
+                BuildError::Name(_) | BuildError::NoContact | BuildError::NoSpider | BuildError::NoCookies,
+            ) => Exit::USAGE,
             Self::Crawl(
                 CrawlError::NothingToResume { .. }
                 | CrawlError::Seeds(_)

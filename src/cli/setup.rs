@@ -51,6 +51,10 @@ pub(super) fn describe(
     if let Some(contact) = &plan.identity.contact {
         builder = builder.identity(&plan.identity.token, contact);
     }
+    builder = match plan.cookie_jar() {
+        Some(jar) => builder.cookies(jar),
+        None => builder.without_cookies(),
+    };
     let [policies, headers, whole] = [(); 3].map(|()| plan.clone());
     Ok(builder
         .shared_spider(spider)

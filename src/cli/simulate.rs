@@ -214,6 +214,7 @@ fn end_of(run: &ScenarioRun) -> &'static str {
         End::Limit => "stopped at its limit",
         End::Parked { .. } => "parked",
         End::Interrupted => "still running",
+        End::LoginFailed(_) => "not logged in",
     }
 }
 

@@ -94,6 +94,7 @@ fn headline(plan: &Plan, report: &Report, last: &Progress) -> String {
         End::Limit => "stopped at its limit",
         End::Parked { .. } => "parked",
         End::Interrupted => "interrupted",
+        End::LoginFailed(_) => "not logged in",
     };
     let seconds = report.took.as_secs_f64().max(0.001);
     format!(
@@ -225,6 +226,7 @@ fn remedy(report: &Report, exit: Exit) -> String {
         End::Limit => "raise --limit (scope.max-pages) to go on".to_owned(),
         End::Parked { until } => format!("run it again after {until}"),
         End::Interrupted => format!("go on with: {}", resume_command(std::env::args())),
+        End::LoginFailed(why) => why.to_string(),
         End::Complete => exit.remedy().to_owned(),
     }
 }

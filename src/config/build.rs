@@ -4,18 +4,18 @@ use std::path::PathBuf;
 
 use super::check::Check;
 use super::path::Path;
-use super::plan::{MissingContact, Plan, Reader, Seed};
+use super::plan::{LoginPlan, MissingContact, Plan, Reader, Seed};
 use super::raw::CrawlerFile;
 use super::tables::follow::FollowTable;
 use super::tables::labels::Said;
 use super::tables::pages::ExtractTable;
 use super::tables::paginate::PaginateTable;
 use super::tables::requests::Shape;
-use super::tables::{follow, hosts, pace, pages, paginate, requests, scope, seeds, sink, wire};
+use super::tables::{follow, hosts, pace, pages, paginate, requests, scope, seeds, session, sink, wire};
 use crate::address::AddressPolicy;
 use crate::host::is_loopback;
 use crate::politeness::Policy;
-use crate::request::Request;
+use crate::request::{Kind, Request};
 use crate::scope::Scope;
 use crate::spider::declarative::{ExtractRule, FollowRule, PaginateRule, Recipe, RequestRule};
 use crate::url::CanonicalUrl;
@@ -34,7 +34,14 @@ pub(super) fn build(file: CrawlerFile, around: Surroundings, check: &mut Check<'
     let (mut scope, budget) = file.scope.build(check);
     let (sitemaps, places) = file.sitemap.build(&canon, check);
     let requests = requests::build(file.requests, &canon, check);
-    let starts = Starts { seeds: &seeds, sitemaps: &sitemaps.urls, places: &places, shapes: &requests };
+    let (cookies, login) = session::build(file.cookies, file.login, &canon, check);
+    let starts = Starts {
+        seeds: &seeds,
+        sitemaps: &sitemaps.urls,
+        places: &places,
+        shapes: &requests,
+        login: login.as_ref(),
+    };
     let hosts_follow_seeds = !check.is_there(&Path::of(&["scope", "hosts"]));
     scope::add_seed_hosts(&mut scope, &starts.requests(), check);
     let pace = pace::build(&file.politeness, &file.robots, &file.backoff, &file.retry, check);
@@ -52,6 +59,8 @@ pub(super) fn build(file: CrawlerFile, around: Surroundings, check: &mut Check<'
         archive: file.sink.archive(&name, check),
         sinks: file.sink.build(&around_sinks, check),
         limits: file.http.limits(check),
+        cookies,
+        login: login.map(|(_, login)| login),
         max_bodies: file.cache.bodies(check),
         journal_rounds: file.journal.build(check),
         freshness: file.cache.freshness(),
@@ -145,6 +154,7 @@ struct Starts<'a> {
     /// Where the sitemaps stand in the file.
     places: &'a [Path],
     shapes: &'a [Shape],
+    login: Option<&'a (Path, LoginPlan)>,
 }
 
 impl Starts<'_> {
@@ -153,7 +163,9 @@ impl Starts<'_> {
         let seeds = self.seeds.iter().filter_map(|(place, seed)| Some((place, seed.request()?)));
         let sitemaps = self.sitemaps.iter().cloned().map(Request::sitemap);
         let shapes = self.shapes.iter().filter_map(|shape| Some((&shape.place, shape.first.clone()?)));
-        seeds.chain(self.places.iter().zip(sitemaps)).chain(shapes)
+        let login = self.login.and_then(|(place, login)| Some((place, login.url()?)));
+        let login = login.map(|(place, url)| (place, Request::get(url.clone()).for_login()));
+        seeds.chain(self.places.iter().zip(sitemaps)).chain(shapes).chain(login)
     }
 
     fn requests(&self) -> Vec<Request> {
@@ -213,7 +225,11 @@ fn check_contact(contact: Option<&str>, starts: &Starts<'_>, check: &mut Check<'
 fn check_starts_in_scope(starts: &Starts<'_>, scope: &Scope, check: &mut Check<'_>) {
     for (place, request) in starts.placed() {
         if let Err(why) = scope.judge(&request) {
-            let what = if request.kind.is_page() { "seed" } else { "sitemap" };
+            let what = match request.kind {
+                Kind::Page | Kind::NextPage => "seed",
+                Kind::Sitemap { .. } => "sitemap",
+                Kind::Login => "login page",
+            };
             check.wrong(place, format!("this {what} is out of scope and would not be fetched: {why}"));
         }
     }

@@ -244,6 +244,10 @@ fn failed(sources: &Sources, tree: &Node, findings: Vec<Finding>) -> ConfigError
 
 /// The value as TOML, unless it is a secret by its name or place.
 fn shown(path: &Path, node: &Node) -> String {
+    let table = path.parent();
+    if SECRETS.iter().any(|secrets| table == Path::of(secrets)) && !is_plain_reference(node) {
+        return "\"***\"".to_owned();
+    }
     let Value::Text { text, written: None } = &node.value else {
         return node.value.to_toml();
     };
@@ -260,6 +264,18 @@ fn shown(path: &Path, node: &Node) -> String {
         }
         _ => node.value.to_toml(),
     }
+}
+
+/// Tables whose values are secrets, wherever they come from.
+const SECRETS: [&[&str]; 2] = [&["login", "fields"], &["cookies", "set"]];
+
+/// Whether nothing of a value stands in the file but the name of an environment variable.
+fn is_plain_reference(node: &Node) -> bool {
+    let Value::Text { written: Some(written), .. } = &node.value else {
+        return false;
+    };
+    let name = written.strip_prefix("${").and_then(|rest| rest.strip_suffix('}'));
+    name.is_some_and(|name| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_'))
 }
 
 /// The lowest layer.

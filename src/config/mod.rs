@@ -25,7 +25,7 @@ mod tree;
 mod units;
 
 pub use loader::{DEFAULTS, Loader};
-pub use plan::{Budget, Effective, Identity, MissingContact, Plan, Reader, Seed, Start};
+pub use plan::{Budget, Effective, Identity, LoginPlan, MissingContact, Plan, Reader, Seed, Start};
 pub use problem::{ConfigError, Problem};
 pub use schema::schema;
 

@@ -11,12 +11,15 @@ use ipnet::IpNet;
 use serde_json::{Map, Value};
 
 use super::overrides::Overrides;
+use super::tables::session::jar_of;
 use crate::address::AddressPolicy;
-use crate::engine::{Freshness, Sitemaps, Unlinked};
+use crate::cookies::CookieJar;
+use crate::engine::{Freshness, Login, Sitemaps, Unlinked};
 use crate::fetch::Limits;
 use crate::fetch::http::HttpOptions;
 use crate::frontier::{Settings, Sharing};
 use crate::host::is_loopback;
+use crate::page::css::Css;
 use crate::politeness::{Policy, Rate};
 use crate::request::Request;
 use crate::revisit::Revisit;
@@ -58,6 +61,10 @@ pub struct Plan {
     pub limits: Limits,
     /// What the fetcher is built with: User-Agent, headers of every request, proxy, addresses.
     pub http: HttpOptions,
+    /// Cookies to begin with, by host; `None` if no cookie is kept at all. They may be secrets.
+    pub cookies: Option<Vec<(String, String)>>,
+    /// How the crawl logs in, if it does.
+    pub login: Option<LoginPlan>,
     /// By which steps two spellings of a URL become one.
     pub canon: Canon,
     /// Where items go; empty only if there is an archive and nothing else.
@@ -157,6 +164,17 @@ impl Seed {
     }
 }
 
+/// How a crawl logs in.
+#[derive(Clone)]
+pub struct LoginPlan {
+    /// The page with the form.
+    pub start: Start,
+    pub(super) form: Option<Css>,
+    pub(super) fields: Vec<(String, String)>,
+    pub(super) check: Option<Css>,
+    pub(super) fail: Option<Css>,
+}
+
 /// Who reads the pages.
 #[derive(Debug, Clone)]
 pub enum Reader {
@@ -219,6 +237,26 @@ impl Plan {
         self.overrides.headers(host)
     }
 
+    /// The jar that the crawl begins with; `None` if it keeps no cookies.
+    #[must_use]
+    pub fn cookie_jar(&self) -> Option<CookieJar> {
+        self.cookies.as_deref().map(jar_of)
+    }
+
+    /// How the crawl logs in. A page of the demo site is left out until [`Plan::place_demo`].
+    #[must_use]
+    pub fn login(&self) -> Option<Login> {
+        let plan = self.login.as_ref()?;
+        let mut login = Login::new(plan.url()?.clone());
+        for (name, value) in &plan.fields {
+            login = login.field(name, value);
+        }
+        let LoginPlan { form, check, fail, .. } = plan.clone();
+        login = form.into_iter().fold(login, Login::form);
+        login = check.into_iter().fold(login, Login::check);
+        Some(fail.into_iter().fold(login, Login::fail))
+    }
+
     /// The requests that the crawl starts with. Seeds at the demo site are left out until [`Plan::place_demo`].
     #[must_use]
     pub fn requests(&self) -> Vec<Request> {
@@ -228,7 +266,10 @@ impl Plan {
     /// Whether the demo site must run for this crawl.
     #[must_use]
     pub fn needs_demo(&self) -> bool {
-        self.seeds.iter().any(|seed| seed.url().is_none()) || self.shapes().iter().any(RequestRule::is_demo)
+        let login = self.login.as_ref().is_some_and(|login| login.url().is_none());
+        login
+            || self.seeds.iter().any(|seed| seed.url().is_none())
+            || self.shapes().iter().any(RequestRule::is_demo)
     }
 
     /// `[[requests]]`: what the crawl starts with beside [`Plan::requests`].
@@ -244,11 +285,12 @@ impl Plan {
     /// may be contacted.
     pub fn place_demo(&mut self, home: &CanonicalUrl) {
         let mut placed = false;
-        for seed in &mut self.seeds {
-            if let Start::Demo(path) = &seed.start
+        let login = self.login.iter_mut().map(|login| &mut login.start);
+        for start in self.seeds.iter_mut().map(|seed| &mut seed.start).chain(login) {
+            if let Start::Demo(path) = start
                 && let Ok(url) = self.canon.join(home.as_url(), path)
             {
-                seed.start = Start::Url(url);
+                *start = Start::Url(url);
                 placed = true;
             }
         }

@@ -20,6 +20,7 @@ use super::tables::requests::RequestTable;
 use super::tables::revisit::RevisitTable;
 use super::tables::scope::ScopeTable;
 use super::tables::seeds::SeedTable;
+use super::tables::session::{CookiesTable, LoginTable};
 use super::tables::sink::SinkTable;
 use super::tables::sitemap::SitemapTable;
 use super::tables::url::UrlTable;
@@ -46,6 +47,8 @@ pub(super) struct CrawlerFile {
     pub(super) retry: RetryTable,
     pub(super) block: BlockTable,
     pub(super) revisit: RevisitTable,
+    pub(super) cookies: CookiesTable,
+    pub(super) login: LoginTable,
     pub(super) http: HttpTable,
     pub(super) net: NetTable,
     pub(super) url: UrlTable,

@@ -14,6 +14,7 @@
 //! | `/index.html`, `/shop/` | 301 and 308, with relative ones |
 //! | `/staff-picks-2019.html` | linked, and gone: 404 |
 //! | `/quotes/` | a small site of its own that nothing in the shop links to: [`quotes`](crate::demo::quotes()) with author and tags, ten to a page, and their authors, in the markup of quotes.toscrape.com |
+//! | `/members/` | linked from nowhere; for those who have logged in at `/members/login` as `reader` with `paper heron` |
 //!
 //! All pages have an `ETag` and a `Last-Modified` and answer conditional requests. The pages are the same at every start, except
 //! for the address in their absolute links.
@@ -23,6 +24,7 @@
 
 mod catalogue;
 mod conditional;
+mod members;
 mod pages;
 mod quotes;
 mod rules;
@@ -35,9 +37,10 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{HeaderMap, HeaderName, IF_MODIFIED_SINCE, IF_NONE_MATCH, USER_AGENT};
+use http::header::{COOKIE, HeaderMap, HeaderName, IF_MODIFIED_SINCE, IF_NONE_MATCH, USER_AGENT};
+use http::request::Parts;
 use http::{Request, Response};
-use http_body_util::Full;
+use http_body_util::{BodyExt, Collected, Full, Limited};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -56,6 +59,9 @@ const LOG_LENGTH: usize = 100_000;
 
 /// How many bytes of a path or a header the log keeps.
 const LOGGED_BYTES: usize = 1024;
+
+/// How many bytes of a body are read.
+const MOST_BODY: usize = 16 * 1024;
 
 /// How many connections are served at once; further ones wait to be accepted.
 const MOST_CONNECTIONS: usize = 256;
@@ -92,6 +98,8 @@ pub struct DemoRequest {
     pub if_none_match: Option<String>,
     /// The `If-Modified-Since` header, if one was sent.
     pub if_modified_since: Option<String>,
+    /// The `Cookie` header, if one was sent.
+    pub cookie: Option<String>,
 }
 
 impl DemoSite {
@@ -192,12 +200,15 @@ impl Desk {
     }
 
     /// Answers a request and writes it down. One lock around both, so that the log stands in the order of the answers.
-    fn answer<B>(&self, request: &Request<B>) -> Response<Bytes> {
+    fn answer(&self, request: &Parts, body: &[u8]) -> Response<Bytes> {
         let (if_none_match, if_modified_since) =
-            (header(request.headers(), &IF_NONE_MATCH), header(request.headers(), &IF_MODIFIED_SINCE));
+            (header(&request.headers, &IF_NONE_MATCH), header(&request.headers, &IF_MODIFIED_SINCE));
+        let cookie = header(&request.headers, &COOKIE);
         let asked = Asked {
-            method: request.method(),
-            path: request.uri().path(),
+            method: &request.method,
+            path: request.uri.path(),
+            cookie: cookie.as_deref(),
+            body,
             if_none_match: if_none_match.as_deref(),
             if_modified_since: if_modified_since.as_deref(),
         };
@@ -210,12 +221,13 @@ impl Desk {
         book.log.push_back(DemoRequest {
             arrived_ms,
             answered_ms: self.elapsed_ms(),
-            method: clipped(request.method().as_str()),
-            path: clipped(request.uri().path_and_query().map_or("", |p| p.as_str())),
+            method: clipped(request.method.as_str()),
+            path: clipped(request.uri.path_and_query().map_or("", |p| p.as_str())),
             status: reply.status().as_u16(),
-            user_agent: header(request.headers(), &USER_AGENT).as_deref().map(clipped),
+            user_agent: header(&request.headers, &USER_AGENT).as_deref().map(clipped),
             if_none_match: if_none_match.as_deref().map(clipped),
             if_modified_since: if_modified_since.as_deref().map(clipped),
+            cookie: cookie.as_deref().map(clipped),
         });
         reply
     }
@@ -266,8 +278,14 @@ async fn converse(stream: TcpStream, desk: Arc<Desk>, mut stopped: watch::Receiv
     // Without it small answers could wait for the client's acknowledgement; if it cannot be set they are only slower.
     stream.set_nodelay(true).ok();
     let service = service_fn(|request: Request<Incoming>| {
-        let reply = desk.answer(&request).map(Full::new);
-        async { Ok::<_, Infallible>(reply) }
+        let desk = Arc::clone(&desk);
+        async move {
+            let (head, body) = request.into_parts();
+            // What is longer is no form of ours; what breaks off breaks off the connection.
+            let body = Limited::new(body, MOST_BODY).collect().await;
+            let body = body.map(Collected::to_bytes).unwrap_or_default();
+            Ok::<_, Infallible>(desk.answer(&head, &body).map(Full::new))
+        }
     });
     let mut connection =
         std::pin::pin!(http1::Builder::new().serve_connection(TokioIo::new(stream), service));

@@ -68,6 +68,11 @@ impl Press<'_> {
         self.framed(&Frame { title, summary: text, path, head: "", main: &main }, OPENED)
     }
 
+    /// A page with this inside.
+    pub(super) fn page(&self, path: &str, title: &str, main: &str) -> Page {
+        self.framed(&Frame { title, summary: title, path, head: "", main }, OPENED)
+    }
+
     fn home(&self) -> Page {
         let picks: Vec<&Book> = self.books.iter().step_by(21).collect();
         let cards = cards(&picks, |b| format!("{}{}", self.base, b.path()));

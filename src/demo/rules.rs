@@ -13,6 +13,7 @@ use http::{Method, Response, StatusCode};
 
 use super::catalogue::{self, AUTHORS, Book, OPENED};
 use super::conditional::{Validators, http_date, plain_date};
+use super::members::{MEMBERS, Members};
 use super::pages::{CLASSICS, Page, Press, WEEKS};
 use super::quotes;
 
@@ -28,7 +29,7 @@ const HICCUP: &str = "/news.html";
 /// The shortest pause between two requests that the shop asks for, in seconds. Short enough for a whole crawl in half a minute.
 const CRAWL_DELAY: &str = "0.05";
 
-const HTML: &str = "text/html; charset=utf-8";
+pub(super) const HTML: &str = "text/html; charset=utf-8";
 
 /// How many books the demo shop sells, each with a page of its own.
 #[must_use]
@@ -50,12 +51,15 @@ pub(super) struct Asked<'a> {
     pub(super) path: &'a str,
     pub(super) if_none_match: Option<&'a str>,
     pub(super) if_modified_since: Option<&'a str>,
+    pub(super) cookie: Option<&'a str>,
+    pub(super) body: &'a [u8],
 }
 
 /// What the shop remembers between two requests.
 #[derive(Default)]
 pub(super) struct Memory {
     hiccup_over: bool,
+    visits: u64,
     throttle: Throttle,
 }
 
@@ -71,12 +75,13 @@ pub(super) struct Shop {
     shelves: HashMap<String, Resource>,
     moved: HashMap<String, (StatusCode, String)>,
     basket: Resource,
+    members: Members,
     missing: Bytes,
     hiccup: Bytes,
     slow_down: Bytes,
 }
 
-struct Resource {
+pub(super) struct Resource {
     kind: &'static str,
     body: Bytes,
     validators: Validators,
@@ -88,8 +93,18 @@ impl Resource {
         Self { kind, body: body.into(), validators }
     }
 
-    fn page(page: Page) -> (String, Self) {
+    pub(super) fn page(page: Page) -> (String, Self) {
         (page.path, Self::new(HTML, page.html, page.modified))
+    }
+
+    pub(super) fn reply(&self, asked: &Asked<'_>) -> Response<Bytes> {
+        let reply = if self.validators.met(asked.if_none_match, asked.if_modified_since) {
+            bare(StatusCode::NOT_MODIFIED, Bytes::new())
+        } else {
+            with(bare(StatusCode::OK, self.body.clone()), CONTENT_TYPE, self.kind)
+        };
+        let reply = with(reply, ETAG, &self.validators.etag);
+        with(reply, LAST_MODIFIED, &http_date(self.validators.modified))
     }
 }
 
@@ -111,6 +126,7 @@ impl Shop {
         Self {
             shelves,
             moved: moved(base, &books),
+            members: Members::open(&press),
             basket: Resource::page(press.notice(
                 CLOSED,
                 "Your basket",
@@ -128,6 +144,9 @@ impl Shop {
 
     /// Answers one request that arrived at `now_ms`, any count of milliseconds that never goes back.
     pub(super) fn answer(&self, memory: &mut Memory, asked: &Asked<'_>, now_ms: u64) -> Response<Bytes> {
+        if asked.path.starts_with(MEMBERS) {
+            return self.members.answer(&mut memory.visits, asked);
+        }
         if asked.method != Method::GET && asked.method != Method::HEAD {
             return with(plain(StatusCode::METHOD_NOT_ALLOWED, Bytes::new()), ALLOW, "GET, HEAD");
         }
@@ -151,27 +170,21 @@ impl Shop {
         let Some(found) = basket.or_else(|| self.shelves.get(asked.path)) else {
             return plain(StatusCode::NOT_FOUND, self.missing.clone());
         };
-        let reply = if found.validators.met(asked.if_none_match, asked.if_modified_since) {
-            bare(StatusCode::NOT_MODIFIED, Bytes::new())
-        } else {
-            with(bare(StatusCode::OK, found.body.clone()), CONTENT_TYPE, found.kind)
-        };
-        let reply = with(reply, ETAG, &found.validators.etag);
-        with(reply, LAST_MODIFIED, &http_date(found.validators.modified))
+        found.reply(asked)
     }
 }
 
-fn bare(status: StatusCode, body: Bytes) -> Response<Bytes> {
+pub(super) fn bare(status: StatusCode, body: Bytes) -> Response<Bytes> {
     let mut reply = Response::new(body);
     *reply.status_mut() = status;
     reply
 }
 
-fn plain(status: StatusCode, body: Bytes) -> Response<Bytes> {
+pub(super) fn plain(status: StatusCode, body: Bytes) -> Response<Bytes> {
     with(bare(status, body), CONTENT_TYPE, HTML)
 }
 
-fn with(mut reply: Response<Bytes>, name: HeaderName, value: &str) -> Response<Bytes> {
+pub(super) fn with(mut reply: Response<Bytes>, name: HeaderName, value: &str) -> Response<Bytes> {
     let value = HeaderValue::from_str(value).expect("the shop writes its headers in plain ASCII");
     reply.headers_mut().insert(name, value);
     reply

@@ -108,7 +108,7 @@ fn the_log_forgets_the_oldest_requests_and_clips_long_ones() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let _entered = runtime.enter();
     let desk = Desk::open(SocketAddr::from((Ipv4Addr::LOCALHOST, 1)));
-    let ask = |path: &str| desk.answer(&Request::get(path).body(()).unwrap());
+    let ask = |path: &str| desk.answer(&Request::get(path).body(()).unwrap().into_parts().0, b"");
     ask("/first");
     for _ in 1..LOG_LENGTH {
         ask("/style.css");

@@ -1,6 +1,10 @@
 //! Describing a crawl, piece by piece.
 
 mod archive;
+mod error;
+mod session;
+
+pub use error::BuildError;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -9,15 +13,18 @@ use std::sync::Arc;
 
 use tokio::sync::{broadcast, watch};
 
-use super::{Crawl, Execution, Freshness, HostHeaders, Progress, Sitemaps, Start, StopHandle, Unlinked};
+use super::{
+    Crawl, Execution, Freshness, HostHeaders, Login, Progress, Sitemaps, Start, StopHandle, Unlinked,
+};
 use crate::clock::Clock;
-use crate::fetch::http::{HttpFetcher, HttpOptions, OptionsError};
+use crate::cookies::CookieJar;
+use crate::fetch::http::{HttpFetcher, HttpOptions};
 use crate::fetch::{Fetcher, Limits};
 use crate::frontier::{Policies, Settings};
 use crate::politeness::Policy;
 use crate::request::Request;
 use crate::revisit::Revisit;
-use crate::robots::{ProductToken, ProductTokenError};
+use crate::robots::ProductToken;
 use crate::scope::Scope;
 use crate::sink::Sink;
 use crate::sink::warc::Warc;
@@ -71,6 +78,8 @@ pub struct Builder<F> {
     canon: Canon,
     limits: Limits,
     host_headers: HostHeaders,
+    cookies: Option<CookieJar>,
+    login: Option<Login>,
     policy: Policy,
     policies: Option<Policies>,
     tune: Vec<Tune>,
@@ -91,27 +100,6 @@ pub struct Builder<F> {
     execution: Execution,
 }
 
-/// Why a crawl cannot be built.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum BuildError {
-    /// A name that robots.txt cannot know us by.
-    #[error(transparent)]
-    Name(#[from] ProductTokenError),
-    /// No contact, and seeds beyond this machine.
-    #[error("a crawl beyond this machine needs a contact: say `.identity(\"name\", \"mail or URL\")`")]
-    NoContact,
-    /// No spider.
-    #[error("a crawl needs a spider: say `.spider(...)`")]
-    NoSpider,
-    /// The HTTP client cannot be built.
-    #[error(transparent)]
-    Http(#[from] OptionsError),
-    /// The state directory cannot be used.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
 impl Builder<HttpFetcher> {
     pub(super) fn new() -> Self {
         Self {
@@ -125,6 +113,8 @@ impl Builder<HttpFetcher> {
             canon: Canon::default(),
             limits: Limits::default(),
             host_headers: Box::new(|_| Vec::new()),
+            cookies: Some(CookieJar::default()),
+            login: None,
             policy: Policy::default(),
             policies: None,
             tune: Vec::new(),
@@ -379,13 +369,23 @@ impl<F: Fetcher> Builder<F> {
     fn seeds(&self) -> Vec<Request> {
         let sitemaps = self.sitemaps.urls.iter().cloned().map(Request::sitemap);
         let more = self.spiders.iter().filter_map(|spider| spider.more_seeds().next()?.ok());
-        self.spiders.iter().flat_map(|spider| spider.seeds()).chain(sitemaps).chain(more).collect()
+        let login = self.login.iter().map(Login::page);
+        self.spiders
+            .iter()
+            .flat_map(|spider| spider.seeds())
+            .chain(sitemaps)
+            .chain(more)
+            .chain(login)
+            .collect()
     }
 
     fn put_together<G: Fetcher>(mut self, fetcher: G) -> Result<Crawl<G>, BuildError> {
         let seeds = self.seeds();
         if self.spiders.is_empty() {
             return Err(BuildError::NoSpider);
+        }
+        if self.login.is_some() && self.cookies.is_none() {
+            return Err(BuildError::NoCookies);
         }
         let at_home = seeds.iter().all(|seed| crate::host::is_loopback(seed.url.host()));
         if self.contact.is_none() && !at_home {
@@ -406,6 +406,8 @@ impl<F: Fetcher> Builder<F> {
             canon: self.canon,
             limits: self.limits,
             host_headers: self.host_headers,
+            cookies: self.cookies,
+            login: self.login,
             settings,
             policies: self.policies.unwrap_or_else(|| Box::new(move |_| policy.clone())),
             store,

@@ -20,6 +20,7 @@ mod archiving;
 mod builder;
 pub mod changes;
 mod event;
+mod login;
 mod output;
 mod plant;
 mod recall;
@@ -39,6 +40,7 @@ mod writer;
 
 pub use builder::{BuildError, Builder};
 pub use event::Event;
+pub use login::{Login, LoginFailure};
 pub use recall::Freshness;
 pub use report::{End, HostReport, Report};
 pub use sitemap::{Lastmod, RobotsSitemaps, Sitemaps};
@@ -57,6 +59,7 @@ use std::sync::Arc;
 use tokio::sync::{broadcast, watch};
 
 use crate::clock::Clock;
+use crate::cookies::CookieJar;
 use crate::fetch::http::HttpFetcher;
 use crate::fetch::{Fetcher, Limits};
 use crate::frontier::{Policies, Settings};
@@ -79,6 +82,8 @@ pub struct Crawl<F> {
     canon: Canon,
     limits: Limits,
     host_headers: HostHeaders,
+    cookies: Option<CookieJar>,
+    login: Option<Login>,
     settings: Settings,
     policies: Policies,
     store: Box<dyn Store>,

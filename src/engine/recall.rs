@@ -9,7 +9,7 @@
 
 use std::time::Duration;
 
-use http::header::{CACHE_CONTROL, PRAGMA};
+use http::header::{CACHE_CONTROL, COOKIE, PRAGMA, SET_COOKIE};
 use http::{HeaderMap, Method, StatusCode};
 
 use super::changes::digest_of;
@@ -22,7 +22,7 @@ use crate::headers::validators::{Validators, is_condition};
 use crate::headers::vary::Selecting;
 use crate::item::Item;
 use crate::politeness::{Class, Outcome};
-use crate::request::{Dedup, Request};
+use crate::request::{Dedup, Kind, Request};
 use crate::response::Response;
 use crate::store::cache::{CacheEntry, KeptItem, Packed, ValidatorCache};
 use crate::time::Timestamp;
@@ -79,12 +79,21 @@ pub(super) struct Recalled {
     place: Option<Fingerprint>,
     /// The entry that speaks for it, if it was read by the same rules.
     pub(super) entry: Option<CacheEntry>,
+    /// The cookies that the request leaves with. Those of the jar may be others by the time of its answer.
+    pub(super) cookie: Option<String>,
 }
 
 impl Recalled {
     /// The fields that ask "has it changed?".
     pub(super) fn conditions(&self) -> Vec<(String, String)> {
         self.entry.as_ref().map(|entry| entry.validators.conditions()).unwrap_or_default()
+    }
+
+    /// Whether a `Set-Cookie` field is about another cookie than those that went with the request.
+    pub(super) fn is_new(&self, field: &str) -> bool {
+        let name = field.split(['=', ';']).next().unwrap_or_default().trim();
+        let mut sent = self.cookie.as_deref().unwrap_or_default().split("; ");
+        sent.all(|pair| pair.split('=').next() != Some(name))
     }
 
     /// Forgets the entry, if there is one.
@@ -102,17 +111,34 @@ impl Recalled {
 
 impl<F: Fetcher> Context<F> {
     /// A request as it leaves, without conditions.
-    pub(super) fn outgoing(&self, mut request: Request) -> Outgoing {
+    pub(super) fn outgoing(&self, mut request: Request, cookie: Option<&str>) -> Outgoing {
         // Whoever asks conditionally must know what to make of a 304, and a spider never sees one.
         request.headers.retain(|(name, _)| !is_condition(name));
-        let headers = (self.host_headers)(&request.host());
+        let mut headers = (self.host_headers)(&request.host());
+        headers.extend(cookie.map(|cookie| ("Cookie".to_owned(), cookie.to_owned())));
         let limits = Reader::limits(self.limits, request.kind);
         Outgoing { headers, limits, ..Outgoing::new(request) }
     }
 
     /// The header fields that a request leaves with.
-    fn sent(&self, request: &Request) -> HeaderMap {
-        self.fetcher.headers(&self.outgoing(request.clone()))
+    fn sent(&self, request: &Request, cookie: Option<&str>) -> HeaderMap {
+        self.fetcher.headers(&self.outgoing(request.clone(), cookie))
+    }
+
+    /// The cookies that go with a request. A field that the user has set takes their place.
+    fn cookie(&self, request: &Request) -> Option<String> {
+        let cookie = self.cookies.as_ref()?.open().header(&request.url, self.clock.now())?;
+        let own = self.sent(request, None).contains_key(COOKIE);
+        (!own).then_some(cookie)
+    }
+
+    /// What an answer sets. A value that is not UTF-8 could not be sent back as it is.
+    pub(super) fn set_cookies(&self, response: &Response) -> Vec<String> {
+        if self.cookies.is_none() {
+            return Vec::new();
+        }
+        let fields = response.headers.get_all(SET_COOKIE).iter();
+        fields.filter_map(|field| String::from_utf8(field.as_bytes().to_vec()).ok()).collect()
     }
 
     /// The digest of what reads the answer to a request: the rules, and what it carries for them.
@@ -123,18 +149,20 @@ impl<F: Fetcher> Context<F> {
     /// What the cache has of a request. An entry that other rules have read does not speak for it: its links and items are of no
     /// use, and a 304 would leave us without any.
     pub(super) fn recall(&self, request: &Request) -> Recalled {
-        if request.method != Method::GET || request.body.is_some() {
-            return Recalled::default();
+        let cookie = self.cookie(request);
+        if request.method != Method::GET || request.body.is_some() || request.kind == Kind::Login {
+            return Recalled { cookie, ..Recalled::default() };
         }
         let key = request.fingerprint();
         let Some(first) = self.cache.get(key) else {
-            return Recalled { key: Some(key), ..Recalled::default() };
+            return Recalled { key: Some(key), cookie, ..Recalled::default() };
         };
+        let sent = || self.sent(request, cookie.as_deref());
         let selecting = first.selecting.clone();
-        let (place, found) = if selecting.matches(|| self.sent(request)) {
+        let (place, found) = if selecting.matches(sent) {
             (key, Some(first))
         } else {
-            let own = selecting.sibling(|| self.sent(request));
+            let own = selecting.sibling(sent);
             (own.key(key), self.cache.get(own.key(key)).filter(|entry| entry.selecting == own))
         };
         let rules = self.reading(request);
@@ -143,6 +171,7 @@ impl<F: Fetcher> Context<F> {
             first: Some(selecting),
             place: found.is_some().then_some(place),
             entry: found.filter(|entry| entry.rules == rules),
+            cookie,
         }
     }
 
@@ -155,9 +184,10 @@ impl<F: Fetcher> Context<F> {
         }
         let unchanged =
             |entry: &CacheEntry| modified.is_some_and(|at| at < entry.checked && entry.checked <= now);
-        let entry = self.recall(request).entry.filter(|entry| entry.checked >= self.whole_from);
+        let recalled = self.recall(request);
+        let entry = recalled.entry.filter(|entry| entry.checked >= self.whole_from);
         let entry = entry.filter(|entry| self.freshness.accepts(entry, now) || unchanged(entry))?;
-        let sent = self.sent(request);
+        let sent = self.sent(request, recalled.cookie.as_deref());
         if sent.contains_key(CACHE_CONTROL) || sent.contains_key(PRAGMA) {
             // Who talks to caches wants an answer from behind them.
             return None;
@@ -178,7 +208,7 @@ impl<F: Fetcher> Context<F> {
         if !whole || forbids_storing(&response.headers) {
             return None;
         }
-        let selecting = Selecting::of(&response.headers, || self.sent(request))?;
+        let selecting = Selecting::of(&response.headers, || self.sent(request, recalled.cookie.as_deref()))?;
         let place = recalled.place_for(&selecting)?;
         let entry = CacheEntry {
             host: request.host(),
@@ -196,10 +226,11 @@ impl<F: Fetcher> Context<F> {
     /// What is kept after a 304 (RFC 9111 3.2, 4.3.4). One that forbids keeping, or that selects by other fields than we can
     /// tell, is the last that the entry is good for.
     pub(super) fn renewed(&self, request: &Request, response: &Response, recalled: Recalled) -> Option<Memo> {
-        let (Some(place), Some(mut entry)) = (recalled.place, recalled.entry) else { return None };
+        let Recalled { place, entry, cookie, .. } = recalled;
+        let (Some(place), Some(mut entry)) = (place, entry) else { return None };
         let told = &response.headers;
         let selecting = match told.contains_key(http::header::VARY) {
-            true => Selecting::of(told, || self.sent(request)),
+            true => Selecting::of(told, || self.sent(request, cookie.as_deref())),
             false => Some(entry.selecting.clone()),
         };
         let Some(selecting) = selecting.filter(|_| !forbids_storing(told)) else {

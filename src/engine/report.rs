@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::login::LoginFailure;
 use super::standing::{evidence_of, learned_rate, standing_of};
 use super::totals::Totals;
 use crate::frontier::HostView;
@@ -48,6 +49,8 @@ pub enum End {
     },
     /// It was asked to stop.
     Interrupted,
+    /// It could not log in, and asked for nothing else.
+    LoginFailed(LoginFailure),
 }
 
 impl End {
@@ -58,6 +61,7 @@ impl End {
             Self::Limit => "limit",
             Self::Parked { .. } => "parked",
             Self::Interrupted => "interrupted",
+            Self::LoginFailed(_) => "login failed",
         }
     }
 }
@@ -126,6 +130,7 @@ impl Report {
     pub fn exit_code(&self) -> u8 {
         match self.end {
             End::Interrupted => 130,
+            End::LoginFailed(_) => 3,
             End::Parked { .. } if self.is_parked_for_a_wait() => 6,
             _ if self.is_doubted() => 5,
             End::Parked { .. } => 6,

@@ -1,6 +1,7 @@
 //! The loop itself: dispatch what may go out, then wait for the next thing to happen.
 
 mod again;
+mod login;
 mod open;
 mod out;
 mod settle;
@@ -14,6 +15,7 @@ use tokio::sync::watch;
 use tokio::task::{Id, JoinSet};
 
 use again::Again;
+use login::Gate;
 use out::{Done, Out};
 
 use super::CrawlError;
@@ -54,6 +56,10 @@ struct Loop<F> {
     clock: Clock,
     voice: Voice,
     run: Totals,
+    round: u32,
+    gate: Gate,
+    /// Whether the spiders' requests beyond their seeds are still to be planted.
+    has_more: bool,
     again: Again,
     quota: Quota,
     /// The first problem that a page had.
@@ -79,15 +85,20 @@ impl<F: Fetcher> Loop<F> {
 
     /// Goes round until the crawl ends.
     async fn drive(&mut self, stop: &mut watch::Receiver<Stop>) -> Result<End, CrawlError> {
-        self.plant_seeds().await;
-        self.plant_more(stop).await?;
+        self.begin().await;
         self.plan_known().await;
         let mut deadline = None;
         loop {
             let wait = match deadline {
                 Some(_) if self.out.is_empty() && self.uncommitted == 0 => return Ok(End::Interrupted),
                 Some(deadline) => Wait::Until(deadline),
-                None => self.next_wait().await?,
+                None => {
+                    if self.has_more && self.is_open() {
+                        self.has_more = false;
+                        self.plant_more(stop).await?;
+                    }
+                    self.next_wait().await?
+                }
             };
             if let Wait::End(end) = wait {
                 return Ok(end);
@@ -106,6 +117,9 @@ impl<F: Fetcher> Loop<F> {
 
     /// Lets everything go out that may, and tells what to wait for then.
     async fn next_wait(&mut self) -> Result<Wait, CrawlError> {
+        if let Some(wait) = self.end_at_the_gate() {
+            return Ok(wait);
+        }
         self.queue_due().await;
         let wait = match self.dispatch().await? {
             Wait::End(end) => self.at_the_end(end).await,
@@ -178,14 +192,15 @@ impl<F: Fetcher> Loop<F> {
             return;
         }
         let mut change = Change::default();
-        for drop in drops {
-            self.give_up(&mut change, drop);
-        }
+        self.take_drops(&mut change, drops);
         self.commit(change).await;
     }
 
     /// Takes in the sitemaps of every robots.txt that is new to this run.
     async fn plant_sitemaps(&mut self) {
+        if !self.is_open() {
+            return;
+        }
         let opened = self.frontier.take_opened();
         if !opened.is_empty() {
             self.commit(plant::sitemaps(&self.context, opened)).await;

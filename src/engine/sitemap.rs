@@ -99,7 +99,8 @@ impl Reader {
 
     /// The limits of one exchange: those of pages, but for the size.
     pub(super) fn limits(limits: Limits, kind: Kind) -> Limits {
-        if kind.is_page() { limits } else { Limits { body: MAX_BYTES, ..limits } }
+        let is_sitemap = matches!(kind, Kind::Sitemap { .. });
+        if is_sitemap { Limits { body: MAX_BYTES, ..limits } } else { limits }
     }
 
     /// The digest of what reads the answer to a request, if pages are read by `pages`.

@@ -7,10 +7,11 @@ use super::CrawlError;
 use super::changes::ChangeLog;
 use super::output::{committed_of, notes_of};
 use crate::audit::record::Found;
+use crate::cookies::CookieJar;
 use crate::frontier::Frontier;
 use crate::robots::RobotsRecord;
 use crate::sink::{Position, Round, Sink};
-use crate::store::{Batch, Memory, Recovered, RunRecord, Store};
+use crate::store::{Batch, LoginRecord, Memory, Recovered, RunRecord, Store, outlives};
 use crate::time::Timestamp;
 use crate::url::Origin;
 
@@ -85,13 +86,27 @@ impl Past {
         committed.map_or(Position::default(), |(_, position)| *position)
     }
 
+    /// Whether an earlier run of this round has logged in by these rules.
+    pub(super) fn is_logged_in(&self, round: u32, rules: u64) -> bool {
+        let is_ours = |login: &LoginRecord| login.round == round && login.rules == rules;
+        !self.is_empty && self.recovered.login.as_ref().is_some_and(is_ours)
+    }
+
+    /// The queues that wait in the store: whoever takes them puts them into the frontier.
+    pub(super) fn take_queues(&mut self) -> Vec<(Origin, u64)> {
+        std::mem::take(&mut self.recovered.queues)
+    }
+
     /// The robots.txt verdicts that were kept.
     pub(super) fn robots(&self) -> Vec<(Origin, RobotsRecord)> {
         self.recovered.robots.clone()
     }
 
-    /// Brings a new frontier to where the last run was.
-    pub(super) fn restore(self, frontier: &mut Frontier, now: Timestamp) {
+    /// Brings a new frontier and the jar to where the last run was.
+    pub(super) fn restore(self, frontier: &mut Frontier, cookies: Option<&CookieJar>, now: Timestamp) {
+        if let Some(jar) = cookies {
+            jar.open().restore(self.recovered.cookies, now);
+        }
         if !self.is_empty {
             frontier.resume(now);
         }
@@ -159,6 +174,7 @@ pub(super) fn begin(
     if is_new {
         let memory = if start == Start::Fresh { Memory::Forgets } else { Memory::Keeps };
         store.begin_round(run.clone(), memory)?;
+        recovered.cookies.retain(|cookie| outlives(cookie, memory, now));
     }
     rewind(store, sinks, &recovered.sinks)?;
     let changes = changes.map(|dir| ChangeLog::open(dir, run.round, &recovered.sinks)).transpose()?;

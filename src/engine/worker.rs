@@ -11,17 +11,19 @@ use http::{HeaderMap, Method};
 
 use super::archiving::{Archived, Intake};
 use super::changes::digest_of;
+use super::login::{Login, LoginFailure, LoginStep};
 use super::recall::{Freshness, Memo, Recalled, with_harvest};
 use super::sitemap::{Reader, is_worth_keeping};
 use super::totals::Totals;
 use crate::clock::Clock;
+use crate::cookies::CookieJar;
 use crate::fetch::{FetchError, Fetcher, Limits, Outgoing, Purpose};
 use crate::frontier::RobotsReply;
 use crate::headers::validators::Validators;
 use crate::item::{Harvest, Item};
 use crate::page::Page;
 use crate::politeness::{Class, Outcome};
-use crate::redirect;
+use crate::redirect::{self, RedirectStop};
 use crate::request::{Kind, Request};
 use crate::response::{FailureKind, Response, Truncation};
 use crate::scope::Scope;
@@ -47,6 +49,8 @@ pub(super) struct Context<F> {
     pub(super) canon: Canon,
     pub(super) limits: Limits,
     pub(super) host_headers: HostHeaders,
+    pub(super) cookies: Option<CookieJar>,
+    pub(super) login: Option<Login>,
     pub(super) cache: Arc<dyn ValidatorCache>,
     /// The way into the archive, if there is one.
     pub(super) archive: Option<Intake>,
@@ -90,6 +94,10 @@ pub(super) struct PageDone {
     pub(super) location: Option<String>,
     /// What was asked and answered, for the archive.
     pub(super) exchange: Option<Box<Archived>>,
+    /// What the answer sets, whatever it says otherwise.
+    pub(super) cookies: Vec<String>,
+    /// Whether one of these is none that went with the request.
+    pub(super) has_new_cookie: bool,
 }
 
 /// What a request for robots.txt came to.
@@ -111,6 +119,8 @@ pub(super) struct Yield {
     pub(super) out_of_scope: u64,
     /// The spider's error or panic, if it failed.
     pub(super) error: Option<String>,
+    /// What is to be done next, if it was asked for to log in.
+    pub(super) login: Option<Result<LoginStep, LoginFailure>>,
 }
 
 impl<F: Fetcher> Context<F> {
@@ -118,8 +128,11 @@ impl<F: Fetcher> Context<F> {
     pub(super) async fn page(self: &Arc<Self>, request: Request) -> PageDone {
         let recalled = self.recall(&request);
         let began = self.clock.now();
-        let mut outgoing = self.outgoing(request.clone());
+        let mut outgoing = self.outgoing(request.clone(), recalled.cookie.as_deref());
         outgoing.headers.extend(recalled.conditions());
+        if let Some(login) = self.login.as_ref().filter(|_| request.kind == Kind::Login) {
+            (outgoing.purpose, outgoing.secret) = (Purpose::Login, login.body(&request));
+        }
         match self.fetch(outgoing).await {
             Ok((response, exchange)) => {
                 PageDone { exchange, ..self.answered(request, response, recalled).await }
@@ -150,7 +163,13 @@ impl<F: Fetcher> Context<F> {
         recalled: Recalled,
     ) -> PageDone {
         let outcome = Outcome::of(&response);
-        let mut done = PageDone { bytes: response.wire_bytes, ..PageDone::of(outcome) };
+        let cookies = self.set_cookies(&response);
+        let mut done = PageDone {
+            bytes: response.wire_bytes,
+            has_new_cookie: cookies.iter().any(|field| recalled.is_new(field)),
+            cookies,
+            ..PageDone::of(outcome)
+        };
         match outcome.class {
             Class::Fetched => self.fetched(request, response, recalled, &mut done).await,
             Class::NotModified => self.not_modified(&request, &response, recalled, &mut done),
@@ -174,7 +193,7 @@ impl<F: Fetcher> Context<F> {
         let digest = Fingerprint::of(&response.body).get();
         done.digest = Some(digest);
         let (place, entry) = self.keepable(&request, &response, &recalled, digest).unzip();
-        let (harvest, entry) = self.parse(request, response, entry).await;
+        let (harvest, entry) = self.parse(request, response, entry, recalled.cookie.is_some()).await;
         done.harvest = harvest;
         done.cache = match (place, entry) {
             (Some(place), Some(mut entry)) => {
@@ -216,6 +235,12 @@ impl<F: Fetcher> Context<F> {
                 Ok(()) => done.harvest.links.push(next),
                 Err(_) => done.harvest.out_of_scope += 1,
             },
+            // Who comes without a cookie is sent to the same place again, with one.
+            Err(RedirectStop::ToItself) if done.has_new_cookie => {
+                let mut again = request.clone().always();
+                again.hops += 1;
+                done.harvest.links.push(again);
+            }
             Err(stop) => done.dead_end = Some(stop.to_string()),
         }
     }
@@ -225,13 +250,20 @@ impl<F: Fetcher> Context<F> {
         request: Request,
         response: Response,
         entry: Option<CacheEntry>,
+        went_with_cookies: bool,
     ) -> (Yield, Option<CacheEntry>) {
         let response = match request.kind {
-            Kind::Page | Kind::NextPage => response,
+            Kind::Page | Kind::NextPage | Kind::Login => response,
             Kind::Sitemap { .. } => Reader::unpacked(response, self.limits).await,
         };
         let context = Arc::clone(self);
-        let work = move || context.harvest(request, response, entry);
+        let work = move || match request.kind {
+            Kind::Login => {
+                let login = context.logs_in(request, response, went_with_cookies);
+                (Yield { login: Some(login), ..Yield::default() }, None)
+            }
+            _ => context.harvest(request, response, entry),
+        };
         match self.execution {
             Execution::Inline => work(),
             Execution::Threads => tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| {
@@ -249,7 +281,7 @@ impl<F: Fetcher> Context<F> {
         let spider = Arc::clone(&self.spiders[usize::from(request.spider)]);
         let request = Arc::new(request);
         let read = || match request.kind {
-            Kind::Page | Kind::NextPage => self.read(&request, response, &*spider),
+            Kind::Page | Kind::NextPage | Kind::Login => self.read(&request, response, &*spider),
             Kind::Sitemap { .. } => (self.sitemaps.read(&request, &response, &self.canon, &*spider), None),
         };
         let (harvest, error) = catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|panic| {
@@ -362,7 +394,7 @@ impl PageDone {
         totals.bytes = self.bytes;
         match self.outcome.class {
             Class::Fetched | Class::NotModified if kind.is_page() => totals.pages = 1,
-            Class::Fetched | Class::NotModified => totals.sitemaps = 1,
+            Class::Fetched | Class::NotModified if kind != Kind::Login => totals.sitemaps = 1,
             Class::Redirected => totals.redirects = 1,
             Class::Throttled => totals.throttled = 1,
             _ => {}
@@ -382,6 +414,8 @@ impl PageDone {
             dead_end: None,
             location: None,
             exchange: None,
+            cookies: Vec::new(),
+            has_new_cookie: false,
         }
     }
 }

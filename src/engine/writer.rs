@@ -17,6 +17,7 @@ use super::schedule::{Schedule, revisit};
 use super::totals::Totals;
 use super::worker::Execution;
 use crate::clock::Clock;
+use crate::cookies::CookieChange;
 use crate::frontier::LoadRequest;
 use crate::history::{Due, PageRecord, Shift};
 use crate::item::Item;
@@ -26,7 +27,9 @@ use crate::revisit::Revisit;
 use crate::robots::RobotsRecord;
 use crate::sink::{Ended, SinkError, Wants};
 use crate::store::cache::ValidatorCache;
-use crate::store::{Batch, FailedRecord, PageChange, Pending, QueueKey, RunRecord, Store, StoreError};
+use crate::store::{
+    Batch, FailedRecord, LoginRecord, PageChange, Pending, QueueKey, RunRecord, Store, StoreError,
+};
 use crate::time::Timestamp;
 use crate::url::{CanonicalUrl, Fingerprint, HostKey, Origin};
 
@@ -65,6 +68,8 @@ pub(super) struct Change {
     pub(super) host: Option<(HostKey, HostState)>,
     pub(super) robots: Option<(Origin, RobotsRecord)>,
     pub(super) failed: Vec<FailedRecord>,
+    pub(super) cookies: Vec<CookieChange>,
+    pub(super) login: Option<LoginRecord>,
     pub(super) cache: Option<Memo>,
     /// What was asked and answered, for the archive.
     pub(super) exchange: Option<Box<Archived>>,
@@ -237,6 +242,8 @@ impl Writer {
             batch.hosts.extend(change.host);
             batch.robots.extend(change.robots);
             batch.failed.extend(change.failed);
+            batch.cookies.extend(change.cookies);
+            batch.login = change.login.or(batch.login);
         }
         let due = judge.soonest;
         batch.pages = judge.pages;

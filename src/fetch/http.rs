@@ -170,7 +170,7 @@ impl HttpFetcher {
         // The builder takes user and password out of the URL and makes an Authorization field of them.
         let mut builder =
             client.request(request.method.clone(), request.url.as_url().clone()).headers(headers);
-        if let Some(body) = &request.body {
+        if let Some(body) = outgoing.body() {
             builder = builder.body(body.clone());
         }
         builder.build().map_err(failure::of_exchange)
@@ -359,8 +359,8 @@ fn common_headers(options: &HttpOptions) -> Result<HeaderMap, OptionsError> {
 fn field(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), &'static str> {
     let name = HeaderName::from_bytes(name.as_bytes())
         .map_err(|_| "the name has characters that are not allowed")?;
-    let value =
-        HeaderValue::from_str(value).map_err(|_| "the value has a line break or a control character")?;
+    let value = HeaderValue::from_bytes(value.as_bytes())
+        .map_err(|_| "the value has a line break or a control character")?;
     if RESERVED.contains(&name) {
         return Err("the crawler writes this field itself");
     }

@@ -14,12 +14,14 @@ pub mod record;
 pub mod replay;
 mod resolver;
 
+use std::fmt;
 use std::future::Future;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use ::http::HeaderMap;
 use ::http::header::{HeaderName, HeaderValue};
+use bytes::Bytes;
 
 use crate::request::Request;
 use crate::response::{FailureKind, Response};
@@ -36,19 +38,58 @@ pub struct Outgoing {
     pub limits: Limits,
     /// Who reads the answer.
     pub purpose: Purpose,
+    /// The body as it leaves, if it holds what is secret. It takes the place of the request's.
+    pub secret: Option<SecretBody>,
+}
+
+/// A body with a password in it. Whoever sends the request needs it, and nobody else: it is not for logs and not for records.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SecretBody(Bytes);
+
+impl SecretBody {
+    pub(crate) fn new(body: impl Into<Bytes>) -> Self {
+        Self(body.into())
+    }
+
+    /// What is sent.
+    #[must_use]
+    pub fn bytes(&self) -> &Bytes {
+        &self.0
+    }
+}
+
+/// Without a word of it.
+impl fmt::Debug for SecretBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretBody")
+    }
 }
 
 impl Outgoing {
     /// A request of a spider with the default limits and no further headers.
     #[must_use]
     pub fn new(request: Request) -> Self {
-        Self { request, headers: Vec::new(), limits: Limits::default(), purpose: Purpose::default() }
+        Self {
+            request,
+            headers: Vec::new(),
+            limits: Limits::default(),
+            purpose: Purpose::default(),
+            secret: None,
+        }
+    }
+
+    /// The body that leaves.
+    #[must_use]
+    pub fn body(&self) -> Option<&Bytes> {
+        self.secret.as_ref().map(SecretBody::bytes).or(self.request.body.as_ref())
     }
 
     /// Writes its header fields over those of the same name. What is no header field is left out.
     fn write_headers(&self, headers: &mut HeaderMap) {
         for (name, value) in self.request.headers.iter().chain(&self.headers) {
-            if let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), HeaderValue::from_str(value)) {
+            if let (Ok(name), Ok(value)) =
+                (name.parse::<HeaderName>(), HeaderValue::from_bytes(value.as_bytes()))
+            {
                 headers.insert(name, value);
             }
         }
@@ -65,6 +106,8 @@ pub enum Purpose {
     Robots,
     /// Nobody: only whether there is an answer is of interest.
     Control,
+    /// The crawler, to log in: nothing of it is kept.
+    Login,
 }
 
 /// Bounds of one exchange.

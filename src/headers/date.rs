@@ -193,7 +193,7 @@ fn zone(word: &str) -> Option<i64> {
 }
 
 /// The moment of a date on the Gregorian calendar; `None` if there is no such day or it lies before 1970.
-fn moment(year: u64, month: u64, day: u64, seconds: u64, offset: i64) -> Option<Timestamp> {
+pub(crate) fn moment(year: u64, month: u64, day: u64, seconds: u64, offset: i64) -> Option<Timestamp> {
     if year < 1970 || day == 0 || day > days_in_month(year, month) {
         return None;
     }

@@ -54,6 +54,24 @@ impl<'p> Element<'p> {
         found.map(|node| Self::new(self.page, node))
     }
 
+    /// What it lies in, from the inside out.
+    pub(crate) fn ancestors(&self) -> impl Iterator<Item = Element<'p>> + use<'p> {
+        let page = self.page;
+        self.node.ancestors().filter_map(ElementRef::wrap).map(move |node| Element { page, node })
+    }
+
+    /// The elements right inside of it.
+    pub(crate) fn children(&self) -> impl Iterator<Item = Element<'p>> + use<'p> {
+        let page = self.page;
+        self.node.child_elements().map(move |node| Element { page, node })
+    }
+
+    /// All elements inside of it.
+    pub(crate) fn descendants(&self) -> impl Iterator<Item = Element<'p>> + use<'p> {
+        let page = self.page;
+        self.node.descendent_elements().skip(1).map(move |node| Element { page, node })
+    }
+
     /// As [`Element::raw_text`], cut once it has `most` bytes.
     pub(crate) fn raw_text_up_to(&self, most: usize) -> String {
         text_up_to(self.node, most)

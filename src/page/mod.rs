@@ -11,6 +11,7 @@ pub mod charset;
 pub mod css;
 pub mod element;
 mod error;
+pub mod form;
 mod gist;
 pub mod json;
 pub mod links;
@@ -37,6 +38,7 @@ pub use error::{ExtractError, FieldError, FieldFault};
 
 use css::{AsCss, Css};
 use element::{Element, Selection};
+use form::Form;
 use gist::{Gist, Piece};
 use links::{Links, links};
 use outline::Outline;
@@ -320,6 +322,27 @@ impl Page {
         Ok(self.first(css)?.and_then(|element| element.attr(attribute)))
     }
 
+    /// All forms, in the order of the page.
+    #[must_use]
+    pub fn forms(&self) -> Vec<Form> {
+        form::Reader::read(self).into_iter().map(|(_, form)| form).collect()
+    }
+
+    /// The form that the selector finds first, or the one around the first element that it finds.
+    ///
+    /// # Errors
+    /// If `css` is no selector.
+    pub fn form<'c>(&self, css: impl AsCss<'c>) -> Result<Option<Form>, ExtractError> {
+        let Some(found) = self.first(css)? else {
+            return Ok(None);
+        };
+        let around = found.around();
+        let forms = form::Reader::read(self).into_iter();
+        let mut forms =
+            forms.filter(|(node, _)| around.contains(node) || self.owner(found.id()) == Some(*node));
+        Ok(forms.next_back().map(|(_, form)| form))
+    }
+
     /// Makes a reference of this page absolute and brings it into normal form.
     ///
     /// # Errors
@@ -337,6 +360,11 @@ impl Page {
     /// If it is no http or https URL.
     pub fn follow(&self, reference: &str) -> Result<Request, UrlError> {
         self.join(reference).map(|url| self.request_for(url))
+    }
+
+    /// The form that the tree builder has put an element into, wherever it stands.
+    fn owner(&self, node: tree::NodeId) -> Option<tree::NodeId> {
+        self.document().owners.get(&node).copied()
     }
 
     pub(crate) fn request_for(&self, url: CanonicalUrl) -> Request {

@@ -84,6 +84,8 @@ pub struct Document {
     pub html: Html,
     /// The limits, each once.
     pub limits: Vec<Limit>,
+    /// To which form a field belongs, where the markup says so: a form that begins in a table does not contain its fields.
+    pub(crate) owners: HashMap<NodeId, NodeId>,
 }
 
 /// What the tokenizer is to expect after the last tag, as the tree builder told it.
@@ -129,7 +131,8 @@ impl Gate {
     pub(super) fn finish(self) -> Document {
         let depth = self.was_deep.get().then_some(Limit::Depth);
         let size = self.is_full().then_some(Limit::Size);
-        Document { limits: depth.into_iter().chain(size).collect(), html: self.builder.sink.finish() }
+        let owners = self.builder.sink.owners.take();
+        Document { limits: depth.into_iter().chain(size).collect(), owners, html: self.builder.sink.finish() }
     }
 
     /// Whether the tree takes nothing more.
@@ -263,6 +266,7 @@ struct WeighingSink {
     tree: HtmlTreeSink,
     weight: Cell<usize>,
     root_attributes: Cell<usize>,
+    owners: RefCell<HashMap<NodeId, NodeId>>,
 }
 
 impl WeighingSink {
@@ -271,6 +275,7 @@ impl WeighingSink {
             tree: HtmlTreeSink::new(Html::new_document()),
             weight: Cell::new(0),
             root_attributes: Cell::new(0),
+            owners: RefCell::default(),
         }
     }
 }
@@ -297,6 +302,10 @@ impl TreeSink for WeighingSink {
             self.root_attributes.set(total);
             self.tree.add_attrs_if_missing(target, attributes);
         }
+    }
+
+    fn associate_with_form(&self, target: &Handle, form: &Handle, _: (&Handle, Option<&Handle>)) {
+        self.owners.borrow_mut().insert(*target, *form);
     }
 
     fn parse_error(&self, _message: Cow<'static, str>) {}

@@ -7,7 +7,7 @@ mod host_pattern;
 mod limits;
 mod pattern;
 
-use crate::request::Request;
+use crate::request::{Kind, Request};
 
 pub use host_pattern::HostPattern;
 pub use limits::{UrlLimits, UrlTrap};
@@ -73,7 +73,7 @@ impl Scope {
         if let Some(pattern) = self.exclude.iter().find(|pattern| pattern.matches(url)) {
             return Err(OutOfScope::Excluded(pattern.as_str().to_owned()));
         }
-        if request.kind.is_page() {
+        if !matches!(request.kind, Kind::Sitemap { .. }) {
             self.judge_page(request)?;
         }
         Ok(self.limits.judge(url)?)

@@ -23,6 +23,7 @@ use super::step::{Before, Head, Queue, Step, StepError, mark};
 use super::{
     Batch, Committed, FailedRecord, Memory, Pending, QueueKey, Recovered, RunRecord, Store, StoreError,
 };
+use crate::cookies::Cookie;
 use crate::history::PageRecord;
 use crate::request::Request;
 use crate::time::Timestamp;
@@ -197,6 +198,13 @@ impl DiskStore {
         Ok(committed)
     }
 
+    /// A record of which there is one.
+    fn single<T: DeserializeOwned>(&self, key: &[u8], what: &str) -> Result<Option<T>, StoreError> {
+        let bytes = self.frontier.get(key)?;
+        let record = bytes.map(|bytes| codec::decode(&bytes)).transpose();
+        record.map_err(|error| self.damaged(what, &error))
+    }
+
     /// All records that hold across rounds and have this tag, by name.
     fn lasting<T: DeserializeOwned>(&self, tag: u8) -> Result<Vec<(String, T)>, StoreError> {
         let mut found = Vec::new();
@@ -212,8 +220,6 @@ impl DiskStore {
 
 impl Store for DiskStore {
     fn recover(&mut self) -> Result<Recovered, StoreError> {
-        let run = self.frontier.get(keys::RUN)?;
-        let run = run.map(|bytes| codec::decode(&bytes)).transpose();
         let waiting = self.queues.iter().filter(|(_, queue)| queue.count > 0);
         let mut queues: Vec<_> = waiting.map(|(origin, queue)| (origin.clone(), queue.count)).collect();
         queues.sort_unstable();
@@ -221,11 +227,13 @@ impl Store for DiskStore {
         let robots = self.lasting(keys::ROBOTS)?.into_iter();
         let robots = robots.map(|(name, record)| Ok((origin_of(&self.dir.frontier(), &name)?, record)));
         Ok(Recovered {
-            run: run.map_err(|error| self.damaged("the run", &error))?,
+            run: self.single(keys::RUN, "the run")?,
             hosts: hosts.map(|(host, state)| (HostKey::of(&host), state)).collect(),
             robots: robots.collect::<Result<_, _>>()?,
             queues,
             sinks: self.lasting(keys::SINKS)?,
+            cookies: self.lasting(keys::COOKIES)?.into_iter().map(|(_, cookie)| cookie).collect(),
+            login: self.single(keys::LOGIN, "the login")?,
             warnings: std::mem::take(&mut self.warnings),
         })
     }
@@ -280,6 +288,11 @@ impl Store for DiskStore {
         });
         for (name, _) in self.lasting::<crate::sink::Position>(keys::SINKS)? {
             step.writes.insert(keys::lasting(keys::SINKS, &name), None);
+        }
+        for (_, cookie) in self.lasting::<Cookie>(keys::COOKIES)? {
+            if !super::outlives(&cookie, memory, run.started) {
+                step.writes.insert(keys::lasting(keys::COOKIES, &cookie.key()), None);
+            }
         }
         let put = step.put(keys::RUN.to_vec(), &run);
         put.map_err(|error| self.damaged("the run", &error))?;

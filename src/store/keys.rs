@@ -1,6 +1,6 @@
 //! The layout of the database: one key space, so that whatever a crash leaves of it is a prefix of its history.
 //!
-//! `h` host · `r` origin · `s` sink · `m` name: what holds across rounds, and the head. `g` generation kind …: what belongs
+//! `h` host · `r` origin · `s` sink · `c` cookie · `m` name: what holds across rounds, and the head. `g` generation kind …: what belongs
 //! to one round. A new round is a new generation; the old one is out of sight at once and swept up afterwards. `p` era
 //! fingerprint, `d` era moment fingerprint: what is known of pages, and when each is due. Who begins anew begins a new era.
 
@@ -12,9 +12,11 @@ use crate::url::Fingerprint;
 
 pub(super) const HEAD: &[u8] = b"mhead";
 pub(super) const RUN: &[u8] = b"mrun";
+pub(super) const LOGIN: &[u8] = b"mlogin";
 pub(super) const HOSTS: u8 = b'h';
 pub(super) const ROBOTS: u8 = b'r';
 pub(super) const SINKS: u8 = b's';
+pub(super) const COOKIES: u8 = b'c';
 const GENERATIONS: u8 = b'g';
 const PAGES: u8 = b'p';
 const DUE: u8 = b'd';

@@ -5,9 +5,10 @@ use std::ops::Bound;
 
 use super::seen::SeenTable;
 use super::{
-    Batch, Committed, FailedRecord, Memory, PageChange, Pending, QueueKey, Recovered, RunRecord, Store,
-    StoreError,
+    Batch, Committed, FailedRecord, LoginRecord, Memory, PageChange, Pending, QueueKey, Recovered, RunRecord,
+    Store, StoreError,
 };
+use crate::cookies::{Cookie, CookieChange};
 use crate::history::PageRecord;
 use crate::politeness::HostState;
 use crate::request::{Dedup, Request};
@@ -26,6 +27,8 @@ pub struct MemoryStore {
     hosts: BTreeMap<HostKey, HostState>,
     robots: BTreeMap<Origin, RobotsRecord>,
     sinks: BTreeMap<String, Position>,
+    cookies: BTreeMap<String, Cookie>,
+    login: Option<LoginRecord>,
     failed: Vec<FailedRecord>,
     run: Option<RunRecord>,
     pages: BTreeMap<Fingerprint, PageRecord>,
@@ -68,6 +71,13 @@ impl MemoryStore {
         }
     }
 
+    fn take_cookie(&mut self, change: CookieChange) {
+        match change {
+            CookieChange::Set(cookie) => drop(self.cookies.insert(cookie.key(), cookie)),
+            CookieChange::Gone(key) => drop(self.cookies.remove(&key)),
+        }
+    }
+
     fn settle(&mut self, done: Vec<(Origin, QueueKey)>, retry: Vec<(Origin, Pending)>) {
         for (origin, key) in done {
             if let Some(queue) = self.queues.get_mut(&origin) {
@@ -96,6 +106,8 @@ impl Store for MemoryStore {
             robots: pairs(&self.robots),
             queues,
             sinks: pairs(&self.sinks),
+            cookies: self.cookies.values().cloned().collect(),
+            login: self.login.clone(),
             warnings: Vec::new(),
         })
     }
@@ -130,6 +142,8 @@ impl Store for MemoryStore {
         self.robots.extend(batch.robots);
         self.sinks.extend(batch.sinks);
         self.failed.extend(batch.failed);
+        batch.cookies.into_iter().for_each(|change| self.take_cookie(change));
+        self.login = batch.login.or(self.login.take());
         if batch.run.is_some() {
             self.run = batch.run;
         }
@@ -141,6 +155,7 @@ impl Store for MemoryStore {
             self.pages.clear();
             self.due.clear();
         }
+        self.cookies.retain(|_, cookie| super::outlives(cookie, memory, run.started));
         self.seen = SeenTable::default();
         self.queues.clear();
         self.sinks.clear();

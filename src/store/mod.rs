@@ -1,4 +1,4 @@
-//! The crawl's durable state: queues, seen-set, hosts, robots.txt verdicts, sink positions.
+//! The crawl's durable state: queues, seen-set, hosts, robots.txt verdicts, cookies, sink positions.
 //!
 //! One owner, the writer, changes it, and only in whole batches: what is not in a committed [`Batch`] did not happen. A page
 //! that was fetched but whose batch was not committed is fetched again after a crash; its items are cut off the output by the
@@ -25,6 +25,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::cookies::{Cookie, CookieChange};
 use crate::history::PageRecord;
 use crate::politeness::HostState;
 use crate::request::Request;
@@ -51,6 +52,10 @@ pub struct Batch {
     pub hosts: Vec<(HostKey, HostState)>,
     /// Origins whose robots.txt was asked.
     pub robots: Vec<(Origin, RobotsRecord)>,
+    /// Cookies that came or went, in their order.
+    pub cookies: Vec<CookieChange>,
+    /// The crawl has logged in.
+    pub login: Option<LoginRecord>,
     /// How far each sink's output reaches.
     pub sinks: Vec<(String, Position)>,
     /// URLs that were given up, for the failed list.
@@ -77,6 +82,12 @@ pub enum Memory {
     Keeps,
     /// It knows nothing any more.
     Forgets,
+}
+
+/// Whether a cookie is still there in a round that begins at `now`.
+#[must_use]
+pub fn outlives(cookie: &Cookie, memory: Memory, now: Timestamp) -> bool {
+    memory == Memory::Keeps && cookie.expires.is_some_and(|end| end > now)
 }
 
 /// What a commit brought.
@@ -118,6 +129,17 @@ pub struct RunRecord {
     pub totals: BTreeMap<String, u64>,
 }
 
+/// That a crawl has logged in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoginRecord {
+    /// The round in which it did: a login holds for one round.
+    pub round: u32,
+    /// When.
+    pub at: Timestamp,
+    /// Digest of how it is done, without what is secret: whoever logs in otherwise logs in again.
+    pub rules: u64,
+}
+
 /// What is there when a state is opened.
 #[derive(Debug, Default)]
 pub struct Recovered {
@@ -131,6 +153,10 @@ pub struct Recovered {
     pub queues: Vec<(Origin, u64)>,
     /// Committed positions of the sinks.
     pub sinks: Vec<(String, Position)>,
+    /// All cookies that were written down.
+    pub cookies: Vec<Cookie>,
+    /// When the crawl logged in last.
+    pub login: Option<LoginRecord>,
     /// What was lost and how it was made good, in words for the user; empty but after a power cut or damage.
     pub warnings: Vec<String>,
 }
@@ -179,8 +205,8 @@ pub trait Store: Send + 'static {
     fn commit(&mut self, batch: Batch) -> Result<Committed, StoreError>;
 
     /// Begins a new round: empties seen-set, queues, sink positions and the failed list, and keeps hosts and robots.txt
-    /// verdicts, whose waits hold across rounds. What is known of pages stays or goes by `memory`. The places of requests go on
-    /// counting.
+    /// verdicts, whose waits hold across rounds. What is known of pages stays or goes by `memory`, and so do cookies, but for
+    /// those of the session, which always go (see [`outlives`]). The places of requests go on counting.
     ///
     /// # Errors
     /// As for [`Store::commit`].

@@ -9,6 +9,7 @@ use super::frontier::{Frontier, Writes};
 use super::keys::{self, Era, Generation};
 use super::seen_log::SeenLog;
 use super::{Batch, Committed, PageChange, Pending, QueueKey, StoreError};
+use crate::cookies::CookieChange;
 use crate::request::{Dedup, Request};
 use crate::url::Origin;
 
@@ -168,6 +169,12 @@ impl Step {
         for (origin, record) in &batch.robots {
             self.put(keys::lasting(keys::ROBOTS, origin.as_str()), record)?;
         }
+        for change in &batch.cookies {
+            self.cookie(change)?;
+        }
+        if let Some(login) = &batch.login {
+            self.put(keys::LOGIN.to_vec(), login)?;
+        }
         for (name, position) in &batch.sinks {
             self.put(keys::lasting(keys::SINKS, name), position)?;
         }
@@ -188,6 +195,16 @@ impl Step {
     pub(super) fn put<T: Serialize>(&mut self, key: Vec<u8>, value: &T) -> Result<(), CodecError> {
         self.writes.insert(key, Some(codec::encode(value)?));
         Ok(())
+    }
+
+    fn cookie(&mut self, change: &CookieChange) -> Result<(), CodecError> {
+        match change {
+            CookieChange::Set(cookie) => self.put(keys::lasting(keys::COOKIES, &cookie.key()), cookie),
+            CookieChange::Gone(key) => {
+                self.writes.insert(keys::lasting(keys::COOKIES, key), None);
+                Ok(())
+            }
+        }
     }
 
     /// Puts a request that is new into its queue.

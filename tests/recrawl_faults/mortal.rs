@@ -131,6 +131,8 @@ fn copy(batch: &Batch) -> Batch {
         retry: batch.retry.clone(),
         hosts: batch.hosts.clone(),
         robots: batch.robots.clone(),
+        cookies: batch.cookies.clone(),
+        login: batch.login.clone(),
         sinks: batch.sinks.clone(),
         failed: batch.failed.clone(),
         run: batch.run.clone(),

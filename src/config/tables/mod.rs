@@ -22,6 +22,7 @@ pub(super) mod requests;
 pub(super) mod revisit;
 pub(super) mod scope;
 pub(super) mod seeds;
+pub(super) mod session;
 pub(super) mod sink;
 pub(super) mod sitemap;
 mod sources;

@@ -60,6 +60,25 @@ pub(in crate::config) fn build(
     seeds.into_iter().zip(places).filter_map(|(seed, place)| seed.build(place, canon, check)).collect()
 }
 
+/// Reads a URL that may be one of the demo site.
+pub(in crate::config) fn start_of(
+    url: &str,
+    at: &Path,
+    canon: &Canon,
+    check: &mut Check<'_>,
+) -> Option<Start> {
+    match url.strip_prefix("demo:") {
+        Some("") => Some(Start::Demo("/".to_owned())),
+        Some(path) if path.starts_with('/') => Some(Start::Demo(path.to_owned())),
+        Some(_) => {
+            let hint = "write `demo:` for the demo site's home page or `demo:/path` for another page of it";
+            check.wrong(at, hint);
+            None
+        }
+        None => check.taken(at, canon.parse(url)).map(Start::Url),
+    }
+}
+
 impl SeedTable {
     fn build(self, place: Path, canon: &Canon, check: &mut Check<'_>) -> Option<(Path, Seed)> {
         let key = place.key("url");
@@ -68,18 +87,7 @@ impl SeedTable {
             return None;
         };
         let at = if check.is_there(&key) { &key } else { &place };
-        let start = match url.strip_prefix("demo:") {
-            Some("") => Start::Demo("/".to_owned()),
-            Some(path) if path.starts_with('/') => Start::Demo(path.to_owned()),
-            Some(_) => {
-                check.wrong(
-                    at,
-                    "write `demo:` for the demo site's home page or `demo:/path` for another page of it",
-                );
-                return None;
-            }
-            None => Start::Url(check.taken(at, canon.parse(&url))?),
-        };
+        let start = start_of(&url, at, canon, check)?;
         let Self { method, headers, body, json, form, .. } = self;
         let content = ContentKeys { method, headers, body, json, form }.build(&place, check);
         let seed = Seed {

@@ -945,3 +945,43 @@ fn revisits_that_make_no_sense_are_refused() {
         assert!(told.contains("`revisit.") && told.contains(why), "{told}");
     }
 }
+
+#[test]
+fn a_login_says_what_it_lacks() {
+    let file = |rest: &str| format!("seeds = [\"http://127.0.0.1/x/\"]\n{rest}");
+    for (rest, meant) in [
+        ("[login]\nform = \"form\"", "`login.url`: a login needs the `url`"),
+        ("[login]\nurl = \"http://127.0.0.1/\"", "`login.fields`: a login fills something in"),
+        ("[login]\nurl = \"x\"\nfields = { a = \"1\" }", "`login.url`: `x` is not a URL"),
+        (
+            "[login]\nurl = \"http://127.0.0.1/\"\nfields = { a = \"\" }",
+            "`login.fields.a`: nothing would be filled in",
+        ),
+        (
+            "[login]\nurl = \"http://127.0.0.1/\"\nfields = { a = \"1\" }\ncheck = \"..\"",
+            "`login.check`: `..` is not a CSS selector",
+        ),
+        (
+            "[scope]\ninclude = [\"/x/\"]\n[login]\nurl = \"http://127.0.0.1/\"\nfields = { a = \"1\" }",
+            "`login.url`: this login page is out of scope",
+        ),
+        (
+            "[cookies]\nkeep = false\n[login]\nurl = \"http://127.0.0.1/\"\nfields = { a = \"1\" }",
+            "`cookies.keep`: a crawl that logs in keeps cookies",
+        ),
+        ("[cookies]\nset = { \"a b\" = \"c=d\" }", "`a b` is no host"),
+        ("[cookies]\nset = { \"a.example\" = \"c\" }", "expected cookies such as"),
+    ] {
+        let told = problems(&file(rest));
+        assert!(told.contains(meant), "{rest}\n{told}");
+    }
+}
+
+#[test]
+fn what_is_filled_in_is_never_shown() {
+    let text = "seeds = [\"http://127.0.0.1/\"]\n[cookies]\nset = { \"127.0.0.1\" = \"a=s3cret\" }\n[login]\nurl = \"http://127.0.0.1/\"\n\
+                fields = { a = \"s3cret\", b = \"${B:-s3cret}\", c = \"${C}\" }";
+    let plan = loader(text).environment(|name| (name == "C").then(|| "s3cret".to_owned())).load().unwrap();
+    let told = format!("{plan:?} {:?} {:?}", plan.login(), plan.cookie_jar());
+    assert!(!told.contains("s3cret") && told.contains("${C}"), "{told}");
+}

@@ -31,7 +31,8 @@ impl Visit {
         tags: Option<&str>,
         date: Option<&str>,
     ) -> Response<Bytes> {
-        let asked = Asked { method, path, if_none_match: tags, if_modified_since: date };
+        let asked =
+            Asked { method, path, if_none_match: tags, if_modified_since: date, cookie: None, body: b"" };
         self.shop.answer(&mut self.memory, &asked, self.now_ms)
     }
 }

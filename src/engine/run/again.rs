@@ -56,6 +56,7 @@ impl<F: Fetcher> Loop<F> {
     pub(super) async fn at_the_end(&mut self, end: End) -> Wait {
         match (end, self.again) {
             _ if self.uncommitted > 0 => Wait::Answer,
+            (End::Complete, _) if self.ends_before_the_gate() => Wait::Answer,
             (End::Complete, again) if again.watches() => Wait::Answer,
             (End::Parked { until }, again) if again.watches() => Wait::Until(until),
             (End::Complete, Again::Unmet(after)) => {
@@ -79,7 +80,7 @@ impl<F: Fetcher> Loop<F> {
     /// Has the pages queued that are due by now, if the crawl watches.
     pub(super) async fn queue_due(&mut self) {
         let now = self.clock.now();
-        if matches!(self.again, Again::DueAt(due) if due <= now) {
+        if self.is_open() && matches!(self.again, Again::DueAt(due) if due <= now) {
             self.again = Again::Asked;
             self.ask_writer(Job::Due(now)).await;
         }

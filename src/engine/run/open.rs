@@ -7,6 +7,7 @@ use tokio::task::JoinSet;
 
 use super::Loop;
 use super::again::Again;
+use super::login::Gate;
 use crate::engine::archiving::Intake;
 use crate::engine::output::Output;
 use crate::engine::recorder::{Opening, Recorder};
@@ -21,6 +22,7 @@ use crate::engine::{Crawl, CrawlError};
 use crate::fetch::Fetcher;
 use crate::frontier::Frontier;
 use crate::sink::warc::Warc;
+use crate::time::Timestamp;
 
 impl<F: Fetcher> Crawl<F> {
     /// Runs the crawl to its end.
@@ -29,10 +31,7 @@ impl<F: Fetcher> Crawl<F> {
     /// [`CrawlError`] if state or output cannot be read or written. What a server does is never an error.
     pub async fn run(mut self) -> Result<Report, CrawlError> {
         let started = self.clock.now();
-        self.forget_if_asked();
-        let changes = self.changes.as_deref();
-        let Beginning { past, run, changes } =
-            start::begin(&mut *self.store, &mut self.sinks, changes, self.start, self.plan, started)?;
+        let Beginning { mut past, run, changes } = self.begin(started)?;
         let intake = open_archive(self.archive.as_mut(), &past)?;
         let (at, round, found, robots) = (started, run.round, past.found(&run, started), past.robots());
         let opening = Opening { at, round, found, settings: &self.settings, scope: &self.scope, robots };
@@ -40,7 +39,8 @@ impl<F: Fetcher> Crawl<F> {
         let pages = run.totals.get("pages").copied().unwrap_or(0);
         let sitemaps = Reader::new(self.sitemaps.clone(), &self.settings);
         let mut frontier = Frontier::new(self.settings, self.policies, round, pages);
-        past.restore(&mut frontier, started);
+        let gate = Gate::of(self.login.as_ref(), &mut past, round);
+        past.restore(&mut frontier, self.cookies.as_ref(), started);
         let again = Again::begin(self.watch.is_some(), self.unlinked, round);
         let parts = Parts {
             store: self.store,
@@ -61,6 +61,8 @@ impl<F: Fetcher> Crawl<F> {
             canon: self.canon,
             limits: self.limits,
             host_headers: self.host_headers,
+            cookies: self.cookies,
+            login: self.login,
             cache: self.cache,
             archive: intake,
             freshness: self.freshness,
@@ -80,6 +82,9 @@ impl<F: Fetcher> Crawl<F> {
             voice,
             clock: self.clock,
             run: Totals::default(),
+            round,
+            gate,
+            has_more: true,
             again,
             quota: Quota::new(self.sitemaps.max_per_host),
             problem: None,
@@ -87,11 +92,13 @@ impl<F: Fetcher> Crawl<F> {
         engine.run(self.stop.subscribe(), started, round).await
     }
 
-    /// A fresh start must not find entries of an earlier round, also after a crash on the way: this comes before the round begins.
-    fn forget_if_asked(&self) {
+    fn begin(&mut self, started: Timestamp) -> Result<Beginning, CrawlError> {
         if self.start == Start::Fresh {
+            // Before the round begins: it must not find entries of an earlier one, also after a crash in between.
             self.cache.clear();
         }
+        let (changes, plan) = (self.changes.as_deref(), std::mem::take(&mut self.plan));
+        start::begin(&mut *self.store, &mut self.sinks, changes, self.start, plan, started)
     }
 }
 

@@ -1,6 +1,7 @@
 //! What answers become: verdicts of the frontier turned into one change for the writer.
 
 use super::Loop;
+use crate::cookies::CookieChange;
 use crate::engine::CrawlError;
 use crate::engine::changes::Visit;
 use crate::engine::event::Event;
@@ -12,7 +13,7 @@ use crate::frontier::{ControlLease, Drop, Lease, RobotsLease};
 use crate::history::Sight;
 use crate::item::Harvest;
 use crate::politeness::{Class, Outcome, Verdict};
-use crate::request::Request;
+use crate::request::{Dedup, Kind, Request};
 use crate::response::{Failure, FailureClass};
 use crate::store::FailedRecord;
 use crate::time::Timestamp;
@@ -33,6 +34,11 @@ impl<F: Fetcher> Loop<F> {
         let mut change = Change { host: Some(settled.host.clone()), ..Change::default() };
         change.exchange = page.exchange.take();
         page.count(&mut change.totals, request.kind);
+        change.cookies = self.keep_cookies(request, &mut page);
+        if request.kind == Kind::Login {
+            self.settle_login(settled, page, change).await;
+            return Ok(());
+        }
         match settled.verdict {
             Verdict::Done => {
                 change.done.push((settled.origin.clone(), settled.pending.key));
@@ -52,11 +58,26 @@ impl<F: Fetcher> Loop<F> {
                 self.give_up(&mut change, drop);
             }
         }
-        for drop in settled.released {
-            self.give_up(&mut change, drop);
-        }
+        self.take_drops(&mut change, settled.released);
         self.commit(change).await;
         Ok(())
+    }
+
+    /// Puts the cookies of an answer into the jar, and tells what is to be written down of it.
+    ///
+    /// Who comes without a cookie is often sent round to get one. So a redirect that brings one which was not sent is followed even
+    /// if it leads where we have been.
+    fn keep_cookies(&self, request: &Request, page: &mut PageDone) -> Vec<CookieChange> {
+        let Some(jar) = self.context.cookies.as_ref().filter(|_| !page.cookies.is_empty()) else {
+            return Vec::new();
+        };
+        let (now, mut jar) = (self.clock.now(), jar.open());
+        let changes: Vec<_> =
+            page.cookies.iter().flat_map(|field| jar.receive(&request.url, field, now)).collect();
+        if page.has_new_cookie && !changes.is_empty() && page.outcome.class == Class::Redirected {
+            page.harvest.links.iter_mut().for_each(|next| next.dedup = Dedup::Never);
+        }
+        changes
     }
 
     /// Takes over what a page gave.
@@ -180,9 +201,7 @@ impl<F: Fetcher> Loop<F> {
         change.totals.requests = 1;
         change.totals.controls = 1;
         change.totals.throttled = u64::from(outcome.class == Class::Throttled);
-        for drop in settled.released {
-            self.give_up(&mut change, drop);
-        }
+        self.take_drops(&mut change, settled.released);
         self.commit(change).await;
         Ok(())
     }
