@@ -19,6 +19,7 @@
 mod archiving;
 mod builder;
 pub mod changes;
+mod errand;
 mod event;
 mod login;
 mod output;

@@ -5,9 +5,8 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Duration;
 
-use http::{HeaderMap, Method};
+use http::HeaderMap;
 
 use super::archiving::{Archived, Intake};
 use super::changes::digest_of;
@@ -18,27 +17,17 @@ use super::totals::Totals;
 use crate::clock::Clock;
 use crate::cookies::CookieJar;
 use crate::fetch::{FetchError, Fetcher, Limits, Outgoing, Purpose};
-use crate::frontier::RobotsReply;
-use crate::headers::validators::Validators;
 use crate::item::{Harvest, Item};
 use crate::page::Page;
 use crate::politeness::{Class, Outcome};
 use crate::redirect::{self, RedirectStop};
 use crate::request::{Kind, Request};
-use crate::response::{FailureKind, Response, Truncation};
+use crate::response::{FailureKind, Response};
 use crate::scope::Scope;
 use crate::spider::Spider;
 use crate::store::cache::{CacheEntry, ValidatorCache};
 use crate::time::Timestamp;
-use crate::url::{Canon, CanonicalUrl, Fingerprint, HostKey};
-
-/// robots.txt is a small file: a host that needs longer for it is not well, and nothing else is asked meanwhile.
-const ROBOTS_TIME: Duration = Duration::from_secs(20);
-/// robots.txt is read this far (RFC 9309 2.5 asks for 500 KiB at least).
-const ROBOTS_BYTES: u64 = 512 * 1024;
-
-/// A control page is read this far: enough to know a challenge page.
-const CONTROL_BYTES: u64 = 16 * 1024;
+use crate::url::{Canon, Fingerprint, HostKey};
 
 /// What all workers of a crawl share.
 pub(super) struct Context<F> {
@@ -100,14 +89,6 @@ pub(super) struct PageDone {
     pub(super) has_new_cookie: bool,
 }
 
-/// What a request for robots.txt came to.
-pub(super) struct RobotsDone {
-    pub(super) outcome: Outcome,
-    pub(super) reply: RobotsReply,
-    /// What was asked and answered, for the archive.
-    pub(super) exchange: Option<Box<Archived>>,
-}
-
 /// What a page gave, after scope was judged.
 #[derive(Default)]
 pub(super) struct Yield {
@@ -145,7 +126,10 @@ impl<F: Fetcher> Context<F> {
     }
 
     /// One exchange, and what the archive keeps of it.
-    async fn fetch(&self, outgoing: Outgoing) -> Result<(Response, Option<Box<Archived>>), FetchError> {
+    pub(super) async fn fetch(
+        &self,
+        outgoing: Outgoing,
+    ) -> Result<(Response, Option<Box<Archived>>), FetchError> {
         let Some(archive) = self.archive.as_ref().filter(|archive| archive.takes(outgoing.purpose)) else {
             return Ok((self.fetcher.fetch(outgoing).await?, None));
         };
@@ -343,41 +327,6 @@ impl<F: Fetcher> Context<F> {
         self.scope.judge(&request).ok()?;
         Some(request)
     }
-
-    /// Asks for a page once more, only to see whether the host still answers: nothing is read from it.
-    pub(super) async fn control(&self, url: CanonicalUrl, method: Method) -> Outcome {
-        let began = self.clock.now();
-        let mut request = Request::get(url);
-        request.method = method;
-        let headers = (self.host_headers)(&request.host());
-        let limits = Limits { body: CONTROL_BYTES, total: ROBOTS_TIME, ..self.limits };
-        let purpose = Purpose::Control;
-        match self.fetcher.fetch(Outgoing { headers, limits, purpose, ..Outgoing::new(request) }).await {
-            Ok(response) => Outcome::of(&response),
-            Err(error) => Outcome::failed(error.kind, began, self.clock.now_up()),
-        }
-    }
-
-    /// Asks for robots.txt.
-    pub(super) async fn robots(
-        self: &Arc<Self>,
-        request: Request,
-        validators: Vec<(String, String)>,
-    ) -> RobotsDone {
-        let began = self.clock.now();
-        let total = self.limits.total.min(ROBOTS_TIME);
-        let limits = Limits { body: ROBOTS_BYTES, total, ..self.limits };
-        let mut headers = (self.host_headers)(&request.host());
-        headers.extend(validators);
-        let outgoing = Outgoing { headers, limits, purpose: Purpose::Robots, ..Outgoing::new(request) };
-        match self.fetch(outgoing).await {
-            Ok((response, exchange)) => {
-                let (outcome, reply) = robots_reply(response);
-                RobotsDone { outcome, reply, exchange }
-            }
-            Err(error) => RobotsDone::failed(error.kind, began, self.clock.now_up()),
-        }
-    }
 }
 
 impl PageDone {
@@ -418,32 +367,6 @@ impl PageDone {
             has_new_cookie: false,
         }
     }
-}
-
-impl RobotsDone {
-    /// No answer came.
-    pub(super) fn failed(kind: FailureKind, began: Timestamp, ended: Timestamp) -> Self {
-        let outcome = Outcome::failed(kind, began, ended);
-        Self { outcome, reply: RobotsReply::None(kind), exchange: None }
-    }
-}
-
-fn robots_reply(response: Response) -> (Outcome, RobotsReply) {
-    let outcome = Outcome::of(&response);
-    // A file that goes on past our limit is read up to there; one that broke off is not the site's word.
-    let whole = matches!(response.truncated, None | Some(Truncation::Length | Truncation::Ratio));
-    if !whole {
-        return (outcome, RobotsReply::None(FailureKind::Reset));
-    }
-    let reply = RobotsReply::Answer {
-        // A challenge page is no robots.txt: it is refused.
-        status: if outcome.class == Class::Challenge { 403 } else { response.status.as_u16() },
-        location: response.header("location").map(str::to_owned),
-        cache_control: response.header("cache-control").map(str::to_owned),
-        validators: Validators::read(&response.headers).conditions(),
-        body: response.body,
-    };
-    (outcome, reply)
 }
 
 /// The words of a panic.

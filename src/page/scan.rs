@@ -452,11 +452,8 @@ mod tests {
     use crate::response::Response;
     use crate::url::CanonicalUrl;
 
-    /// An gist in plain words: title, base, canonical, metas, and where links lead, each place once.
-    fn told(
-        gist: &Gist,
-        text: &str,
-    ) -> (Option<String>, Option<String>, Vec<String>, Vec<String>, Vec<String>) {
+    /// A gist in plain words: title, base, canonical, metas, and where links lead, each place once.
+    fn told(gist: &Gist, text: &str) -> [Vec<String>; 5] {
         let own = |piece: &Piece| piece.of(text).replace('\r', "\n");
         let metas = gist.metas.iter().map(|meta| {
             let [name, equiv, content] =
@@ -471,13 +468,9 @@ mod tests {
                 links.push(link);
             }
         }
-        (
-            gist.title.clone(),
-            gist.base.as_ref().map(own),
-            gist.canonical.iter().map(own).collect(),
-            metas.collect(),
-            links,
-        )
+        let title = gist.title.iter().cloned().collect();
+        let base = gist.base.iter().map(own).collect();
+        [title, base, gist.canonical.iter().map(own).collect(), metas.collect(), links]
     }
 
     fn page(text: &str) -> Page {

@@ -7,8 +7,9 @@ use tokio::task::{Id, JoinError};
 
 use super::Loop;
 use crate::engine::CrawlError;
+use crate::engine::errand::RobotsDone;
 use crate::engine::recorder::Ticket;
-use crate::engine::worker::{PageDone, RobotsDone};
+use crate::engine::worker::PageDone;
 use crate::fetch::Fetcher;
 use crate::frontier::{AddressRequest, ControlLease, Lease, RobotsLease};
 use crate::politeness::Outcome;
