@@ -84,7 +84,7 @@ fn wrong_combinations_of_follow_are_told_at_their_keys() {
         ("json = \"$.a\"\ncss = \"a\"", ["follow[0].css", "JSON has no elements"]),
         ("json = \"$.a\"\ntags = [\"a\"]", ["follow[0].tags", "JSON has no elements"]),
         ("json = \"$.a\"\ntext = \"x\"", ["follow[0].text", "a URL in JSON has no text"]),
-        ("json = \"$.a\"\ndata = { a = \"b\" }", ["follow[0].data.a", "a value of JSON"]),
+        ("json = \"$.a\"\ndata = { a = \"b\" }", ["follow[0].data.a", "has no elements"]),
         ("json = \"$.a\"\nfeed = true", ["follow[0].json", "keep either `json` or `feed`"]),
         ("feed = true\ncss = \"a\"", ["follow[0].css", "a feed has entries and no elements"]),
         ("feed = true\nattrs = [\"a\"]", ["follow[0].attrs", "remove `attrs`"]),

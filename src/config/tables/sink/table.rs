@@ -16,6 +16,7 @@ use crate::sink::sqlite::SqliteOptions;
 use crate::sink::table::column::{ColumnType, Declared};
 use crate::sink::table::{Earlier, TableOptions};
 use crate::sink::{Choice, Form, Target};
+use crate::spider::declarative::{FieldRule, Kind, Many, Step};
 
 sink_table! {
     /// A SQLite database with a table for each kind of item.
@@ -27,7 +28,8 @@ sink_table! {
         /// Fields by which an item takes the place of an earlier one. Default: none, every item is a row of its own.
         key: Vec<String>,
         /// What columns hold: field = "text", "integer", "decimal", "boolean", "date", "datetime", "url" or "json". An item that
-        /// does not fit is left out and counted. Default: by the first value, and widened if a later one does not fit.
+        /// does not fit is left out and counted. Default: as `[extract.fields]` says, else by the first value, and widened if a later
+        /// one does not fit.
         #[serde(deserialize_with = "crate::config::tables::ordered::ordered")]
         #[schemars(with = "std::collections::BTreeMap<String, TypeChoice>")]
         types: Vec<(String, TypeChoice)>,
@@ -67,7 +69,8 @@ sink_table! {
     files:
     /// Parquet files: columns with types, made when a part is full or the round complete.
     ParquetTable as "Parquet" {
-        /// What columns hold, as in `[sink.sqlite]`. Default: what all values of the file have in common.
+        /// What columns hold, as in `[sink.sqlite]`. Default: as `[extract.fields]` says, else what all values of the file have in
+        /// common.
         #[serde(deserialize_with = "crate::config::tables::ordered::ordered")]
         #[schemars(with = "std::collections::BTreeMap<String, TypeChoice>")]
         types: Vec<(String, TypeChoice)>,
@@ -166,13 +169,51 @@ fn declared(
     check: &mut Check<'_>,
 ) -> Vec<Declared> {
     let place = place.key("types");
-    types
-        .into_iter()
-        .map(|(field, holds)| {
-            check_column(&field, choice, &place.key(&field), around, check);
-            Declared::field(&field, holds.holds())
+    let said = types.into_iter().map(|(field, holds)| {
+        check_column(&field, choice, &place.key(&field), around, check);
+        Declared::field(&field, holds.holds())
+    });
+    let mut said: Vec<_> = said.collect();
+    let read = of_rules(choice, around).into_iter();
+    said.extend(read.filter(|column| !check.is_there(&place.key(&column.field))));
+    said
+}
+
+/// What the rules that items come from say of their fields, where all rules of a kind say the same.
+fn of_rules(choice: &Choice, around: &Around<'_>) -> Vec<Declared> {
+    let fields =
+        around.extract.iter().flat_map(|rule| rule.fields.iter().map(move |field| (&rule.kind, field)));
+    let fields: Vec<_> = fields.map(|(kind, field)| (kind, &field.name, holds(field))).collect();
+    let agreed = fields.iter().filter(|(kind, name, holds)| {
+        fields.iter().filter(|other| (other.0, other.1) == (*kind, *name)).all(|other| other.2 == *holds)
+    });
+    let declared = agreed.filter_map(|(kind, name, holds)| {
+        Some(Declared {
+            kind: Some((*kind).clone()),
+            field: choice.name_of(name).to_owned(),
+            holds: (*holds)?,
         })
-        .collect()
+    });
+    declared.collect()
+}
+
+/// What a field's values are in all cases; `None` where it may be a list or a table, or its default something else.
+fn holds(field: &FieldRule) -> Option<ColumnType> {
+    let may_be_more =
+        field.many == Many::All || field.clean.iter().any(|step| matches!(step, Step::Split(_)));
+    if may_be_more || !field.fields.is_empty() || field.default.is_some() {
+        return None;
+    }
+    match field.kind {
+        Kind::Any => None,
+        Kind::Text | Kind::Url => Some(ColumnType::Text),
+        Kind::Integer(_) => Some(ColumnType::Integer),
+        Kind::Decimal(_) => Some(ColumnType::Decimal),
+        Kind::Boolean => Some(ColumnType::Boolean),
+        Kind::Date(_) => Some(ColumnType::Date),
+        Kind::DateTime(_) => Some(ColumnType::DateTime),
+        Kind::Json => Some(ColumnType::Json),
+    }
 }
 
 /// A column that no item has would never be there; one that `fields` leaves out neither.
