@@ -212,6 +212,11 @@
 //! - **The cache's entries lie in a log, and sled says where.** sled is good at values of a few bytes and dear for those of a page with
 //!   its links; a 304 now writes a new head and nothing else. What a killed run may have left behind the state is known, and does not
 //!   stand for its page without a question.
+//! - **XPath and the cookie jar are our own.** The crates for them would need a second tree without a bound on steps, and the machine's
+//!   clock inside of a pure rule. Both follow their standards (XPath 1.0, RFC 6265) and are tested against another implementation
+//!   and the IETF's cases.
+//! - **What a crawl needs of a page that no rule looks into is read in passing**, without a tree (`page/scan.rs`), wherever that is sure
+//!   to find what the tree would hold: a tree costs many times as much as the fetch.
 //! - **A login passes the store by.** Its requests enter the frontier from memory, so that neither form nor token is written down; seeds
 //!   and queues are held back until it is done. Cookies are part of the state: they change in the batch of the page that set them.
 //! - **What is gone is asked twice**, ten seconds apart: a deployment or a broken backend answers 404 for moments. The second request
