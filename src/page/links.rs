@@ -63,6 +63,32 @@ pub(crate) fn link_elements(page: &Page) -> (Vec<(Element<'_>, Link)>, usize) {
     (found, elements.count())
 }
 
+/// Where a link leads, which is all that most crawls want to know of it.
+pub(crate) struct Target {
+    pub(crate) url: CanonicalUrl,
+    pub(crate) nofollow: bool,
+}
+
+/// Where the links of `page` lead, each place once (twice if only one of two links says `nofollow`), and how many links were not
+/// read. Needs no tree.
+pub(crate) fn targets(page: &Page) -> (Vec<Target>, usize) {
+    let gist = page.gist();
+    let (mut found, mut seen, mut places) = (Vec::new(), HashSet::new(), HashSet::new());
+    let mut anchors = gist.anchors.iter();
+    while places.len() < MAX_LINKS
+        && let Some(anchor) = anchors.next()
+    {
+        let (href, nofollow) = (anchor.href.of(page.text()), anchor.nofollow);
+        if !seen.insert((href, nofollow)) {
+            continue;
+        }
+        let target = page.absolute(href).and_then(|url| page.accept(url).ok());
+        let Some(url) = target.filter(|url| places.insert((url.clone(), nofollow))) else { continue };
+        found.push(Target { url, nofollow });
+    }
+    (found, anchors.len() + gist.unread)
+}
+
 fn is_link(element: &Element<'_>) -> bool {
     matches!(element.name(), "a" | "area") && element.attr("href").is_some()
 }

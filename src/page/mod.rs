@@ -207,10 +207,10 @@ impl Page {
         self.outline.get_or_init(|| Outline::of(self.html()))
     }
 
-    /// The limits that the document ran into.
+    /// The limits that the document ran into, if it was built.
     #[must_use]
     pub fn limits(&self) -> &[Limit] {
-        &self.document().limits
+        self.document.get().map_or(&[], |document| &document.limits)
     }
 
     fn document(&self) -> &Document {
@@ -392,7 +392,7 @@ impl Page {
         nodes.map(|node| Element::new(self, node))
     }
 
-    fn gist(&self) -> &Gist {
+    pub(crate) fn gist(&self) -> &Gist {
         self.gist.get_or_init(|| Gist::of(self))
     }
 

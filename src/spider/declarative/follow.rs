@@ -11,7 +11,7 @@ use crate::extract::ExtractError;
 use crate::extract::sitemap::Sitemap;
 use crate::item::Harvest;
 use crate::page::Page;
-use crate::page::links::{MAX_LINKS, link_elements};
+use crate::page::links::{MAX_LINKS, Target, link_elements, targets};
 use crate::page::tree::NodeId;
 use crate::request::Request;
 use crate::url::CanonicalUrl;
@@ -71,6 +71,15 @@ impl FollowRule {
         self.json.is_none() && !self.feed && self.tags.is_empty() && self.attrs.is_empty()
     }
 
+    /// Whether it must know more of a link than where it leads.
+    fn asks_for_elements(&self) -> bool {
+        self.css.is_some()
+            || self.xpath.is_some()
+            || self.text.is_some()
+            || !self.data.is_empty()
+            || !self.carry.is_empty()
+    }
+
     fn mark(&self, request: &mut Request) {
         request.label = self.label.as_deref().map(Into::into);
         request.priority = self.priority;
@@ -115,6 +124,17 @@ impl<'r> Rules<'r> {
             && rule.depth.is_none_or(|most| self.depth < most)
     }
 
+    /// The page's links, and how many were not read. Where no rule asks where they stand, no tree is built for them.
+    fn links<'p>(&self, page: &'p Page) -> (Vec<Sighted<'p>>, usize) {
+        if self.all().iter().any(FollowRule::asks_for_elements) {
+            let (found, unread) = link_elements(page);
+            return (found.into_iter().map(Sighted::of).collect(), unread);
+        }
+        let (found, unread) = targets(page);
+        let sighted = |target: Target| Sighted { nofollow: target.nofollow, ..Sighted::to(target.url) };
+        (found.into_iter().map(sighted).collect(), unread)
+    }
+
     /// Takes from the page's links what the first rule for it takes.
     fn take_links<'p>(
         &self,
@@ -126,13 +146,13 @@ impl<'r> Rules<'r> {
         if !self.all().is_empty() && !self.all().iter().any(FollowRule::is_of_links) {
             return;
         }
-        let (found, unread) = link_elements(page);
+        let (found, unread) = self.links(page);
         if unread > 0 {
             let url = page.url();
             harvest.problem(format!("{url}: {unread} links were not read, only {MAX_LINKS} of a page are"));
         }
         let bound = regions.iter().any(Option::is_some);
-        for link in found.into_iter().map(Sighted::of).filter(|link| self.may_follow(link)) {
+        for link in found.into_iter().filter(|link| self.may_follow(link)) {
             let around = if bound { link.around() } else { Vec::new() };
             let suits = |index: usize| {
                 let rule = &self.all()[index];
