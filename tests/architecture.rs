@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Every room and its floor. A room may use all rooms of lower floors, and itself.
-const FLOORS: [(&str, u8); 28] = [
+const FLOORS: [(&str, u8); 29] = [
     ("time", 0),
     ("url", 0),
     ("request", 0),
@@ -21,6 +21,7 @@ const FLOORS: [(&str, u8); 28] = [
     ("host", 1),
     ("history", 1),
     ("revisit", 1),
+    ("stage", 1),
     ("politeness", 2),
     ("audit", 2),
     ("frontier", 3),

@@ -227,6 +227,7 @@ fn full() -> Batch {
         class: "server-error".into(),
         status: Some(500),
         reason: "500 three times".into(),
+        tries: 3,
     };
     let run =
         RunRecord { round: 1, plan: [("delay".to_owned(), "2 s".to_owned())].into(), ..RunRecord::default() };

@@ -23,7 +23,7 @@ use super::Registry;
 use super::exit::Failure;
 
 /// Keys whose values decide what a page gives.
-const READING: [&str; 4] = ["extract", "follow", "url", "spider"];
+const READING: [&str; 5] = ["extract", "follow", "url", "spider", "stage"];
 
 /// The spider of a plan. The seeds of the plan come before the spider's own; if there are none, the plan adopts these.
 pub(super) fn spider(plan: &mut Plan, registry: &Registry) -> Result<Arc<dyn Spider>, Failure> {
@@ -50,6 +50,9 @@ pub(super) fn describe(
     let mut builder = Crawl::builder();
     if let Some(contact) = &plan.identity.contact {
         builder = builder.identity(&plan.identity.token, contact);
+    }
+    for stage in &plan.stages {
+        builder = builder.stage(stage.clone());
     }
     let [policies, headers, whole] = [(); 3].map(|()| plan.clone());
     Ok(builder

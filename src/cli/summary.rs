@@ -255,6 +255,7 @@ mod tests {
 
     use super::*;
     use crate::config::Loader;
+    use crate::stage::tally::ItemTally;
     use crate::time::Timestamp;
 
     fn host(name: &str) -> HostReport {
@@ -287,7 +288,8 @@ mod tests {
             ..Totals::default()
         };
         let (round, started, took) = (1, Timestamp::ZERO, Duration::from_secs(2));
-        Report { end, round, started, took, totals, hosts }
+        let tally = ItemTally::default();
+        Report { end, round, started, took, totals, tally, missed: Vec::new(), hosts }
     }
 
     fn summary(report: &Report) -> String {

@@ -6,7 +6,8 @@ use super::check::Check;
 use super::path::Path;
 use super::plan::{MissingContact, Plan, Reader, Seed};
 use super::raw::CrawlerFile;
-use super::tables::{hosts, pace, pages, scope, seeds, wire};
+use super::tables::names::Names;
+use super::tables::{hosts, pace, pages, scope, seeds, stage, wire};
 use crate::address::AddressPolicy;
 use crate::host::is_loopback;
 use crate::politeness::Policy;
@@ -36,13 +37,19 @@ pub(super) fn build(file: CrawlerFile, around: Surroundings, check: &mut Check<'
     let extract = pages::build_extract(file.extract, check);
     let follow = pages::build_follow(file.follow, check);
     pages::check_labels(&seeds, &extract, &follow, check);
+    let mut names = Names::of(&extract, file.spider.as_deref());
+    let stages = stage::build(file.stage, &mut names, check);
     check_reader(file.spider.as_deref(), &starts, check);
     check_contact(identity.contact.as_deref(), &starts, check);
     check_starts_in_scope(&starts, &scope, check);
     let name = around.stem.unwrap_or_else(|| starts.first_host());
+    let sinks = file.sink.build(names.rules(), check);
     let plan = Plan {
         state_dir: file.state_dir.unwrap_or_else(|| PathBuf::from(".crawl").join(&name)),
-        sinks: file.sink.build(&extract, check),
+        failed: file.failed.build(&sinks, check),
+        expect: file.expect.build(&names, check),
+        stages,
+        sinks,
         limits: file.http.limits(check),
         max_bodies: file.cache.bodies(check),
         journal_rounds: file.journal.build(check),

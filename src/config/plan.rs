@@ -9,7 +9,7 @@ use ipnet::IpNet;
 
 use super::overrides::Overrides;
 use crate::address::AddressPolicy;
-use crate::engine::{Freshness, Sitemaps, Unlinked};
+use crate::engine::{Expectations, Freshness, Sitemaps, Unlinked};
 use crate::fetch::Limits;
 use crate::fetch::http::HttpOptions;
 use crate::frontier::{Settings, Sharing};
@@ -21,6 +21,7 @@ use crate::scope::{HostPattern, Scope};
 use crate::sink::csv::CsvOptions;
 use crate::sink::jsonl::JsonlOptions;
 use crate::spider::declarative::Recipe;
+use crate::stage::rule::StageRule;
 use crate::store::cache::CacheOptions;
 use crate::url::{Canon, CanonicalUrl, HostKey};
 
@@ -57,6 +58,12 @@ pub struct Plan {
     pub http: HttpOptions,
     /// By which steps two spellings of a URL become one.
     pub canon: Canon,
+    /// What happens to items before they are written, in order.
+    pub stages: Vec<StageRule>,
+    /// What the crawl must come to.
+    pub expect: Expectations,
+    /// Where the list of pages that were given up is written; `None`: nowhere.
+    pub failed: Option<PathBuf>,
     /// Where items go; never empty.
     pub sinks: Vec<SinkPlan>,
     /// Where the crawl's state is kept.

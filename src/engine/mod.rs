@@ -19,13 +19,16 @@
 mod builder;
 pub mod changes;
 mod event;
+mod expect;
 mod output;
 mod plant;
 mod recall;
 mod recorder;
 mod report;
+mod retry;
 mod run;
 mod schedule;
+mod sieve;
 mod sitemap;
 mod standing;
 mod start;
@@ -38,8 +41,10 @@ mod writer;
 
 pub use builder::{BuildError, Builder};
 pub use event::Event;
+pub use expect::{Expectations, Missed};
 pub use recall::Freshness;
 pub use report::{End, HostReport, Report};
+pub use retry::{Requeued, requeue_failed};
 pub use sitemap::{Lastmod, RobotsSitemaps, Sitemaps};
 pub use standing::{HostWait, advice, evidence_of, gravity, learned_rate, standing_of, told, wait_of};
 pub use start::{Start, Unlinked};
@@ -81,6 +86,8 @@ pub struct Crawl<F> {
     policies: Policies,
     store: Box<dyn Store>,
     journals: Option<Journals>,
+    stages: sieve::Stages,
+    expect: Expectations,
     sinks: Vec<Box<dyn Sink>>,
     changes: Option<PathBuf>,
     unlinked: Unlinked,

@@ -9,6 +9,7 @@ use crate::audit::record::Found;
 use crate::frontier::Frontier;
 use crate::robots::RobotsRecord;
 use crate::sink::{Position, Sink};
+use crate::stage::tally::ItemTally;
 use crate::store::{Memory, Recovered, RunRecord, Store};
 use crate::time::Timestamp;
 use crate::url::Origin;
@@ -56,6 +57,8 @@ struct PlanChange {
 pub(super) struct Beginning {
     pub(super) past: Past,
     pub(super) run: RunRecord,
+    /// The items of the round so far.
+    pub(super) tally: ItemTally,
     pub(super) changes: Option<ChangeLog>,
 }
 
@@ -140,6 +143,7 @@ pub(super) fn begin(
             store.begin_round(run.clone(), memory)?;
             recovered.queues.clear();
             recovered.sinks.clear();
+            recovered.tally = ItemTally::default();
             run
         }
     };
@@ -148,8 +152,9 @@ pub(super) fn begin(
         sink.rewind(committed.map_or(Position::default(), |(_, position)| *position))?;
     }
     let changes = changes.map(|dir| ChangeLog::open(dir, run.round, &recovered.sinks)).transpose()?;
+    let tally = std::mem::take(&mut recovered.tally);
     let past = Past { recovered, is_empty, start };
-    Ok(Beginning { past, run, changes })
+    Ok(Beginning { past, run, tally, changes })
 }
 
 /// Says what has changed since the state was written, and what that means.

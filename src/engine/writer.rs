@@ -13,17 +13,18 @@ use super::changes::{self, Judge, Visit};
 use super::output::Output;
 use super::recall::Memo;
 use super::schedule::{Schedule, revisit};
+use super::sieve::{Crop, Sieve};
 use super::totals::Totals;
 use super::worker::Execution;
 use crate::clock::Clock;
 use crate::frontier::LoadRequest;
 use crate::history::{Due, PageRecord, Shift};
-use crate::item::Item;
 use crate::politeness::HostState;
 use crate::request::Request;
 use crate::revisit::Revisit;
 use crate::robots::RobotsRecord;
 use crate::sink::{SinkError, Wants};
+use crate::stage::tally::ItemTally;
 use crate::store::cache::ValidatorCache;
 use crate::store::{Batch, FailedRecord, PageChange, Pending, QueueKey, RunRecord, Store, StoreError};
 use crate::time::Timestamp;
@@ -57,7 +58,9 @@ pub(super) struct Change {
     /// What was seen of pages, with what they gave.
     pub(super) visits: Vec<Visit>,
     /// Items of pages that could not be had.
-    pub(super) items: Vec<Item>,
+    pub(super) crops: Vec<(Fingerprint, Crop)>,
+    /// What stages have said of items.
+    pub(super) tally: ItemTally,
     pub(super) links: Vec<Request>,
     pub(super) done: Vec<(Origin, QueueKey)>,
     pub(super) retry: Option<(Origin, Pending)>,
@@ -88,8 +91,8 @@ pub(super) enum Reply {
     Unmet(Vec<Request>, Option<Fingerprint>),
     /// What a queue held.
     Loaded(LoadRequest, Vec<Pending>),
-    /// Everything is written; the run's record as it stands now.
-    Finished(RunRecord),
+    /// Everything is written; the run's record as it stands now, and the items of the round.
+    Finished(RunRecord, ItemTally),
     /// Nothing can be written any more.
     Fatal(WriteError),
 }
@@ -107,6 +110,7 @@ pub(super) enum WriteError {
 pub(super) struct Writer {
     store: Box<dyn Store>,
     out: Output,
+    sieve: Sieve,
     cache: Arc<dyn ValidatorCache>,
     run: RunRecord,
     rules: u64,
@@ -125,6 +129,8 @@ pub(super) struct Parts {
     pub(super) out: Output,
     pub(super) cache: Arc<dyn ValidatorCache>,
     pub(super) run: RunRecord,
+    /// The items of the round so far.
+    pub(super) tally: ItemTally,
     /// Digest of the rules that read pages.
     pub(super) rules: u64,
     /// How pages are visited again, if the crawl watches.
@@ -134,11 +140,13 @@ pub(super) struct Parts {
 
 impl Writer {
     pub(super) fn new(parts: Parts) -> Self {
-        let Parts { store, out, cache, run, rules, watch, clock } = parts;
+        let Parts { store, out, cache, run, tally, rules, watch, clock } = parts;
+        let sieve = Sieve::new(tally);
         let totals = Totals::from_map(&run.totals);
         let schedule = watch.map(Schedule::new);
         let due_from = Timestamp::ZERO;
-        Self { store, out, cache, run, rules, totals, schedule, due_from, synced: clock.now(), clock }
+        let synced = clock.now();
+        Self { store, out, sieve, cache, run, rules, totals, schedule, due_from, synced, clock }
     }
 
     /// Does some jobs, in order, and says what came of them.
@@ -188,7 +196,7 @@ impl Writer {
                 self.out.sync()?;
                 self.store.sync()?;
                 self.cache.flush();
-                replies.push(Reply::Finished(self.run.clone()));
+                replies.push(Reply::Finished(self.run.clone(), self.sieve.tally().clone()));
             }
             Job::Commit(_) => unreachable!("commits are grouped"),
         }
@@ -204,11 +212,19 @@ impl Writer {
         let mut cached = Vec::new();
         let mut judge = Judge::new(&*self.store, self.run.round, self.schedule.as_mut());
         let mut shifts = Vec::new();
+        let mut sifted = Totals::default();
         for change in group.drain(..) {
-            for visit in change.visits {
+            self.sieve.hear(&change.tally);
+            for mut visit in change.visits {
+                let crop = Crop { items: std::mem::take(&mut visit.items), keys: std::mem::take(&mut visit.keys) };
+                let page = visit.request.fingerprint();
+                visit.items = self.sieve.sift(&*self.store, page, crop, &mut sifted)?;
                 shifts.extend(self.out.take(visit, &mut judge)?);
             }
-            self.out.write(&change.items, Wants::Changes)?;
+            for (page, crop) in change.crops {
+                let items = self.sieve.sift(&*self.store, page, crop, &mut sifted)?;
+                self.out.write(&items, Wants::Changes)?;
+            }
             self.totals.add(&change.totals);
             cached.extend(change.cache);
             batch.links.extend(change.links);
@@ -222,6 +238,7 @@ impl Writer {
         batch.pages = judge.pages;
         self.due_from = self.due_from.min(due.unwrap_or(Timestamp::MAX));
         let mut totals = std::mem::take(&mut self.out.totals);
+        totals.add(&sifted);
         shifts.iter().for_each(|(_, shift)| changes::count(&mut totals, *shift));
         self.totals.add(&totals);
         let fresh = self.commit_batch(batch)?;
@@ -233,6 +250,7 @@ impl Writer {
 
     fn commit_batch(&mut self, mut batch: Batch) -> Result<Vec<Pending>, WriteError> {
         batch.sinks = self.out.flush()?;
+        self.sieve.fill(&mut batch);
         self.run.totals = self.totals.to_map();
         batch.run = Some(self.run.clone());
         Ok(self.store.commit(batch)?.fresh)
@@ -348,7 +366,7 @@ impl WriterDoor {
                     group.push(job);
                 }
                 for reply in writer.work(group) {
-                    let last = matches!(reply, Reply::Fatal(_) | Reply::Finished(_));
+                    let last = matches!(reply, Reply::Fatal(_) | Reply::Finished(..));
                     if outbox.send(reply).is_err() || last {
                         return;
                     }

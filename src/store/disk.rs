@@ -25,6 +25,7 @@ use super::{
 };
 use crate::history::PageRecord;
 use crate::request::Request;
+use crate::stage::tally::ItemTally;
 use crate::time::Timestamp;
 use crate::url::{CanonicalUrl, Fingerprint, HostKey, Origin};
 
@@ -197,6 +198,13 @@ impl DiskStore {
         Ok(committed)
     }
 
+    /// The items of the round so far.
+    fn tally(&self) -> Result<ItemTally, StoreError> {
+        let bytes = self.frontier.get(&self.head.keys().all(Kind::Tally))?;
+        let tally = bytes.map(|bytes| codec::decode(&bytes)).transpose();
+        Ok(tally.map_err(|error| self.damaged("the counts of items", &error))?.unwrap_or_default())
+    }
+
     /// All records that hold across rounds and have this tag, by name.
     fn lasting<T: DeserializeOwned>(&self, tag: u8) -> Result<Vec<(String, T)>, StoreError> {
         let mut found = Vec::new();
@@ -226,6 +234,7 @@ impl Store for DiskStore {
             robots: robots.collect::<Result<_, _>>()?,
             queues,
             sinks: self.lasting(keys::SINKS)?,
+            tally: self.tally()?,
             warnings: std::mem::take(&mut self.warnings),
         })
     }
@@ -328,6 +337,12 @@ impl Store for DiskStore {
             Ok(())
         })?;
         Ok(found)
+    }
+
+    fn item_key(&self, key: Fingerprint) -> Result<Option<Fingerprint>, StoreError> {
+        let bytes = self.frontier.get(&self.head.keys().item_key(key))?;
+        let page = bytes.map(|bytes| codec::decode(&bytes)).transpose();
+        Ok(page.map_err(|error| self.damaged("the key of an item", &error))?.map(Fingerprint::from_bits))
     }
 
     fn sync(&mut self) -> Result<(), StoreError> {

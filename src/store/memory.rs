@@ -13,6 +13,7 @@ use crate::politeness::HostState;
 use crate::request::{Dedup, Request};
 use crate::robots::RobotsRecord;
 use crate::sink::Position;
+use crate::stage::tally::ItemTally;
 use crate::time::Timestamp;
 use crate::url::{Fingerprint, HostKey, Origin};
 
@@ -27,6 +28,8 @@ pub struct MemoryStore {
     robots: BTreeMap<Origin, RobotsRecord>,
     sinks: BTreeMap<String, Position>,
     failed: Vec<FailedRecord>,
+    item_keys: HashMap<Fingerprint, Fingerprint>,
+    tally: ItemTally,
     run: Option<RunRecord>,
     pages: BTreeMap<Fingerprint, PageRecord>,
     due: BTreeSet<(Timestamp, Fingerprint)>,
@@ -96,6 +99,7 @@ impl Store for MemoryStore {
             robots: pairs(&self.robots),
             queues,
             sinks: pairs(&self.sinks),
+            tally: self.tally.clone(),
             warnings: Vec::new(),
         })
     }
@@ -129,7 +133,13 @@ impl Store for MemoryStore {
         self.hosts.extend(batch.hosts);
         self.robots.extend(batch.robots);
         self.sinks.extend(batch.sinks);
+        // What is asked again leaves the list before it may come back.
+        self.failed.retain(|record| !batch.unfailed.contains(&record.request.fingerprint()));
         self.failed.extend(batch.failed);
+        self.item_keys.extend(batch.item_keys);
+        if let Some(tally) = batch.tally {
+            self.tally = tally;
+        }
         if batch.run.is_some() {
             self.run = batch.run;
         }
@@ -145,6 +155,8 @@ impl Store for MemoryStore {
         self.queues.clear();
         self.sinks.clear();
         self.failed.clear();
+        self.item_keys.clear();
+        self.tally = ItemTally::default();
         self.run = Some(run);
         Ok(())
     }
@@ -169,6 +181,10 @@ impl Store for MemoryStore {
 
     fn failed(&mut self) -> Result<Vec<FailedRecord>, StoreError> {
         Ok(self.failed.clone())
+    }
+
+    fn item_key(&self, key: Fingerprint) -> Result<Option<Fingerprint>, StoreError> {
+        Ok(self.item_keys.get(&key).copied())
     }
 
     fn sync(&mut self) -> Result<(), StoreError> {

@@ -31,6 +31,7 @@ use crate::request::Request;
 pub use crate::request::{Pending, QueueKey};
 use crate::robots::RobotsRecord;
 use crate::sink::Position;
+use crate::stage::tally::ItemTally;
 use crate::time::Timestamp;
 use crate::url::{Fingerprint, HostKey, Origin};
 
@@ -55,6 +56,12 @@ pub struct Batch {
     pub sinks: Vec<(String, Position)>,
     /// URLs that were given up, for the failed list.
     pub failed: Vec<FailedRecord>,
+    /// Requests that leave the failed list: each of their entries.
+    pub unfailed: Vec<Fingerprint>,
+    /// Keys of items that are taken in this round, each with the page that has it.
+    pub item_keys: Vec<(Fingerprint, Fingerprint)>,
+    /// The items of the round as they are counted by now, if the counts changed.
+    pub tally: Option<ItemTally>,
     /// The run's own record, if it changed.
     pub run: Option<RunRecord>,
 }
@@ -101,6 +108,8 @@ pub struct FailedRecord {
     pub status: Option<u16>,
     /// In words.
     pub reason: String,
+    /// How often it was asked for; refusals (429, 503) are not counted.
+    pub tries: u8,
 }
 
 /// What a state directory knows about its crawl.
@@ -131,6 +140,8 @@ pub struct Recovered {
     pub queues: Vec<(Origin, u64)>,
     /// Committed positions of the sinks.
     pub sinks: Vec<(String, Position)>,
+    /// The items of the round so far.
+    pub tally: ItemTally,
     /// What was lost and how it was made good, in words for the user; empty but after a power cut or damage.
     pub warnings: Vec<String>,
 }
@@ -178,7 +189,7 @@ pub trait Store: Send + 'static {
     /// If the state cannot be written; nothing of the batch has happened then.
     fn commit(&mut self, batch: Batch) -> Result<Committed, StoreError>;
 
-    /// Begins a new round: empties seen-set, queues, sink positions and the failed list, and keeps hosts and robots.txt
+    /// Begins a new round: empties seen-set, queues, sink positions, the failed list and what is known of items, and keeps hosts and robots.txt
     /// verdicts, whose waits hold across rounds. What is known of pages stays or goes by `memory`. The places of requests go on
     /// counting.
     ///
@@ -213,6 +224,12 @@ pub trait Store: Send + 'static {
     /// # Errors
     /// If the state cannot be read.
     fn failed(&mut self) -> Result<Vec<FailedRecord>, StoreError>;
+
+    /// The page whose item took this key in this round.
+    ///
+    /// # Errors
+    /// If the state cannot be read.
+    fn item_key(&self, key: Fingerprint) -> Result<Option<Fingerprint>, StoreError>;
 
     /// Makes what was committed survive a power cut too. Called about once a second and at the end.
     ///

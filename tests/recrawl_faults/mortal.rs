@@ -133,6 +133,9 @@ fn copy(batch: &Batch) -> Batch {
         robots: batch.robots.clone(),
         sinks: batch.sinks.clone(),
         failed: batch.failed.clone(),
+        unfailed: batch.unfailed.clone(),
+        item_keys: batch.item_keys.clone(),
+        tally: batch.tally.clone(),
         run: batch.run.clone(),
     }
 }
@@ -251,6 +254,10 @@ impl Store for Disk {
 
     fn failed(&mut self) -> Result<Vec<FailedRecord>, StoreError> {
         self.state().store.failed()
+    }
+
+    fn item_key(&self, key: Fingerprint) -> Result<Option<Fingerprint>, StoreError> {
+        self.state().store.item_key(key)
     }
 
     fn sync(&mut self) -> Result<(), StoreError> {

@@ -175,6 +175,7 @@ fn a_url_that_was_given_up_shows_its_last_failure() {
             class: "server-error".to_owned(),
             status: Some(500),
             reason: "status 500".to_owned(),
+            tries: 3,
         };
         Batch { failed: vec![failed], ..Batch::default() }
     });

@@ -150,7 +150,7 @@ impl FieldTable {
 }
 
 /// A regular expression, or what is wrong with it in one line.
-fn compiled(regex: &str) -> Result<Regex, String> {
+pub(super) fn compiled(regex: &str) -> Result<Regex, String> {
     Regex::new(regex).map_err(|error| {
         let text = error.to_string();
         let reason = text.lines().last().unwrap_or_default();

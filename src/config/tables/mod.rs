@@ -6,10 +6,13 @@
 
 pub(super) mod block;
 pub(super) mod cache;
+pub(super) mod expect;
+pub(super) mod failed;
 pub(super) mod fields;
 pub(super) mod hosts;
 pub(super) mod identity;
 pub(super) mod journal;
+pub(super) mod names;
 pub(super) mod ordered;
 pub(super) mod pace;
 pub(super) mod pages;
@@ -18,5 +21,6 @@ pub(super) mod scope;
 pub(super) mod seeds;
 pub(super) mod sink;
 pub(super) mod sitemap;
+pub(super) mod stage;
 pub(super) mod url;
 pub(super) mod wire;

@@ -32,7 +32,7 @@ impl<F: Fetcher> Crawl<F> {
             self.cache.clear();
         }
         let changes = self.changes.as_deref();
-        let Beginning { past, run, changes } =
+        let Beginning { past, run, tally, changes } =
             start::begin(&mut *self.store, &mut self.sinks, changes, self.start, self.plan, started)?;
         let (at, round, found, robots) = (started, run.round, past.found(&run, started), past.robots());
         let opening = Opening { at, round, found, settings: &self.settings, scope: &self.scope, robots };
@@ -47,6 +47,7 @@ impl<F: Fetcher> Crawl<F> {
             out: Output::new(self.sinks, changes, self.watch.is_some()),
             cache: Arc::clone(&self.cache),
             run,
+            tally,
             rules: self.rules,
             watch: self.watch,
             clock: self.clock.clone(),
@@ -56,6 +57,7 @@ impl<F: Fetcher> Crawl<F> {
             whole_from,
             fetcher: self.fetcher,
             spiders: self.spiders,
+            stages: self.stages,
             scope: self.scope,
             sitemaps,
             canon: self.canon,
@@ -81,6 +83,7 @@ impl<F: Fetcher> Crawl<F> {
             run: Totals::default(),
             again,
             quota: Quota::new(self.sitemaps.max_per_host),
+            expect: self.expect,
         };
         engine.run(self.stop.subscribe(), started, round).await
     }

@@ -20,7 +20,7 @@ impl<F: Fetcher> Loop<F> {
             Kind::Sitemap { .. } => change.totals.sitemaps = 1,
         }
         change.done.push((settled.origin.clone(), settled.pending.key));
-        self.reap(&mut change, request, page);
+        self.reap(&mut change, &settled.pending, page);
         self.commit(change).await;
     }
 }
