@@ -225,6 +225,7 @@ fn full() -> Batch {
         request: get("http://a.example/gone"),
         at: Timestamp::from_secs(5),
         class: "server-error".into(),
+        cause: None,
         status: Some(500),
         reason: "500 three times".into(),
         tries: 3,

@@ -13,8 +13,10 @@ mod crawling;
 mod demo_site;
 mod exit;
 mod explain;
+mod failed;
 mod fetch;
 mod hosts;
+mod items;
 mod log;
 mod new;
 mod offline;
@@ -88,6 +90,8 @@ fn obey(command: Command, stage: &Stage, registry: &Registry) -> Result<Exit, Fa
         Command::Test(args) => test::test(&args, registry),
         Command::Sitemap(args) => sitemap::sitemap(&args),
         Command::Status(args) => status::status(&args),
+        Command::Failed(args) => failed::failed(&args),
+        Command::RetryFailed(args) => failed::retry(&args, stage, registry),
         Command::Audit(args) => audit::audit(&args),
         Command::Cache(command) => cache::cache(&command),
         Command::Changes(args) => changes::changes(&args),

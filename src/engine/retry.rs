@@ -117,6 +117,7 @@ mod tests {
             request: Request::get(url),
             at: Timestamp::ZERO,
             class: class.to_owned(),
+            cause: None,
             status: None,
             reason: String::new(),
             tries: 3,

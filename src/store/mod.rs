@@ -29,6 +29,7 @@ use crate::history::PageRecord;
 use crate::politeness::HostState;
 use crate::request::Request;
 pub use crate::request::{Pending, QueueKey};
+use crate::response::FailureKind;
 use crate::robots::RobotsRecord;
 use crate::sink::Position;
 use crate::stage::tally::ItemTally;
@@ -104,6 +105,8 @@ pub struct FailedRecord {
     pub at: Timestamp,
     /// Class of the failure, as in the report (`server-error`, `unreachable`, `robots` …).
     pub class: String,
+    /// Why no answer came, if none did.
+    pub cause: Option<FailureKind>,
     /// The last status, if there was an answer.
     pub status: Option<u16>,
     /// In words.

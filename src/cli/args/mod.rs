@@ -1,5 +1,6 @@
 //! The command line.
 
+mod failed;
 mod fetch;
 mod reading;
 
@@ -10,6 +11,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use super::changes::ChangesArgs;
 use super::exit;
 use crate::config::Loader;
+pub(super) use failed::{FailedArgs, RetryArgs, WhichArgs};
 pub(super) use fetch::FetchArgs;
 pub(super) use reading::{AuditArgs, CacheCommand, ExplainArgs, PruneArgs, RobotsCommand, StateArgs};
 
@@ -113,6 +115,11 @@ pub(super) enum Command {
     Sitemap(SitemapArgs),
     /// Show how far a crawl is, from its state directory
     Status(StateArgs),
+    /// List what was given up in the last round, and why
+    Failed(FailedArgs),
+    /// Ask again for what was given up in the last round
+    #[command(after_help = failed::RETRY_EXAMPLES)]
+    RetryFailed(RetryArgs),
     /// Check from the journal of a crawl that it kept every rule
     Audit(AuditArgs),
     /// Show what is kept of pages between rounds, or forget some of it

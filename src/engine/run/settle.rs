@@ -147,6 +147,10 @@ impl<F: Fetcher> Loop<F> {
             request: pending.request.clone(),
             at: self.clock.now(),
             class: failure.class.as_str().to_owned(),
+            cause: match failure.class {
+                FailureClass::Unreachable(kind) => Some(kind),
+                _ => None,
+            },
             status: failure.status,
             reason: failure.reason.clone(),
             // The last one is no longer counted there.
