@@ -170,7 +170,10 @@ fn is_date(text: &str) -> bool {
     let text = text.trim();
     let (Some(day), Some(rest)) = (text.get(..10), text.get(10..)) else { return false };
     let parts: Vec<_> = day.split('-').map(str::len).collect();
-    let number = |range: std::ops::Range<usize>| day.get(range).and_then(|part| part.parse::<u16>().ok());
+    let number = |range: std::ops::Range<usize>| {
+        let part = day.get(range).filter(|part| part.bytes().all(|byte| byte.is_ascii_digit()));
+        part.and_then(|part| part.parse::<u16>().ok())
+    };
     let (Some(year), Some(month), Some(date)) = (number(0..4), number(5..7), number(8..10)) else {
         return false;
     };
