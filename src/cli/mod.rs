@@ -32,6 +32,7 @@ mod setup;
 mod signals;
 mod simulate;
 mod sitemap;
+mod staged;
 mod state;
 mod status;
 mod summary;

@@ -8,8 +8,8 @@ use serde::Serialize;
 
 use super::args::StateArgs;
 use super::exit::{Exit, Failure};
-use super::render::{counted, duration, print, print_json, safe};
 use super::items;
+use super::render::{counted, duration, print, print_json, safe};
 use super::state::Place;
 use crate::politeness::{HostState, Phase};
 use crate::robots::{RobotsAnswer, RobotsRecord};

@@ -1,5 +1,6 @@
 //! The language of the problems, the layers, and the files that come with the crawler.
 
+mod items;
 mod layers;
 mod problems;
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::standing::{evidence_of, learned_rate, standing_of};
 use super::expect::Missed;
+use super::standing::{evidence_of, learned_rate, standing_of};
 use super::totals::Totals;
 use crate::frontier::HostView;
 use crate::politeness::Phase;

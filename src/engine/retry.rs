@@ -125,7 +125,8 @@ mod tests {
     }
 
     fn store(failed: Vec<FailedRecord>) -> MemoryStore {
-        let totals = Totals { failed: failed.len() as u64, unknown: failed.len() as u64, ..Totals::default() };
+        let totals =
+            Totals { failed: failed.len() as u64, unknown: failed.len() as u64, ..Totals::default() };
         let (totals, completed) = (totals.to_map(), Some(Timestamp::ZERO));
         let run = RunRecord { round: 1, completed, totals, ..RunRecord::default() };
         let mut store = MemoryStore::default();

@@ -216,7 +216,8 @@ impl Writer {
         for change in group.drain(..) {
             self.sieve.hear(&change.tally);
             for mut visit in change.visits {
-                let crop = Crop { items: std::mem::take(&mut visit.items), keys: std::mem::take(&mut visit.keys) };
+                let crop =
+                    Crop { items: std::mem::take(&mut visit.items), keys: std::mem::take(&mut visit.keys) };
                 let page = visit.request.fingerprint();
                 visit.items = self.sieve.sift(&*self.store, page, crop, &mut sifted)?;
                 shifts.extend(self.out.take(visit, &mut judge)?);

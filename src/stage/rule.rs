@@ -86,9 +86,7 @@ impl StageRule {
             return Err(Dropped::unwanted(format!("drop-if {field} matches {regex}")));
         }
         match self.keep_if.iter().find(|test| !finds(test)) {
-            Some((field, regex)) => {
-                Err(Dropped::unwanted(format!("keep-if {field} does not match {regex}")))
-            }
+            Some((field, regex)) => Err(Dropped::unwanted(format!("keep-if {field} does not match {regex}"))),
             None => Ok(()),
         }
     }

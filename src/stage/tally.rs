@@ -328,11 +328,9 @@ mod tests {
         other.remark(Done::Dropped, Some("book"), "price is no decimal", &url("/2"));
         other.remark(Done::Kept, Some("book"), "price is no decimal", &url("/3"));
         tally.add_remarks(&other);
-        let told: Vec<_> = tally.remarks.iter().map(|one| (one.done, one.count, one.example.as_str())).collect();
-        assert_eq!(
-            told,
-            [(Done::Dropped, 2, "https://a.example/1"), (Done::Kept, 1, "https://a.example/3")]
-        );
+        let told: Vec<_> =
+            tally.remarks.iter().map(|one| (one.done, one.count, one.example.as_str())).collect();
+        assert_eq!(told, [(Done::Dropped, 2, "https://a.example/1"), (Done::Kept, 1, "https://a.example/3")]);
     }
 
     #[test]

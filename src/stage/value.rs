@@ -106,7 +106,9 @@ impl ValueRule {
             _ => return None,
         };
         let short = self.min_length.filter(|min| length < *min).map(|min| format!("is shorter than {min}"));
-        short.or_else(|| self.max_length.filter(|max| length > *max).map(|max| format!("is longer than {max}")))
+        short.or_else(|| {
+            self.max_length.filter(|max| length > *max).map(|max| format!("is longer than {max}"))
+        })
     }
 
     fn one_fault(&self, value: &Value) -> Option<String> {
@@ -196,7 +198,10 @@ fn is_time(text: &str) -> bool {
     };
     let known = |byte: u8| byte.is_ascii_digit() || matches!(byte, b':' | b'.' | b'+' | b'-' | b'Z' | b'z');
     let clock = digits(1).is_some_and(|hour| hour < 24) && digits(4).is_some_and(|minute| minute < 60);
-    text.starts_with(['T', 't', ' ']) && text.get(3..4) == Some(":") && clock && text.bytes().skip(6).all(known)
+    text.starts_with(['T', 't', ' '])
+        && text.get(3..4) == Some(":")
+        && clock
+        && text.bytes().skip(6).all(known)
 }
 
 #[cfg(test)]
@@ -275,7 +280,9 @@ mod tests {
 
     #[test]
     fn odd_texts_are_no_dates_and_no_panic() {
-        for text in ["", "é2026-11-2", "2026-11-é1", "20261122", "2026-1-222", "2026-11-22Té:00", "+026-01-01"] {
+        for text in
+            ["", "é2026-11-2", "2026-11-é1", "20261122", "2026-1-222", "2026-11-22Té:00", "+026-01-01"]
+        {
             let _ = is_date(text);
             assert_eq!(of(ValueType::Date).fault(Some(&json!(text))).is_some(), !text.is_empty(), "{text}");
         }

@@ -42,7 +42,10 @@ impl ExpectTable {
         check_share(self.max_error_rate, &top.key("max-error-rate"), check);
         check_share(self.max_dropped_rate, &top.key("max-dropped-rate"), check);
         if self.min_items.zip(self.max_items).is_some_and(|(min, max)| min > max) {
-            check.wrong(&top.key("min-items"), "no number of items is right: `min-items` is above `max-items`");
+            check.wrong(
+                &top.key("min-items"),
+                "no number of items is right: `min-items` is above `max-items`",
+            );
         }
         for (field, least) in &self.coverage {
             let at = top.key("coverage").key(field);

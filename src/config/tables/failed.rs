@@ -24,7 +24,10 @@ impl FailedTable {
         let at = Path::of(&["failed", "path"]);
         let path = self.path?;
         let is_a_file = !path.as_os_str().is_empty() && path.as_os_str() != "-";
-        check.must(is_a_file, &at, "write the file that the list goes to; `crawl failed` prints it");
+        if !is_a_file {
+            check.missing(&at, "write the file that the list goes to; `crawl failed` prints it");
+            return None;
+        }
         let is_taken = sinks.iter().any(|sink| match sink {
             SinkPlan::Jsonl(options) => options.path == path,
             SinkPlan::Csv(options) => options.path == path,

@@ -8,6 +8,9 @@ use crate::config::path::Path;
 use crate::config::problem::closest;
 use crate::spider::declarative::{ExtractRule, FieldRule};
 
+/// The page's own URL, which items have even if no rule says so.
+const URL: &str = "url";
+
 /// Kinds with their fields, as far as they are known.
 pub(in crate::config) struct Names {
     /// What the rules yield, changed by the stages that were looked at. Stages have no rule for a field that they add: it is
@@ -47,7 +50,7 @@ impl Names {
         let fields: Vec<_> = self.of_kinds(kinds).flat_map(|rule| &rule.fields).collect();
         let fields: Vec<_> = fields.into_iter().map(|field| field.name.as_str()).collect();
         // A kind that is not there has been reported.
-        if self.are_known && !fields.is_empty() && !fields.contains(&field) {
+        if self.are_known && !fields.is_empty() && field != URL && !fields.contains(&field) {
             let hint = closest(field, &fields).map(|meant| format!("did you mean \"{meant}\"?"));
             check.wrong_with(at, format!("no item has a field {field:?} here"), hint);
         }
@@ -56,7 +59,8 @@ impl Names {
     /// Whether an item of the kind may have the field, at the end.
     pub(in crate::config) fn has(&self, kind: Option<&str>, field: &str) -> bool {
         let kinds: Vec<_> = kind.map(str::to_owned).into_iter().collect();
-        !self.are_known || self.of_kinds(&kinds).flat_map(|rule| &rule.fields).any(|own| own.name == field)
+        let mut rules = self.of_kinds(&kinds);
+        !self.are_known || rules.any(|rule| field == URL || rule.fields.iter().any(|own| own.name == field))
     }
 
     /// Every name that a field has at the end, and the same behind its kind.

@@ -192,7 +192,10 @@ impl StageTable {
             check.missing(place, format!("a stage does something: write {keys}"));
         }
         if self.on_error.is_some() && self.validate.is_empty() {
-            check.wrong(&place.key("on-error"), "this is for `validate`, and there is none: add it, or remove this");
+            check.wrong(
+                &place.key("on-error"),
+                "this is for `validate`, and there is none: add it, or remove this",
+            );
         }
         for list in ["kinds", "remove", "key"] {
             let given = match list {
@@ -311,18 +314,29 @@ impl CheckTable {
         let no_range = self.of.is_some_and(|of| !of.has_range());
         let no_length = self.of.is_some_and(|of| !of.has_length());
         for (key, is_there) in [("min", self.min.is_some()), ("max", self.max.is_some())] {
-            check.must(!(is_there && no_range), &place.key(key), "only numbers have a range: see `min-length`");
+            check.must(
+                !(is_there && no_range),
+                &place.key(key),
+                "only numbers have a range: see `min-length`",
+            );
         }
         for (key, is_there) in
             [("min-length", self.min_length.is_some()), ("max-length", self.max_length.is_some())]
         {
-            check.must(!(is_there && no_length), &place.key(key), "only texts and lists have a length: see `min`");
+            check.must(
+                !(is_there && no_length),
+                &place.key(key),
+                "only texts and lists have a length: see `min`",
+            );
         }
         if self.min.zip(self.max).is_some_and(|(min, max)| min > max) {
             check.wrong(&place.key("min"), "nothing is that large and that small: `min` is above `max`");
         }
         if self.min_length.zip(self.max_length).is_some_and(|(min, max)| min > max) {
-            check.wrong(&place.key("min-length"), "nothing is that long and that short: it is above `max-length`");
+            check.wrong(
+                &place.key("min-length"),
+                "nothing is that long and that short: it is above `max-length`",
+            );
         }
         let empty = self.one_of.as_ref().is_some_and(Vec::is_empty);
         check.must(!empty, &place.key("one-of"), "an empty list allows nothing: name the values");
@@ -335,7 +349,10 @@ impl CheckTable {
             || self.pattern.is_some()
             || self.one_of.is_some();
         if !judges {
-            check.missing(place, "say what the field must be, as in { type = \"decimal\", min = 0 } or { required = true }");
+            check.missing(
+                place,
+                "say what the field must be, as in { type = \"decimal\", min = 0 } or { required = true }",
+            );
         }
     }
 }
