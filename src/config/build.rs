@@ -37,11 +37,9 @@ pub(super) fn build(file: CrawlerFile, around: Surroundings, check: &mut Check<'
     let extract = pages::build_extract(file.extract, check);
     let follow = pages::build_follow(file.follow, check);
     pages::check_labels(&seeds, &extract, &follow, check);
-    let mut names = Names::of(&extract, file.spider.as_deref());
-    let stages = stage::build(file.stage, &mut names, check);
+    let (names, stages) = stage::build(file.stage, Names::of(&extract, file.spider.as_deref()), check);
     check_reader(file.spider.as_deref(), &starts, check);
-    check_contact(identity.contact.as_deref(), &starts, check);
-    check_starts_in_scope(&starts, &scope, check);
+    check_starts(identity.contact.as_deref(), &starts, &scope, check);
     let name = around.stem.unwrap_or_else(|| starts.first_host());
     let sinks = file.sink.build(names.rules(), check);
     let plan = Plan {
@@ -58,17 +56,14 @@ pub(super) fn build(file: CrawlerFile, around: Surroundings, check: &mut Check<'
         overrides: hosts::build(file.hosts, check),
         allow: file.net.build(check),
         http: file.http.options(&identity, check),
-        reader: match file.spider {
-            Some(spider) => Reader::Spider(spider),
-            None => Reader::Recipe(Recipe {
-                name: name.clone(),
-                seeds: Vec::new(),
-                extract,
-                follow,
-                nofollow: file.robots.nofollow(),
-                agent: identity.token.clone(),
-            }),
-        },
+        reader: reader(file.spider, || Recipe {
+            name: name.clone(),
+            seeds: Vec::new(),
+            extract,
+            follow,
+            nofollow: file.robots.nofollow(),
+            agent: identity.token.clone(),
+        }),
         seeds: seeds.into_iter().map(|(_, seed)| seed).collect(),
         name,
         identity,
@@ -87,6 +82,10 @@ pub(super) fn build(file: CrawlerFile, around: Surroundings, check: &mut Check<'
     };
     check_credentials(&plan, check);
     with_starts(plan)
+}
+
+fn reader(spider: Option<String>, recipe: impl FnOnce() -> Recipe) -> Reader {
+    spider.map_or_else(|| Reader::Recipe(recipe()), Reader::Spider)
 }
 
 /// A seed or a sitemap that is written with an address allows that address; and the recipe learns its seeds.
@@ -154,6 +153,11 @@ fn check_reader(spider: Option<&str>, starts: &Starts<'_>, check: &mut Check<'_>
             );
         }
     }
+}
+
+fn check_starts(contact: Option<&str>, starts: &Starts<'_>, scope: &Scope, check: &mut Check<'_>) {
+    check_contact(contact, starts, check);
+    check_starts_in_scope(starts, scope, check);
 }
 
 /// A crawl that leaves this machine says whose it is. The seeds of a spider in code are not known here; see [`Plan::adopt`].

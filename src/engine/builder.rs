@@ -7,9 +7,8 @@ use std::sync::Arc;
 
 use tokio::sync::{broadcast, watch};
 
-use super::{
-    Crawl, Execution, Expectations, Freshness, HostHeaders, Progress, Sitemaps, Start, StopHandle, Unlinked,
-};
+use super::sieve::ItemRules;
+use super::{Crawl, Execution, Freshness, HostHeaders, Progress, Sitemaps, Start, StopHandle, Unlinked};
 use crate::clock::Clock;
 use crate::fetch::http::{HttpFetcher, HttpOptions, OptionsError};
 use crate::fetch::{Fetcher, Limits};
@@ -21,7 +20,6 @@ use crate::robots::{ProductToken, ProductTokenError};
 use crate::scope::Scope;
 use crate::sink::Sink;
 use crate::spider::Spider;
-use crate::stage::Stage;
 use crate::store::cache::{NoCache, SledCache, ValidatorCache};
 use crate::store::disk::DiskStore;
 use crate::store::journal::Journals;
@@ -77,8 +75,7 @@ pub struct Builder<F> {
     store: Option<Box<dyn Store>>,
     journals: JournalChoice,
     state_dir: Option<PathBuf>,
-    stages: Vec<Arc<dyn Stage>>,
-    expect: Expectations,
+    pub(super) items: ItemRules,
     sinks: Vec<Box<dyn Sink>>,
     changes: Option<PathBuf>,
     unlinked: Unlinked,
@@ -132,8 +129,7 @@ impl Builder<HttpFetcher> {
             store: None,
             journals: JournalChoice::BesideTheState,
             state_dir: None,
-            stages: Vec::new(),
-            expect: Expectations::default(),
+            items: ItemRules::default(),
             sinks: Vec::new(),
             changes: None,
             unlinked: Unlinked::default(),
@@ -313,23 +309,6 @@ impl<F: Fetcher> Builder<F> {
         self
     }
 
-    /// What happens to each item before it goes to the sinks. Several stages are applied in the order in which they are named.
-    pub fn stage(self, stage: impl Stage) -> Self {
-        self.shared_stage(Arc::new(stage))
-    }
-
-    /// As [`Builder::stage`], for a stage that is kept elsewhere too.
-    pub fn shared_stage(mut self, stage: Arc<dyn Stage>) -> Self {
-        self.stages.push(stage);
-        self
-    }
-
-    /// What the crawl must come to; what it misses is in the report, and makes its exit code 7.
-    pub fn expect(mut self, expect: Expectations) -> Self {
-        self.expect = expect;
-        self
-    }
-
     /// Where items go. Several sinks get every item.
     pub fn sink(self, sink: impl Sink) -> Self {
         self.boxed_sink(Box::new(sink))
@@ -433,8 +412,7 @@ impl<F: Fetcher> Builder<F> {
             policies: self.policies.unwrap_or_else(|| Box::new(move |_| policy.clone())),
             store,
             journals,
-            stages: self.stages,
-            expect: self.expect,
+            items: self.items,
             sinks: self.sinks,
             changes: self.changes.or_else(|| self.state_dir.map(|dir| dir.join("changes"))),
             unlinked: self.unlinked,

@@ -20,6 +20,7 @@ mod builder;
 pub mod changes;
 mod event;
 mod expect;
+mod items;
 mod output;
 mod plant;
 mod recall;
@@ -86,8 +87,7 @@ pub struct Crawl<F> {
     policies: Policies,
     store: Box<dyn Store>,
     journals: Option<Journals>,
-    stages: sieve::Stages,
-    expect: Expectations,
+    items: sieve::ItemRules,
     sinks: Vec<Box<dyn Sink>>,
     changes: Option<PathBuf>,
     unlinked: Unlinked,

@@ -10,6 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::changes::digest_of;
+use super::expect::Expectations;
 use super::totals::Totals;
 use super::worker::{Yield, panic_text};
 use crate::item::Item;
@@ -20,6 +21,13 @@ use crate::url::{CanonicalUrl, Fingerprint};
 
 /// All stages of a crawl, in order.
 pub(super) type Stages = Vec<Arc<dyn Stage>>;
+
+/// What a crawl does with items, and what it wants of them.
+#[derive(Default)]
+pub(super) struct ItemRules {
+    pub(super) stages: Stages,
+    pub(super) expect: Expectations,
+}
 
 /// The items of a page, and the keys that some of them have.
 #[derive(Debug, Default)]

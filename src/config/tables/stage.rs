@@ -148,15 +148,16 @@ impl TypeName {
     }
 }
 
-/// The stages in their order. Each must speak of fields that are there by then; `names` is what the items have behind the last.
+/// The stages in their order, and what the items have behind the last. Each must speak of fields that are there by then.
 pub(in crate::config) fn build(
     tables: Vec<StageTable>,
-    names: &mut Names,
+    mut names: Names,
     check: &mut Check<'_>,
-) -> Vec<StageRule> {
+) -> (Names, Vec<StageRule>) {
     let places = check.items(&Path::of(&["stage"]));
     let tables = tables.into_iter().zip(places);
-    tables.map(|(table, place)| table.build(&place, names, check)).collect()
+    let stages = tables.map(|(table, place)| table.build(&place, &mut names, check)).collect();
+    (names, stages)
 }
 
 impl StageTable {

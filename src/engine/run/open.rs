@@ -19,6 +19,7 @@ use crate::engine::writer::{Parts, Writer, WriterDoor};
 use crate::engine::{Crawl, CrawlError};
 use crate::fetch::Fetcher;
 use crate::frontier::Frontier;
+use crate::time::Timestamp;
 
 impl<F: Fetcher> Crawl<F> {
     /// Runs the crawl to its end.
@@ -27,13 +28,7 @@ impl<F: Fetcher> Crawl<F> {
     /// [`CrawlError`] if state or output cannot be read or written. What a server does is never an error.
     pub async fn run(mut self) -> Result<Report, CrawlError> {
         let started = self.clock.now();
-        if self.start == Start::Fresh {
-            // Before the round begins: it must not find entries of an earlier one, also after a crash in between.
-            self.cache.clear();
-        }
-        let changes = self.changes.as_deref();
-        let Beginning { past, run, tally, changes } =
-            start::begin(&mut *self.store, &mut self.sinks, changes, self.start, self.plan, started)?;
+        let Beginning { past, run, tally, changes } = self.begin(started)?;
         let (at, round, found, robots) = (started, run.round, past.found(&run, started), past.robots());
         let opening = Opening { at, round, found, settings: &self.settings, scope: &self.scope, robots };
         let recorder = Recorder::start(self.journals.as_ref(), opening)?;
@@ -57,7 +52,7 @@ impl<F: Fetcher> Crawl<F> {
             whole_from,
             fetcher: self.fetcher,
             spiders: self.spiders,
-            stages: self.stages,
+            stages: self.items.stages,
             scope: self.scope,
             sitemaps,
             canon: self.canon,
@@ -83,8 +78,17 @@ impl<F: Fetcher> Crawl<F> {
             run: Totals::default(),
             again,
             quota: Quota::new(self.sitemaps.max_per_host),
-            expect: self.expect,
+            expect: self.items.expect,
         };
         engine.run(self.stop.subscribe(), started, round).await
+    }
+
+    fn begin(&mut self, started: Timestamp) -> Result<Beginning, CrawlError> {
+        if self.start == Start::Fresh {
+            // Before the round begins: it must not find entries of an earlier one, also after a crash in between.
+            self.cache.clear();
+        }
+        let (changes, plan) = (self.changes.as_deref(), std::mem::take(&mut self.plan));
+        start::begin(&mut *self.store, &mut self.sinks, changes, self.start, plan, started)
     }
 }
