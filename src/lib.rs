@@ -120,6 +120,7 @@
 //! |---|---|---|
 //! | 0 | [`time`] [`url`] [`request`] [`response`] [`item`] | plain data: moments, normal forms, what goes out, what came back, what was found |
 //! | 1 | [`headers`] [`robots`] [`scope`] [`address`] [`host`] [`redirect`] [`cookies`] | rules of the web as pure functions |
+//! | 1 | [`stage`] | what happens to an item on its way to the sinks: checked, cleaned, dropped, counted |
 //! | 1 | [`history`] | what earlier rounds saw of a page, and what the sight of this one makes of it: new, changed, unchanged, gone, unknown |
 //! | 1 | [`revisit`] | how often a page changes, and when it is worth asking again |
 //! | 2 | [`politeness`] | the machine of one host: an outcome goes in, the earliest next time comes out |
@@ -150,7 +151,7 @@
 //! The only way back is `admit`. A redirect is a *link* that the outcome found, and enters by the front door: scope, robots.txt
 //! and pace of its new host. A retry is a *verdict* of `settle`; its URL never left its queue on disk. There is no middleware:
 //! whatever could skip politeness does not exist. To observe, listen to [`Event`](engine::Event)s; to change requests, wrap a
-//! [`Fetcher`](fetch::Fetcher); to change items, wrap a [`Sink`](sink::Sink). The order is the nesting, seen at compile time.
+//! [`Fetcher`](fetch::Fetcher); to change or drop items, add a [`Stage`](stage::Stage).
 //!
 //! Parsing, storage and sinks are sync. Pages are parsed off the async threads, one page a thread, and a panic fails one page.
 //! Store and sinks belong to one writer thread behind a bounded channel; the full channel is the back-pressure. One task owns the
@@ -253,6 +254,7 @@ pub mod robots;
 pub mod scope;
 pub mod sink;
 pub mod spider;
+pub mod stage;
 pub mod store;
 pub mod testing;
 pub mod time;

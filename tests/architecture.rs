@@ -22,6 +22,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("cookies", 1),
     ("history", 1),
     ("revisit", 1),
+    ("stage", 1),
     ("politeness", 2),
     ("audit", 2),
     ("frontier", 3),

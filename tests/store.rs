@@ -269,8 +269,10 @@ fn full() -> Batch {
         request: get("http://a.example/gone"),
         at: Timestamp::from_secs(5),
         class: "server-error".into(),
+        cause: None,
         status: Some(500),
         reason: "500 three times".into(),
+        tries: 3,
     };
     let run =
         RunRecord { round: 1, plan: [("delay".to_owned(), "2 s".to_owned())].into(), ..RunRecord::default() };

@@ -11,7 +11,7 @@ use super::args::{LogForm, ResumeArgs, RunArgs};
 use super::demo_site::Demo;
 use super::exit::{Exit, Failure};
 use super::render::tell;
-use super::{Registry, Stage, progress, setup, signals, summary};
+use super::{Registry, Stage, failed, progress, setup, signals, summary};
 use crate::clock::Clock;
 use crate::config::{Loader, Plan};
 use crate::engine::{Builder, Crawl, CrawlError, Progress, Report, Start};
@@ -60,8 +60,17 @@ pub(super) fn run(args: &RunArgs, stage: &Stage, registry: &Registry) -> Result<
 }
 
 pub(super) fn resume(args: &ResumeArgs, stage: &Stage, registry: &Registry) -> Result<Exit, Failure> {
-    let job = Job { start: Start::Resume, watches: false, report: args.report.as_deref(), stage };
-    job.run(args.layers.over(args.file.as_ref()), registry)
+    go_on(args.layers.over(args.file.as_ref()), args.report.as_deref(), stage, registry)
+}
+
+/// Goes on with a round that is open.
+pub(super) fn go_on(
+    loader: Loader,
+    report: Option<&Path>,
+    stage: &Stage,
+    registry: &Registry,
+) -> Result<Exit, Failure> {
+    Job { start: Start::Resume, watches: false, report, stage }.run(loader, registry)
 }
 
 /// Lets the process open as many files as the system allows it to: each host keeps a connection between two of its pages,
@@ -109,6 +118,7 @@ impl Job<'_> {
         // A page that is still being parsed after an interruption is not waited for.
         runtime.shutdown_background();
         let ended = ended?;
+        failed::write_list(&plan)?;
         let exit = Exit(ended.report.exit_code());
         let list = summary::change_list(&plan, &ended.report);
         match stage.voice.log {
@@ -128,6 +138,7 @@ impl Job<'_> {
         let spider = setup::spider(plan, registry)?;
         let clock = Clock::start();
         let mut builder = setup::describe(plan, spider, &clock)?.store(store).cache(cache).start(start);
+        builder = builder.expect(plan.expect.clone());
         builder = builder.changes_in(plan.state_dir.join(CHANGES));
         builder = with_journal(builder, plan);
         if let Some(login) = plan.login() {

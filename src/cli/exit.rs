@@ -19,7 +19,7 @@ use crate::testing::ScenarioError;
 pub(super) struct Exit(pub(super) u8);
 
 /// Every code: its number, what it means, and what to do.
-const TABLE: [(u8, &str, &str); 10] = [
+const TABLE: [(u8, &str, &str); 11] = [
     (0, "complete", ""),
     (1, "internal failure", "read the error above; the state stays resumable"),
     (2, "usage or crawler file", "correct what is named above; nothing was started"),
@@ -40,6 +40,11 @@ const TABLE: [(u8, &str, &str); 10] = [
     ),
     (6, "parked: all that is left must wait longer than patience", "run it again after the time named above"),
     (
+        7,
+        "an expectation of the crawler file was missed",
+        "look at what is told above: the site, the rules or [expect] must change",
+    ),
+    (
         8,
         "the state directory is in use by another run",
         "wait for that run, stop it, or give another --state",
@@ -53,6 +58,7 @@ impl Exit {
     pub(super) const FAILED: Self = Self(1);
     pub(super) const USAGE: Self = Self(2);
     pub(super) const PARTIAL: Self = Self(3);
+    pub(super) const MISSED: Self = Self(7);
     pub(super) const LOCKED: Self = Self(8);
     pub(super) const DAMAGED: Self = Self(9);
     pub(super) const INTERRUPTED: Self = Self(130);

@@ -14,8 +14,10 @@ mod demo_site;
 mod exit;
 mod explain;
 mod export;
+mod failed;
 mod fetch;
 mod hosts;
+mod items;
 mod log;
 mod new;
 mod offline;
@@ -31,6 +33,7 @@ mod setup;
 mod signals;
 mod simulate;
 mod sitemap;
+mod staged;
 mod state;
 mod status;
 mod summary;
@@ -90,6 +93,8 @@ fn obey(command: Command, stage: &Stage, registry: &Registry) -> Result<Exit, Fa
         Command::Sitemap(args) => sitemap::sitemap(&args),
         Command::Status(args) => status::status(&args),
         Command::Export(args) => export::export(&args),
+        Command::Failed(args) => failed::failed(&args),
+        Command::RetryFailed(args) => failed::retry(&args, stage, registry),
         Command::Audit(args) => audit::audit(&args),
         Command::Cache(command) => cache::cache(&command),
         Command::Changes(args) => changes::changes(&args),

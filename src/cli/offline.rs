@@ -70,7 +70,7 @@ async fn crawl(
     let spider = setup::spider(plan, registry)?;
     let clock = Clock::start();
     let replay = Replay::new(Arc::new(bodies), clock.clone());
-    let mut builder = describe(plan, spider, &clock)?;
+    let mut builder = describe(plan, spider, &clock)?.expect(plan.expect.clone());
     for sink in setup::sinks(plan)? {
         builder = builder.boxed_sink(sink);
     }

@@ -21,8 +21,8 @@ use super::Registry;
 use super::exit::Failure;
 
 /// Tables and keys whose values decide what a page gives.
-const READING: [&str; 7] =
-    ["extract", "follow", "paginate", "url", "spider", "robots.nofollow", "robots.noindex"];
+const READING: [&str; 8] =
+    ["extract", "follow", "paginate", "url", "spider", "stage", "robots.nofollow", "robots.noindex"];
 
 /// The spider of a plan. The seeds of the plan come before the spider's own; if there are none, the plan adopts these.
 pub(super) fn spider(plan: &mut Plan, registry: &Registry) -> Result<Arc<dyn Spider>, Failure> {
@@ -55,6 +55,9 @@ pub(super) fn describe(
         Some(jar) => builder.cookies(jar),
         None => builder.without_cookies(),
     };
+    for stage in &plan.stages {
+        builder = builder.stage(stage.clone());
+    }
     let [policies, headers, whole] = [(); 3].map(|()| plan.clone());
     Ok(builder
         .shared_spider(spider)

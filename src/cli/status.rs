@@ -8,10 +8,12 @@ use serde::Serialize;
 
 use super::args::StateArgs;
 use super::exit::{Exit, Failure};
+use super::items;
 use super::render::{counted, duration, print, print_json, safe};
 use super::state::Place;
 use crate::politeness::{HostState, Phase};
 use crate::robots::{RobotsAnswer, RobotsRecord};
+use crate::stage::tally::ItemTally;
 use crate::store::{FailedRecord, Recovered, RunRecord, Store};
 use crate::time::Timestamp;
 use crate::url::Origin;
@@ -47,6 +49,8 @@ struct Status {
     completed: Option<String>,
     waiting: u64,
     totals: BTreeMap<String, u64>,
+    /// What the items hold, and what became of those that were not written.
+    items: ItemTally,
     hosts: Vec<HostStatus>,
     robots: Vec<RobotsStatus>,
     failed: Vec<FailedStatus>,
@@ -114,6 +118,7 @@ impl Status {
             completed: run.completed.filter(|_| run.round > 0).map(|at| at.to_string()),
             waiting: known.queues.iter().map(|(_, count)| count).sum(),
             totals: run.totals,
+            items: known.tally,
             hosts,
             robots: known.robots.iter().map(|(origin, record)| RobotsStatus::of(origin, record)).collect(),
             failed: failed.iter().map(FailedStatus::of).collect(),
@@ -132,6 +137,12 @@ impl Status {
         row("waiting", &counted(self.waiting, "request"));
         let totals: Vec<_> = self.totals.iter().map(|(name, count)| format!("{name} {count}")).collect();
         row("totals", &totals.join(", "));
+        for (place, line) in items::remarks(&self.items).iter().enumerate() {
+            row(if place == 0 { "of items" } else { "" }, line);
+        }
+        for (place, line) in items::coverage(&self.items).iter().enumerate() {
+            row(if place == 0 { "fields" } else { "" }, line);
+        }
         self.hosts.iter().take(MOST_LINES).for_each(|host| row("host", &host.text()));
         for robots in self.robots.iter().filter_map(|robots| Some((&robots.origin, robots.reason.as_ref()?)))
         {

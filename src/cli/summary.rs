@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::crawling::CHANGES;
 use super::exit::Exit;
+use super::items;
 use super::render::{bytes, counted, duration, per_time, safe};
 use crate::config::Plan;
 use crate::engine::changes::path_of;
@@ -45,6 +46,9 @@ pub(super) fn counts(plan: &Plan, report: &Report, last: &Progress) -> String {
             line(&mut text, "", &format!("such as {}", safe(problem)));
         }
     }
+    for (place, remark) in items::remarks(&report.tally).iter().enumerate() {
+        line(&mut text, if place == 0 { "of items" } else { "" }, remark);
+    }
     let troubled = troubled(plan, report);
     for host in troubled.iter().take(MOST_HOSTS) {
         line(&mut text, "host", &host_line(host, learned(plan, host)));
@@ -59,6 +63,12 @@ pub(super) fn counts(plan: &Plan, report: &Report, last: &Progress) -> String {
     for file in files(plan) {
         line(&mut text, "output", &file);
     }
+    for (place, row) in items::coverage(&report.tally).iter().enumerate() {
+        line(&mut text, if place == 0 { "fields" } else { "" }, row);
+    }
+    for missed in &report.missed {
+        line(&mut text, "missed", &items::missed(missed));
+    }
     text
 }
 
@@ -72,6 +82,8 @@ pub(super) fn change_list(plan: &Plan, report: &Report) -> Option<PathBuf> {
 /// The same as one event of a log that a program reads. Counts that are zero are left out.
 pub(super) fn event(plan: &Plan, report: &Report, exit: Exit, change_list: Option<&Path>) {
     let totals = serde_json::json!(report.totals.to_map()).to_string();
+    let missed: Vec<_> = report.missed.iter().map(items::missed).collect();
+    let missed = (!missed.is_empty()).then(|| missed.join("; "));
     tracing::info!(
         crawl = plan.name,
         exit_code = exit.0,
@@ -79,6 +91,7 @@ pub(super) fn event(plan: &Plan, report: &Report, exit: Exit, change_list: Optio
         round = report.round,
         seconds = report.took.as_secs_f64(),
         totals,
+        missed,
         change_list = change_list.map(|list| list.display().to_string()),
         "the run has ended"
     );
@@ -140,6 +153,7 @@ fn rows(report: &Report) -> Vec<(&'static str, String)> {
         ("failed", totals.failed),
         ("unreadable", totals.parse_errors),
         (PROBLEMS, totals.problems),
+        ("items dropped", totals.items_dropped),
         ("items refused", totals.items_refused),
         ("retries", totals.retries),
         ("throttled", totals.throttled),
@@ -223,6 +237,7 @@ fn files(plan: &Plan) -> Vec<String> {
 
 fn remedy(report: &Report, exit: Exit) -> String {
     match report.end {
+        _ if exit == Exit::MISSED => exit.remedy().to_owned(),
         End::Limit => "raise --limit (scope.max-pages) to go on".to_owned(),
         End::Parked { until } => format!("run it again after {until}"),
         End::Interrupted => format!("go on with: {}", resume_command(std::env::args())),
@@ -258,6 +273,7 @@ mod tests {
 
     use super::*;
     use crate::config::Loader;
+    use crate::stage::tally::ItemTally;
     use crate::time::Timestamp;
 
     fn host(name: &str) -> HostReport {
@@ -290,7 +306,8 @@ mod tests {
             ..Totals::default()
         };
         let (round, started, took) = (1, Timestamp::ZERO, Duration::from_secs(2));
-        Report { end, round, started, took, totals, problem: None, hosts }
+        let tally = ItemTally::default();
+        Report { end, round, started, took, totals, problem: None, tally, missed: Vec::new(), hosts }
     }
 
     fn summary(report: &Report) -> String {

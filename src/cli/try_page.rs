@@ -12,7 +12,7 @@ use super::args::TryArgs;
 use super::demo_site::Demo;
 use super::exit::{Exit, Failure};
 use super::render::print_json;
-use super::{Registry, crawling, offline, setup};
+use super::{Registry, crawling, offline, setup, staged};
 use crate::clock::Clock;
 use crate::config::Plan;
 use crate::engine::{Builder, Report, Sitemaps, Start};
@@ -25,6 +25,7 @@ use crate::request::Request;
 use crate::response::Failure as PageFailure;
 use crate::scope::Scope;
 use crate::spider::Spider;
+use crate::stage::rule::StageRule;
 use crate::store::disk::DiskStore;
 use crate::store::memory::MemoryStore;
 use crate::store::{Batch, Store};
@@ -113,6 +114,7 @@ struct OnePage {
     inner: Arc<dyn Spider>,
     seeds: Vec<Request>,
     scope: Scope,
+    stages: Vec<StageRule>,
     seen: Mutex<Vec<Value>>,
 }
 
@@ -124,6 +126,7 @@ impl OnePage {
             seeds: seeds.map(|seed| label.map_or(seed.clone(), |label| seed.label(label))).collect(),
             inner,
             scope: plan.scope.clone(),
+            stages: plan.stages.clone(),
             seen: Mutex::default(),
         })
     }
@@ -157,6 +160,7 @@ impl Spider for OnePage {
         let mut own = Harvest::new();
         let parsed = self.inner.parse(page, &mut own);
         let (items, links, problems) = own.into_parts(page.url());
+        let (items, told) = staged::through(&self.stages, items);
         let items: Vec<_> =
             items.into_iter().map(|item| json!({ "kind": item.kind, "fields": item.fields })).collect();
         let links: Vec<_> = links.into_iter().map(|link| self.link(link)).collect();
@@ -170,6 +174,7 @@ impl Spider for OnePage {
             "bytes": page.response().body.len(),
             "label": page.request().label,
             "items": items,
+            "stages": told,
             "links": links,
             "problems": problems,
             "error": parsed.as_ref().err().map(ToString::to_string),

@@ -8,10 +8,13 @@ use super::plan::{LoginPlan, MissingContact, Plan, Reader, Seed};
 use super::raw::CrawlerFile;
 use super::tables::follow::FollowTable;
 use super::tables::labels::Said;
+use super::tables::names::Names;
 use super::tables::pages::ExtractTable;
 use super::tables::paginate::PaginateTable;
 use super::tables::requests::Shape;
-use super::tables::{follow, hosts, pace, pages, paginate, requests, scope, seeds, session, sink, wire};
+use super::tables::{
+    follow, hosts, pace, pages, paginate, requests, scope, seeds, session, sink, stage, wire,
+};
 use crate::address::AddressPolicy;
 use crate::host::is_loopback;
 use crate::politeness::Policy;
@@ -48,16 +51,22 @@ pub(super) fn build(file: CrawlerFile, around: Surroundings, check: &mut Check<'
     let block = file.block.build(check);
     let tables = (file.extract, file.follow, file.paginate);
     let rules = rules(tables, &seeds, &requests, check);
+    let names = Names::of(&rules.extract, &rules.travelling, file.spider.as_deref());
+    let (names, stages) = stage::build(file.stage, names, check);
     let first = starts.requests();
     check_reader(file.spider.as_deref(), &starts, check);
-    check_contact(identity.contact.as_deref(), &starts, check);
-    check_starts_in_scope(&starts, &scope, check);
+    check_starts(identity.contact.as_deref(), &starts, &scope, check);
     let name = around.stem.unwrap_or_else(|| starts.first_host());
-    let around_sinks = sink::Around { name: &name, extract: &rules.extract, travelling: &rules.travelling };
+    let around_sinks = sink::Around { name: &name, extract: names.rules() };
+    let archive = file.sink.archive(&name, check);
+    let sinks = file.sink.build(&around_sinks, check);
     let plan = Plan {
         state_dir: file.state_dir.unwrap_or_else(|| PathBuf::from(".crawl").join(&name)),
-        archive: file.sink.archive(&name, check),
-        sinks: file.sink.build(&around_sinks, check),
+        failed: file.failed.build(&sinks, check),
+        expect: file.expect.build(&names, check),
+        stages,
+        archive,
+        sinks,
         limits: file.http.limits(check),
         cookies,
         login: login.map(|(_, login)| login),
@@ -68,17 +77,14 @@ pub(super) fn build(file: CrawlerFile, around: Surroundings, check: &mut Check<'
         overrides: hosts::build(file.hosts, check),
         allow: file.net.build(check),
         http: file.http.options(&identity, check),
-        reader: match file.spider {
-            Some(spider) => Reader::Spider(spider),
-            None => Reader::Recipe(Recipe {
-                name: name.clone(),
-                nofollow: file.robots.nofollow(),
-                noindex: file.robots.noindex(),
-                originals: file.url.originals(),
-                agent: identity.token.clone(),
-                ..rules.recipe()
-            }),
-        },
+        reader: reader(file.spider, || Recipe {
+            name: name.clone(),
+            nofollow: file.robots.nofollow(),
+            noindex: file.robots.noindex(),
+            originals: file.url.originals(),
+            agent: identity.token.clone(),
+            ..rules.recipe()
+        }),
         seeds: seeds.into_iter().map(|(_, seed)| seed).collect(),
         name,
         identity,
@@ -135,6 +141,10 @@ impl Rules {
         let Self { extract, follow, paginate, requests, .. } = self;
         Recipe { extract, follow, paginate, requests, ..Recipe::default() }
     }
+}
+
+fn reader(spider: Option<String>, recipe: impl FnOnce() -> Recipe) -> Reader {
+    spider.map_or_else(|| Reader::Recipe(recipe()), Reader::Spider)
 }
 
 /// A seed or a sitemap that is written with an address allows that address; and the recipe learns its seeds.
@@ -209,6 +219,11 @@ fn check_reader(spider: Option<&str>, starts: &Starts<'_>, check: &mut Check<'_>
             );
         }
     }
+}
+
+fn check_starts(contact: Option<&str>, starts: &Starts<'_>, scope: &Scope, check: &mut Check<'_>) {
+    check_contact(contact, starts, check);
+    check_starts_in_scope(starts, scope, check);
 }
 
 /// A crawl that leaves this machine says whose it is. The seeds of a spider in code are not known here; see [`Plan::adopt`].

@@ -14,7 +14,7 @@ use super::overrides::Overrides;
 use super::tables::session::jar_of;
 use crate::address::AddressPolicy;
 use crate::cookies::CookieJar;
-use crate::engine::{Freshness, Login, Sitemaps, Unlinked};
+use crate::engine::{Expectations, Freshness, Login, Sitemaps, Unlinked};
 use crate::fetch::Limits;
 use crate::fetch::http::HttpOptions;
 use crate::frontier::{Settings, Sharing};
@@ -27,6 +27,7 @@ use crate::scope::{HostPattern, Scope};
 use crate::sink::Target;
 use crate::sink::warc::WarcOptions;
 use crate::spider::declarative::{Recipe, RequestRule, carrying};
+use crate::stage::rule::StageRule;
 use crate::store::cache::CacheOptions;
 use crate::url::{Canon, CanonicalUrl, HostKey};
 
@@ -67,6 +68,12 @@ pub struct Plan {
     pub login: Option<LoginPlan>,
     /// By which steps two spellings of a URL become one.
     pub canon: Canon,
+    /// What happens to items before they are written, in order.
+    pub stages: Vec<StageRule>,
+    /// What the crawl must come to.
+    pub expect: Expectations,
+    /// Where the list of pages that were given up is written; `None`: nowhere.
+    pub failed: Option<PathBuf>,
     /// Where items go; empty only if there is an archive and nothing else.
     pub sinks: Vec<Target>,
     /// Where everything that is asked and answered goes, if it is archived.

@@ -8,6 +8,8 @@ use serde::Deserialize;
 
 use super::tables::block::BlockTable;
 use super::tables::cache::CacheTable;
+use super::tables::expect::ExpectTable;
+use super::tables::failed::FailedTable;
 use super::tables::follow::FollowTable;
 use super::tables::hosts::HostTable;
 use super::tables::identity::IdentityTable;
@@ -23,6 +25,7 @@ use super::tables::seeds::SeedTable;
 use super::tables::session::{CookiesTable, LoginTable};
 use super::tables::sink::SinkTable;
 use super::tables::sitemap::SitemapTable;
+use super::tables::stage::StageTable;
 use super::tables::url::UrlTable;
 use super::tables::wire::{HttpTable, NetTable};
 
@@ -64,7 +67,11 @@ pub(super) struct CrawlerFile {
     #[serde(deserialize_with = "ordered")]
     #[schemars(with = "BTreeMap<String, HostTable>")]
     pub(super) hosts: Vec<(String, HostTable)>,
+    /// What happens to items before they are written; may be given several times.
+    pub(super) stage: Vec<StageTable>,
     pub(super) sink: SinkTable,
+    pub(super) failed: FailedTable,
+    pub(super) expect: ExpectTable,
     pub(super) cache: CacheTable,
     pub(super) journal: JournalTable,
 }

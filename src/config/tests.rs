@@ -2,6 +2,7 @@
 
 mod columns;
 mod following;
+mod items;
 mod layers;
 mod problems;
 mod warc;

@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use tokio::sync::{broadcast, watch};
 
+use super::sieve::ItemRules;
 use super::{
     Crawl, Execution, Freshness, HostHeaders, Login, Progress, Sitemaps, Start, StopHandle, Unlinked,
 };
@@ -86,6 +87,7 @@ pub struct Builder<F> {
     store: Option<Box<dyn Store>>,
     journals: JournalChoice,
     state_dir: Option<PathBuf>,
+    pub(super) items: ItemRules,
     sinks: Vec<Box<dyn Sink>>,
     changes: Option<PathBuf>,
     archive: Option<Warc>,
@@ -121,6 +123,7 @@ impl Builder<HttpFetcher> {
             store: None,
             journals: JournalChoice::BesideTheState,
             state_dir: None,
+            items: ItemRules::default(),
             sinks: Vec::new(),
             changes: None,
             archive: None,
@@ -412,6 +415,7 @@ impl<F: Fetcher> Builder<F> {
             policies: self.policies.unwrap_or_else(|| Box::new(move |_| policy.clone())),
             store,
             journals,
+            items: self.items,
             sinks: self.sinks,
             archive: self.archive,
             changes: self.changes.or_else(|| self.state_dir.map(|dir| dir.join("changes"))),

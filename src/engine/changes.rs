@@ -38,6 +38,8 @@ pub(super) struct Visit {
     /// Why the page could not be had, in words.
     pub(super) reason: Option<String>,
     pub(super) items: Vec<Item>,
+    /// Keys that items have, each with the place of its item.
+    pub(super) keys: Vec<(usize, Fingerprint)>,
     /// Requests a second at which the host is asked now.
     pub(super) pace: f64,
 }

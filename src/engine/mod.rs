@@ -21,14 +21,18 @@ mod builder;
 pub mod changes;
 mod errand;
 mod event;
+mod expect;
+mod items;
 mod login;
 mod output;
 mod plant;
 mod recall;
 mod recorder;
 mod report;
+mod retry;
 mod run;
 mod schedule;
+mod sieve;
 mod sitemap;
 mod standing;
 mod start;
@@ -41,9 +45,11 @@ mod writer;
 
 pub use builder::{BuildError, Builder};
 pub use event::Event;
+pub use expect::{Expectations, Missed};
 pub use login::{Login, LoginFailure};
 pub use recall::Freshness;
 pub use report::{End, HostReport, Report};
+pub use retry::{Requeued, requeue_failed};
 pub use sitemap::{Lastmod, RobotsSitemaps, Sitemaps};
 pub use standing::{HostWait, advice, evidence_of, gravity, learned_rate, standing_of, told, wait_of};
 pub use start::{Start, Unlinked};
@@ -89,6 +95,7 @@ pub struct Crawl<F> {
     policies: Policies,
     store: Box<dyn Store>,
     journals: Option<Journals>,
+    items: sieve::ItemRules,
     sinks: Vec<Box<dyn Sink>>,
     changes: Option<PathBuf>,
     archive: Option<Warc>,

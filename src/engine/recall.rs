@@ -12,7 +12,7 @@ use std::time::Duration;
 use http::header::{CACHE_CONTROL, COOKIE, PRAGMA, SET_COOKIE};
 use http::{HeaderMap, Method, StatusCode};
 
-use super::changes::digest_of;
+use super::sieve::staged;
 use super::sitemap::{Lastmod, Reader};
 use super::worker::{Context, PageDone, Yield};
 use crate::fetch::{Fetcher, Outgoing};
@@ -252,8 +252,8 @@ impl<F: Fetcher> Context<F> {
         });
         let items = items.collect::<Option<Vec<_>>>()?;
         let (links, out_of_scope) = self.belonging(request, links);
-        let items_digest = digest_of(&items);
-        Some(Yield { items, items_digest, out_of_scope, links, ..Yield::default() })
+        let gained = Yield { items, out_of_scope, links, ..Yield::default() };
+        Some(staged(&self.stages, &request.url, gained))
     }
 }
 

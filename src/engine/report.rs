@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::expect::Missed;
 use super::login::LoginFailure;
 use super::standing::{evidence_of, learned_rate, standing_of};
 use super::totals::Totals;
 use crate::frontier::HostView;
 use crate::politeness::Phase;
 use crate::politeness::block::{Evidence, Standing};
+use crate::stage::tally::ItemTally;
 use crate::time::Timestamp;
 
 /// The end of a run.
@@ -30,6 +32,10 @@ pub struct Report {
     /// The first problem that a page had in this run, as an example of those that are counted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
+    /// What the items of the round hold, field by field, and what became of those that were not written.
+    pub tally: ItemTally,
+    /// What was expected of the crawl and not met; empty while it has not come to its end.
+    pub missed: Vec<Missed>,
     /// Every host, in the order in which it was found.
     pub hosts: Vec<HostReport>,
 }
@@ -124,12 +130,13 @@ impl HostReport {
 
 impl Report {
     /// The process exit code: 0 complete, 3 partial, 4 refused by robots.txt or robots.txt unreachable, 5 a host is
-    /// suspected of blocking us or known to, 6 parked beyond patience, 130 interrupted. The highest that applies; a host that
+    /// suspected of blocking us or known to, 6 parked beyond patience, 7 an expectation was missed, 130 interrupted. The highest that applies; a host that
     /// is parked because it is suspected counts as 5.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self.end {
             End::Interrupted => 130,
+            _ if !self.missed.is_empty() => 7,
             End::LoginFailed(_) => 3,
             End::Parked { .. } if self.is_parked_for_a_wait() => 6,
             _ if self.is_doubted() => 5,

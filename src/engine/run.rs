@@ -20,6 +20,7 @@ use out::{Done, Out};
 
 use super::CrawlError;
 use super::event::Event;
+use super::expect::Expectations;
 use super::plant;
 use super::recorder::Recorder;
 use super::report::{End, HostReport, Report};
@@ -32,6 +33,7 @@ use super::writer::{Change, Job, Reply, WriterDoor};
 use crate::clock::Clock;
 use crate::fetch::Fetcher;
 use crate::frontier::{Frontier, Step};
+use crate::stage::tally::ItemTally;
 use crate::store::RunRecord;
 use crate::time::Timestamp;
 
@@ -64,6 +66,7 @@ struct Loop<F> {
     quota: Quota,
     /// The first problem that a page had.
     problem: Option<String>,
+    expect: Expectations,
 }
 
 impl<F: Fetcher> Loop<F> {
@@ -243,7 +246,7 @@ impl<F: Fetcher> Loop<F> {
                 self.uncommitted -= 1;
                 self.take_unmet(found, next).await;
             }
-            Reply::Finished(_) => {}
+            Reply::Finished(..) => {}
             Reply::Fatal(error) => return Err(error.into()),
         }
         Ok(())
@@ -254,11 +257,12 @@ impl<F: Fetcher> Loop<F> {
         let nothing_left = hosts.iter().all(|host| host.waiting == 0);
         let completed = (end == End::Complete && nothing_left).then(|| self.clock.now());
         self.writer.send(Job::Finish { completed }).await;
-        let record = self.last_word().await?;
+        let (record, tally) = self.last_word().await?;
         self.writer.close().await;
         let took = self.clock.now().since(started);
         let totals = Totals::from_map(&record.totals);
-        Ok(Report { end, round, started, took, totals, problem: self.problem, hosts })
+        let missed = self.expect.missed(end, &totals, &tally);
+        Ok(Report { end, round, started, took, totals, problem: self.problem, tally, missed, hosts })
     }
 
     /// At the end of a crawl: gives up the pages that were held back; `false` if there are none.
@@ -271,7 +275,7 @@ impl<F: Fetcher> Loop<F> {
         for drop in held {
             // Nothing has shown since that the host is well: it may be the host that shuts us out, not the page.
             change.totals.failed += 1;
-            self.list_failure(&mut change, &drop.pending.request, &drop.failure);
+            self.list_failure(&mut change, &drop.pending, &drop.failure);
             self.give_up(&mut change, drop);
         }
         self.commit(change).await;
@@ -279,10 +283,10 @@ impl<F: Fetcher> Loop<F> {
     }
 
     /// Waits for the writer's last answer.
-    async fn last_word(&mut self) -> Result<RunRecord, CrawlError> {
+    async fn last_word(&mut self) -> Result<(RunRecord, ItemTally), CrawlError> {
         loop {
             match self.writer.reply().await {
-                Some(Reply::Finished(record)) => return Ok(record),
+                Some(Reply::Finished(record, tally)) => return Ok((record, tally)),
                 Some(Reply::Fatal(error)) => return Err(error.into()),
                 Some(_) => {}
                 None => return Err(CrawlError::WriterGone),

@@ -11,6 +11,7 @@ use crate::cookies::CookieJar;
 use crate::frontier::Frontier;
 use crate::robots::RobotsRecord;
 use crate::sink::{Position, Round, Sink};
+use crate::stage::tally::ItemTally;
 use crate::store::{Batch, LoginRecord, Memory, Recovered, RunRecord, Store, outlives};
 use crate::time::Timestamp;
 use crate::url::Origin;
@@ -58,6 +59,8 @@ struct PlanChange {
 pub(super) struct Beginning {
     pub(super) past: Past,
     pub(super) run: RunRecord,
+    /// The items of the round so far.
+    pub(super) tally: ItemTally,
     pub(super) changes: Option<ChangeLog>,
 }
 
@@ -165,6 +168,7 @@ pub(super) fn begin(
     if is_new {
         recovered.queues.clear();
         recovered.sinks.clear();
+        recovered.tally = ItemTally::default();
     }
     for sink in &mut *sinks {
         let (committed, notes) = committed_of(sink.name(), &recovered.sinks);
@@ -178,8 +182,9 @@ pub(super) fn begin(
     }
     rewind(store, sinks, &recovered.sinks)?;
     let changes = changes.map(|dir| ChangeLog::open(dir, run.round, &recovered.sinks)).transpose()?;
+    let tally = std::mem::take(&mut recovered.tally);
     let past = Past { recovered, is_empty, start };
-    Ok(Beginning { past, run, changes })
+    Ok(Beginning { past, run, tally, changes })
 }
 
 /// Brings the sinks to where they were, and commits what they say of it.

@@ -26,6 +26,8 @@ pub struct Totals {
     pub from_cache: u64,
     /// Items written.
     pub items: u64,
+    /// Items that stages have dropped, and those whose key another item has.
+    pub items_dropped: u64,
     /// Items that a sink's format could not hold.
     pub items_refused: u64,
     /// Problems that spiders noted (a required field that is not there).
@@ -95,6 +97,7 @@ counts! {
     unknown => "unknown",
     from_cache => "from-cache",
     items => "items",
+    items_dropped => "items-dropped",
     items_refused => "items-refused",
     problems => "problems",
     requests => "requests",

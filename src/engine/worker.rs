@@ -9,9 +9,9 @@ use std::sync::Arc;
 use http::HeaderMap;
 
 use super::archiving::{Archived, Intake};
-use super::changes::digest_of;
 use super::login::{Login, LoginFailure, LoginStep};
 use super::recall::{Freshness, Memo, Recalled, with_harvest};
+use super::sieve::{Stages, staged};
 use super::sitemap::{Reader, is_worth_keeping};
 use super::totals::Totals;
 use crate::clock::Clock;
@@ -25,6 +25,7 @@ use crate::request::{Kind, Request};
 use crate::response::{FailureKind, Response};
 use crate::scope::Scope;
 use crate::spider::Spider;
+use crate::stage::tally::ItemTally;
 use crate::store::cache::{CacheEntry, ValidatorCache};
 use crate::time::Timestamp;
 use crate::url::{Canon, Fingerprint, HostKey};
@@ -33,6 +34,7 @@ use crate::url::{Canon, Fingerprint, HostKey};
 pub(super) struct Context<F> {
     pub(super) fetcher: F,
     pub(super) spiders: Vec<Arc<dyn Spider>>,
+    pub(super) stages: Stages,
     pub(super) scope: Scope,
     pub(super) sitemaps: Reader,
     pub(super) canon: Canon,
@@ -93,6 +95,12 @@ pub(super) struct PageDone {
 #[derive(Default)]
 pub(super) struct Yield {
     pub(super) items: Vec<Item>,
+    /// Keys that items have, each with the place of its item.
+    pub(super) keys: Vec<(usize, Fingerprint)>,
+    /// What stages have said of items.
+    pub(super) tally: ItemTally,
+    /// Items that stages have dropped.
+    pub(super) dropped: u64,
     /// Digest of the items of a page that was read or remembered, worked out off the loop.
     pub(super) items_digest: u64,
     pub(super) links: Vec<Request>,
@@ -276,10 +284,12 @@ impl<F: Fetcher> Context<F> {
             // A page that failed half-way gives nothing: half of its items would look like all of them.
             gained = Yield { error, problems: gained.problems, ..Yield::default() };
         }
-        gained.items_digest = digest_of(&gained.items);
+        // Items are kept as the page gave them: what stages make of them is the same each time.
         let entry = entry
             .filter(|_| is_worth_keeping(&request, &gained))
             .and_then(|entry| with_harvest(entry, &gained));
+        let gained = staged(&self.stages, &request.url, gained);
+        let entry = entry.filter(|_| gained.error.is_none());
         (gained, entry)
     }
 

@@ -14,18 +14,19 @@ use super::changes::{self, Judge, Visit};
 use super::output::Output;
 use super::recall::Memo;
 use super::schedule::{Schedule, revisit};
+use super::sieve::{Crop, Sieve};
 use super::totals::Totals;
 use super::worker::Execution;
 use crate::clock::Clock;
 use crate::cookies::CookieChange;
 use crate::frontier::LoadRequest;
 use crate::history::{Due, PageRecord, Shift};
-use crate::item::Item;
 use crate::politeness::HostState;
 use crate::request::{Kind, Request};
 use crate::revisit::Revisit;
 use crate::robots::RobotsRecord;
 use crate::sink::{Ended, SinkError, Wants};
+use crate::stage::tally::ItemTally;
 use crate::store::cache::ValidatorCache;
 use crate::store::{
     Batch, FailedRecord, LoginRecord, PageChange, Pending, QueueKey, RunRecord, Store, StoreError,
@@ -61,7 +62,9 @@ pub(super) struct Change {
     /// What was seen of pages, with what they gave.
     pub(super) visits: Vec<Visit>,
     /// Items of pages that could not be had.
-    pub(super) items: Vec<Item>,
+    pub(super) crops: Vec<(Fingerprint, Crop)>,
+    /// What stages have said of items.
+    pub(super) tally: ItemTally,
     pub(super) links: Vec<Request>,
     pub(super) done: Vec<(Origin, QueueKey)>,
     pub(super) retry: Option<(Origin, Pending)>,
@@ -98,8 +101,8 @@ pub(super) enum Reply {
     Unmet(Vec<Request>, Option<Fingerprint>),
     /// What a queue held.
     Loaded(LoadRequest, Vec<Pending>),
-    /// Everything is written; the run's record as it stands now.
-    Finished(RunRecord),
+    /// Everything is written; the run's record as it stands now, and the items of the round.
+    Finished(RunRecord, ItemTally),
     /// Nothing can be written any more.
     Fatal(WriteError),
 }
@@ -117,6 +120,7 @@ pub(super) enum WriteError {
 pub(super) struct Writer {
     store: Box<dyn Store>,
     out: Output,
+    sieve: Sieve,
     cache: Arc<dyn ValidatorCache>,
     run: RunRecord,
     rules: u64,
@@ -135,6 +139,8 @@ pub(super) struct Parts {
     pub(super) out: Output,
     pub(super) cache: Arc<dyn ValidatorCache>,
     pub(super) run: RunRecord,
+    /// The items of the round so far.
+    pub(super) tally: ItemTally,
     /// Digest of the rules that read pages.
     pub(super) rules: u64,
     /// How pages are visited again, if the crawl watches.
@@ -144,11 +150,13 @@ pub(super) struct Parts {
 
 impl Writer {
     pub(super) fn new(parts: Parts) -> Self {
-        let Parts { store, out, cache, run, rules, watch, clock } = parts;
+        let Parts { store, out, cache, run, tally, rules, watch, clock } = parts;
+        let sieve = Sieve::new(tally);
         let totals = Totals::from_map(&run.totals);
         let schedule = watch.map(Schedule::new);
         let due_from = Timestamp::ZERO;
-        Self { store, out, cache, run, rules, totals, schedule, due_from, synced: clock.now(), clock }
+        let synced = clock.now();
+        Self { store, out, sieve, cache, run, rules, totals, schedule, due_from, synced, clock }
     }
 
     /// Does some jobs, in order, and says what came of them.
@@ -194,7 +202,7 @@ impl Writer {
             }
             Job::Finish { completed } => {
                 self.finish(completed)?;
-                replies.push(Reply::Finished(self.run.clone()));
+                replies.push(Reply::Finished(self.run.clone(), self.sieve.tally().clone()));
             }
             Job::Commit(_) => unreachable!("commits are grouped"),
         }
@@ -228,12 +236,21 @@ impl Writer {
         let mut cached = Vec::new();
         let mut judge = Judge::new(&*self.store, self.run.round, self.schedule.as_mut());
         let mut shifts = Vec::new();
+        let mut sifted = Totals::default();
         for change in group.drain(..) {
             change.exchange.map_or(Ok(()), |archived| self.out.archive(&archived.exchange))?;
-            for visit in change.visits {
+            self.sieve.hear(&change.tally);
+            for mut visit in change.visits {
+                let crop =
+                    Crop { items: std::mem::take(&mut visit.items), keys: std::mem::take(&mut visit.keys) };
+                let page = visit.request.fingerprint();
+                visit.items = self.sieve.sift(&*self.store, page, crop, &mut sifted)?;
                 shifts.extend(self.out.take(visit, &mut judge)?);
             }
-            self.out.write(&change.items, Wants::Changes)?;
+            for (page, crop) in change.crops {
+                let items = self.sieve.sift(&*self.store, page, crop, &mut sifted)?;
+                self.out.write(&items, Wants::Changes)?;
+            }
             self.totals.add(&change.totals);
             cached.extend(change.cache);
             batch.links.extend(change.links);
@@ -249,6 +266,7 @@ impl Writer {
         batch.pages = judge.pages;
         self.due_from = self.due_from.min(due.unwrap_or(Timestamp::MAX));
         let mut totals = std::mem::take(&mut self.out.totals);
+        totals.add(&sifted);
         shifts.iter().for_each(|(_, shift)| changes::count(&mut totals, *shift));
         self.totals.add(&totals);
         let fresh = self.commit_batch(batch)?;
@@ -261,6 +279,7 @@ impl Writer {
     fn commit_batch(&mut self, mut batch: Batch) -> Result<Vec<Pending>, WriteError> {
         self.out.tick(self.clock.now())?;
         batch.sinks = self.out.flush()?;
+        self.sieve.fill(&mut batch);
         self.run.totals = self.totals.to_map();
         batch.run = Some(self.run.clone());
         Ok(self.store.commit(batch)?.fresh)
@@ -377,7 +396,7 @@ impl WriterDoor {
                     group.push(job);
                 }
                 for reply in writer.work(group) {
-                    let last = matches!(reply, Reply::Fatal(_) | Reply::Finished(_));
+                    let last = matches!(reply, Reply::Fatal(_) | Reply::Finished(..));
                     if outbox.send(reply).is_err() || last {
                         return;
                     }

@@ -19,6 +19,7 @@ use crate::history::{Due, PageRecord};
 use crate::politeness::HostState;
 use crate::request::Request;
 use crate::robots::RobotsRecord;
+use crate::stage::tally::ItemTally;
 use crate::time::Timestamp;
 use crate::url::{Fingerprint, HostKey, Origin};
 
@@ -111,7 +112,8 @@ impl Store for Beside {
         facts.hosts = facts.before.clone();
         facts.robots = found.robots.iter().cloned().collect();
         let run = found.run.map(|run| RunRecord { round: run.round, ..RunRecord::default() });
-        Ok(Recovered { run, queues: Vec::new(), sinks: Vec::new(), ..found })
+        let tally = ItemTally::default();
+        Ok(Recovered { run, queues: Vec::new(), sinks: Vec::new(), tally, ..found })
     }
 
     fn pending(
@@ -170,6 +172,11 @@ impl Store for Beside {
 
     fn failed(&mut self) -> Result<Vec<FailedRecord>, StoreError> {
         self.page.failed()
+    }
+
+    /// Keys are the crawl's: a page beside it is shown with all of its items.
+    fn item_key(&self, _key: Fingerprint) -> Result<Option<Fingerprint>, StoreError> {
+        Ok(None)
     }
 
     fn sync(&mut self) -> Result<(), StoreError> {

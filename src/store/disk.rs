@@ -234,6 +234,9 @@ impl Store for DiskStore {
             sinks: self.lasting(keys::SINKS)?,
             cookies: self.lasting(keys::COOKIES)?.into_iter().map(|(_, cookie)| cookie).collect(),
             login: self.single(keys::LOGIN, "the login")?,
+            tally: self
+                .single(&self.head.keys().all(Kind::Tally), "the counts of items")?
+                .unwrap_or_default(),
             warnings: std::mem::take(&mut self.warnings),
         })
     }
@@ -341,6 +344,12 @@ impl Store for DiskStore {
             Ok(())
         })?;
         Ok(found)
+    }
+
+    fn item_key(&self, key: Fingerprint) -> Result<Option<Fingerprint>, StoreError> {
+        let bytes = self.frontier.get(&self.head.keys().item_key(key))?;
+        let page = bytes.map(|bytes| codec::decode(&bytes)).transpose();
+        Ok(page.map_err(|error| self.damaged("the key of an item", &error))?.map(Fingerprint::from_bits))
     }
 
     fn sync(&mut self) -> Result<(), StoreError> {

@@ -33,6 +33,10 @@ pub(super) enum Kind {
     Queue = b'q',
     /// Number to a URL that was given up.
     Failed = b'f',
+    /// Key of an item to the page that has it.
+    ItemKey = b'k',
+    /// The counts of items.
+    Tally = b't',
 }
 
 /// The keys of one generation.
@@ -63,6 +67,10 @@ impl Generation {
 
     pub(super) fn failed(self, number: u64) -> Vec<u8> {
         with(self.all(Kind::Failed), &number.to_be_bytes())
+    }
+
+    pub(super) fn item_key(self, key: Fingerprint) -> Vec<u8> {
+        with(self.all(Kind::ItemKey), &key.get().to_be_bytes())
     }
 
     /// What all places of a queue begin with.

@@ -14,6 +14,7 @@ use crate::politeness::HostState;
 use crate::request::{Dedup, Request};
 use crate::robots::RobotsRecord;
 use crate::sink::Position;
+use crate::stage::tally::ItemTally;
 use crate::time::Timestamp;
 use crate::url::{Fingerprint, HostKey, Origin};
 
@@ -30,6 +31,8 @@ pub struct MemoryStore {
     cookies: BTreeMap<String, Cookie>,
     login: Option<LoginRecord>,
     failed: Vec<FailedRecord>,
+    item_keys: HashMap<Fingerprint, Fingerprint>,
+    tally: ItemTally,
     run: Option<RunRecord>,
     pages: BTreeMap<Fingerprint, PageRecord>,
     due: BTreeSet<(Timestamp, Fingerprint)>,
@@ -108,6 +111,7 @@ impl Store for MemoryStore {
             sinks: pairs(&self.sinks),
             cookies: self.cookies.values().cloned().collect(),
             login: self.login.clone(),
+            tally: self.tally.clone(),
             warnings: Vec::new(),
         })
     }
@@ -141,9 +145,15 @@ impl Store for MemoryStore {
         self.hosts.extend(batch.hosts);
         self.robots.extend(batch.robots);
         self.sinks.extend(batch.sinks);
+        // What is asked again leaves the list before it may come back.
+        self.failed.retain(|record| !batch.unfailed.contains(&record.request.fingerprint()));
         self.failed.extend(batch.failed);
         batch.cookies.into_iter().for_each(|change| self.take_cookie(change));
         self.login = batch.login.or(self.login.take());
+        self.item_keys.extend(batch.item_keys);
+        if let Some(tally) = batch.tally {
+            self.tally = tally;
+        }
         if batch.run.is_some() {
             self.run = batch.run;
         }
@@ -160,6 +170,8 @@ impl Store for MemoryStore {
         self.queues.clear();
         self.sinks.clear();
         self.failed.clear();
+        self.item_keys.clear();
+        self.tally = ItemTally::default();
         self.run = Some(run);
         Ok(())
     }
@@ -184,6 +196,10 @@ impl Store for MemoryStore {
 
     fn failed(&mut self) -> Result<Vec<FailedRecord>, StoreError> {
         Ok(self.failed.clone())
+    }
+
+    fn item_key(&self, key: Fingerprint) -> Result<Option<Fingerprint>, StoreError> {
+        Ok(self.item_keys.get(&key).copied())
     }
 
     fn sync(&mut self) -> Result<(), StoreError> {

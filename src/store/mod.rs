@@ -30,8 +30,10 @@ use crate::history::PageRecord;
 use crate::politeness::HostState;
 use crate::request::Request;
 pub use crate::request::{Pending, QueueKey};
+use crate::response::FailureKind;
 use crate::robots::RobotsRecord;
 use crate::sink::Position;
+use crate::stage::tally::ItemTally;
 use crate::time::Timestamp;
 use crate::url::{Fingerprint, HostKey, Origin};
 
@@ -60,6 +62,12 @@ pub struct Batch {
     pub sinks: Vec<(String, Position)>,
     /// URLs that were given up, for the failed list.
     pub failed: Vec<FailedRecord>,
+    /// Requests that leave the failed list: each of their entries.
+    pub unfailed: Vec<Fingerprint>,
+    /// Keys of items that are taken in this round, each with the page that has it.
+    pub item_keys: Vec<(Fingerprint, Fingerprint)>,
+    /// The items of the round as they are counted by now, if the counts changed.
+    pub tally: Option<ItemTally>,
     /// The run's own record, if it changed.
     pub run: Option<RunRecord>,
 }
@@ -108,10 +116,14 @@ pub struct FailedRecord {
     pub at: Timestamp,
     /// Class of the failure, as in the report (`server-error`, `unreachable`, `robots` …).
     pub class: String,
+    /// Why no answer came, if none did.
+    pub cause: Option<FailureKind>,
     /// The last status, if there was an answer.
     pub status: Option<u16>,
     /// In words.
     pub reason: String,
+    /// How often it was asked for; refusals (429, 503) are not counted.
+    pub tries: u8,
 }
 
 /// What a state directory knows about its crawl.
@@ -157,6 +169,8 @@ pub struct Recovered {
     pub cookies: Vec<Cookie>,
     /// When the crawl logged in last.
     pub login: Option<LoginRecord>,
+    /// The items of the round so far.
+    pub tally: ItemTally,
     /// What was lost and how it was made good, in words for the user; empty but after a power cut or damage.
     pub warnings: Vec<String>,
 }
@@ -204,9 +218,9 @@ pub trait Store: Send + 'static {
     /// If the state cannot be written; nothing of the batch has happened then.
     fn commit(&mut self, batch: Batch) -> Result<Committed, StoreError>;
 
-    /// Begins a new round: empties seen-set, queues, sink positions and the failed list, and keeps hosts and robots.txt
-    /// verdicts, whose waits hold across rounds. What is known of pages stays or goes by `memory`, and so do cookies, but for
-    /// those of the session, which always go (see [`outlives`]). The places of requests go on counting.
+    /// Begins a new round: empties seen-set, queues, sink positions, the failed list and what is known of items, and keeps hosts and
+    /// robots.txt verdicts, whose waits hold across rounds. What is known of pages stays or goes by `memory`, and so do cookies,
+    /// but for those of the session, which always go (see [`outlives`]). The places of requests go on counting.
     ///
     /// # Errors
     /// As for [`Store::commit`].
@@ -239,6 +253,12 @@ pub trait Store: Send + 'static {
     /// # Errors
     /// If the state cannot be read.
     fn failed(&mut self) -> Result<Vec<FailedRecord>, StoreError>;
+
+    /// The page whose item took this key in this round.
+    ///
+    /// # Errors
+    /// If the state cannot be read.
+    fn item_key(&self, key: Fingerprint) -> Result<Option<Fingerprint>, StoreError>;
 
     /// Makes what was committed survive a power cut too. Called about once a second and at the end.
     ///

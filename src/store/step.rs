@@ -6,12 +6,12 @@ use serde::{Deserialize, Serialize};
 
 use super::codec::{self, CodecError};
 use super::frontier::{Frontier, Writes};
-use super::keys::{self, Era, Generation};
+use super::keys::{self, Era, Generation, Kind};
 use super::seen_log::SeenLog;
-use super::{Batch, Committed, PageChange, Pending, QueueKey, StoreError};
+use super::{Batch, Committed, FailedRecord, PageChange, Pending, QueueKey, StoreError};
 use crate::cookies::CookieChange;
 use crate::request::{Dedup, Request};
-use crate::url::Origin;
+use crate::url::{Fingerprint, Origin};
 
 /// The counters, written with every batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -163,6 +163,13 @@ impl Step {
             self.put(key, failed)?;
             self.head.next_failed += 1;
         }
+        self.unfail(&batch.unfailed, before)?;
+        for (key, page) in &batch.item_keys {
+            self.put(self.head.keys().item_key(*key), &page.get())?;
+        }
+        if let Some(tally) = &batch.tally {
+            self.put(self.head.keys().all(Kind::Tally), tally)?;
+        }
         for (host, state) in &batch.hosts {
             self.put(keys::lasting(keys::HOSTS, host.as_str()), state)?;
         }
@@ -236,6 +243,26 @@ impl Step {
     fn is_known(&self, request: &Request, before: &Before<'_>) -> Result<bool, StoreError> {
         let first = self.head.generation == Head::FIRST.generation;
         Ok(!first && before.frontier.contains(&self.head.pages().page(request.fingerprint()))?)
+    }
+
+    /// Takes requests off the failed list. Rare enough for a walk over all of it.
+    fn unfail(&mut self, requests: &[Fingerprint], before: &Before<'_>) -> Result<(), StepError> {
+        if requests.is_empty() {
+            return Ok(());
+        }
+        let requests: HashSet<_> = requests.iter().collect();
+        let mut unreadable = None;
+        before.frontier.each(&self.head.keys().all(Kind::Failed), |key, value| {
+            match codec::decode::<FailedRecord>(value) {
+                Ok(record) if requests.contains(&record.request.fingerprint()) => {
+                    self.writes.insert(key.to_vec(), None);
+                }
+                Ok(_) => {}
+                Err(error) => unreadable = Some(error),
+            }
+            Ok(())
+        })?;
+        unreadable.map_or(Ok(()), |error| Err(error.into()))
     }
 
     /// Writes down what is known of a page, and moves it to its place among those that are due.

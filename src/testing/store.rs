@@ -66,6 +66,10 @@ impl Store for SharedStore {
         self.state().failed()
     }
 
+    fn item_key(&self, key: Fingerprint) -> Result<Option<Fingerprint>, StoreError> {
+        self.state().item_key(key)
+    }
+
     fn sync(&mut self) -> Result<(), StoreError> {
         self.state().sync()
     }

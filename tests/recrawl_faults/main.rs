@@ -7,11 +7,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+mod items;
 mod mortal;
 mod web;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crawl::clock::Clock;
@@ -19,6 +21,7 @@ use crawl::engine::{Crawl, Execution, Freshness, Report, Totals};
 use crawl::item::Item;
 use crawl::politeness::{Policy, Retry};
 use crawl::sink::Wants;
+use crawl::stage::Stage;
 use crawl::time::Timestamp;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -134,6 +137,7 @@ struct World {
     hosts: Vec<String>,
     freshness: Freshness,
     execution: Execution,
+    stages: Vec<Arc<dyn Stage>>,
     first_seen: HashMap<String, Timestamp>,
 }
 
@@ -151,6 +155,7 @@ impl World {
             hosts: [A, B].map(str::to_owned).to_vec(),
             freshness: Freshness::default(),
             execution: Execution::Inline,
+            stages: Vec::new(),
             first_seen: HashMap::new(),
             fate,
         }
@@ -164,12 +169,16 @@ impl World {
             ..Retry::default()
         };
         let policy = Policy { retry, ..Policy::fixed(Duration::from_millis(10)) };
-        Crawl::builder()
+        let mut builder = Crawl::builder();
+        for stage in &self.stages {
+            builder = builder.shared_stage(Arc::clone(stage));
+        }
+        builder
             .identity("simbot", "tests@example.com")
             .spider(Titles(self.hosts.clone()))
             .policy(policy)
             .store(self.disk.clone())
-            .cache(std::sync::Arc::new(self.cache.clone()))
+            .cache(Arc::new(self.cache.clone()))
             .sink(self.items.clone())
             .sink(self.news.clone())
             .changes_in(self.changes.path())

@@ -135,6 +135,9 @@ fn copy(batch: &Batch) -> Batch {
         login: batch.login.clone(),
         sinks: batch.sinks.clone(),
         failed: batch.failed.clone(),
+        unfailed: batch.unfailed.clone(),
+        item_keys: batch.item_keys.clone(),
+        tally: batch.tally.clone(),
         run: batch.run.clone(),
     }
 }
@@ -253,6 +256,10 @@ impl Store for Disk {
 
     fn failed(&mut self) -> Result<Vec<FailedRecord>, StoreError> {
         self.state().store.failed()
+    }
+
+    fn item_key(&self, key: Fingerprint) -> Result<Option<Fingerprint>, StoreError> {
+        self.state().store.item_key(key)
     }
 
     fn sync(&mut self) -> Result<(), StoreError> {

@@ -1,6 +1,7 @@
 //! The command line.
 
 mod export;
+mod failed;
 mod fetch;
 mod reading;
 
@@ -12,6 +13,7 @@ use super::changes::ChangesArgs;
 use super::exit;
 use crate::config::Loader;
 pub(super) use export::ExportArgs;
+pub(super) use failed::{FailedArgs, RetryArgs, WhichArgs};
 pub(super) use fetch::FetchArgs;
 pub(super) use reading::{AuditArgs, CacheCommand, ExplainArgs, PruneArgs, RobotsCommand, StateArgs};
 
@@ -118,6 +120,11 @@ pub(super) enum Command {
     /// Convert stored items into another kind of file
     #[command(after_help = export::EXAMPLES)]
     Export(ExportArgs),
+    /// List what was given up in the last round, and why
+    Failed(FailedArgs),
+    /// Ask again for what was given up in the last round
+    #[command(after_help = failed::RETRY_EXAMPLES)]
+    RetryFailed(RetryArgs),
     /// Check from the journal of a crawl that it kept every rule
     Audit(AuditArgs),
     /// Show what is kept of pages between rounds, or forget some of it

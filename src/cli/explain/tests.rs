@@ -173,8 +173,10 @@ fn a_url_that_was_given_up_shows_its_last_failure() {
             request: first.request.clone(),
             at: NOW,
             class: "server-error".to_owned(),
+            cause: None,
             status: Some(500),
             reason: "status 500".to_owned(),
+            tries: 3,
         };
         Batch { failed: vec![failed], ..Batch::default() }
     });

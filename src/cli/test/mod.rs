@@ -13,6 +13,7 @@ use super::Registry;
 use super::args::TestArgs;
 use super::exit::{Exit, Failure};
 use super::render::{counted, print, safe, tell};
+use super::staged::Staged;
 use crate::testing::Recorded;
 use crate::testing::replay::{Difference, Readings, RecordedError};
 
@@ -53,7 +54,7 @@ pub(super) fn test(args: &TestArgs, registry: &Registry) -> Result<Exit, Failure
 /// What the rules take from the recorded pages now.
 fn read(args: &TestArgs, place: &Place, registry: &Registry) -> Result<Readings, Failure> {
     let plan = args.sets.over(Some(&args.file)).load()?;
-    let spider = registry.of(&plan)?;
+    let spider = Staged::of(&plan, registry.of(&plan)?);
     let pages = if place.pages.is_dir() { Some(Recorded::open(&place.pages)?) } else { None };
     let pages = pages.filter(|pages| pages.urls().next().is_some()).ok_or_else(|| {
         Failure::Usage(format!(
@@ -62,7 +63,7 @@ fn read(args: &TestArgs, place: &Place, registry: &Registry) -> Result<Readings,
             args.file.display()
         ))
     })?;
-    Ok(pages.with_canon(plan.canon.clone()).run(&*spider))
+    Ok(pages.with_canon(plan.canon.clone()).run(&spider))
 }
 
 fn expected(args: &TestArgs, place: &Place) -> Result<Readings, Failure> {

@@ -31,7 +31,7 @@ impl<F: Fetcher> Crawl<F> {
     /// [`CrawlError`] if state or output cannot be read or written. What a server does is never an error.
     pub async fn run(mut self) -> Result<Report, CrawlError> {
         let started = self.clock.now();
-        let Beginning { mut past, run, changes } = self.begin(started)?;
+        let Beginning { mut past, run, tally, changes } = self.begin(started)?;
         let intake = open_archive(self.archive.as_mut(), &past)?;
         let (at, round, found, robots) = (started, run.round, past.found(&run, started), past.robots());
         let opening = Opening { at, round, found, settings: &self.settings, scope: &self.scope, robots };
@@ -47,6 +47,7 @@ impl<F: Fetcher> Crawl<F> {
             out: Output::new(self.sinks, changes, self.watch.is_some()).with_archive(self.archive),
             cache: Arc::clone(&self.cache),
             run,
+            tally,
             rules: self.rules,
             watch: self.watch,
             clock: self.clock.clone(),
@@ -56,6 +57,7 @@ impl<F: Fetcher> Crawl<F> {
             whole_from,
             fetcher: self.fetcher,
             spiders: self.spiders,
+            stages: self.items.stages,
             scope: self.scope,
             sitemaps,
             canon: self.canon,
@@ -88,6 +90,7 @@ impl<F: Fetcher> Crawl<F> {
             again,
             quota: Quota::new(self.sitemaps.max_per_host),
             problem: None,
+            expect: self.items.expect,
         };
         engine.run(self.stop.subscribe(), started, round).await
     }

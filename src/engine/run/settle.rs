@@ -7,6 +7,7 @@ use crate::engine::changes::Visit;
 use crate::engine::errand::RobotsDone;
 use crate::engine::event::Event;
 use crate::engine::recorder::Ticket;
+use crate::engine::sieve::{Crop, staged};
 use crate::engine::worker::PageDone;
 use crate::engine::writer::Change;
 use crate::fetch::Fetcher;
@@ -14,7 +15,7 @@ use crate::frontier::{ControlLease, Drop, Lease, RobotsLease};
 use crate::history::Sight;
 use crate::item::Harvest;
 use crate::politeness::{Class, Outcome, Verdict};
-use crate::request::{Dedup, Kind, Request};
+use crate::request::{Dedup, Kind, Pending, Request};
 use crate::response::{Failure, FailureClass};
 use crate::store::FailedRecord;
 use crate::time::Timestamp;
@@ -43,7 +44,7 @@ impl<F: Fetcher> Loop<F> {
         match settled.verdict {
             Verdict::Done => {
                 change.done.push((settled.origin.clone(), settled.pending.key));
-                self.reap(&mut change, request, page);
+                self.reap(&mut change, &settled.pending, page);
             }
             Verdict::RetryAt(_) => {
                 change.totals.retries += 1;
@@ -82,10 +83,12 @@ impl<F: Fetcher> Loop<F> {
     }
 
     /// Takes over what a page gave.
-    pub(super) fn reap(&self, change: &mut Change, request: &Request, page: PageDone) {
+    pub(super) fn reap(&self, change: &mut Change, pending: &Pending, page: PageDone) {
+        let request = &pending.request;
         let sight = sight(&page, self.context.rules);
         let harvest = page.harvest;
-        change.totals.items += harvest.items.len() as u64;
+        change.totals.items_dropped += harvest.dropped;
+        change.tally.add_remarks(&harvest.tally);
         change.totals.problems += harvest.problems.len() as u64;
         change.problem = harvest.problems.first().cloned();
         change.totals.out_of_scope += harvest.out_of_scope;
@@ -99,7 +102,7 @@ impl<F: Fetcher> Loop<F> {
         };
         if let Some((class, reason)) = failure {
             let failure = Failure { class, status: page.outcome.status, reason };
-            self.note_failure(change, request, &failure);
+            self.note_failure(change, pending, &failure);
         } else if request.kind.is_page() {
             let (request, at, status) = (request.clone(), page.outcome.ended, page.outcome.status);
             let pace = self.frontier.rate(&request.host());
@@ -110,6 +113,7 @@ impl<F: Fetcher> Loop<F> {
                 status,
                 reason: None,
                 items: harvest.items,
+                keys: harvest.keys,
                 pace,
             });
         }
@@ -120,11 +124,12 @@ impl<F: Fetcher> Loop<F> {
     pub(super) fn give_up(&self, change: &mut Change, drop: Drop) {
         let Drop { origin, pending, failure } = drop;
         change.done.push((origin, pending.key));
-        self.note_failure(change, &pending.request, &failure);
+        self.note_failure(change, &pending, &failure);
     }
 
     /// Counts a failure, tells the spider and keeps what it makes of it.
-    fn note_failure(&self, change: &mut Change, request: &Request, failure: &Failure) {
+    fn note_failure(&self, change: &mut Change, pending: &Pending, failure: &Failure) {
+        let request = &pending.request;
         let totals = &mut change.totals;
         *match failure.class {
             FailureClass::Robots => &mut totals.disallowed,
@@ -147,22 +152,33 @@ impl<F: Fetcher> Loop<F> {
             harvest = Harvest::new();
         }
         let gained = self.context.judged(request, harvest);
-        change.totals.items += gained.items.len() as u64;
-        change.items.extend(gained.items);
+        let gained = staged(&self.context.stages, &request.url, gained);
+        if let Some(error) = &gained.error {
+            tracing::error!(url = %request.url, error, "what the spider made of a failure is lost");
+        }
+        change.totals.items_dropped += gained.dropped;
+        change.tally.add_remarks(&gained.tally);
+        change.crops.push((request.fingerprint(), Crop { items: gained.items, keys: gained.keys }));
         change.links.extend(gained.links);
         if failure.class.is_loss() {
-            self.list_failure(change, request, failure);
+            self.list_failure(change, pending, failure);
         }
     }
 
     /// Puts a request on the failed list, to be made again by whoever reads it.
-    pub(super) fn list_failure(&self, change: &mut Change, request: &Request, failure: &Failure) {
+    pub(super) fn list_failure(&self, change: &mut Change, pending: &Pending, failure: &Failure) {
         change.failed.push(FailedRecord {
-            request: request.clone(),
+            request: pending.request.clone(),
             at: self.clock.now(),
             class: failure.class.as_str().to_owned(),
+            cause: match failure.class {
+                FailureClass::Unreachable(kind) => Some(kind),
+                _ => None,
+            },
             status: failure.status,
             reason: failure.reason.clone(),
+            // The last one is no longer counted there.
+            tries: pending.tries.saturating_add(1),
         });
     }
 
@@ -234,5 +250,5 @@ fn unseen(request: &Request, failure: &Failure, at: Timestamp, pace: f64) -> Vis
         _ => Sight::Unclear,
     };
     let (status, reason) = (failure.status, Some(failure.reason.clone()));
-    Visit { request: request.clone(), at, sight, status, reason, items: Vec::new(), pace }
+    Visit { request: request.clone(), at, sight, status, reason, items: Vec::new(), keys: Vec::new(), pace }
 }

@@ -21,7 +21,7 @@ impl<F: Fetcher> Loop<F> {
             Kind::Login => {}
         }
         change.done.push((settled.origin.clone(), settled.pending.key));
-        self.reap(&mut change, request, page);
+        self.reap(&mut change, &settled.pending, page);
         self.commit(change).await;
     }
 }

@@ -22,10 +22,8 @@ const BESIDE: [&str; 2] = ["kind", "url"];
 pub(in crate::config) struct Around<'a> {
     /// The crawl's name.
     pub(in crate::config) name: &'a str,
-    /// The rules that items come from; none if a spider in code reads the pages.
+    /// The rules that items come from, with the fields that items have in the end; none if a spider in code reads the pages.
     pub(in crate::config) extract: &'a [ExtractRule],
-    /// The names of values that come with a request and become fields of its items.
-    pub(in crate::config) travelling: &'a [String],
 }
 
 impl Around<'_> {
@@ -34,13 +32,9 @@ impl Around<'_> {
         let mut fields: Vec<&str> = Vec::new();
         let is_wanted =
             |rule: &&ExtractRule| kinds.is_empty() || kinds.iter().any(|kind| kind == kind_of(rule));
-        let rules = self.extract.iter().filter(is_wanted);
-        let of_items = rules.flat_map(|rule| rule.fields.iter().map(|field| &field.name));
-        // Without rules for items the first item says what its fields are.
-        let travelling = self.travelling.iter().filter(|_| !self.extract.is_empty());
-        for name in of_items.chain(travelling) {
-            if !fields.contains(&name.as_str()) {
-                fields.push(name);
+        for field in self.extract.iter().filter(is_wanted).flat_map(|rule| &rule.fields) {
+            if !fields.contains(&field.name.as_str()) {
+                fields.push(&field.name);
             }
         }
         fields
