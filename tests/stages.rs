@@ -185,12 +185,12 @@ async fn stages_in_code_are_applied_in_order_and_what_they_drop_is_counted() {
         .run()
         .await
         .unwrap();
+    site.stop().await;
     let kept = items.items();
     assert!(!kept.is_empty() && kept.iter().all(|item| item.fields["length"].as_u64().unwrap() % 2 == 0));
     assert_eq!(report.totals.items, kept.len() as u64);
     assert_eq!(report.totals.items + report.totals.items_dropped, report.totals.pages);
     assert_eq!((report.tally.remarks[0].reason.as_str(), report.exit_code()), ("odd", 7));
-    site.stop().await;
 }
 
 /// A server whose pages under `/ill` are answered 500 until it is well. Counts what was asked.
