@@ -6,12 +6,16 @@ use super::check::Check;
 use super::path::Path;
 use super::plan::{LoginPlan, MissingContact, Plan, Reader, Seed};
 use super::raw::CrawlerFile;
+use super::tables::failed::FailedTable;
 use super::tables::follow::FollowTable;
 use super::tables::labels::Said;
 use super::tables::names::Names;
+use super::tables::pace::RobotsTable;
 use super::tables::pages::ExtractTable;
 use super::tables::paginate::PaginateTable;
 use super::tables::requests::Shape;
+use super::tables::sink::SinkTable;
+use super::tables::url::UrlTable;
 use super::tables::{
     follow, hosts, pace, pages, paginate, requests, scope, seeds, session, sink, stage, wire,
 };
@@ -20,6 +24,8 @@ use crate::host::is_loopback;
 use crate::politeness::Policy;
 use crate::request::{Kind, Request};
 use crate::scope::Scope;
+use crate::sink::Target;
+use crate::sink::warc::WarcOptions;
 use crate::spider::declarative::{ExtractRule, FollowRule, PaginateRule, Recipe, RequestRule};
 use crate::url::CanonicalUrl;
 
@@ -38,31 +44,20 @@ pub(super) fn build(file: CrawlerFile, around: Surroundings, check: &mut Check<'
     let (sitemaps, places) = file.sitemap.build(&canon, check);
     let requests = requests::build(file.requests, &canon, check);
     let (cookies, login) = session::build(file.cookies, file.login, &canon, check);
-    let starts = Starts {
-        seeds: &seeds,
-        sitemaps: &sitemaps.urls,
-        places: &places,
-        shapes: &requests,
-        login: login.as_ref(),
-    };
-    let hosts_follow_seeds = !check.is_there(&Path::of(&["scope", "hosts"]));
+    let starts = Starts::of(&seeds, (&sitemaps.urls, &places), &requests, login.as_ref());
     scope::add_seed_hosts(&mut scope, &starts.requests(), check);
     let pace = pace::build(&file.politeness, &file.robots, &file.backoff, &file.retry, check);
-    let block = file.block.build(check);
-    let tables = (file.extract, file.follow, file.paginate);
-    let rules = rules(tables, &seeds, &requests, check);
+    let rules = rules((file.extract, file.follow, file.paginate), &seeds, &requests, check);
     let names = Names::of(&rules.extract, &rules.travelling, file.spider.as_deref());
     let (names, stages) = stage::build(file.stage, names, check);
     let first = starts.requests();
-    check_reader(file.spider.as_deref(), &starts, check);
-    check_starts(identity.contact.as_deref(), &starts, &scope, check);
+    check_starts(file.spider.as_deref(), identity.contact.as_deref(), &starts, &scope, check);
     let name = around.stem.unwrap_or_else(|| starts.first_host());
-    let around_sinks = sink::Around { name: &name, extract: names.rules() };
-    let archive = file.sink.archive(&name, check);
-    let sinks = file.sink.build(&around_sinks, check);
+    let Outputs { archive, sinks, failed } =
+        outputs(file.sink, file.failed, &sink::Around { name: &name, extract: names.rules() }, check);
     let plan = Plan {
         state_dir: file.state_dir.unwrap_or_else(|| PathBuf::from(".crawl").join(&name)),
-        failed: file.failed.build(&sinks, check),
+        failed,
         expect: file.expect.build(&names, check),
         stages,
         archive,
@@ -77,14 +72,7 @@ pub(super) fn build(file: CrawlerFile, around: Surroundings, check: &mut Check<'
         overrides: hosts::build(file.hosts, check),
         allow: file.net.build(check),
         http: file.http.options(&identity, check),
-        reader: reader(file.spider, || Recipe {
-            name: name.clone(),
-            nofollow: file.robots.nofollow(),
-            noindex: file.robots.noindex(),
-            originals: file.url.originals(),
-            agent: identity.token.clone(),
-            ..rules.recipe()
-        }),
+        reader: reader(file.spider, rules.recipe(&name, &identity.token, &file.robots, &file.url)),
         seeds: seeds.into_iter().map(|(_, seed)| seed).collect(),
         name,
         identity,
@@ -97,8 +85,12 @@ pub(super) fn build(file: CrawlerFile, around: Surroundings, check: &mut Check<'
         unlinked: file.revisit.unlinked(),
         revisit: file.revisit.build(check),
         canon,
-        policy: Policy { max_pages: budget.max_pages_per_host, block, ..pace.policy },
-        hosts_follow_seeds,
+        policy: Policy {
+            block: file.block.build(check),
+            max_pages: budget.max_pages_per_host,
+            ..pace.policy
+        },
+        hosts_follow_seeds: !check.is_there(&Path::of(&["scope", "hosts"])),
         effective: Vec::new(),
     };
     check_credentials(&plan, check);
@@ -136,15 +128,44 @@ fn rules(
 }
 
 impl Rules {
-    /// Without what other tables say. Its seeds are those of the plan.
-    fn recipe(self) -> Recipe {
+    /// Without seeds, which are those of the plan.
+    fn recipe(self, name: &str, agent: &str, robots: &RobotsTable, url: &UrlTable) -> Recipe {
         let Self { extract, follow, paginate, requests, .. } = self;
-        Recipe { extract, follow, paginate, requests, ..Recipe::default() }
+        Recipe {
+            name: name.to_owned(),
+            seeds: Vec::new(),
+            extract,
+            follow,
+            paginate,
+            requests,
+            nofollow: robots.nofollow(),
+            noindex: robots.noindex(),
+            originals: url.originals(),
+            agent: agent.to_owned(),
+        }
     }
 }
 
-fn reader(spider: Option<String>, recipe: impl FnOnce() -> Recipe) -> Reader {
-    spider.map_or_else(|| Reader::Recipe(recipe()), Reader::Spider)
+/// Where things go.
+struct Outputs {
+    archive: Option<WarcOptions>,
+    sinks: Vec<Target>,
+    failed: Option<PathBuf>,
+}
+
+fn outputs(
+    sinks: SinkTable,
+    failed: FailedTable,
+    around: &sink::Around<'_>,
+    check: &mut Check<'_>,
+) -> Outputs {
+    let archive = sinks.archive(around.name, check);
+    let sinks = sinks.build(around, check);
+    Outputs { failed: failed.build(&sinks, check), archive, sinks }
+}
+
+fn reader(spider: Option<String>, recipe: Recipe) -> Reader {
+    spider.map_or(Reader::Recipe(recipe), Reader::Spider)
 }
 
 /// A seed or a sitemap that is written with an address allows that address; and the recipe learns its seeds.
@@ -167,7 +188,17 @@ struct Starts<'a> {
     login: Option<&'a (Path, LoginPlan)>,
 }
 
-impl Starts<'_> {
+impl<'a> Starts<'a> {
+    /// Sitemaps come with where they stand in the file.
+    fn of(
+        seeds: &'a [(Path, Seed)],
+        (sitemaps, places): (&'a [CanonicalUrl], &'a [Path]),
+        shapes: &'a [Shape],
+        login: Option<&'a (Path, LoginPlan)>,
+    ) -> Self {
+        Self { seeds, sitemaps, places, shapes, login }
+    }
+
     /// What is asked first, with its place. Seeds at the demo site have no URL yet.
     fn placed(&self) -> impl Iterator<Item = (&Path, Request)> {
         let seeds = self.seeds.iter().filter_map(|(place, seed)| Some((place, seed.request()?)));
@@ -221,7 +252,14 @@ fn check_reader(spider: Option<&str>, starts: &Starts<'_>, check: &mut Check<'_>
     }
 }
 
-fn check_starts(contact: Option<&str>, starts: &Starts<'_>, scope: &Scope, check: &mut Check<'_>) {
+fn check_starts(
+    spider: Option<&str>,
+    contact: Option<&str>,
+    starts: &Starts<'_>,
+    scope: &Scope,
+    check: &mut Check<'_>,
+) {
+    check_reader(spider, starts, check);
     check_contact(contact, starts, check);
     check_starts_in_scope(starts, scope, check);
 }

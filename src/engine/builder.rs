@@ -280,19 +280,6 @@ impl<F: Fetcher> Builder<F> {
         self
     }
 
-    /// Where the journal of every request is kept, which [`crate::audit`] judges. Default: in the folder `journal` of the
-    /// state directory, two rounds of it; without a state directory in none.
-    pub fn journals(mut self, journals: Journals) -> Self {
-        self.journals = JournalChoice::These(journals);
-        self
-    }
-
-    /// Keeps no journal: what the crawl did cannot be judged afterwards.
-    pub fn without_journal(mut self) -> Self {
-        self.journals = JournalChoice::None;
-        self
-    }
-
     /// Where validators are kept. Default: in the state directory, or nowhere.
     pub fn cache(mut self, cache: Arc<dyn ValidatorCache>) -> Self {
         self.cache = Some(cache);

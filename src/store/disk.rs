@@ -18,7 +18,7 @@ use super::codec::{self, CodecError};
 use super::frontier::{Frontier, Writes};
 use super::keys::{self, Era, Generation, Kind};
 use super::lock::{StateDir, io_error};
-use super::seen_log::{LogReport, SeenLog};
+use super::seen_log::SeenLog;
 use super::step::{Before, Head, Queue, Step, StepError, mark};
 use super::{
     Batch, Committed, FailedRecord, Memory, Pending, QueueKey, Recovered, RunRecord, Store, StoreError,
@@ -80,7 +80,7 @@ impl DiskStore {
         let lost = dir.synced().saturating_sub(head.steps);
         let lost = lost.max(report.ahead.saturating_sub(1));
         let mut store =
-            Self { frontier, seen, head, queues, warnings: warnings(&report, lost), broken: false, dir };
+            Self { frontier, seen, head, queues, warnings: report.warnings(lost), broken: false, dir };
         if report.needs_repair() {
             store.repair()?;
         }
@@ -357,18 +357,6 @@ impl Store for DiskStore {
         self.frontier.sync()?;
         self.dir.note_synced(self.head.steps)
     }
-}
-
-/// What the user should know: bytes of the log and whole steps that are gone.
-fn warnings(report: &LogReport, steps: u64) -> Vec<String> {
-    let bytes = report.missing + report.unreadable;
-    let log = format!(
-        "{bytes} bytes of the seen log are missing or unreadable: pages that were fetched may be fetched again"
-    );
-    let lost =
-        format!("the state is {steps} steps older than it was: the pages of these steps are fetched again");
-    let log = (bytes > 0).then_some(log);
-    log.into_iter().chain((steps > 0).then_some(lost)).collect()
 }
 
 /// Makes the database beside its place and moves it there, so that it is never half there.

@@ -141,6 +141,13 @@ pub struct RunRecord {
     pub totals: BTreeMap<String, u64>,
 }
 
+impl RunRecord {
+    /// Pages that the round has answered so far.
+    pub(crate) fn pages(&self) -> u64 {
+        self.totals.get("pages").copied().unwrap_or(0)
+    }
+}
+
 /// That a crawl has logged in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LoginRecord {

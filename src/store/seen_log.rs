@@ -45,6 +45,19 @@ pub(super) struct LogReport {
 }
 
 impl LogReport {
+    /// What the user should know: bytes of the log and whole steps that are gone.
+    pub(super) fn warnings(&self, steps: u64) -> Vec<String> {
+        let bytes = self.missing + self.unreadable;
+        let log = format!(
+            "{bytes} bytes of the seen log are missing or unreadable: pages that were fetched may be fetched again"
+        );
+        let lost = format!(
+            "the state is {steps} steps older than it was: the pages of these steps are fetched again"
+        );
+        let log = (bytes > 0).then_some(log);
+        log.into_iter().chain((steps > 0).then_some(lost)).collect()
+    }
+
     pub(super) fn needs_repair(&self) -> bool {
         self.missing + self.unreadable > 0
     }

@@ -109,13 +109,21 @@ fn killed_in_the_middle_of_a_cursor_walk_it_loses_and_doubles_nothing() {
     let seed = format!(r#"seeds = [{{ url = "{}", label = "list" }}]"#, server.url("/v1"));
     let desk = Desk::with(&format!("{seed}{CURSOR}{extract}"));
     let mut rng = fastrand::Rng::with_seed(7);
+    let mut is_done = false;
     for _ in 0..KILLS {
         let mut crawl = desk.start();
         std::thread::sleep(Duration::from_millis(rng.u64(200..900)));
+        // Where the machine is fast a run may be done before it is killed, and the next one would begin a round of its own.
+        is_done = crawl.try_wait().unwrap().is_some();
+        if is_done {
+            break;
+        }
         crawl.kill().unwrap();
         crawl.wait().unwrap();
     }
-    ends_with(0, &desk.run());
+    if !is_done {
+        ends_with(0, &desk.run());
+    }
     let mut seen: BTreeMap<u64, usize> = BTreeMap::new();
     for item in desk.items() {
         *seen.entry(item["id"].as_u64().unwrap()).or_default() += 1;

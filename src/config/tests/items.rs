@@ -3,7 +3,8 @@
 use insta::assert_snapshot;
 
 use super::loader;
-use crate::config::{Plan, SinkPlan};
+use crate::config::Plan;
+use crate::sink::Form;
 
 const BOOKS: &str = r#"seeds = ["demo:"]
 [[extract]]
@@ -53,7 +54,7 @@ coverage = { name = 0.5, "book.upc" = 1, url = 1, "author.name" = 0 }
     assert_eq!(plan.stages[1].key, ["price-eur", "name"]);
     assert_eq!(plan.failed.as_deref().unwrap().to_str(), Some("failed.jsonl"));
     assert_eq!((plan.expect.min_items, plan.expect.coverage.len()), (Some(1), 4));
-    let SinkPlan::Csv(csv) = &plan.sinks[0] else { panic!("no table") };
+    let Form::Csv(csv) = &plan.sinks[0].form else { panic!("no table") };
     assert_eq!(csv.columns, ["name", "upc", "source", "price-eur"]);
 }
 

@@ -1,9 +1,10 @@
-//! What a crawl in the making keeps beside items: its archive, and the list of its changes.
+//! What a crawl in the making keeps beside items: its archive, its journal, and the list of its changes.
 
 use std::path::PathBuf;
 
-use super::{Builder, user_agent};
+use super::{Builder, JournalChoice, user_agent};
 use crate::sink::warc::{About, Warc};
+use crate::store::journal::Journals;
 
 impl<F> Builder<F> {
     /// Archives everything that is asked and answered: pages, sitemaps, robots.txt files, redirects and refusals; not the requests
@@ -17,6 +18,19 @@ impl<F> Builder<F> {
     /// state directory, or nowhere.
     pub fn changes_in(mut self, dir: impl Into<PathBuf>) -> Self {
         self.changes = Some(dir.into());
+        self
+    }
+
+    /// Where the journal of every request is kept, which [`crate::audit`] judges. Default: in the folder `journal` of the
+    /// state directory, two rounds of it; without a state directory in none.
+    pub fn journals(mut self, journals: Journals) -> Self {
+        self.journals = JournalChoice::These(journals);
+        self
+    }
+
+    /// Keeps no journal: what the crawl did cannot be judged afterwards.
+    pub fn without_journal(mut self) -> Self {
+        self.journals = JournalChoice::None;
         self
     }
 

@@ -22,6 +22,7 @@ use crate::engine::{Crawl, CrawlError};
 use crate::fetch::Fetcher;
 use crate::frontier::Frontier;
 use crate::sink::warc::Warc;
+use crate::store::RunRecord;
 use crate::time::Timestamp;
 
 impl<F: Fetcher> Crawl<F> {
@@ -33,15 +34,12 @@ impl<F: Fetcher> Crawl<F> {
         let started = self.clock.now();
         let Beginning { mut past, run, tally, changes } = self.begin(started)?;
         let intake = open_archive(self.archive.as_mut(), &past)?;
-        let (at, round, found, robots) = (started, run.round, past.found(&run, started), past.robots());
-        let opening = Opening { at, round, found, settings: &self.settings, scope: &self.scope, robots };
-        let recorder = Recorder::start(self.journals.as_ref(), opening)?;
-        let pages = run.totals.get("pages").copied().unwrap_or(0);
+        let round = run.round;
+        let recorder = self.open_journal(&past, &run, started)?;
         let sitemaps = Reader::new(self.sitemaps.clone(), &self.settings);
-        let mut frontier = Frontier::new(self.settings, self.policies, round, pages);
+        let mut frontier = Frontier::new(self.settings, self.policies, round, run.pages());
         let gate = Gate::of(self.login.as_ref(), &mut past, round);
         past.restore(&mut frontier, self.cookies.as_ref(), started);
-        let again = Again::begin(self.watch.is_some(), self.unlinked, round);
         let parts = Parts {
             store: self.store,
             out: Output::new(self.sinks, changes, self.watch.is_some()).with_archive(self.archive),
@@ -52,9 +50,8 @@ impl<F: Fetcher> Crawl<F> {
             watch: self.watch,
             clock: self.clock.clone(),
         };
-        let whole_from = self.cache.begin(started);
         let context = Context {
-            whole_from,
+            whole_from: self.cache.begin(started),
             fetcher: self.fetcher,
             spiders: self.spiders,
             stages: self.items.stages,
@@ -72,27 +69,33 @@ impl<F: Fetcher> Crawl<F> {
             clock: self.clock.clone(),
             execution: self.execution,
         };
-        let voice = Voice::begin(self.events, self.progress, self.clock.clone(), &frontier);
         let engine = Loop {
             context: Arc::new(context),
+            voice: Voice::begin(self.events, self.progress, self.clock.clone(), &frontier),
             frontier,
             workers: JoinSet::new(),
             out: HashMap::new(),
             writer: WriterDoor::open(Writer::new(parts), self.execution),
             recorder,
             uncommitted: 0,
-            voice,
             clock: self.clock,
             run: Totals::default(),
             round,
             gate,
             has_more: true,
-            again,
+            again: Again::begin(self.watch.is_some(), self.unlinked, round),
             quota: Quota::new(self.sitemaps.max_per_host),
             problem: None,
             expect: self.items.expect,
         };
         engine.run(self.stop.subscribe(), started, round).await
+    }
+
+    fn open_journal(&self, past: &Past, run: &RunRecord, at: Timestamp) -> Result<Recorder, CrawlError> {
+        let (found, robots) = (past.found(run, at), past.robots());
+        let opening =
+            Opening { at, round: run.round, found, settings: &self.settings, scope: &self.scope, robots };
+        Ok(Recorder::start(self.journals.as_ref(), opening)?)
     }
 
     fn begin(&mut self, started: Timestamp) -> Result<Beginning, CrawlError> {
