@@ -95,37 +95,6 @@ fn refreshes_are_read_as_browsers_read_them() {
     assert_eq!(cases.len(), 69);
 }
 
-/// Where a refresh leads, as Scrapy's middleware takes it. Cases that depend on its settings are left out, and so is what only an
-/// engine does with it: a refresh is told to the spider, which may follow it.
-#[test]
-fn refreshes_lead_where_scrapys_lead() {
-    let Some(cases) = cases("redirect-scrapy/meta_refresh.json") else {
-        return;
-    };
-    let (mut compared, mut wrong) = (0, Vec::new());
-    for case in &cases {
-        let (request, response) = (&case["request"], &case["response"]);
-        let here = CanonicalUrl::parse(response["url"].as_str().unwrap());
-        let has_settings = !request["meta"].as_object().unwrap().is_empty();
-        let (Ok(here), false, None) = (here, has_settings, case.get("error")) else { continue };
-        compared += 1;
-        let mut headers = HeaderMap::new();
-        headers.insert("content-type", "text/html".parse().unwrap());
-        let body = bytes(&response["body"], &response["body"]["b64"]);
-        let found = describe(&here, headers, body, "crawl").meta_refresh;
-        // Scrapy leaves a refresh alone that takes 100 s or more; here the spider is told the time.
-        let found = found.filter(|refresh| refresh.seconds < 100).and_then(|refresh| refresh.url);
-        let meant = case["redirect"]["url"].as_str().map(url);
-        // No script runs here, so that what is for those who run none holds: `<noscript>` is part of the page.
-        let deviates = case["test"] == "TestMetaRefreshMiddleware::test_ignore_tags_default";
-        if found != meant && !deviates {
-            wrong.push((case["test"].clone(), found, meant));
-        }
-    }
-    assert!(wrong.is_empty(), "{wrong:#?}");
-    assert!(compared >= 60, "{compared}");
-}
-
 /// Where we differ from Scrapy on purpose, by case and URL.
 const DEVIATIONS: [(usize, &str, &str); 2] = [
     (21, "http://example.org/photo.jpg", "pictures are filtered by what they are, not by name: see scope"),
