@@ -171,6 +171,8 @@ pub enum FailureClass {
     Truncated,
     /// The spider failed on it.
     Parse,
+    /// A file of a type or size that is not wanted, or too many of them.
+    Unwanted,
 }
 
 impl FailureClass {
@@ -187,6 +189,7 @@ impl FailureClass {
             Self::Redirect => "redirect",
             Self::Truncated => "truncated",
             Self::Parse => "parse",
+            Self::Unwanted => "unwanted",
         }
     }
 

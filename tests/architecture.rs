@@ -53,6 +53,7 @@ const NEIGHBOURS: &[(&str, &str)] = &[
     ("extract", "page"),
     ("spider", "page"),
     ("spider", "extract"),
+    ("spider", "store"),
     ("store", "sink"),
     ("fetch", "clock"),
     ("fetch", "store"),

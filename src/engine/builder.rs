@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use tokio::sync::{broadcast, watch};
 
-use super::{Crawl, Execution, Freshness, HostHeaders, Progress, Sitemaps, Start, StopHandle, Unlinked};
+use super::{Crawl, Downloads, Execution, Freshness, HostHeaders, Progress, Sitemaps, Start, StopHandle, Unlinked};
 use crate::clock::Clock;
 use crate::fetch::http::{HttpFetcher, HttpOptions, OptionsError};
 use crate::fetch::{Fetcher, Limits};
@@ -76,6 +76,7 @@ pub struct Builder<F> {
     state_dir: Option<PathBuf>,
     sinks: Vec<Box<dyn Sink>>,
     changes: Option<PathBuf>,
+    downloads: Option<Downloads>,
     unlinked: Unlinked,
     watch: Option<Revisit>,
     cache: Option<Arc<dyn ValidatorCache>>,
@@ -129,6 +130,7 @@ impl Builder<HttpFetcher> {
             state_dir: None,
             sinks: Vec::new(),
             changes: None,
+            downloads: None,
             unlinked: Unlinked::default(),
             watch: None,
             cache: None,
@@ -324,6 +326,12 @@ impl<F: Fetcher> Builder<F> {
         self
     }
 
+    /// Which files are downloaded, and where they go. Default: none.
+    pub fn downloads(mut self, downloads: Downloads) -> Self {
+        self.downloads = Some(downloads);
+        self
+    }
+
     /// What becomes of known pages to which no link leads any more. Default: [`Unlinked::Ask`].
     pub fn unlinked(mut self, unlinked: Unlinked) -> Self {
         self.unlinked = unlinked;
@@ -411,6 +419,7 @@ impl<F: Fetcher> Builder<F> {
             journals,
             sinks: self.sinks,
             changes: self.changes.or_else(|| self.state_dir.map(|dir| dir.join("changes"))),
+            downloads: self.downloads,
             unlinked: self.unlinked,
             watch: self.watch,
             cache,

@@ -18,6 +18,7 @@
 
 mod builder;
 pub mod changes;
+mod download;
 mod event;
 mod output;
 mod plant;
@@ -37,6 +38,7 @@ mod worker;
 mod writer;
 
 pub use builder::{BuildError, Builder};
+pub use download::{Downloads, FileField, FileHosts};
 pub use event::Event;
 pub use recall::Freshness;
 pub use report::{End, HostReport, Report};
@@ -64,6 +66,7 @@ use crate::scope::Scope;
 use crate::sink::{Sink, SinkError};
 use crate::spider::Spider;
 use crate::store::cache::ValidatorCache;
+use crate::store::files::FileError;
 use crate::store::journal::{JournalError, Journals};
 use crate::store::{Store, StoreError};
 use crate::url::Canon;
@@ -83,6 +86,7 @@ pub struct Crawl<F> {
     journals: Option<Journals>,
     sinks: Vec<Box<dyn Sink>>,
     changes: Option<PathBuf>,
+    downloads: Option<Downloads>,
     unlinked: Unlinked,
     watch: Option<Revisit>,
     cache: Arc<dyn ValidatorCache>,
@@ -134,6 +138,9 @@ pub enum CrawlError {
     /// The output cannot be written.
     #[error(transparent)]
     Sink(#[from] SinkError),
+    /// Files cannot be written.
+    #[error(transparent)]
+    Files(#[from] FileError),
     /// The journal cannot be written, and no request leaves unrecorded.
     #[error(transparent)]
     Journal(#[from] JournalError),
@@ -153,6 +160,7 @@ impl From<writer::WriteError> for CrawlError {
         match error {
             writer::WriteError::Store(error) => Self::Store(error),
             writer::WriteError::Sink(error) => Self::Sink(error),
+            writer::WriteError::Files(error) => Self::Files(error),
         }
     }
 }

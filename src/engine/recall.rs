@@ -13,6 +13,7 @@ use http::header::{CACHE_CONTROL, PRAGMA};
 use http::{HeaderMap, Method, StatusCode};
 
 use super::changes::digest_of;
+use super::download::FileDone;
 use super::sitemap::{Lastmod, Reader};
 use super::worker::{Context, PageDone, Yield};
 use crate::fetch::{Fetcher, Outgoing};
@@ -22,7 +23,7 @@ use crate::headers::validators::{Validators, is_condition};
 use crate::headers::vary::Selecting;
 use crate::item::Item;
 use crate::politeness::{Class, Outcome};
-use crate::request::{Dedup, Request};
+use crate::request::{Dedup, Kind, Request};
 use crate::response::Response;
 use crate::store::cache::{CacheEntry, KeptItem, Packed, ValidatorCache};
 use crate::time::Timestamp;
@@ -106,7 +107,10 @@ impl<F: Fetcher> Context<F> {
         // Whoever asks conditionally must know what to make of a 304, and a spider never sees one.
         request.headers.retain(|(name, _)| !is_condition(name));
         let headers = (self.host_headers)(&request.host());
-        let limits = Reader::limits(self.limits, request.kind);
+        let limits = match request.kind {
+            Kind::Download => self.for_file(&mut request),
+            kind => Reader::limits(self.limits, kind),
+        };
         Outgoing { headers, limits, ..Outgoing::new(request) }
     }
 
@@ -132,7 +136,7 @@ impl<F: Fetcher> Context<F> {
             let own = selecting.sibling(|| self.sent(request));
             (own.key(key), self.cache.get(own.key(key)).filter(|entry| entry.selecting == own))
         };
-        let rules = self.sitemaps.digest(self.rules, request.kind);
+        let rules = self.rules_for(request.kind);
         Recalled {
             key: Some(key),
             first: Some(selecting),
@@ -143,6 +147,10 @@ impl<F: Fetcher> Context<F> {
 
     /// A page that need not be asked for, because what is kept of it is fresh enough. Nothing leaves.
     pub(super) fn fresh(&self, request: &Request, now: Timestamp) -> Option<PageDone> {
+        if request.kind == Kind::Download {
+            let why = self.is_too_much(request)?;
+            return Some(PageDone { file: Some(FileDone::Unwanted(why)), ..PageDone::of(untold(now)) });
+        }
         let modified = request.modified.filter(|_| self.sitemaps.rules.lastmod == Lastmod::Skip);
         // What is asked each time it is yielded is asked, and so is what is due.
         if !self.freshness.is_asked_for() && modified.is_none() || request.dedup != Dedup::Once {
@@ -182,7 +190,7 @@ impl<F: Fetcher> Context<F> {
             selecting,
             digest,
             checked: response.ended,
-            rules: self.sitemaps.digest(self.rules, request.kind),
+            rules: self.rules_for(request.kind),
             harvest: Packed::default(),
         };
         Some((place, entry))
@@ -230,7 +238,7 @@ pub(super) fn with_harvest(mut entry: CacheEntry, gained: &Yield) -> Option<Cach
 }
 
 /// The outcome of a page that nobody was asked for.
-const fn untold(now: Timestamp) -> Outcome {
+pub(super) const fn untold(now: Timestamp) -> Outcome {
     let announced = Announced { limit: None, remaining: None, reset: None };
     Outcome { class: Class::NotModified, status: None, told: None, announced, began: now, ended: now }
 }

@@ -78,6 +78,11 @@ impl Past {
         }
     }
 
+    /// How far outputs reach that were committed.
+    pub(super) fn positions(&self) -> &[(String, Position)] {
+        &self.recovered.sinks
+    }
+
     /// The robots.txt verdicts that were kept.
     pub(super) fn robots(&self) -> Vec<(Origin, RobotsRecord)> {
         self.recovered.robots.clone()

@@ -10,6 +10,7 @@ use std::time::Duration;
 use http::{HeaderMap, Method};
 
 use super::changes::digest_of;
+use super::download::{Desk, FileDone};
 use super::recall::{Freshness, Memo, Recalled, with_harvest};
 use super::sitemap::{Reader, is_worth_keeping};
 use super::totals::Totals;
@@ -53,6 +54,8 @@ pub(super) struct Context<F> {
     pub(super) rules: u64,
     pub(super) clock: Clock,
     pub(super) execution: Execution,
+    /// Where files go, if any are wanted.
+    pub(super) files: Option<Desk>,
 }
 
 /// Gives the header fields that only one host may see.
@@ -85,6 +88,8 @@ pub(super) struct PageDone {
     pub(super) dead_end: Option<String>,
     /// Where a redirect points, as the server wrote it.
     pub(super) location: Option<String>,
+    /// What came of it, if a file was asked for.
+    pub(super) file: Option<FileDone>,
 }
 
 /// What a page gave, after scope was judged.
@@ -103,6 +108,9 @@ pub(super) struct Yield {
 impl<F: Fetcher> Context<F> {
     /// Fetches a page and takes its harvest.
     pub(super) async fn page(self: &Arc<Self>, request: Request) -> PageDone {
+        if request.kind == Kind::Download {
+            return self.file(request).await;
+        }
         let recalled = self.recall(&request);
         let began = self.clock.now();
         let mut outgoing = self.outgoing(request.clone());
@@ -181,11 +189,11 @@ impl<F: Fetcher> Context<F> {
         }
     }
 
-    fn redirected(&self, request: &Request, response: &Response, done: &mut PageDone) {
+    pub(super) fn redirected(&self, request: &Request, response: &Response, done: &mut PageDone) {
         let location = response.header("location");
         done.location = location.map(str::to_owned);
         match redirect::follow(request, response.status.as_u16(), location, &self.canon) {
-            Ok(next) => match self.scope.judge(&next) {
+            Ok(next) => match self.judge(&next) {
                 Ok(()) => done.harvest.links.push(next),
                 Err(_) => done.harvest.out_of_scope += 1,
             },
@@ -200,7 +208,7 @@ impl<F: Fetcher> Context<F> {
         entry: Option<CacheEntry>,
     ) -> (Yield, Option<CacheEntry>) {
         let response = match request.kind {
-            Kind::Page => response,
+            Kind::Page | Kind::Download => response,
             Kind::Sitemap { .. } => Reader::unpacked(response, self.limits).await,
         };
         let context = Arc::clone(self);
@@ -222,7 +230,7 @@ impl<F: Fetcher> Context<F> {
         let spider = Arc::clone(&self.spiders[usize::from(request.spider)]);
         let request = Arc::new(request);
         let read = || match request.kind {
-            Kind::Page => self.read(&request, response, &*spider),
+            Kind::Page | Kind::Download => self.read(&request, response, &*spider),
             Kind::Sitemap { .. } => (self.sitemaps.read(&request, &response, &self.canon, &*spider), None),
         };
         let (harvest, error) = catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|panic| {
@@ -255,7 +263,8 @@ impl<F: Fetcher> Context<F> {
 
     /// Takes a harvest apart and drops the links that do not belong to the crawl.
     pub(super) fn judged(&self, parent: &Request, harvest: Harvest) -> Yield {
-        let (items, requests, problems) = harvest.into_parts(&parent.url);
+        let (items, mut requests, mut problems) = harvest.into_parts(&parent.url);
+        self.add_files(&items, &mut requests, &mut problems);
         let (links, out_of_scope) = self.belonging(parent, requests);
         Yield { items, out_of_scope, links, problems, ..Yield::default() }
     }
@@ -274,7 +283,8 @@ impl<F: Fetcher> Context<F> {
         request.spider = parent.spider;
         request.hops = 0;
         request.url = self.canon.accept(request.url.as_url().clone()).ok()?;
-        self.scope.judge(&request).ok()?;
+        let request = request.wanted_on(Some(&parent.url));
+        self.judge(&request).ok()?;
         Some(request)
     }
 
@@ -328,6 +338,8 @@ impl PageDone {
         totals.bytes = self.bytes;
         match self.outcome.class {
             Class::Fetched | Class::NotModified if kind.is_page() => totals.pages = 1,
+            // Whether it is a file is known only when it is whole.
+            Class::Fetched | Class::NotModified if kind == Kind::Download => {}
             Class::Fetched | Class::NotModified => totals.sitemaps = 1,
             Class::Redirected => totals.redirects = 1,
             Class::Throttled => totals.throttled = 1,
@@ -347,6 +359,7 @@ impl PageDone {
             detail: None,
             dead_end: None,
             location: None,
+            file: None,
         }
     }
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use super::changes::{self, Judge, Visit};
+use super::download::FileLine;
 use super::output::Output;
 use super::recall::Memo;
 use super::schedule::{Schedule, revisit};
@@ -25,6 +26,7 @@ use crate::revisit::Revisit;
 use crate::robots::RobotsRecord;
 use crate::sink::{SinkError, Wants};
 use crate::store::cache::ValidatorCache;
+use crate::store::files::FileError;
 use crate::store::{Batch, FailedRecord, PageChange, Pending, QueueKey, RunRecord, Store, StoreError};
 use crate::time::Timestamp;
 use crate::url::{CanonicalUrl, Fingerprint, HostKey, Origin};
@@ -65,6 +67,8 @@ pub(super) struct Change {
     pub(super) robots: Option<(Origin, RobotsRecord)>,
     pub(super) failed: Vec<FailedRecord>,
     pub(super) cache: Option<Memo>,
+    /// Files that have come, and those that lie elsewhere.
+    pub(super) files: Vec<FileLine>,
     pub(super) totals: Totals,
 }
 
@@ -101,6 +105,8 @@ pub(super) enum WriteError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Sink(#[from] SinkError),
+    #[error(transparent)]
+    Files(#[from] FileError),
 }
 
 /// Owns store, output and cache.
@@ -209,6 +215,7 @@ impl Writer {
                 shifts.extend(self.out.take(visit, &mut judge)?);
             }
             self.out.write(&change.items, Wants::Changes)?;
+            change.files.into_iter().try_for_each(|file| self.out.file(file))?;
             self.totals.add(&change.totals);
             cached.extend(change.cache);
             batch.links.extend(change.links);
@@ -235,7 +242,9 @@ impl Writer {
         batch.sinks = self.out.flush()?;
         self.run.totals = self.totals.to_map();
         batch.run = Some(self.run.clone());
-        Ok(self.store.commit(batch)?.fresh)
+        let fresh = self.store.commit(batch)?.fresh;
+        self.out.committed();
+        Ok(fresh)
     }
 
     /// Puts some of the pages that are due by `now` into their queues, and tells when the next one is.

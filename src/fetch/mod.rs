@@ -9,6 +9,7 @@ mod client;
 pub mod decode;
 mod failure;
 pub mod http;
+mod landing;
 pub mod record;
 pub mod replay;
 mod resolver;
@@ -19,6 +20,8 @@ use std::time::Duration;
 
 use ::http::HeaderMap;
 use ::http::header::{HeaderName, HeaderValue};
+
+pub use landing::Landing;
 
 use crate::request::Request;
 use crate::response::{FailureKind, Response};
@@ -35,13 +38,15 @@ pub struct Outgoing {
     pub limits: Limits,
     /// Who reads the answer.
     pub purpose: Purpose,
+    /// Where the body goes if a file is asked for. A fetcher that keeps it in memory may ignore this.
+    pub landing: Option<Landing>,
 }
 
 impl Outgoing {
     /// A request of a spider with the default limits and no further headers.
     #[must_use]
     pub fn new(request: Request) -> Self {
-        Self { request, headers: Vec::new(), limits: Limits::default(), purpose: Purpose::default() }
+        Self { request, headers: Vec::new(), limits: Limits::default(), purpose: Purpose::default(), landing: None }
     }
 
     /// Writes its header fields over those of the same name. What is no header field is left out.
@@ -64,6 +69,8 @@ pub enum Purpose {
     Robots,
     /// Nobody: only whether there is an answer is of interest.
     Control,
+    /// The disk: it is a file. Its body may be long, and what it lands in is kept already.
+    File,
 }
 
 /// Bounds of one exchange.

@@ -7,6 +7,7 @@ use tokio::task::JoinSet;
 
 use super::Loop;
 use super::again::Again;
+use crate::engine::download::{Desk, FileLog};
 use crate::engine::output::Output;
 use crate::engine::recorder::{Opening, Recorder};
 use crate::engine::report::Report;
@@ -38,13 +39,16 @@ impl<F: Fetcher> Crawl<F> {
         let opening = Opening { at, round, found, settings: &self.settings, scope: &self.scope, robots };
         let recorder = Recorder::start(self.journals.as_ref(), opening)?;
         let pages = run.totals.get("pages").copied().unwrap_or(0);
+        let spent = run.totals.get("download-bytes").copied().unwrap_or(0);
+        let desk = self.downloads.map(|downloads| Desk::open(downloads, &self.scope, spent)).transpose()?;
+        let log = desk.as_ref().map(|desk| FileLog::open(desk.files(), past.positions())).transpose()?;
         let sitemaps = Reader::new(self.sitemaps.clone(), &self.settings);
         let mut frontier = Frontier::new(self.settings, self.policies, round, pages);
         past.restore(&mut frontier, started);
         let again = Again::begin(self.watch.is_some(), self.unlinked, round);
         let parts = Parts {
             store: self.store,
-            out: Output::new(self.sinks, changes, self.watch.is_some()),
+            out: Output::new(self.sinks, changes, self.watch.is_some()).with_files(log),
             cache: Arc::clone(&self.cache),
             run,
             rules: self.rules,
@@ -66,6 +70,7 @@ impl<F: Fetcher> Crawl<F> {
             rules: self.rules,
             clock: self.clock.clone(),
             execution: self.execution,
+            files: desk,
         };
         let voice = Voice::begin(self.events, self.progress, self.clock.clone(), &frontier);
         let engine = Loop {

@@ -3,6 +3,7 @@
 use super::Loop;
 use crate::engine::CrawlError;
 use crate::engine::changes::Visit;
+use crate::engine::download::FileDone;
 use crate::engine::event::Event;
 use crate::engine::recorder::Ticket;
 use crate::engine::worker::PageDone;
@@ -12,7 +13,7 @@ use crate::frontier::{ControlLease, Drop, Lease, RobotsLease, RobotsReply};
 use crate::history::Sight;
 use crate::item::Harvest;
 use crate::politeness::{Class, Outcome, Verdict};
-use crate::request::Request;
+use crate::request::{Kind, Request};
 use crate::response::{Failure, FailureClass};
 use crate::store::FailedRecord;
 use crate::time::Timestamp;
@@ -23,9 +24,10 @@ impl<F: Fetcher> Loop<F> {
         &mut self,
         lease: Lease,
         ticket: Ticket,
-        page: PageDone,
+        mut page: PageDone,
     ) -> Result<(), CrawlError> {
         self.recorder.ended(ticket, &page.outcome, page.location.as_deref())?;
+        page.refuse_broken_disk()?;
         let settled = self.frontier.settle(self.clock.now(), lease, &page.outcome, page.refusal.as_ref());
         self.voice.page(&settled.pending.request, &page);
         self.voice.host(&settled.host, settled.reaction);
@@ -61,21 +63,25 @@ impl<F: Fetcher> Loop<F> {
     /// Takes over what a page gave.
     pub(super) fn reap(&self, change: &mut Change, request: &Request, page: PageDone) {
         let sight = sight(&page, self.context.rules);
-        let harvest = page.harvest;
+        let mut harvest = page.harvest;
         change.totals.items += harvest.items.len() as u64;
         change.totals.problems += harvest.problems.len() as u64;
         change.totals.out_of_scope += harvest.out_of_scope;
         for problem in &harvest.problems {
             tracing::warn!(url = %request.url, problem, "page has a problem");
         }
-        let failure = match (harvest.error, page.dead_end) {
-            (Some(reason), _) => Some((FailureClass::Parse, reason)),
-            (None, Some(reason)) => Some((FailureClass::Redirect, reason)),
-            (None, None) => None,
+        let failure = match (harvest.error, page.dead_end, &page.file) {
+            (Some(reason), ..) => Some((FailureClass::Parse, reason)),
+            (None, Some(reason), _) => Some((FailureClass::Redirect, reason)),
+            (None, None, Some(FileDone::Unwanted(reason))) => Some((FailureClass::Unwanted, reason.clone())),
+            (None, None, _) => None,
         };
         if let Some((class, reason)) = failure {
             let failure = Failure { class, status: page.outcome.status, reason };
             self.note_failure(change, request, &failure);
+        } else if request.kind == Kind::Download {
+            change.items.append(&mut harvest.items);
+            change.note_file(request, page.file, &page.outcome, &harvest.links);
         } else if request.kind.is_page() {
             let (request, at, status) = (request.clone(), page.outcome.ended, page.outcome.status);
             let pace = self.frontier.rate(&request.host());
@@ -108,6 +114,7 @@ impl<F: Fetcher> Loop<F> {
             FailureClass::Forbidden => &mut totals.forbidden,
             FailureClass::Redirect => &mut totals.dead_ends,
             FailureClass::Parse => &mut totals.parse_errors,
+            FailureClass::Unwanted => &mut totals.unwanted,
             _ => &mut totals.failed,
         } += 1;
         if request.kind.is_page() {
@@ -126,7 +133,8 @@ impl<F: Fetcher> Loop<F> {
         change.totals.items += gained.items.len() as u64;
         change.items.extend(gained.items);
         change.links.extend(gained.links);
-        if failure.class.is_loss() {
+        // Whoever has the item wants to know why its file is not there, also if nothing is lost.
+        if failure.class.is_loss() || request.kind == Kind::Download {
             self.list_failure(change, request, failure);
         }
     }

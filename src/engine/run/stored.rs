@@ -18,6 +18,7 @@ impl<F: Fetcher> Loop<F> {
         match request.kind {
             Kind::Page => (change.totals.pages, change.totals.from_cache) = (1, 1),
             Kind::Sitemap { .. } => change.totals.sitemaps = 1,
+            Kind::Download => {}
         }
         change.done.push((settled.origin.clone(), settled.pending.key));
         self.reap(&mut change, request, page);
