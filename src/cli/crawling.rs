@@ -129,6 +129,9 @@ impl Job<'_> {
         let mut builder = setup::describe(plan, spider, &clock)?.store(store).cache(cache).start(start);
         builder = builder.changes_in(plan.state_dir.join(CHANGES));
         builder = with_journal(builder, plan);
+        if let Some(downloads) = &plan.downloads {
+            builder = builder.downloads(downloads.clone());
+        }
         if self.watches {
             builder = builder.watch(plan.revisit);
         }

@@ -11,6 +11,7 @@ use crate::config::{Plan, SinkPlan};
 use crate::engine::changes::path_of;
 use crate::engine::{End, HostReport, Progress, Report, Totals, advice, gravity, told};
 use crate::politeness::Standing;
+use crate::store::files::MANIFEST;
 use crate::url::HostKey;
 
 /// Hosts that are listed.
@@ -119,12 +120,14 @@ fn rows(report: &Report) -> Vec<(&'static str, String)> {
         Some(("pages", totals.pages.to_string())),
         changes,
         Some(("items", totals.items.to_string())),
+        (totals.downloads > 0).then(|| ("files", of_bytes(totals.downloads, totals.download_bytes))),
         Some(("requests", of_which(totals.requests, totals.robots, "for robots.txt"))),
         Some(("received", bytes(totals.bytes))),
     ];
     let counts = [
         ("from cache", totals.from_cache),
         ("sitemaps", totals.sitemaps),
+        ("unwanted", totals.unwanted),
         ("redirects", totals.redirects),
         ("dead ends", totals.dead_ends),
         ("not found", totals.missing),
@@ -140,6 +143,10 @@ fn rows(report: &Report) -> Vec<(&'static str, String)> {
     ];
     let some = counts.into_iter().filter(|(_, count)| *count > 0);
     always.into_iter().flatten().chain(some.map(|(name, count)| (name, count.to_string()))).collect()
+}
+
+fn of_bytes(count: u64, size: u64) -> String {
+    format!("{count}, {}", bytes(size))
 }
 
 fn of_which(count: u64, part: u64, what: &str) -> String {
@@ -213,8 +220,11 @@ fn files(plan: &Plan) -> Vec<String> {
         SinkPlan::Jsonl(options) => &options.path,
         SinkPlan::Csv(options) => &options.path,
     });
+    let manifest = plan.downloads.as_ref().map(|downloads| downloads.folder.join(MANIFEST));
     paths
         .filter(|path| path.as_os_str() != "-")
+        .cloned()
+        .chain(manifest)
         .map(|path| safe(&path.display().to_string()).into_owned())
         .collect()
 }

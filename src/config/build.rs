@@ -43,6 +43,7 @@ pub(super) fn build(file: CrawlerFile, around: Surroundings, check: &mut Check<'
     let plan = Plan {
         state_dir: file.state_dir.unwrap_or_else(|| PathBuf::from(".crawl").join(&name)),
         sinks: file.sink.build(&extract, check),
+        downloads: file.download.build(&extract, file.spider.as_deref(), check),
         limits: file.http.limits(check),
         max_bodies: file.cache.bodies(check),
         journal_rounds: file.journal.build(check),

@@ -9,7 +9,7 @@ use ipnet::IpNet;
 
 use super::overrides::Overrides;
 use crate::address::AddressPolicy;
-use crate::engine::{Freshness, Sitemaps, Unlinked};
+use crate::engine::{Downloads, Freshness, Sitemaps, Unlinked};
 use crate::fetch::Limits;
 use crate::fetch::http::HttpOptions;
 use crate::frontier::{Settings, Sharing};
@@ -59,6 +59,8 @@ pub struct Plan {
     pub canon: Canon,
     /// Where items go; never empty.
     pub sinks: Vec<SinkPlan>,
+    /// Which files are downloaded, and where they go; `None` if none are.
+    pub downloads: Option<Downloads>,
     /// Where the crawl's state is kept.
     pub state_dir: PathBuf,
     /// Most bytes of recorded answers that are kept beside the state; `None` if none are.

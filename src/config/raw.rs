@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::tables::block::BlockTable;
 use super::tables::cache::CacheTable;
+use super::tables::download::DownloadTable;
 use super::tables::hosts::HostTable;
 use super::tables::identity::IdentityTable;
 use super::tables::journal::JournalTable;
@@ -55,6 +56,7 @@ pub(super) struct CrawlerFile {
     #[schemars(with = "BTreeMap<String, HostTable>")]
     pub(super) hosts: Vec<(String, HostTable)>,
     pub(super) sink: SinkTable,
+    pub(super) download: DownloadTable,
     pub(super) cache: CacheTable,
     pub(super) journal: JournalTable,
 }

@@ -114,6 +114,12 @@ impl FileField {
         Ok(Self { kind, name: name.to_owned() })
     }
 
+    /// The kind of its items, if it is of one kind.
+    #[must_use]
+    pub fn kind(&self) -> Option<&str> {
+        self.kind.as_deref()
+    }
+
     /// The name of the field.
     #[must_use]
     pub fn name(&self) -> &str {

@@ -6,6 +6,7 @@
 
 pub(super) mod block;
 pub(super) mod cache;
+pub(super) mod download;
 pub(super) mod fields;
 pub(super) mod hosts;
 pub(super) mod identity;

@@ -36,12 +36,13 @@ impl<F: Fetcher> Crawl<F> {
         let Beginning { past, run, changes } =
             start::begin(&mut *self.store, &mut self.sinks, changes, self.start, self.plan, started)?;
         let (at, round, found, robots) = (started, run.round, past.found(&run, started), past.robots());
-        let opening = Opening { at, round, found, settings: &self.settings, scope: &self.scope, robots };
-        let recorder = Recorder::start(self.journals.as_ref(), opening)?;
-        let pages = run.totals.get("pages").copied().unwrap_or(0);
         let spent = run.totals.get("download-bytes").copied().unwrap_or(0);
         let desk = self.downloads.map(|downloads| Desk::open(downloads, &self.scope, spent)).transpose()?;
         let log = desk.as_ref().map(|desk| FileLog::open(desk.files(), past.positions())).transpose()?;
+        let file_hosts = desk.as_ref().map_or(&[][..], Desk::hosts);
+        let opening = Opening { at, round, found, settings: &self.settings, scope: &self.scope, file_hosts, robots };
+        let recorder = Recorder::start(self.journals.as_ref(), opening)?;
+        let pages = run.totals.get("pages").copied().unwrap_or(0);
         let sitemaps = Reader::new(self.sitemaps.clone(), &self.settings);
         let mut frontier = Frontier::new(self.settings, self.policies, round, pages);
         past.restore(&mut frontier, started);
