@@ -50,8 +50,13 @@ impl Spider for Images {
     }
 
     fn parse(&self, page: &Page, harvest: &mut Harvest) -> Result<(), ExtractError> {
-        let images: Vec<_> = page.select("img")?.into_iter().filter_map(|image| image.attr("src").map(str::to_owned)).collect();
+        let images: Vec<_> = page
+            .select("img")?
+            .into_iter()
+            .filter_map(|image| image.attr("src").map(str::to_owned))
+            .collect();
         harvest.item(&json!({ "image": images }))?;
+        page.links().links.into_iter().for_each(|link| harvest.follow(Request::get(link.url)));
         Ok(())
     }
 
@@ -170,7 +175,9 @@ async fn the_files_of_an_item_are_in_the_folder_and_in_the_manifest_once() {
     let site = Site::open(|asked| match asked.path.as_str() {
         "/" => gallery(&["/a.jpg", "a.jpg", "/same", "/b.pdf", "/gone.jpg"]),
         "/a.jpg" | "/same" => Reply::of("image/jpeg", "picture").well(asked, "\"1\""),
-        "/b.pdf" => Reply::of("application/pdf; x=y", "text").field("Last-Modified", "Sun, 06 Nov 1994 08:49:37 GMT"),
+        "/b.pdf" => {
+            Reply::of("application/pdf; x=y", "text").field("Last-Modified", "Sun, 06 Nov 1994 08:49:37 GMT")
+        }
         _ => Reply::status(404),
     });
     let case = Case::of(&site);
@@ -180,10 +187,17 @@ async fn the_files_of_an_item_are_in_the_folder_and_in_the_manifest_once() {
     assert_eq!((totals.download_bytes, report.exit_code()), (18, 0));
     assert_eq!(case.files().len(), 2, "the same content is one file");
     let lines = case.manifest();
-    let urls: Vec<_> = lines.iter().map(|line| line["url"].as_str().unwrap().rsplit('/').next().unwrap()).collect();
+    let urls: Vec<_> =
+        lines.iter().map(|line| line["url"].as_str().unwrap().rsplit('/').next().unwrap()).collect();
     assert_eq!(urls, ["a.jpg", "same", "b.pdf"]);
-    assert_eq!((lines[0]["page"].as_str(), lines[0]["status"].as_u64()), (Some(&*format!("{}/", site.origin)), Some(200)));
-    assert_eq!((lines[2]["content_type"].as_str(), lines[0]["etag"].as_str()), (Some("application/pdf"), Some("\"1\"")));
+    assert_eq!(
+        (lines[0]["page"].as_str(), lines[0]["status"].as_u64()),
+        (Some(&*format!("{}/", site.origin)), Some(200))
+    );
+    assert_eq!(
+        (lines[2]["content_type"].as_str(), lines[0]["etag"].as_str()),
+        (Some("application/pdf"), Some("\"1\""))
+    );
     assert!(lines[2]["file"].as_str().unwrap().ends_with(".pdf") && lines[2]["last_modified"].is_string());
     let asked = site.log();
     let image = asked.iter().find(|asked| asked.path == "/a.jpg").unwrap();
@@ -228,7 +242,9 @@ async fn a_part_that_does_not_fit_makes_no_file() {
         },
         |reply, _| reply.without("Content-Range"),
         |reply, _| reply.without("ETag").field("ETag", "\"other\""),
-        |reply, _| reply.without("Content-Range").field("Content-Range", "bytes 99999999999999999999999-0/-1"),
+        |reply, _| {
+            reply.without("Content-Range").field("Content-Range", "bytes 99999999999999999999999-0/-1")
+        },
         |_, _| Reply::status(416),
         |reply, _| {
             let body = [&reply.body[..], b"and more"].concat();
@@ -329,6 +345,34 @@ async fn a_round_takes_no_more_than_max_total() {
 }
 
 #[tokio::test]
+async fn a_limit_on_pages_holds_no_file_back() {
+    let far = Site::open_at("127.0.0.2", |_| Reply::of("image/png", "far"));
+    let image = format!("{}/far.png", far.origin);
+    let site = Site::open(move |asked| match asked.path.as_str() {
+        path if path.ends_with(".png") => {
+            let reply = Reply::of("image/png", path.to_owned());
+            if asked.before == 0 { reply.cut(0) } else { reply }
+        }
+        path => {
+            let number = path.len();
+            let page = format!(
+                "<img src={image}><img src=/{number}.png><a href={path}x>next</a><a href=/y{path}>x</a>"
+            );
+            Reply::of("text/html", page)
+        }
+    });
+    let mut case = Case::of(&site);
+    case.downloads.hosts = FileHosts::Any;
+    let crawl = case.describe().settings(|settings| settings.max_pages = Some(2)).build().unwrap();
+    let report = crawl.run().await.unwrap();
+    assert_eq!((report.totals.pages, report.totals.downloads, report.exit_code()), (2, 3, 3));
+    let crawl = case.describe().settings(|settings| settings.max_pages = Some(3)).build().unwrap();
+    let report = crawl.run().await.unwrap();
+    assert_eq!((report.totals.pages, report.totals.downloads, report.totals.failed), (3, 4, 0));
+    assert_eq!(report.end, crawl::engine::End::Limit);
+}
+
+#[tokio::test]
 async fn a_redirect_to_another_host_goes_through_the_front_door() {
     let far = Site::open_at("127.0.0.2", |_| Reply::of("image/png", "far"));
     let closed = Site::open_at("127.0.0.3", |_| Reply::of("image/png", "closed"));
@@ -347,7 +391,10 @@ async fn a_redirect_to_another_host_goes_through_the_front_door() {
     let line = |end: &str| lines.iter().find(|line| line["url"].as_str().unwrap().ends_with(end)).unwrap();
     assert_eq!(line("/x.png")["wanted"], format!("{}/moved", near.origin));
     assert_eq!(line("/x.png")["page"], format!("{}/", near.origin));
-    assert_eq!((&line("/moved")["location"], &line("/moved")["status"]), (&json!(format!("{}/x.png", far.origin)), &json!(302)));
+    assert_eq!(
+        (&line("/moved")["location"], &line("/moved")["status"]),
+        (&json!(format!("{}/x.png", far.origin)), &json!(302))
+    );
     assert_eq!(lines.len(), 2);
     assert!(case.failures()[0].1.contains("/y.png: its host is neither"), "{:?}", case.failures());
 }
@@ -368,7 +415,11 @@ async fn a_second_round_asks_whether_files_have_changed() {
     let mut log: Vec<_> = site.log().into_iter().map(|asked| (asked.path.clone(), asked.status)).collect();
     log.sort();
     let expected = [("/", 304), ("/1.png", 304), ("/2.png", 200), ("/3.png", 200)];
-    assert_eq!(log, expected.map(|(path, status)| (path.to_owned(), status)), "a file that is not there is not stood for");
+    assert_eq!(
+        log,
+        expected.map(|(path, status)| (path.to_owned(), status)),
+        "a file that is not there is not stood for"
+    );
     assert_eq!((report.totals.downloads, report.totals.unchanged), (3, 1));
     let lines = case.manifest();
     assert_eq!(lines.len(), 3);
@@ -396,7 +447,14 @@ async fn a_body_that_is_packed_all_the_same_is_unpacked() {
 #[tokio::test]
 async fn names_by_url_stay_in_the_folder_and_apart() {
     let site = Site::open(|asked| match asked.path.as_str() {
-        "/" => gallery(&["/a", "/a/b.png", "/a/b.png?x=1", "/%2e%2e/%2e%2e/etc/passwd", "/..%2f..%2fx.png", "/A/b.png"]),
+        "/" => gallery(&[
+            "/a",
+            "/a/b.png",
+            "/a/b.png?x=1",
+            "/%2e%2e/%2e%2e/etc/passwd",
+            "/..%2f..%2fx.png",
+            "/A/b.png",
+        ]),
         path => Reply::of("image/png", path.to_owned()),
     });
     let mut case = Case::of(&site);
@@ -407,7 +465,8 @@ async fn names_by_url_stay_in_the_folder_and_apart() {
     assert_eq!(files.len(), 6);
     let host = site.origin.trim_start_matches("http://").replace(':', "@");
     assert_eq!(files[&format!("{host}/a/b.png")], b"/a/b.png");
-    let outside: Vec<_> = std::fs::read_dir(case.dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    let outside: Vec<_> =
+        std::fs::read_dir(case.dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(outside.len(), 2, "{outside:?}");
 }
 
@@ -431,7 +490,8 @@ async fn nothing_is_written_through_a_link() {
 async fn two_crawls_do_not_share_a_folder() {
     let site = one(|_| Reply::of("image/png", "x"));
     let case = Case::of(&site);
-    let held = crawl::store::files::Files::open(&case.downloads.folder, case.downloads.rules.clone(), 0).unwrap();
+    let held =
+        crawl::store::files::Files::open(&case.downloads.folder, case.downloads.rules.clone(), 0).unwrap();
     let error = case.describe().build().unwrap().run().await.unwrap_err();
     assert!(error.to_string().contains("in use by another crawl"), "{error}");
     drop(held);
@@ -528,7 +588,10 @@ fn killed_in_the_middle_of_a_file_a_crawl_goes_on_with_the_next_byte() {
     assert!(files.into_values().any(|content| content == body));
     let log: Vec<_> = site.log().into_iter().filter(|asked| asked.path == "/big.bin").collect();
     let from: Vec<_> = log.iter().map(|asked| asked.from().unwrap_or(0)).collect();
-    assert!(from.windows(2).all(|pair| pair[1] >= pair[0] + 5 * MIB), "each goes on where the one before was: {from:?}");
+    assert!(
+        from.windows(2).all(|pair| pair[1] >= pair[0] + 5 * MIB),
+        "each goes on where the one before was: {from:?}"
+    );
     assert!(parts(&dir.path().join("files")).is_empty());
 }
 
@@ -540,7 +603,11 @@ fn kill_when_written(victim: &Arc<Mutex<Option<Child>>>, length: usize) {
     std::thread::spawn(move || {
         loop {
             let parts = std::fs::read_dir(FOLDER.get().unwrap().join(".part"));
-            let has = parts.into_iter().flatten().flatten().any(|entry| entry.metadata().is_ok_and(|found| found.len() >= length as u64));
+            let has = parts
+                .into_iter()
+                .flatten()
+                .flatten()
+                .any(|entry| entry.metadata().is_ok_and(|found| found.len() >= length as u64));
             if has {
                 victim.lock().unwrap().as_mut().unwrap().kill().unwrap();
                 return;
@@ -575,7 +642,8 @@ fn memory_does_not_grow_with_the_file() {
                 "/" => gallery(&["/big.bin", "/after.png"]),
                 "/after.png" => {
                     // The big one is through: how much did it take?
-                    let status = std::fs::read_to_string(format!("/proc/{}/status", pid.lock().unwrap())).unwrap();
+                    let status =
+                        std::fs::read_to_string(format!("/proc/{}/status", pid.lock().unwrap())).unwrap();
                     let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
                     *seen.lock().unwrap() = line.split_whitespace().nth(1).unwrap().parse().unwrap();
                     Reply::of("image/png", "x")

@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use tokio::sync::{broadcast, watch};
 
-use super::{Crawl, Downloads, Execution, Freshness, HostHeaders, Progress, Sitemaps, Start, StopHandle, Unlinked};
+use super::{
+    Crawl, Downloads, Execution, Freshness, HostHeaders, Progress, Sitemaps, Start, StopHandle, Unlinked,
+};
 use crate::clock::Clock;
 use crate::fetch::http::{HttpFetcher, HttpOptions, OptionsError};
 use crate::fetch::{Fetcher, Limits};

@@ -85,7 +85,9 @@ impl FileHosts {
     /// The hosts as patterns.
     pub(super) fn patterns(&self, scope: &Scope) -> Vec<HostPattern> {
         match self {
-            Self::Crawl { and } if !scope.hosts.is_empty() => scope.hosts.iter().chain(and).cloned().collect(),
+            Self::Crawl { and } if !scope.hosts.is_empty() => {
+                scope.hosts.iter().chain(and).cloned().collect()
+            }
             _ => vec![HostPattern::parse("*").expect("it stands for every host")],
         }
     }
@@ -109,7 +111,9 @@ impl FileField {
             None => (None, text),
         };
         if name.is_empty() || kind.as_deref() == Some("") {
-            return Err(format!("{text:?} names no field: write \"image\", or \"book.image\" for items of the kind \"book\""));
+            return Err(format!(
+                "{text:?} names no field: write \"image\", or \"book.image\" for items of the kind \"book\""
+            ));
         }
         Ok(Self { kind, name: name.to_owned() })
     }
@@ -148,7 +152,8 @@ pub(super) enum NotWanted {
     NoFolder,
 }
 
-const NO_FOLDER: &str = "the crawl has no folder for files: give it one with [download] or `Builder::downloads`";
+const NO_FOLDER: &str =
+    "the crawl has no folder for files: give it one with [download] or `Builder::downloads`";
 
 /// What came of a request for a file.
 pub(super) enum FileDone {
@@ -191,15 +196,26 @@ impl Desk {
     }
 
     /// Adds the files that items link to. What is wanted as a file is not asked for as a page too.
-    fn add_wanted(&self, items: &[Item], canon: &Canon, requests: &mut Vec<Request>, problems: &mut Vec<String>) {
+    fn add_wanted(
+        &self,
+        items: &[Item],
+        canon: &Canon,
+        requests: &mut Vec<Request>,
+        problems: &mut Vec<String>,
+    ) {
         let (mut urls, mut wanted) = (HashSet::new(), Vec::new());
-        for (field, item) in items.iter().flat_map(|item| self.fields.iter().map(move |field| (field, item))) {
+        for (field, item) in items.iter().flat_map(|item| self.fields.iter().map(move |field| (field, item)))
+        {
             for value in field.of(item) {
                 match value.as_str().map(|text| canon.join(item.url.as_url(), text)) {
                     Some(Ok(url)) if urls.insert(url.clone()) => wanted.push(Request::download(url)),
                     Some(Ok(_)) => {}
-                    Some(Err(error)) => problems.push(format!("field `{}` holds no URL of a file: {error}", field.name)),
-                    None => problems.push(format!("field `{}` holds no URL of a file, but {value}", field.name)),
+                    Some(Err(error)) => {
+                        problems.push(format!("field `{}` holds no URL of a file: {error}", field.name))
+                    }
+                    None => {
+                        problems.push(format!("field `{}` holds no URL of a file, but {value}", field.name))
+                    }
                 }
             }
         }
@@ -213,7 +229,9 @@ impl<F: Fetcher> Context<F> {
     pub(super) fn judge(&self, request: &Request) -> Result<(), NotWanted> {
         match (request.kind, &self.files) {
             (Kind::Download, None) => Err(NotWanted::NoFolder),
-            (Kind::Download, Some(desk)) if desk.hosts.iter().any(|host| host.matches(&request.url)) => Ok(()),
+            (Kind::Download, Some(desk)) if desk.hosts.iter().any(|host| host.matches(&request.url)) => {
+                Ok(())
+            }
             (Kind::Download, Some(_)) => Err(NotWanted::Host),
             _ => Ok(self.scope.judge(request)?),
         }
@@ -300,7 +318,8 @@ impl<F: Fetcher> Context<F> {
                 self.redirected(&request, &response, &mut done);
                 if done.harvest.links.is_empty() && done.dead_end.is_none() {
                     let to = done.location.as_deref().unwrap_or_default();
-                    done.file = Some(FileDone::Unwanted(format!("it redirects to {to}: {}", NotWanted::Host)));
+                    done.file =
+                        Some(FileDone::Unwanted(format!("it redirects to {to}: {}", NotWanted::Host)));
                 }
             }
             // Nothing lies behind what is there, so that it is of another file.
@@ -354,7 +373,8 @@ impl<F: Fetcher> Context<F> {
             }
             Some(Ok(Landed::Cut)) => {
                 if done.outcome.class == Class::Fetched {
-                    done.outcome.class = Class::Truncated(response.truncated.unwrap_or(Truncation::Disconnect));
+                    done.outcome.class =
+                        Class::Truncated(response.truncated.unwrap_or(Truncation::Disconnect));
                     done.detail = Some("the answer is not the file, or not all of it".to_owned());
                 }
             }
@@ -379,13 +399,23 @@ impl<F: Fetcher> Context<F> {
             done.begin_again("status 304 for a file that is not there");
             return;
         };
-        let is_of_it = recalled.entry.as_ref().and_then(saved_in).is_some_and(|saved| saved.sha256 == arrived.saved.sha256);
+        let is_of_it = recalled
+            .entry
+            .as_ref()
+            .and_then(saved_in)
+            .is_some_and(|saved| saved.sha256 == arrived.saved.sha256);
         done.cache = if is_of_it { self.renewed(&request, response, recalled) } else { recalled.forget() };
         self.file_is_here(request, Box::new(arrived), done).await;
     }
 
     /// What the cache is told of a file: a part that was continued is as good as a whole.
-    fn file_memo(&self, request: &Request, response: &Response, recalled: &Recalled, saved: &Saved) -> Option<Memo> {
+    fn file_memo(
+        &self,
+        request: &Request,
+        response: &Response,
+        recalled: &Recalled,
+        saved: &Saved,
+    ) -> Option<Memo> {
         let whole = Response { status: StatusCode::OK, truncated: None, ..response.clone() };
         let digest = Fingerprint::of(saved.sha256.as_bytes()).get();
         let kept = self.keepable(request, &whole, recalled, digest).and_then(|(place, mut entry)| {
@@ -453,7 +483,13 @@ impl PageDone {
 
 impl Change {
     /// Takes a file over, or where it lies.
-    pub(super) fn note_file(&mut self, request: &Request, file: Option<FileDone>, outcome: &Outcome, next: &[Request]) {
+    pub(super) fn note_file(
+        &mut self,
+        request: &Request,
+        file: Option<FileDone>,
+        outcome: &Outcome,
+        next: &[Request],
+    ) {
         match (file, next.first()) {
             (Some(FileDone::Arrived(arrived)), _) => {
                 self.totals.downloads += 1;
@@ -497,7 +533,12 @@ fn saved_in(entry: &CacheEntry) -> Option<Saved> {
 pub(super) enum FileLine {
     Arrived(Request, Box<Arrived>),
     /// It lies elsewhere, and that has a line of its own.
-    Moved { request: Request, to: CanonicalUrl, status: Option<u16>, at: Timestamp },
+    Moved {
+        request: Request,
+        to: CanonicalUrl,
+        status: Option<u16>,
+        at: Timestamp,
+    },
 }
 
 /// Gives files their names and writes the manifest.
@@ -565,7 +606,11 @@ fn line_of(request: &Request) -> Map<String, Value> {
     let elsewhere = wanted.as_ref().filter(|wanted| wanted.url != request.url);
     say(&mut fields, "url", request.url.as_str().into());
     say(&mut fields, "wanted", elsewhere.map(|wanted| wanted.url.as_str()).into());
-    say(&mut fields, "page", wanted.as_ref().and_then(|wanted| wanted.page.as_ref()).map(CanonicalUrl::as_str).into());
+    say(
+        &mut fields,
+        "page",
+        wanted.as_ref().and_then(|wanted| wanted.page.as_ref()).map(CanonicalUrl::as_str).into(),
+    );
     fields
 }
 

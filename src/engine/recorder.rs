@@ -15,8 +15,8 @@ use crate::audit::record::{
 };
 use crate::frontier::{ControlLease, Lease, RobotsLease, Settings};
 use crate::politeness::{Class, Outcome, PaceRule, Policy};
-use crate::robots::{RobotsAnswer, RobotsRecord};
 use crate::request::Kind;
+use crate::robots::{RobotsAnswer, RobotsRecord};
 use crate::scope::{HostPattern, Scope};
 use crate::store::journal::{JournalError, JournalWriter, Journals};
 use crate::time::Timestamp;

@@ -9,8 +9,8 @@ pub mod feed;
 pub mod json;
 pub mod sitemap;
 pub mod structured;
-pub mod xpath;
 pub mod typed;
+pub mod xpath;
 
 pub use crate::page::{ExtractError, FieldError, FieldFault};
 

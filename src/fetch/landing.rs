@@ -106,7 +106,10 @@ impl Landing {
     }
 
     /// The same, off the async threads.
-    async fn aside(&self, step: impl FnOnce(&mut Intake) -> Result<Next, FileError> + Send + 'static) -> Next {
+    async fn aside(
+        &self,
+        step: impl FnOnce(&mut Intake) -> Result<Next, FileError> + Send + 'static,
+    ) -> Next {
         let landing = self.clone();
         tokio::task::spawn_blocking(move || landing.step(step)).await.unwrap_or(Next::Enough)
     }
@@ -178,7 +181,8 @@ impl Landing {
                 None if taken == 0 => return Ok(None),
                 None => {}
             }
-            if written > FREE_OF_RATIO && written > wire.load(Ordering::Relaxed).saturating_mul(bounds.ratio) {
+            if written > FREE_OF_RATIO && written > wire.load(Ordering::Relaxed).saturating_mul(bounds.ratio)
+            {
                 return Ok(Some(Truncation::Ratio));
             }
         }

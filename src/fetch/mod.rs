@@ -46,7 +46,13 @@ impl Outgoing {
     /// A request of a spider with the default limits and no further headers.
     #[must_use]
     pub fn new(request: Request) -> Self {
-        Self { request, headers: Vec::new(), limits: Limits::default(), purpose: Purpose::default(), landing: None }
+        Self {
+            request,
+            headers: Vec::new(),
+            limits: Limits::default(),
+            purpose: Purpose::default(),
+            landing: None,
+        }
     }
 
     /// Writes its header fields over those of the same name. What is no header field is left out.

@@ -49,6 +49,8 @@ pub(super) struct HostEntry {
     /// Its place in the timetable.
     pub(super) slot: Option<(Timestamp, u64)>,
     pub(super) pages_out: u64,
+    /// The crawl has all the pages that it may have.
+    pub(super) files_only: bool,
     turn: usize,
 }
 
@@ -73,10 +75,12 @@ impl OriginLane {
             return None;
         }
         match &self.gate {
+            _ if !pages_left && self.queue.file_ready_at().is_none() => None,
             Gate::Ask { at, .. } => Some(*at),
-            Gate::Open { rules, .. } if pages_left => self.renewal(now, rest).or_else(|| {
+            Gate::Open { rules, .. } => self.renewal(now, rest).or_else(|| {
                 let visit = self.next_visit(rules, now).unwrap_or_default();
-                self.queue.ready_at().map(|at| at.max(visit))
+                let ready = if pages_left { self.queue.ready_at() } else { self.queue.file_ready_at() };
+                ready.map(|at| at.max(visit))
             }),
             _ => None,
         }
@@ -113,6 +117,7 @@ impl HostEntry {
             suspicious: 0,
             slot: None,
             pages_out: 0,
+            files_only: false,
             turn: 0,
         }
     }
@@ -189,7 +194,11 @@ impl HostEntry {
     }
 
     fn pages_left(&self, round: u32) -> bool {
-        self.policy.max_pages.is_none_or(|most| self.machine.state().pages_in(round) + self.pages_out < most)
+        !self.files_only
+            && self
+                .policy
+                .max_pages
+                .is_none_or(|most| self.machine.state().pages_in(round) + self.pages_out < most)
     }
 
     /// The next thing to ask of this host. Requests that robots.txt forbids are moved to `dropped` on the way.
@@ -211,7 +220,7 @@ impl HostEntry {
             if self.lanes[at].ready_at(now, pages_left, rest).is_none_or(|ready| ready > now) {
                 continue;
             }
-            if let Some(errand) = self.errand_of(at, now, dropped) {
+            if let Some(errand) = self.errand_of(at, now, pages_left, dropped) {
                 self.turn = at + 1;
                 return Some(errand);
             }
@@ -242,7 +251,13 @@ impl HostEntry {
         (is_open && rules.verdict(url.as_url()).allowed).then_some(url)
     }
 
-    fn errand_of(&mut self, at: usize, now: Timestamp, dropped: &mut Vec<Drop>) -> Option<Errand> {
+    fn errand_of(
+        &mut self,
+        at: usize,
+        now: Timestamp,
+        pages_left: bool,
+        dropped: &mut Vec<Drop>,
+    ) -> Option<Errand> {
         let rest = self.longest_rest();
         let lane = &mut self.lanes[at];
         if lane.renewal(now, rest).is_some_and(|moment| moment <= now) {
@@ -254,7 +269,8 @@ impl HostEntry {
             return Some(Errand::Robots { owner: (self.id, at), ask });
         }
         let rules = lane.gate.rules(now)?.clone();
-        while let Some(pending) = lane.queue.take(now) {
+        let next = |queue: &mut Lane| if pages_left { queue.take(now) } else { queue.take_file(now) };
+        while let Some(pending) = next(&mut lane.queue) {
             let RobotsVerdict { allowed, rule } = rules.verdict(pending.request.url.as_url());
             let rule = rule.map(|rule| rule.to_string());
             let path = pending.request.url.as_url().path();

@@ -119,15 +119,26 @@ impl DownloadTable {
             return None;
         }
         if self.fields.is_none() && spider.is_none() {
-            check.missing(&top, "[download] needs `fields`: the names of the fields whose values are URLs of files");
+            check.missing(
+                &top,
+                "[download] needs `fields`: the names of the fields whose values are URLs of files",
+            );
         }
         let fields = check.each(&top.key("fields"), &self.fields.unwrap_or_default(), FileField::parse);
         check_fields(&fields, extract, spider, check);
         let bytes = |size: Option<Size>| size.map(|size| size.0);
         for (key, size) in [("max-size", bytes(self.max_size)), ("max-total", bytes(self.max_total))] {
-            check.must(size != Some(0), &top.key(key), "expected more than 0 bytes: without [download] nothing is downloaded");
+            check.must(
+                size != Some(0),
+                &top.key(key),
+                "expected more than 0 bytes: without [download] nothing is downloaded",
+            );
         }
-        check.must(self.time.is_none_or(|time| !time.0.is_zero()), &top.key("time"), "expected more than 0 seconds");
+        check.must(
+            self.time.is_none_or(|time| !time.0.is_zero()),
+            &top.key("time"),
+            "expected more than 0 seconds",
+        );
         let rules = FileRules {
             naming: self.names.unwrap_or_default().into(),
             max_size: bytes(self.max_size).unwrap_or_default(),
@@ -153,7 +164,10 @@ fn check_fields(fields: &[FileField], extract: &[ExtractRule], spider: Option<&s
         let kinds: Vec<_> = extract.iter().filter(is_taken).map(|rule| rule.kind.as_deref()).collect();
         if kinds.is_empty() {
             let name = field.name();
-            check.wrong(&place, format!("no [[extract]] has a field `{name}`: add it there, or remove it here"));
+            check.wrong(
+                &place,
+                format!("no [[extract]] has a field `{name}`: add it there, or remove it here"),
+            );
         } else if let Some(kind) = field.kind().filter(|kind| !kinds.contains(&Some(*kind))) {
             let name = field.name();
             check.wrong(&place, format!("no [[extract]] of the kind `{kind}` has a field `{name}`: write {name:?} for items of every kind"));
@@ -169,7 +183,9 @@ fn hosts(words: Option<HostWords>, place: &Path, check: &mut Check<'_>) -> FileH
         _ => {}
     }
     let read = |word: &str| match word {
-        "any" | "crawl" => Err(format!("{word:?} stands alone; a list is of hosts beside those of the crawl")),
+        "any" | "crawl" => {
+            Err(format!("{word:?} stands alone; a list is of hosts beside those of the crawl"))
+        }
         word => HostPattern::parse(word),
     };
     FileHosts::Crawl { and: check.each(place, &words, read) }

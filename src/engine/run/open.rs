@@ -40,7 +40,8 @@ impl<F: Fetcher> Crawl<F> {
         let desk = self.downloads.map(|downloads| Desk::open(downloads, &self.scope, spent)).transpose()?;
         let log = desk.as_ref().map(|desk| FileLog::open(desk.files(), past.positions())).transpose()?;
         let file_hosts = desk.as_ref().map_or(&[][..], Desk::hosts);
-        let opening = Opening { at, round, found, settings: &self.settings, scope: &self.scope, file_hosts, robots };
+        let opening =
+            Opening { at, round, found, settings: &self.settings, scope: &self.scope, file_hosts, robots };
         let recorder = Recorder::start(self.journals.as_ref(), opening)?;
         let pages = run.totals.get("pages").copied().unwrap_or(0);
         let sitemaps = Reader::new(self.sitemaps.clone(), &self.settings);

@@ -74,7 +74,11 @@ pub struct Intake {
 enum From {
     Nothing,
     /// The first bytes, of this version.
-    Part { length: u64, version: String, total: Option<u64> },
+    Part {
+        length: u64,
+        version: String,
+        total: Option<u64>,
+    },
     /// All of it.
     Whole(Box<Saved>),
 }
@@ -114,7 +118,9 @@ impl Intake {
                 let length = total.map_or(found, |total| found.min(total.saturating_sub(1)));
                 From::Part { length, version, total }
             }
-            _ => kept.filter(|saved| files.holds(saved)).map_or(From::Nothing, |saved| From::Whole(Box::new(saved))),
+            _ => kept
+                .filter(|saved| files.holds(saved))
+                .map_or(From::Nothing, |saved| From::Whole(Box::new(saved))),
         };
         let url = url.clone();
         Ok(Self { files, request, url, part, note, from, body: None, begun: false, unwanted: None, spent: 0 })
@@ -126,7 +132,10 @@ impl Intake {
         match &self.from {
             From::Nothing => Vec::new(),
             From::Part { length, version, .. } => {
-                vec![("range".to_owned(), format!("bytes={length}-")), ("if-range".to_owned(), version.clone())]
+                vec![
+                    ("range".to_owned(), format!("bytes={length}-")),
+                    ("if-range".to_owned(), version.clone()),
+                ]
             }
             From::Whole(saved) => saved.validators.conditions(),
         }
@@ -368,7 +377,8 @@ fn essence(headers: &HeaderMap) -> Option<String> {
 
 /// The length that was announced. Of several that differ none counts.
 fn content_length(headers: &HeaderMap) -> Option<u64> {
-    let mut lengths = headers.get_all(header::CONTENT_LENGTH).iter().map(|value| value.to_str().ok()?.trim().parse().ok());
+    let mut lengths =
+        headers.get_all(header::CONTENT_LENGTH).iter().map(|value| value.to_str().ok()?.trim().parse().ok());
     let first: Option<u64> = lengths.next()?;
     lengths.all(|other| other == first).then_some(first).flatten()
 }

@@ -79,16 +79,26 @@ fn host_of(url: &CanonicalUrl) -> String {
     let host = url.host().replace(['[', ']'], "").replace(':', "-");
     match url.as_url().port_or_known_default() {
         Some(443) if url.as_url().scheme() == "https" => host,
-        port => format!("{host}@{}{}", port.unwrap_or_default(), if url.as_url().scheme() == "https" { "s" } else { "" }),
+        port => format!(
+            "{host}@{}{}",
+            port.unwrap_or_default(),
+            if url.as_url().scheme() == "https" { "s" } else { "" }
+        ),
     }
 }
 
 /// Makes a segment plain. `false` if it was not: then it says less than before.
 fn make_plain(segment: &mut String) -> bool {
-    let is_plain = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || "-_.@+=,".contains(letter);
+    let is_plain =
+        |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || "-_.@+=,".contains(letter);
     let mut plain: String =
         segment.chars().map(|letter| if is_plain(letter) { letter } else { '_' }).take(MAX_SEGMENT).collect();
-    if plain.is_empty() || plain.starts_with('.') || plain.ends_with('.') || is_device(&plain) || is_ours(&plain) {
+    if plain.is_empty()
+        || plain.starts_with('.')
+        || plain.ends_with('.')
+        || is_device(&plain)
+        || is_ours(&plain)
+    {
         plain = format!("_{}_", plain.trim_matches('.'));
         plain.truncate(MAX_SEGMENT);
     }
@@ -105,9 +115,8 @@ fn is_ours(name: &str) -> bool {
 /// Names that Windows gives to devices, whatever ending they have.
 fn is_device(name: &str) -> bool {
     let stem = name.split('.').next().unwrap_or_default();
-    let numbered = |prefix: &str| {
-        stem.strip_prefix(prefix).is_some_and(|rest| matches!(rest.as_bytes(), [b'0'..=b'9']))
-    };
+    let numbered =
+        |prefix: &str| stem.strip_prefix(prefix).is_some_and(|rest| matches!(rest.as_bytes(), [b'0'..=b'9']));
     matches!(stem, "con" | "prn" | "aux" | "nul" | "conin$" | "conout$") || numbered("com") || numbered("lpt")
 }
 

@@ -53,11 +53,13 @@ impl MediaRange {
     /// # Errors
     /// In words, if it is none.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let expected = || format!("{text:?} is no type of files: write \"image/png\", or \"image/*\" for all images");
+        let expected =
+            || format!("{text:?} is no type of files: write \"image/png\", or \"image/*\" for all images");
         let lower = text.trim().to_ascii_lowercase();
         let (kind, subkind) = lower.split_once('/').ok_or_else(expected)?;
         let is_token = |word: &str| {
-            !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$&^_.+-".contains(&byte))
+            !word.is_empty()
+                && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$&^_.+-".contains(&byte))
         };
         if !is_token(kind) || subkind != "*" && !is_token(subkind) {
             return Err(expected());
