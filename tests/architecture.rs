@@ -459,7 +459,7 @@ fn functions_are_short() {
 
 #[test]
 fn neighbours_stand_on_one_floor_and_never_in_a_circle() {
-    for (user, used) in NEIGHBOURS {
+    for &(user, used) in NEIGHBOURS {
         assert!(floor(user).is_some(), "{user} has no floor");
         assert_eq!(floor(user), floor(used), "{user} and {used}");
         let mut reached = vec![used];

@@ -1,5 +1,7 @@
 //! Describing a crawl, piece by piece.
 
+mod files;
+
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
@@ -7,9 +9,7 @@ use std::sync::Arc;
 
 use tokio::sync::{broadcast, watch};
 
-use super::{
-    Crawl, Downloads, Execution, Freshness, HostHeaders, Progress, Sitemaps, Start, StopHandle, Unlinked,
-};
+use super::{Crawl, Execution, Freshness, HostHeaders, Progress, Sitemaps, Start, StopHandle, Unlinked};
 use crate::clock::Clock;
 use crate::fetch::http::{HttpFetcher, HttpOptions, OptionsError};
 use crate::fetch::{Fetcher, Limits};
@@ -78,7 +78,7 @@ pub struct Builder<F> {
     state_dir: Option<PathBuf>,
     sinks: Vec<Box<dyn Sink>>,
     changes: Option<PathBuf>,
-    downloads: Option<Downloads>,
+    downloads: Option<super::Downloads>,
     unlinked: Unlinked,
     watch: Option<Revisit>,
     cache: Option<Arc<dyn ValidatorCache>>,
@@ -325,12 +325,6 @@ impl<F: Fetcher> Builder<F> {
     /// state directory, or nowhere.
     pub fn changes_in(mut self, dir: impl Into<PathBuf>) -> Self {
         self.changes = Some(dir.into());
-        self
-    }
-
-    /// Which files are downloaded, and where they go. Default: none.
-    pub fn downloads(mut self, downloads: Downloads) -> Self {
-        self.downloads = Some(downloads);
         self
     }
 

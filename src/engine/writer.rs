@@ -82,7 +82,7 @@ pub(super) enum Reply {
         changes: usize,
         /// How the pages stand, and what that adds to the counts.
         shifts: Vec<(CanonicalUrl, Shift)>,
-        totals: Totals,
+        totals: Box<Totals>,
         /// The soonest moment at which one of the pages is due again.
         due: Option<Timestamp>,
     },
@@ -234,6 +234,7 @@ impl Writer {
         let fresh = self.commit_batch(batch)?;
         cached.iter().for_each(|memo| memo.write(&*self.cache));
         self.sync_now_and_then()?;
+        let totals = Box::new(totals);
         replies.push(Reply::Committed { fresh, changes, shifts, totals, due });
         Ok(())
     }

@@ -16,6 +16,7 @@ mod groups;
 mod host;
 mod lane;
 mod lease;
+mod origin;
 mod settings;
 mod sharing;
 mod stored;

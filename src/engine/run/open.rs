@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 
 use super::Loop;
 use super::again::Again;
-use crate::engine::download::{Desk, FileLog};
+use crate::engine::download::Desk;
 use crate::engine::output::Output;
 use crate::engine::recorder::{Opening, Recorder};
 use crate::engine::report::Report;
@@ -36,9 +36,7 @@ impl<F: Fetcher> Crawl<F> {
         let Beginning { past, run, changes } =
             start::begin(&mut *self.store, &mut self.sinks, changes, self.start, self.plan, started)?;
         let (at, round, found, robots) = (started, run.round, past.found(&run, started), past.robots());
-        let spent = run.totals.get("download-bytes").copied().unwrap_or(0);
-        let desk = self.downloads.map(|downloads| Desk::open(downloads, &self.scope, spent)).transpose()?;
-        let log = desk.as_ref().map(|desk| FileLog::open(desk.files(), past.positions())).transpose()?;
+        let (desk, log) = Desk::open(self.downloads, &self.scope, &run, past.positions())?.unzip();
         let file_hosts = desk.as_ref().map_or(&[][..], Desk::hosts);
         let opening =
             Opening { at, round, found, settings: &self.settings, scope: &self.scope, file_hosts, robots };
