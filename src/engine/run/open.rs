@@ -20,6 +20,7 @@ use crate::engine::writer::{Parts, Writer, WriterDoor};
 use crate::engine::{Crawl, CrawlError};
 use crate::fetch::Fetcher;
 use crate::frontier::Frontier;
+use crate::time::Timestamp;
 
 impl<F: Fetcher> Crawl<F> {
     /// Runs the crawl to its end.
@@ -28,13 +29,7 @@ impl<F: Fetcher> Crawl<F> {
     /// [`CrawlError`] if state or output cannot be read or written. What a server does is never an error.
     pub async fn run(mut self) -> Result<Report, CrawlError> {
         let started = self.clock.now();
-        if self.start == Start::Fresh {
-            // Before the round begins: it must not find entries of an earlier one, also after a crash in between.
-            self.cache.clear();
-        }
-        let changes = self.changes.as_deref();
-        let Beginning { past, run, changes } =
-            start::begin(&mut *self.store, &mut self.sinks, changes, self.start, self.plan, started)?;
+        let Beginning { past, run, changes } = self.begin(started)?;
         let (at, round, found, robots) = (started, run.round, past.found(&run, started), past.robots());
         let (desk, log) = Desk::open(self.downloads, &self.scope, &run, past.positions())?.unzip();
         let file_hosts = desk.as_ref().map_or(&[][..], Desk::hosts);
@@ -88,5 +83,14 @@ impl<F: Fetcher> Crawl<F> {
             quota: Quota::new(self.sitemaps.max_per_host),
         };
         engine.run(self.stop.subscribe(), started, round).await
+    }
+
+    fn begin(&mut self, started: Timestamp) -> Result<Beginning, CrawlError> {
+        if self.start == Start::Fresh {
+            // Before the round begins: it must not find entries of an earlier one, also after a crash in between.
+            self.cache.clear();
+        }
+        let (changes, plan) = (self.changes.as_deref(), std::mem::take(&mut self.plan));
+        start::begin(&mut *self.store, &mut self.sinks, changes, self.start, plan, started)
     }
 }
