@@ -94,6 +94,12 @@ impl Harvest {
         self.items.clear();
     }
 
+    /// Asks for a file: it goes to the folder of files ([`Builder::downloads`](crate::engine::Builder::downloads)), with a line in
+    /// its manifest that names this page.
+    pub fn download(&mut self, url: CanonicalUrl) {
+        self.follow.push(Request::download(url));
+    }
+
     /// Notes something that was wrong with the page without failing it (a required field that is not there).
     pub fn problem(&mut self, what: impl Into<String>) {
         self.problems.push(what.into());

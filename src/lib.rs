@@ -195,6 +195,9 @@
 //!   writer commits answers; what was asked must be known even if no answer ever comes.
 //! - **robots.txt is settled by a method of its own**, [`Frontier::settle_robots`](frontier::Frontier::settle_robots), with a lease
 //!   type of its own. A page's lease cannot be settled as robots.txt by mistake, nor the other way round.
+//! - **Files have an identity of their own.** A request for a file and one for a page of the same URL are two
+//!   ([`Request::download`](request::Request::download)): a crawl that follows every link meets a PDF as a page first, and its
+//!   item would never get it. Their hosts are judged by a rule of their own, for images lie elsewhere. (`docs/downloads.md`)
 //! - **The log of fingerprints is written before the database batch**, and the batch records how long the log is. On opening, the
 //!   log is cut back to that length. So seen-set and queues agree exactly after kill -9. In the opposite order a URL could be in
 //!   a queue without being in the seen-set, and would be fetched twice.

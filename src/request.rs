@@ -13,6 +13,9 @@ use serde::{Deserialize, Serialize};
 use crate::time::Timestamp;
 use crate::url::{CanonicalUrl, Fingerprint, HostKey, Origin};
 
+/// The priority of files: an item is complete when its files are there.
+const BEFORE_PAGES: i8 = 100;
+
 /// One URL to visit, with everything that its spider wants to know again when the answer comes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Request {
@@ -41,7 +44,7 @@ pub struct Request {
     pub dedup: Dedup,
     /// Index of the spider that asked for it, in the order of the crawl's spiders.
     pub spider: u16,
-    /// Who reads the answer. No part of the request's identity: nothing is asked twice because it is read in two ways.
+    /// Who reads the answer. Only files have an identity of their own: what is a page here may be wanted whole there.
     pub kind: Kind,
     /// It has not changed since this moment, as a sitemap says. No part of the request's identity.
     pub modified: Option<Timestamp>,
@@ -65,6 +68,8 @@ pub enum Kind {
     NextPage,
     /// A part of logging in: the crawler itself reads it, and no store has it. It counts to no page limit.
     Login,
+    /// A file: it goes to the disk, and no spider reads it. It counts to no page limit.
+    Download,
 }
 
 impl Kind {
@@ -73,6 +78,22 @@ impl Kind {
     pub const fn is_page(self) -> bool {
         matches!(self, Self::Page | Self::NextPage)
     }
+}
+
+/// Where a file was wanted. A redirect changes the URL of its request, but not this.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wanted {
+    /// The URL as the page has it.
+    pub url: CanonicalUrl,
+    /// The page that wanted it first; `None` if it was asked for without one.
+    pub page: Option<CanonicalUrl>,
+}
+
+/// What a request for a file carries in the place of a spider's data: where it was wanted, and that data.
+#[derive(Debug, Serialize, Deserialize)]
+struct Slip {
+    wanted: Wanted,
+    data: Option<Box<str>>,
 }
 
 /// Whether a request that was made before may be made again in the same round.
@@ -115,6 +136,14 @@ impl Request {
     #[must_use]
     pub fn sitemap(url: CanonicalUrl) -> Self {
         Self { kind: Kind::Sitemap { level: 0 }, priority: i8::MAX, ..Self::get(url) }
+    }
+
+    /// A GET of the file at `url`: it is written to the folder of files, with a line in its manifest. Of its host it comes before
+    /// the pages, but after sitemaps. Its URL is judged by the scope of files (see [`crate::engine::Downloads`]). A page and a file
+    /// of the same URL are two requests.
+    #[must_use]
+    pub fn download(url: CanonicalUrl) -> Self {
+        Self { kind: Kind::Download, priority: BEFORE_PAGES, ..Self::get(url) }
     }
 
     /// A POST of `body` to `url`.
@@ -168,7 +197,11 @@ impl Request {
     /// # Errors
     /// If `data` cannot be written as JSON (for example a map with keys that are not strings).
     pub fn with_data<T: Serialize>(mut self, data: &T) -> Result<Self, serde_json::Error> {
-        self.data = Some(serde_json::to_string(data)?.into_boxed_str());
+        let data = Some(serde_json::to_string(data)?.into_boxed_str());
+        self.data = match self.slip() {
+            Some(slip) => Some(serde_json::to_string(&Slip { data, ..slip })?.into_boxed_str()),
+            None => data,
+        };
         Ok(self)
     }
 
@@ -177,7 +210,10 @@ impl Request {
     /// # Errors
     /// If the data has another shape than `T`.
     pub fn data<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
-        serde_json::from_str(self.data.as_deref().unwrap_or("null"))
+        match self.slip() {
+            Some(slip) => serde_json::from_str(slip.data.as_deref().unwrap_or("null")),
+            None => serde_json::from_str(self.data.as_deref().unwrap_or("null")),
+        }
     }
 
     /// A digest of the data that it carries, 0 without any: what is read of an answer may depend on it.
@@ -186,7 +222,29 @@ impl Request {
         self.data.as_deref().map_or(0, |data| Fingerprint::of(data.as_bytes()).get())
     }
 
-    /// The key of the seen-set: method, canonical URL, body and spider.
+    /// Where a file was wanted; `None` if this asks for no file, or nobody has written it down yet.
+    #[must_use]
+    pub fn wanted(&self) -> Option<Wanted> {
+        self.slip().map(|slip| slip.wanted)
+    }
+
+    /// Writes down where a file is wanted, unless that is known.
+    #[must_use]
+    pub(crate) fn wanted_on(mut self, page: Option<&CanonicalUrl>) -> Self {
+        if self.kind == Kind::Download && self.slip().is_none() {
+            let wanted = Wanted { url: self.url.clone(), page: page.cloned() };
+            let slip = serde_json::to_string(&Slip { wanted, data: self.data.take() });
+            self.data = slip.ok().map(String::into_boxed_str);
+        }
+        self
+    }
+
+    fn slip(&self) -> Option<Slip> {
+        let data = self.data.as_deref().filter(|_| self.kind == Kind::Download)?;
+        serde_json::from_str(data).ok()
+    }
+
+    /// The key of the seen-set: method, canonical URL, body and spider, and whether it is wanted as a file.
     ///
     /// Two spiders of one process may visit the same page; the first spider's keys are those of a crawl with one.
     #[must_use]
@@ -204,6 +262,9 @@ impl Request {
         if self.spider > 0 {
             key.update(b"\0spider");
             key.update(&self.spider.to_le_bytes());
+        }
+        if self.kind == Kind::Download {
+            key.update(b"\0file");
         }
         Fingerprint::from_hasher(&key)
     }
@@ -305,6 +366,18 @@ mod tests {
         let request = Request::get(url("http://a.example/")).with_data(&vec![1, 2, 3]).unwrap();
         assert_eq!(request.data::<Vec<u8>>().unwrap(), [1, 2, 3]);
         assert_eq!(Request::get(url("http://a.example/")).data::<Option<u8>>().unwrap(), None);
+    }
+
+    #[test]
+    fn a_file_remembers_where_it_was_wanted_and_keeps_the_spiders_data() {
+        let page = url("http://a.example/page");
+        let file = Request::download(url("http://a.example/x")).with_data(&7).unwrap().wanted_on(Some(&page));
+        let moved = Request { url: url("http://b.example/y"), ..file.clone() }.wanted_on(None);
+        let wanted = moved.wanted().unwrap();
+        assert_eq!((wanted.url.as_str(), wanted.page), ("http://a.example/x", Some(page)));
+        assert_eq!(moved.data::<u8>().unwrap(), 7);
+        assert_eq!(moved.with_data(&8).unwrap().data::<u8>().unwrap(), 8);
+        assert_ne!(file.fingerprint(), Request::get(file.url.clone()).fingerprint());
     }
 
     #[test]

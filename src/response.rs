@@ -191,6 +191,8 @@ pub enum FailureClass {
     Truncated,
     /// The spider failed on it.
     Parse,
+    /// A file of a type or size that is not wanted, or too many of them.
+    Unwanted,
 }
 
 impl FailureClass {
@@ -207,6 +209,7 @@ impl FailureClass {
             Self::Redirect => "redirect",
             Self::Truncated => "truncated",
             Self::Parse => "parse",
+            Self::Unwanted => "unwanted",
         }
     }
 

@@ -57,6 +57,7 @@ const NEIGHBOURS: &[(&str, &str)] = &[
     ("extract", "page"),
     ("spider", "page"),
     ("spider", "extract"),
+    ("spider", "store"),
     ("store", "sink"),
     ("fetch", "clock"),
     ("fetch", "store"),

@@ -18,6 +18,8 @@ pub(super) struct Belonging {
     round: u32,
     /// The last is that of the run.
     scopes: Vec<Scope>,
+    /// Hosts that files may come from, by all runs of the round.
+    file_hosts: Vec<HostPattern>,
     /// Whether earlier runs of the round may have had a scope that is not known.
     incomplete: bool,
     /// The scope of a page that is asked for beside the crawl; it holds for that page alone.
@@ -33,6 +35,7 @@ impl Belonging {
         let same_round = self.round == start.round;
         if !same_round {
             self.scopes.clear();
+            self.file_hosts.clear();
         }
         self.incomplete = start.found == Found::Unfinished && (!same_round || self.incomplete);
         self.round = start.round;
@@ -44,13 +47,29 @@ impl Belonging {
     }
 
     pub(super) fn line(&mut self, line: &ScopeLine) -> Result<(), JournalFault> {
+        if let ScopeLine::FileHost(text) = line {
+            let host = HostPattern::parse(text).map_err(unreadable)?;
+            if !self.file_hosts.contains(&host) {
+                self.file_hosts.push(host);
+            }
+            return Ok(());
+        }
         let scope = self.beside.as_mut().or(self.scopes.last_mut()).ok_or(JournalFault::Order)?;
         match line {
             ScopeLine::Host(text) => scope.hosts.push(HostPattern::parse(text).map_err(unreadable)?),
             ScopeLine::Include(text) => scope.include.push(UrlPattern::parse(text).map_err(unreadable)?),
+            ScopeLine::FileHost(_) => {}
             ScopeLine::Exclude(text) => scope.exclude.push(UrlPattern::parse(text).map_err(unreadable)?),
         }
         Ok(())
+    }
+
+    /// Why a file does not belong, in words; `Ok` if it does or if that cannot be known.
+    pub(super) fn judge_file(&self, url: &CanonicalUrl) -> Result<(), String> {
+        if self.incomplete || self.file_hosts.iter().any(|host| host.matches(url)) {
+            return Ok(());
+        }
+        Err("is a file of a host that no file may come from".to_owned())
     }
 
     /// Why a page does not belong, in words; `Ok` if it does or if that cannot be known.

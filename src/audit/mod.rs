@@ -266,7 +266,7 @@ impl Auditor {
         let (origin, text) = run.origins.get(begin.origin as usize).cloned().ok_or(JournalFault::Order)?;
         let robots_of = match begin.what {
             What::Robots(of) => Some(run.origins.get(of as usize).ok_or(JournalFault::Order)?.0),
-            What::Page | What::Control => None,
+            What::Page | What::Control | What::File => None,
         };
         let host = self.origins[origin].host;
         let url = address(&text, &begin.path)?;
@@ -295,7 +295,11 @@ impl Auditor {
             host.checked(Rule::VisitTime);
         }
         let mut faults = gate.page(url, begin.at);
-        faults.extend(self.belonging.judge(url, begin.depth).err().map(|why| (Rule::Scope, why)));
+        let belongs = match begin.what {
+            What::File => self.belonging.judge_file(url),
+            _ => self.belonging.judge(url, begin.depth),
+        };
+        faults.extend(belongs.err().map(|why| (Rule::Scope, why)));
         faults
     }
 

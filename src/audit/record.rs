@@ -78,6 +78,8 @@ pub enum ScopeLine {
     Include(String),
     /// A URL must match none of these.
     Exclude(String),
+    /// A host that files may come from.
+    FileHost(String),
 }
 
 impl ScopeLine {
@@ -203,6 +205,8 @@ pub enum What {
     Robots(u32),
     /// A page asked once more, to tell a host that shuts us out from a page that is forbidden.
     Control,
+    /// A file that is downloaded. Its URL belongs by a rule of its own.
+    File,
 }
 
 /// A method in one byte, but for the rare ones.

@@ -144,6 +144,9 @@ impl Job<'_> {
         if let Some(login) = plan.login() {
             builder = builder.login(login);
         }
+        if let Some(downloads) = &plan.downloads {
+            builder = builder.downloads(downloads.clone());
+        }
         if self.watches {
             builder = builder.watch(plan.revisit);
         }

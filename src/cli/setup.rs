@@ -14,7 +14,7 @@ use crate::request::Request;
 use crate::response::Failure as PageFailure;
 use crate::robots::ProductToken;
 use crate::sink::{Sink, SinkError, Target};
-use crate::spider::Spider;
+use crate::spider::{Downloaded, Spider};
 use crate::url::Fingerprint;
 
 use super::Registry;
@@ -92,7 +92,9 @@ fn rules_digest(plan: &Plan) -> u64 {
     digest.update(env!("CARGO_PKG_VERSION").as_bytes());
     for entry in plan.explain() {
         let table = entry.key.split(['.', '[']).next().unwrap_or_default();
-        if READING.contains(&table) || READING.contains(&entry.key.as_str()) {
+        // Links to files are kept with the rest of a page.
+        let finds_files = ["download.fields", "download.hosts"].iter().any(|key| entry.key.starts_with(key));
+        if READING.contains(&table) || READING.contains(&entry.key.as_str()) || finds_files {
             // The zero keeps keys and values apart.
             for part in [&entry.key, &entry.value] {
                 digest.update(part.as_bytes());
@@ -133,6 +135,10 @@ impl Spider for Seeded {
 
     fn sitemap(&self, request: &Request, sitemap: &Sitemap, harvest: &mut Harvest) {
         self.spider.sitemap(request, sitemap, harvest);
+    }
+
+    fn downloaded(&self, request: &Request, file: &Downloaded, harvest: &mut Harvest) {
+        self.spider.downloaded(request, file, harvest);
     }
 
     fn failed(&self, request: &Request, failure: &PageFailure, harvest: &mut Harvest) {

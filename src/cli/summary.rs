@@ -12,6 +12,7 @@ use crate::config::Plan;
 use crate::engine::changes::path_of;
 use crate::engine::{End, HostReport, Progress, Report, Totals, advice, gravity, told};
 use crate::politeness::Standing;
+use crate::store::files::MANIFEST;
 use crate::url::HostKey;
 
 /// Hosts that are listed.
@@ -139,12 +140,14 @@ fn rows(report: &Report) -> Vec<(&'static str, String)> {
         Some(("pages", totals.pages.to_string())),
         changes,
         Some(("items", totals.items.to_string())),
+        (totals.downloads > 0).then(|| ("files", of_bytes(totals.downloads, totals.download_bytes))),
         Some(("requests", of_which(totals.requests, totals.robots, "for robots.txt"))),
         Some(("received", bytes(totals.bytes))),
     ];
     let counts = [
         ("from cache", totals.from_cache),
         ("sitemaps", totals.sitemaps),
+        ("unwanted", totals.unwanted),
         ("redirects", totals.redirects),
         ("dead ends", totals.dead_ends),
         ("not found", totals.missing),
@@ -161,6 +164,10 @@ fn rows(report: &Report) -> Vec<(&'static str, String)> {
     ];
     let some = counts.into_iter().filter(|(_, count)| *count > 0);
     always.into_iter().flatten().chain(some.map(|(name, count)| (name, count.to_string()))).collect()
+}
+
+fn of_bytes(count: u64, size: u64) -> String {
+    format!("{count}, {}", bytes(size))
 }
 
 fn of_which(count: u64, part: u64, what: &str) -> String {
@@ -232,7 +239,10 @@ fn times(count: u64) -> String {
 fn files(plan: &Plan) -> Vec<String> {
     let places = plan.sinks.iter().map(|sink| sink.form.place());
     let archive = plan.archive.iter().map(|archive| archive.path.display().to_string());
-    places.chain(archive).filter(|place| place != "-").map(|place| safe(&place).into_owned()).collect()
+    let manifest =
+        plan.downloads.iter().map(|downloads| downloads.folder.join(MANIFEST).display().to_string());
+    let all = places.chain(archive).chain(manifest);
+    all.filter(|place| place != "-").map(|place| safe(&place).into_owned()).collect()
 }
 
 fn remedy(report: &Report, exit: Exit) -> String {

@@ -62,6 +62,7 @@ pub(super) fn build(file: CrawlerFile, around: Surroundings, check: &mut Check<'
         stages,
         archive,
         sinks,
+        downloads: file.download.build(names.rules(), file.spider.as_deref(), check),
         limits: file.http.limits(check),
         cookies,
         login: login.map(|(_, login)| login),
@@ -279,7 +280,7 @@ fn check_starts_in_scope(starts: &Starts<'_>, scope: &Scope, check: &mut Check<'
     for (place, request) in starts.placed() {
         if let Err(why) = scope.judge(&request) {
             let what = match request.kind {
-                Kind::Page | Kind::NextPage => "seed",
+                Kind::Page | Kind::NextPage | Kind::Download => "seed",
                 Kind::Sitemap { .. } => "sitemap",
                 Kind::Login => "login page",
             };

@@ -14,7 +14,7 @@ use super::overrides::Overrides;
 use super::tables::session::jar_of;
 use crate::address::AddressPolicy;
 use crate::cookies::CookieJar;
-use crate::engine::{Expectations, Freshness, Login, Sitemaps, Unlinked};
+use crate::engine::{Downloads, Expectations, Freshness, Login, Sitemaps, Unlinked};
 use crate::fetch::Limits;
 use crate::fetch::http::HttpOptions;
 use crate::frontier::{Settings, Sharing};
@@ -78,6 +78,8 @@ pub struct Plan {
     pub sinks: Vec<Target>,
     /// Where everything that is asked and answered goes, if it is archived.
     pub archive: Option<WarcOptions>,
+    /// Which files are downloaded, and where they go; `None` if none are.
+    pub downloads: Option<Downloads>,
     /// Where the crawl's state is kept.
     pub state_dir: PathBuf,
     /// Most bytes of recorded answers that are kept beside the state; `None` if none are.

@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::tables::block::BlockTable;
 use super::tables::cache::CacheTable;
+use super::tables::download::DownloadTable;
 use super::tables::expect::ExpectTable;
 use super::tables::failed::FailedTable;
 use super::tables::follow::FollowTable;
@@ -72,6 +73,7 @@ pub(super) struct CrawlerFile {
     pub(super) sink: SinkTable,
     pub(super) failed: FailedTable,
     pub(super) expect: ExpectTable,
+    pub(super) download: DownloadTable,
     pub(super) cache: CacheTable,
     pub(super) journal: JournalTable,
 }

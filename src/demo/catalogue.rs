@@ -174,6 +174,11 @@ impl Book {
         format!("/catalogue/{}/{}", self.category().slug, self.file)
     }
 
+    /// The path of its cover, a small picture.
+    pub(crate) fn cover_path(&self) -> String {
+        format!("/covers/{}.svg", self.file.trim_end_matches(".html"))
+    }
+
     /// The price as it is printed, such as `£12.34`.
     pub(crate) fn price(&self) -> String {
         format!("£{}", self.amount())

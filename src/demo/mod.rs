@@ -13,6 +13,7 @@
 //! | `/books/1007`, `/books/1042`, `/books/1133` | 302 to a book, with an absolute `Location` |
 //! | `/index.html`, `/shop/` | 301 and 308, with relative ones |
 //! | `/staff-picks-2019.html` | linked, and gone: 404 |
+//! | `/covers/` | a picture for each book, which its page shows |
 //! | `/quotes/` | a small site of its own that nothing in the shop links to: [`quotes`](crate::demo::quotes()) with author and tags, ten to a page, and their authors, in the markup of quotes.toscrape.com |
 //! | `/members/` | linked from nowhere; for those who have logged in at `/members/login` as `reader` with `paper heron` |
 //!

@@ -9,6 +9,8 @@
 
 mod book;
 
+pub(super) use book::cover;
+
 use super::catalogue::{AUTHORS, Author, Book, CATEGORIES, Category, OPENED, PAGE_LENGTH};
 use super::conditional::plain_date;
 

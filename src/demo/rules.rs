@@ -14,7 +14,7 @@ use http::{Method, Response, StatusCode};
 use super::catalogue::{self, AUTHORS, Book, OPENED};
 use super::conditional::{Validators, http_date, plain_date};
 use super::members::{MEMBERS, Members};
-use super::pages::{CLASSICS, Page, Press, WEEKS};
+use super::pages::{CLASSICS, Page, Press, WEEKS, cover};
 use super::quotes;
 
 /// The section that pushes back when it is asked too fast.
@@ -121,6 +121,9 @@ impl Shop {
             Resource::new("text/plain; charset=utf-8", robots(base), OPENED),
         );
         shelves.insert("/sitemap.xml".to_owned(), sitemap(base, &books));
+        shelves.extend(
+            books.iter().map(|book| (book.cover_path(), Resource::new("image/svg+xml", cover(book), OPENED))),
+        );
         let style = include_str!("style.css").to_owned();
         shelves.insert("/style.css".to_owned(), Resource::new("text/css; charset=utf-8", style, OPENED));
         Self {

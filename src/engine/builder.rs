@@ -2,6 +2,7 @@
 
 mod archive;
 mod error;
+mod files;
 mod session;
 
 pub use error::BuildError;
@@ -91,6 +92,7 @@ pub struct Builder<F> {
     sinks: Vec<Box<dyn Sink>>,
     changes: Option<PathBuf>,
     archive: Option<Warc>,
+    downloads: Option<super::Downloads>,
     unlinked: Unlinked,
     watch: Option<Revisit>,
     cache: Option<Arc<dyn ValidatorCache>>,
@@ -127,6 +129,7 @@ impl Builder<HttpFetcher> {
             sinks: Vec::new(),
             changes: None,
             archive: None,
+            downloads: None,
             unlinked: Unlinked::default(),
             watch: None,
             cache: None,
@@ -406,6 +409,7 @@ impl<F: Fetcher> Builder<F> {
             sinks: self.sinks,
             archive: self.archive,
             changes: self.changes.or_else(|| self.state_dir.map(|dir| dir.join("changes"))),
+            downloads: self.downloads,
             unlinked: self.unlinked,
             watch: self.watch,
             cache,

@@ -19,6 +19,7 @@
 mod archiving;
 mod builder;
 pub mod changes;
+mod download;
 mod errand;
 mod event;
 mod expect;
@@ -44,6 +45,7 @@ mod worker;
 mod writer;
 
 pub use builder::{BuildError, Builder};
+pub use download::{Downloads, FileField, FileHosts};
 pub use event::Event;
 pub use expect::{Expectations, Missed};
 pub use login::{Login, LoginFailure};
@@ -76,6 +78,7 @@ use crate::sink::warc::Warc;
 use crate::sink::{Sink, SinkError};
 use crate::spider::{SeedError, Spider};
 use crate::store::cache::ValidatorCache;
+use crate::store::files::FileError;
 use crate::store::journal::{JournalError, Journals};
 use crate::store::{Store, StoreError};
 use crate::url::Canon;
@@ -99,6 +102,7 @@ pub struct Crawl<F> {
     sinks: Vec<Box<dyn Sink>>,
     changes: Option<PathBuf>,
     archive: Option<Warc>,
+    downloads: Option<Downloads>,
     unlinked: Unlinked,
     watch: Option<Revisit>,
     cache: Arc<dyn ValidatorCache>,
@@ -150,6 +154,9 @@ pub enum CrawlError {
     /// The output cannot be written.
     #[error(transparent)]
     Sink(#[from] SinkError),
+    /// Files cannot be written.
+    #[error(transparent)]
+    Files(#[from] FileError),
     /// The journal cannot be written, and no request leaves unrecorded.
     #[error(transparent)]
     Journal(#[from] JournalError),
@@ -172,6 +179,7 @@ impl From<writer::WriteError> for CrawlError {
         match error {
             writer::WriteError::Store(error) => Self::Store(error),
             writer::WriteError::Sink(error) => Self::Sink(error),
+            writer::WriteError::Files(error) => Self::Files(error),
         }
     }
 }

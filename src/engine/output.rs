@@ -1,6 +1,7 @@
 //! Where items, changes and exchanges go: which item to which sink, and how far each of them reaches.
 
 use super::changes::{ChangeLog, Judge, Visit};
+use super::download::{FileLine, FileLog};
 use super::totals::Totals;
 use crate::history::Shift;
 use crate::item::Item;
@@ -16,6 +17,7 @@ pub(super) struct Output {
     sinks: Vec<Box<dyn Sink>>,
     changes: Option<ChangeLog>,
     archive: Option<Warc>,
+    files: Option<FileLog>,
     /// Whether only news is written, whatever a sink wants: the output of a crawl that watches would grow with every visit.
     only_news: bool,
     /// What is to be added to the counts: items that a sink refused.
@@ -24,7 +26,7 @@ pub(super) struct Output {
 
 impl Output {
     pub(super) fn new(sinks: Vec<Box<dyn Sink>>, changes: Option<ChangeLog>, only_news: bool) -> Self {
-        Self { sinks, changes, archive: None, only_news, totals: Totals::default() }
+        Self { sinks, changes, archive: None, files: None, only_news, totals: Totals::default() }
     }
 
     pub(super) fn with_archive(self, archive: Option<Warc>) -> Self {
@@ -41,6 +43,22 @@ impl Output {
         let Some(archive) = &mut self.archive else { return Ok(Vec::new()) };
         archive.close()?;
         Ok(vec![(archive.name().to_owned(), archive.flush()?)])
+    }
+
+    pub(super) fn with_files(self, files: Option<FileLog>) -> Self {
+        Self { files, ..self }
+    }
+
+    /// Gives a file its name and its line.
+    pub(super) fn file(&mut self, file: FileLine) -> Result<(), WriteError> {
+        self.files.as_mut().map_or(Ok(()), |files| files.write(file))
+    }
+
+    /// What was flushed is committed.
+    pub(super) fn committed(&mut self) {
+        if let Some(files) = &mut self.files {
+            files.committed();
+        }
     }
 
     /// Takes a visit: its page is judged, the judgement goes to the list of changes and its items to the sinks.
@@ -79,10 +97,11 @@ impl Output {
     }
 
     /// Makes what was handed over survive a power cut.
-    pub(super) fn sync(&mut self) -> Result<(), SinkError> {
+    pub(super) fn sync(&mut self) -> Result<(), WriteError> {
         self.sinks.iter_mut().try_for_each(Sink::sync)?;
         self.archive.as_mut().map_or(Ok(()), Warc::sync)?;
-        self.changes.as_mut().map_or(Ok(()), ChangeLog::sync)
+        self.files.as_mut().map_or(Ok(()), FileLog::sync)?;
+        Ok(self.changes.as_mut().map_or(Ok(()), ChangeLog::sync)?)
     }
 
     /// Says what time it is.
@@ -107,6 +126,9 @@ impl Output {
         }
         if let Some(changes) = &mut self.changes {
             positions.push(changes.flush()?);
+        }
+        if let Some(files) = &mut self.files {
+            positions.push(files.flush()?);
         }
         Ok(positions)
     }

@@ -54,7 +54,8 @@ pub(super) fn known<F: Fetcher>(context: &Context<F>, found: Vec<Request>) -> Ch
 }
 
 fn plant<F: Fetcher>(context: &Context<F>, change: &mut Change, seed: Request) {
-    match context.scope.judge(&seed) {
+    let seed = seed.wanted_on(None);
+    match context.judge(&seed) {
         Ok(()) => change.links.push(seed),
         Err(why) => {
             tracing::warn!(url = %seed.url, reason = %why, "seed is out of scope");

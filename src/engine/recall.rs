@@ -12,6 +12,7 @@ use std::time::Duration;
 use http::header::{CACHE_CONTROL, COOKIE, PRAGMA, SET_COOKIE};
 use http::{HeaderMap, Method, StatusCode};
 
+use super::download::FileDone;
 use super::sieve::staged;
 use super::sitemap::{Lastmod, Reader};
 use super::worker::{Context, PageDone, Yield};
@@ -116,7 +117,10 @@ impl<F: Fetcher> Context<F> {
         request.headers.retain(|(name, _)| !is_condition(name));
         let mut headers = (self.host_headers)(&request.host());
         headers.extend(cookie.map(|cookie| ("Cookie".to_owned(), cookie.to_owned())));
-        let limits = Reader::limits(self.limits, request.kind);
+        let limits = match request.kind {
+            Kind::Download => self.for_file(&mut request),
+            kind => Reader::limits(self.limits, kind),
+        };
         Outgoing { headers, limits, ..Outgoing::new(request) }
     }
 
@@ -143,7 +147,9 @@ impl<F: Fetcher> Context<F> {
 
     /// The digest of what reads the answer to a request: the rules, and what it carries for them.
     fn reading(&self, request: &Request) -> u64 {
-        self.sitemaps.digest(self.rules, request.kind) ^ request.data_digest()
+        let rules = self.rules_for(request.kind);
+        // What a file carries says where it was wanted, and nothing of how it is read.
+        if request.kind == Kind::Download { rules } else { rules ^ request.data_digest() }
     }
 
     /// What the cache has of a request. An entry that other rules have read does not speak for it: its links and items are of no
@@ -177,6 +183,10 @@ impl<F: Fetcher> Context<F> {
 
     /// A page that need not be asked for, because what is kept of it is fresh enough. Nothing leaves.
     pub(super) fn fresh(&self, request: &Request, now: Timestamp) -> Option<PageDone> {
+        if request.kind == Kind::Download {
+            let why = self.is_too_much(request)?;
+            return Some(PageDone { file: Some(FileDone::Unwanted(why)), ..PageDone::of(untold(now)) });
+        }
         let modified = request.modified.filter(|_| self.sitemaps.rules.lastmod == Lastmod::Skip);
         // What is asked each time it is yielded is asked, and so is what is due.
         if !self.freshness.is_asked_for() && modified.is_none() || request.dedup != Dedup::Once {
@@ -266,7 +276,7 @@ pub(super) fn with_harvest(mut entry: CacheEntry, gained: &Yield) -> Option<Cach
 }
 
 /// The outcome of a page that nobody was asked for.
-const fn untold(now: Timestamp) -> Outcome {
+pub(super) const fn untold(now: Timestamp) -> Outcome {
     let announced = Announced { limit: None, remaining: None, reset: None };
     Outcome { class: Class::NotModified, status: None, told: None, announced, began: now, ended: now }
 }

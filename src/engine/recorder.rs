@@ -15,8 +15,9 @@ use crate::audit::record::{
 };
 use crate::frontier::{ControlLease, Lease, RobotsLease, Settings};
 use crate::politeness::{Class, Outcome, PaceRule, Policy};
+use crate::request::Kind;
 use crate::robots::{RobotsAnswer, RobotsRecord};
-use crate::scope::Scope;
+use crate::scope::{HostPattern, Scope};
 use crate::store::journal::{JournalError, JournalWriter, Journals};
 use crate::time::Timestamp;
 use crate::url::{CanonicalUrl, Fingerprint, HostKey, Origin};
@@ -39,6 +40,8 @@ pub(super) struct Opening<'a> {
     pub(super) found: Found,
     pub(super) settings: &'a Settings,
     pub(super) scope: &'a Scope,
+    /// Hosts that files may come from.
+    pub(super) file_hosts: &'a [HostPattern],
     /// The verdicts that earlier runs have left.
     pub(super) robots: Vec<(Origin, RobotsRecord)>,
 }
@@ -59,6 +62,8 @@ pub(super) struct Leaving<'a> {
 pub(super) enum Errand {
     /// A page.
     Page,
+    /// A file.
+    File,
     /// robots.txt of this origin.
     Robots(Origin),
     /// A page asked once more.
@@ -94,7 +99,8 @@ impl Recorder {
             _ => journals.begin(opening.round)?,
         };
         writer.write(Record::RunStart(run_start(&opening)))?;
-        for line in ScopeLine::of(opening.scope) {
+        let files = opening.file_hosts.iter().map(|host| ScopeLine::FileHost(host.to_string()));
+        for line in ScopeLine::of(opening.scope).into_iter().chain(files) {
             writer.write(Record::Scope(line))?;
         }
         Ok(Self(Some(Book {
@@ -115,7 +121,7 @@ impl Recorder {
             url: &request.url,
             method: &request.method,
             depth: request.depth,
-            errand: Errand::Page,
+            errand: if request.kind == Kind::Download { Errand::File } else { Errand::Page },
             rule: lease.rule(),
         };
         self.leaves(&leaving, policy)
@@ -207,9 +213,9 @@ impl Book {
         let asked = leaving.url.origin();
         let origin = self.origin(&asked, policy)?;
         let what = match &leaving.errand {
-            Errand::Page => {
+            Errand::Page | Errand::File => {
                 self.take_over(&asked, leaving.at)?;
-                What::Page
+                if matches!(leaving.errand, Errand::File) { What::File } else { What::Page }
             }
             Errand::Robots(of) => What::Robots(self.origin(of, policy)?),
             Errand::Control => What::Control,

@@ -209,7 +209,7 @@ impl Quota {
     /// Drops the sitemaps that are too many for their host. A sitemap that is named again counts again.
     pub(super) fn trim(&mut self, change: &mut Change) {
         let before = change.links.len();
-        change.links.retain(|link| link.kind.is_page() || self.takes(&link.host()));
+        change.links.retain(|link| !matches!(link.kind, Kind::Sitemap { .. }) || self.takes(&link.host()));
         change.totals.out_of_scope += (before - change.links.len()) as u64;
     }
 

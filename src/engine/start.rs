@@ -100,6 +100,11 @@ impl Past {
         std::mem::take(&mut self.recovered.queues)
     }
 
+    /// How far outputs reach that were committed.
+    pub(super) fn positions(&self) -> &[(String, Position)] {
+        &self.recovered.sinks
+    }
+
     /// The robots.txt verdicts that were kept.
     pub(super) fn robots(&self) -> Vec<(Origin, RobotsRecord)> {
         self.recovered.robots.clone()

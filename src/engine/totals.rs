@@ -24,6 +24,12 @@ pub struct Totals {
     pub unknown: u64,
     /// Pages, counted above, that were taken from the cache because it is fresh: nothing was asked for them.
     pub from_cache: u64,
+    /// Files that have come or were found unchanged; they are no pages.
+    pub downloads: u64,
+    /// Bytes of these files.
+    pub download_bytes: u64,
+    /// Files that were not kept: of another type than is wanted, too large, or too many.
+    pub unwanted: u64,
     /// Items written.
     pub items: u64,
     /// Items that stages have dropped, and those whose key another item has.
@@ -96,6 +102,9 @@ counts! {
     gone => "gone",
     unknown => "unknown",
     from_cache => "from-cache",
+    downloads => "downloads",
+    download_bytes => "download-bytes",
+    unwanted => "unwanted",
     items => "items",
     items_dropped => "items-dropped",
     items_refused => "items-refused",

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use http::HeaderMap;
 
 use super::archiving::{Archived, Intake};
+use super::download::{Desk, FileDone};
 use super::login::{Login, LoginFailure, LoginStep};
 use super::recall::{Freshness, Memo, Recalled, with_harvest};
 use super::sieve::{Stages, staged};
@@ -51,6 +52,8 @@ pub(super) struct Context<F> {
     pub(super) rules: u64,
     pub(super) clock: Clock,
     pub(super) execution: Execution,
+    /// Where files go, if any are wanted.
+    pub(super) files: Option<Desk>,
 }
 
 /// Gives the header fields that only one host may see.
@@ -89,6 +92,8 @@ pub(super) struct PageDone {
     pub(super) cookies: Vec<String>,
     /// Whether one of these is none that went with the request.
     pub(super) has_new_cookie: bool,
+    /// What came of it, if a file was asked for.
+    pub(super) file: Option<FileDone>,
 }
 
 /// What a page gave, after scope was judged.
@@ -115,6 +120,9 @@ pub(super) struct Yield {
 impl<F: Fetcher> Context<F> {
     /// Fetches a page and takes its harvest.
     pub(super) async fn page(self: &Arc<Self>, request: Request) -> PageDone {
+        if request.kind == Kind::Download {
+            return self.file(request).await;
+        }
         let recalled = self.recall(&request);
         let began = self.clock.now();
         let mut outgoing = self.outgoing(request.clone(), recalled.cookie.as_deref());
@@ -219,11 +227,11 @@ impl<F: Fetcher> Context<F> {
         }
     }
 
-    fn redirected(&self, request: &Request, response: &Response, done: &mut PageDone) {
+    pub(super) fn redirected(&self, request: &Request, response: &Response, done: &mut PageDone) {
         let location = response.header("location");
         done.location = location.map(str::to_owned);
         match redirect::follow(request, response.status.as_u16(), location, &self.canon) {
-            Ok(next) => match self.scope.judge(&next) {
+            Ok(next) => match self.judge(&next) {
                 Ok(()) => done.harvest.links.push(next),
                 Err(_) => done.harvest.out_of_scope += 1,
             },
@@ -245,7 +253,7 @@ impl<F: Fetcher> Context<F> {
         went_with_cookies: bool,
     ) -> (Yield, Option<CacheEntry>) {
         let response = match request.kind {
-            Kind::Page | Kind::NextPage | Kind::Login => response,
+            Kind::Page | Kind::NextPage | Kind::Login | Kind::Download => response,
             Kind::Sitemap { .. } => Reader::unpacked(response, self.limits).await,
         };
         let context = Arc::clone(self);
@@ -273,7 +281,9 @@ impl<F: Fetcher> Context<F> {
         let spider = Arc::clone(&self.spiders[usize::from(request.spider)]);
         let request = Arc::new(request);
         let read = || match request.kind {
-            Kind::Page | Kind::NextPage | Kind::Login => self.read(&request, response, &*spider),
+            Kind::Page | Kind::NextPage | Kind::Login | Kind::Download => {
+                self.read(&request, response, &*spider)
+            }
             Kind::Sitemap { .. } => (self.sitemaps.read(&request, &response, &self.canon, &*spider), None),
         };
         let (harvest, error) = catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|panic| {
@@ -308,7 +318,8 @@ impl<F: Fetcher> Context<F> {
 
     /// Takes a harvest apart and drops the links that do not belong to the crawl.
     pub(super) fn judged(&self, parent: &Request, harvest: Harvest) -> Yield {
-        let (items, requests, problems) = harvest.into_parts(&parent.url);
+        let (items, mut requests, mut problems) = harvest.into_parts(&parent.url);
+        self.add_files(&items, &mut requests, &mut problems);
         let (links, out_of_scope) = self.belonging(parent, requests);
         Yield { items, out_of_scope, links, problems, ..Yield::default() }
     }
@@ -334,7 +345,8 @@ impl<F: Fetcher> Context<F> {
             request.hops = 0;
         }
         request.url = self.canon.accept(request.url.as_url().clone()).ok()?;
-        self.scope.judge(&request).ok()?;
+        let request = request.wanted_on(Some(&parent.url));
+        self.judge(&request).ok()?;
         Some(request)
     }
 }
@@ -353,7 +365,9 @@ impl PageDone {
         totals.bytes = self.bytes;
         match self.outcome.class {
             Class::Fetched | Class::NotModified if kind.is_page() => totals.pages = 1,
-            Class::Fetched | Class::NotModified if kind != Kind::Login => totals.sitemaps = 1,
+            // Whether it is a file is known only when it is whole.
+            Class::Fetched | Class::NotModified if matches!(kind, Kind::Login | Kind::Download) => {}
+            Class::Fetched | Class::NotModified => totals.sitemaps = 1,
             Class::Redirected => totals.redirects = 1,
             Class::Throttled => totals.throttled = 1,
             _ => {}
@@ -375,6 +389,7 @@ impl PageDone {
             exchange: None,
             cookies: Vec::new(),
             has_new_cookie: false,
+            file: None,
         }
     }
 }

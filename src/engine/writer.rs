@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 
 use super::archiving::Archived;
 use super::changes::{self, Judge, Visit};
+use super::download::FileLine;
 use super::output::Output;
 use super::recall::Memo;
 use super::schedule::{Schedule, revisit};
@@ -28,6 +29,7 @@ use crate::robots::RobotsRecord;
 use crate::sink::{Ended, SinkError, Wants};
 use crate::stage::tally::ItemTally;
 use crate::store::cache::ValidatorCache;
+use crate::store::files::FileError;
 use crate::store::{
     Batch, FailedRecord, LoginRecord, PageChange, Pending, QueueKey, RunRecord, Store, StoreError,
 };
@@ -76,6 +78,8 @@ pub(super) struct Change {
     pub(super) cache: Option<Memo>,
     /// What was asked and answered, for the archive.
     pub(super) exchange: Option<Box<Archived>>,
+    /// Files that have come, and those that lie elsewhere.
+    pub(super) files: Vec<FileLine>,
     pub(super) totals: Totals,
     /// One of the problems that the page had, for the summary.
     pub(super) problem: Option<String>,
@@ -91,7 +95,7 @@ pub(super) enum Reply {
         changes: usize,
         /// How the pages stand, and what that adds to the counts.
         shifts: Vec<(CanonicalUrl, Shift)>,
-        totals: Totals,
+        totals: Box<Totals>,
         /// The soonest moment at which one of the pages is due again.
         due: Option<Timestamp>,
     },
@@ -114,6 +118,8 @@ pub(super) enum WriteError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Sink(#[from] SinkError),
+    #[error(transparent)]
+    Files(#[from] FileError),
 }
 
 /// Owns store, output and cache.
@@ -251,6 +257,7 @@ impl Writer {
                 let items = self.sieve.sift(&*self.store, page, crop, &mut sifted)?;
                 self.out.write(&items, Wants::Changes)?;
             }
+            change.files.into_iter().try_for_each(|file| self.out.file(file))?;
             self.totals.add(&change.totals);
             cached.extend(change.cache);
             batch.links.extend(change.links);
@@ -272,6 +279,7 @@ impl Writer {
         let fresh = self.commit_batch(batch)?;
         cached.iter().for_each(|memo| memo.write(&*self.cache));
         self.sync_now_and_then()?;
+        let totals = Box::new(totals);
         replies.push(Reply::Committed { fresh, changes, shifts, totals, due });
         Ok(())
     }
@@ -282,7 +290,9 @@ impl Writer {
         self.sieve.fill(&mut batch);
         self.run.totals = self.totals.to_map();
         batch.run = Some(self.run.clone());
-        Ok(self.store.commit(batch)?.fresh)
+        let fresh = self.store.commit(batch)?.fresh;
+        self.out.committed();
+        Ok(fresh)
     }
 
     /// Puts some of the pages that are due by `now` into their queues, and tells when the next one is.

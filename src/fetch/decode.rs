@@ -16,6 +16,8 @@ use async_compression::tokio::bufread::{
 use async_compression::zstd::DParameter;
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt, stream};
+use http::HeaderMap;
+use http::header::CONTENT_ENCODING;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio_util::io::StreamReader;
 
@@ -55,6 +57,13 @@ pub struct Decoded {
     pub truncated: Option<Truncation>,
     /// Bytes that were taken from the wire.
     pub wire_bytes: u64,
+}
+
+/// All lines of the field as one list (RFC 9110 5.3). What is not text is no known coding either.
+pub(super) fn content_encoding(headers: &HeaderMap) -> String {
+    let lines = headers.get_all(CONTENT_ENCODING).iter();
+    let lines: Vec<&str> = lines.map(|line| line.to_str().unwrap_or("?")).collect();
+    lines.join(",")
 }
 
 /// Undoes the codings of a body that lies in memory.
@@ -98,7 +107,7 @@ where
         wire.fetch_add(length as u64, Ordering::Relaxed);
     });
     let (codings, known) = codings(encoding);
-    let mut layers = Layers { reader: Box::pin(StreamReader::new(counted)), lied: !known, bounds };
+    let mut layers = Layers { lied: !known, ..Layers::new(StreamReader::new(counted), bounds) };
     let mut body = BytesMut::new();
     let ended = match layers.undo(&codings).await {
         Ok(()) => read(&mut layers.reader, &mut body, &wire, bounds).await,
@@ -115,7 +124,7 @@ where
 }
 
 /// Tells an error of the wire from an error of a decoder.
-fn cause_of(error: io::Error) -> (Option<Truncation>, Option<FetchError>) {
+pub(super) fn cause_of(error: io::Error) -> (Option<Truncation>, Option<FetchError>) {
     match error.downcast::<FetchError>() {
         Ok(lost) if lost.kind == FailureKind::BodyTimeout => (Some(Truncation::Time), Some(lost)),
         Ok(lost) => (Some(Truncation::Disconnect), Some(lost)),
@@ -125,7 +134,7 @@ fn cause_of(error: io::Error) -> (Option<Truncation>, Option<FetchError>) {
 
 /// One content coding (RFC 9110 8.4.1, RFC 7932, RFC 8878).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Coding {
+pub(super) enum Coding {
     Gzip,
     Deflate,
     Brotli,
@@ -145,7 +154,7 @@ impl Coding {
 }
 
 /// The codings in the order they were applied, and whether all of them can be undone. If not, none is.
-fn codings(encoding: &str) -> (Vec<Coding>, bool) {
+pub(super) fn codings(encoding: &str) -> (Vec<Coding>, bool) {
     let mut list = Vec::new();
     for name in encoding.split(',').map(|name| name.trim().to_ascii_lowercase()) {
         match name.as_str() {
@@ -164,19 +173,29 @@ fn codings(encoding: &str) -> (Vec<Coding>, bool) {
     (list, true)
 }
 
-type Reader<'a> = Pin<Box<dyn AsyncBufRead + Send + 'a>>;
+pub(super) type Reader<'a> = Pin<Box<dyn AsyncBufRead + Send + 'a>>;
 
 /// The wire with decoders stacked on it.
-struct Layers<'a> {
+pub(super) struct Layers<'a> {
     reader: Reader<'a>,
     /// A coding was announced that was not applied or is not known.
     lied: bool,
     bounds: Bounds,
 }
 
-impl Layers<'_> {
+impl<'a> Layers<'a> {
+    /// The wire alone.
+    pub(super) fn new(wire: impl AsyncBufRead + Send + 'a, bounds: Bounds) -> Self {
+        Self { reader: Box::pin(wire), lied: false, bounds }
+    }
+
+    /// What comes out of the last decoder.
+    pub(super) fn reader(&mut self) -> &mut Reader<'a> {
+        &mut self.reader
+    }
+
     /// Stacks the decoders, the coding that was applied last first. Stops at one that was announced but not applied.
-    async fn undo(&mut self, codings: &[Coding]) -> io::Result<()> {
+    pub(super) async fn undo(&mut self, codings: &[Coding]) -> io::Result<()> {
         for coding in codings.iter().rev() {
             self.bound();
             let Some(&first) = self.reader.fill_buf().await?.first() else {

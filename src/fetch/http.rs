@@ -31,6 +31,8 @@ use crate::url::{CanonicalUrl, HostKey};
 
 /// What a browser asks for, shortened to what a crawler can read: HTML first.
 const ACCEPT: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+/// What is read of an answer that stands in the place of a file.
+const REFUSAL_BYTES: u64 = 64 << 10;
 /// Different connect limits that are served at the same time; each has connections of its own.
 const MOST_CLIENTS: u64 = 4;
 /// These frame the message, name its sender or its target: the fetcher writes them itself.
@@ -264,8 +266,16 @@ impl Fetcher for HttpFetcher {
         let first_byte = self.clock.now();
         let (status, headers) = (answer.status(), std::mem::take(answer.headers_mut()));
         let remote_addr = answer.remote_addr();
-        let decoded = if has_body(&outgoing.request.method, status) {
+        let landing = outgoing.landing.as_ref().filter(|_| status.is_success());
+        let decoded = if let Some(landing) = landing {
+            let bounds = bounds(outgoing.limits);
             let wire = self.wire(answer, outgoing.limits, started);
+            landing.receive(wire.pieces().boxed(), (status, &headers), (first_byte, bounds)).await?
+        } else if has_body(&outgoing.request.method, status) {
+            // Of a file a refusal is read only as far as it takes to know what it is.
+            let most = if outgoing.landing.is_some() { REFUSAL_BYTES } else { u64::MAX };
+            let limits = Limits { body: outgoing.limits.body.min(most), ..outgoing.limits };
+            let wire = self.wire(answer, limits, started);
             body(wire, status, &headers, notes.as_ref().map(Notes::tap)).await?
         } else {
             NO_BODY
@@ -309,6 +319,10 @@ fn has_body(method: &Method, status: StatusCode) -> bool {
     *method != Method::HEAD && status != StatusCode::NO_CONTENT && status != StatusCode::NOT_MODIFIED
 }
 
+fn bounds(limits: Limits) -> Bounds {
+    Bounds { body: limits.body, ratio: limits.ratio }
+}
+
 /// Reads and decodes the body within its limits.
 ///
 /// A success of which nothing arrived is a failure. Any other head says something by itself (a redirect's target, the
@@ -319,8 +333,8 @@ async fn body(
     headers: &HeaderMap,
     tap: Option<Tap>,
 ) -> Result<Decoded, FetchError> {
-    let bounds = Bounds { body: wire.limits.body, ratio: wire.limits.ratio };
-    let encoding = content_encoding(headers);
+    let bounds = bounds(wire.limits);
+    let encoding = decode::content_encoding(headers);
     let pieces = match tap {
         // Without a coding the body is what came over the wire.
         Some(tap) if !encoding.is_empty() => tap.on(wire.pieces()).boxed(),
@@ -330,13 +344,6 @@ async fn body(
         (decoded, Some(lost)) if decoded.body.is_empty() && status.is_success() => Err(lost),
         (decoded, _) => Ok(decoded),
     }
-}
-
-/// All lines of the field as one list (RFC 9110 5.3). What is not text is no known coding either.
-fn content_encoding(headers: &HeaderMap) -> String {
-    let lines = headers.get_all(header::CONTENT_ENCODING).iter();
-    let lines: Vec<&str> = lines.map(|line| line.to_str().unwrap_or("?")).collect();
-    lines.join(",")
 }
 
 fn common_headers(options: &HttpOptions) -> Result<HeaderMap, OptionsError> {

@@ -9,6 +9,7 @@ mod client;
 pub mod decode;
 mod failure;
 pub mod http;
+mod landing;
 mod raw;
 pub mod record;
 pub mod replay;
@@ -22,6 +23,8 @@ use std::time::Duration;
 use ::http::HeaderMap;
 use ::http::header::{HeaderName, HeaderValue};
 use bytes::Bytes;
+
+pub use landing::Landing;
 
 use crate::request::Request;
 use crate::response::{FailureKind, Response};
@@ -38,6 +41,8 @@ pub struct Outgoing {
     pub limits: Limits,
     /// Who reads the answer.
     pub purpose: Purpose,
+    /// Where the body goes if a file is asked for. A fetcher that keeps it in memory may ignore this.
+    pub landing: Option<Landing>,
     /// The body as it leaves, if it holds what is secret. It takes the place of the request's.
     pub secret: Option<SecretBody>,
 }
@@ -74,6 +79,7 @@ impl Outgoing {
             headers: Vec::new(),
             limits: Limits::default(),
             purpose: Purpose::default(),
+            landing: None,
             secret: None,
         }
     }
@@ -108,6 +114,8 @@ pub enum Purpose {
     Control,
     /// The crawler, to log in: nothing of it is kept.
     Login,
+    /// The disk: it is a file. Its body may be long, and what it lands in is kept already.
+    File,
 }
 
 /// Bounds of one exchange.

@@ -79,7 +79,7 @@ impl<F: Fetcher> Recording<F> {
 
 impl<F: Fetcher> Fetcher for Recording<F> {
     async fn fetch(&self, mut outgoing: Outgoing) -> Result<Response, FetchError> {
-        if matches!(outgoing.purpose, Purpose::Control | Purpose::Login) {
+        if matches!(outgoing.purpose, Purpose::Control | Purpose::Login | Purpose::File) {
             return self.inner.fetch(outgoing).await;
         }
         if self.is_missing(&outgoing).await {

@@ -31,9 +31,13 @@ impl Frontier {
                 return step;
             }
             let Some(&(at, turn, due)) = self.timetable.first() else {
-                return if busy { Step::AwaitFetches } else { Step::Finished };
+                return if busy { Step::AwaitFetches } else { self.last_step() };
             };
-            if self.page_limit_is_reached() {
+            if self.page_limit_is_reached() && !self.files_only {
+                if self.has_all_pages() {
+                    self.go_on_with_files(now);
+                    continue;
+                }
                 return if busy { Step::AwaitFetches } else { Step::LimitReached };
             }
             if at > now {
@@ -84,6 +88,26 @@ impl Frontier {
 
     fn page_limit_is_reached(&self) -> bool {
         self.settings.max_pages.is_some_and(|most| self.pages + self.pages_out >= most)
+    }
+
+    /// Whether no page that is out could fail and leave its place to another.
+    fn has_all_pages(&self) -> bool {
+        self.settings.max_pages.is_some_and(|most| self.pages >= most)
+    }
+
+    /// From here on only files go out: an item is not complete without them.
+    fn go_on_with_files(&mut self, now: Timestamp) {
+        self.files_only = true;
+        for host in 0..self.hosts.len() {
+            self.hosts[host].files_only = true;
+            self.touch(host, now);
+        }
+    }
+
+    /// The end, when nothing that may go out is left.
+    fn last_step(&self) -> Step {
+        let has_more = || self.hosts.iter().any(|host| host.lanes.iter().any(|lane| lane.queue.has_work()));
+        if self.files_only && has_more() { Step::LimitReached } else { Step::Finished }
     }
 
     fn start_load(&mut self, host: usize, lane: usize) -> Option<Step> {

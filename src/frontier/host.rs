@@ -49,6 +49,8 @@ pub(super) struct HostEntry {
     /// Its place in the timetable.
     pub(super) slot: Option<(Timestamp, u64)>,
     pub(super) pages_out: u64,
+    /// The crawl has all the pages that it may have.
+    pub(super) files_only: bool,
     turn: usize,
 }
 
@@ -59,44 +61,6 @@ pub(super) struct OriginLane {
     pub(super) gate: Gate,
     pub(super) queue: Lane,
     sections: Sections,
-}
-
-impl OriginLane {
-    /// Whether requests should be read from the store now.
-    pub(super) fn runs_low(&self, now: Timestamp) -> bool {
-        self.gate.rules(now).is_some() && self.queue.needs_load()
-    }
-
-    /// When something of this origin may be asked, the host's own pace aside; `rest` is [`HostEntry::longest_rest`].
-    fn ready_at(&self, now: Timestamp, pages_left: bool, rest: Duration) -> Option<Timestamp> {
-        if !self.queue.has_work() {
-            return None;
-        }
-        match &self.gate {
-            Gate::Ask { at, .. } => Some(*at),
-            Gate::Open { rules, .. } if pages_left => self.renewal(now, rest).or_else(|| {
-                let visit = self.next_visit(rules, now).unwrap_or_default();
-                self.queue.ready_at().map(|at| at.max(visit))
-            }),
-            _ => None,
-        }
-    }
-
-    /// When robots.txt is to be asked again before the next page, if it is too old for it (RFC 9309 2.4). For a page that waits
-    /// for the hours of Visit-time that is one rest before: asked in the hours, it could use them up.
-    fn renewal(&self, now: Timestamp, rest: Duration) -> Option<Timestamp> {
-        let Gate::Open { rules, until, .. } = &self.gate else { return None };
-        match self.next_visit(rules, now) {
-            Some(visit) if *until <= visit => Some(visit - rest),
-            _ => (*until <= now).then_some(Timestamp::ZERO),
-        }
-    }
-
-    /// The first moment within the hours of Visit-time at which a page may be asked, if that is not now.
-    fn next_visit(&self, rules: &RobotsRules, now: Timestamp) -> Option<Timestamp> {
-        let page = self.queue.ready_at().unwrap_or_default().max(now);
-        Some(opens_at(rules.visit_time()?, page)).filter(|visit| *visit > now)
-    }
 }
 
 impl HostEntry {
@@ -113,6 +77,7 @@ impl HostEntry {
             suspicious: 0,
             slot: None,
             pages_out: 0,
+            files_only: false,
             turn: 0,
         }
     }
@@ -189,7 +154,11 @@ impl HostEntry {
     }
 
     fn pages_left(&self, round: u32) -> bool {
-        self.policy.max_pages.is_none_or(|most| self.machine.state().pages_in(round) + self.pages_out < most)
+        !self.files_only
+            && self
+                .policy
+                .max_pages
+                .is_none_or(|most| self.machine.state().pages_in(round) + self.pages_out < most)
     }
 
     /// The next thing to ask of this host. Requests that robots.txt forbids are moved to `dropped` on the way.
@@ -211,7 +180,7 @@ impl HostEntry {
             if self.lanes[at].ready_at(now, pages_left, rest).is_none_or(|ready| ready > now) {
                 continue;
             }
-            if let Some(errand) = self.errand_of(at, now, dropped) {
+            if let Some(errand) = self.errand_of(at, now, pages_left, dropped) {
                 self.turn = at + 1;
                 return Some(errand);
             }
@@ -242,7 +211,13 @@ impl HostEntry {
         (is_open && rules.verdict(url.as_url()).allowed).then_some(url)
     }
 
-    fn errand_of(&mut self, at: usize, now: Timestamp, dropped: &mut Vec<Drop>) -> Option<Errand> {
+    fn errand_of(
+        &mut self,
+        at: usize,
+        now: Timestamp,
+        pages_left: bool,
+        dropped: &mut Vec<Drop>,
+    ) -> Option<Errand> {
         let rest = self.longest_rest();
         let lane = &mut self.lanes[at];
         if lane.renewal(now, rest).is_some_and(|moment| moment <= now) {
@@ -254,7 +229,8 @@ impl HostEntry {
             return Some(Errand::Robots { owner: (self.id, at), ask });
         }
         let rules = lane.gate.rules(now)?.clone();
-        while let Some(pending) = lane.queue.take(now) {
+        let next = |queue: &mut Lane| if pages_left { queue.take(now) } else { queue.take_file(now) };
+        while let Some(pending) = next(&mut lane.queue) {
             let RobotsVerdict { allowed, rule } = rules.verdict(pending.request.url.as_url());
             let rule = rule.map(|rule| rule.to_string());
             let path = pending.request.url.as_url().path();
@@ -411,7 +387,7 @@ impl HostEntry {
 }
 
 /// The next moment inside a daily window in UTC (Visit-time).
-fn opens_at(window: VisitTime, now: Timestamp) -> Timestamp {
+pub(super) fn opens_at(window: VisitTime, now: Timestamp) -> Timestamp {
     const MINUTE: u64 = 60_000;
     let minute = now.as_millis() / MINUTE;
     let closed =

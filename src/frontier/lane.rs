@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::request::{Pending, QueueKey};
+use crate::request::{Kind, Pending, QueueKey};
 use crate::time::Timestamp;
 
 /// Delayed requests kept in memory for each place in the head; more are left in the store and read again later.
@@ -172,6 +172,30 @@ impl Lane {
         self.delayed.first_key_value().map(|((moment, _), _)| *moment)
     }
 
+    /// The same for files, which no limit on pages holds back. They stand in front of pages, so that none is behind the cursor.
+    pub(super) fn file_ready_at(&self) -> Option<Timestamp> {
+        if self.head.values().any(is_file) {
+            return Some(Timestamp::ZERO);
+        }
+        self.delayed.iter().find(|(_, pending)| is_file(pending)).map(|((moment, _), _)| *moment)
+    }
+
+    /// Takes the next file out, as [`Lane::take`] does with any request.
+    pub(super) fn take_file(&mut self, now: Timestamp) -> Option<Pending> {
+        let waits = self.head.iter().find(|(_, pending)| is_file(pending)).map(|(key, _)| *key);
+        let pending = match waits {
+            Some(key) => self.head.remove(&key),
+            None => {
+                let due =
+                    self.delayed.iter().find(|((moment, _), pending)| *moment <= now && is_file(pending));
+                let place = due.map(|(place, _)| *place)?;
+                self.delayed.remove(&place)
+            }
+        }?;
+        self.aside.insert(pending.key);
+        Some(pending)
+    }
+
     /// Takes the next request out. It stays aside until [`Lane::settle`] or [`Lane::put_back`].
     ///
     /// A request that waits for its second refusal lets the others go first: if the host refuses this page alone, the rest
@@ -197,6 +221,10 @@ impl Lane {
     pub(super) fn put_back(&mut self, pending: Pending, until: Timestamp, room: usize) {
         self.delay(pending, until, room);
     }
+}
+
+fn is_file(pending: &Pending) -> bool {
+    pending.request.kind == Kind::Download
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ mod groups;
 mod host;
 mod lane;
 mod lease;
+mod origin;
 mod settings;
 mod sharing;
 mod stored;
@@ -76,6 +77,8 @@ pub struct Frontier {
     resumed_at: Option<Timestamp>,
     pages: u64,
     pages_out: u64,
+    /// All the pages that are allowed have come: what is left are files.
+    files_only: bool,
     dropped: Vec<Drop>,
     opened: Vec<(Origin, RobotsRules)>,
     robots: HashMap<Origin, RobotsRecord>,
@@ -108,6 +111,7 @@ impl Frontier {
             resumed_at: None,
             pages,
             pages_out: 0,
+            files_only: false,
             dropped: Vec::new(),
             opened: Vec::new(),
             robots: HashMap::new(),
@@ -374,6 +378,7 @@ impl Frontier {
         if let Some(moment) = self.resumed_at {
             entry.machine = Host::resume(HostState::default(), moment, &entry.policy);
         }
+        entry.files_only = self.files_only;
         self.groups.add(key, &entry.policy, self.resumed_at);
         self.hosts.push(entry);
         host

@@ -9,6 +9,7 @@ use crate::item::Harvest;
 use crate::page::Page;
 use crate::request::Request;
 pub use crate::response::{Failure, FailureClass};
+pub use crate::store::files::Downloaded;
 pub use declarative::SeedError;
 
 /// A crawl's own code: where it starts, and what each page gives.
@@ -38,6 +39,10 @@ pub trait Spider: Send + Sync + 'static {
     fn sitemap(&self, _request: &Request, sitemap: &Sitemap, harvest: &mut Harvest) {
         sitemap.follow(harvest);
     }
+
+    /// Called when a file has come whole, or was found unchanged. It may yield items and requests. `file` is there until the
+    /// process ends, but under its name in the manifest only after this call.
+    fn downloaded(&self, _request: &Request, _file: &Downloaded, _harvest: &mut Harvest) {}
 
     /// Called when a request was given up for good. It may still yield items and requests.
     fn failed(&self, _request: &Request, _failure: &Failure, _harvest: &mut Harvest) {}

@@ -8,6 +8,7 @@ pub(super) mod block;
 pub(super) mod cache;
 mod clean;
 pub(super) mod content;
+pub(super) mod download;
 pub(super) mod expect;
 pub(super) mod failed;
 pub(super) mod fields;

@@ -63,9 +63,21 @@ impl Press<'_> {
     }
 }
 
+/// The cover of a book: its title on cloth of a colour of its own.
+pub(in crate::demo) fn cover(book: &Book) -> String {
+    let hue = (book.pence * 37 + book.published) % 360;
+    format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"120\" height=\"160\" viewBox=\"0 0 120 160\">\n\
+         <rect width=\"120\" height=\"160\" fill=\"hsl({hue},45%,40%)\"/>\n\
+         <text x=\"60\" y=\"80\" font-size=\"9\" text-anchor=\"middle\" fill=\"#fff\">{}</text>\n</svg>\n",
+        escape(&book.title)
+    )
+}
+
 fn article(book: &Book) -> String {
     format!(
         "<article class=\"book\">\n<h1 class=\"title\">{title}</h1>\n\
+         <img class=\"cover\" src=\"{cover}\" alt=\"\" width=\"120\" height=\"160\">\n\
          <p class=\"byline\">by <a class=\"author\" href=\"/authors/{slug}.html\">{author}</a></p>\n{rating}\
          <p class=\"price\">{price}</p>\n<p class=\"stock\">In stock ({stock} available)</p>\n\
          <p><a class=\"buy\" href=\"/basket/add/{upc}\" rel=\"nofollow\">Add to basket</a></p>\n\
@@ -74,6 +86,7 @@ fn article(book: &Book) -> String {
          <tr><th scope=\"row\">Published</th><td class=\"published\">{published}</td></tr>\n\
          <tr><th scope=\"row\">Category</th><td class=\"category\">{category}</td></tr>\n</tbody>\n</table>\n</article>\n",
         title = escape(&book.title),
+        cover = book.cover_path(),
         slug = book.author().slug,
         author = escape(book.author().name),
         rating = rating(book),

@@ -9,6 +9,7 @@ use super::Loop;
 use super::again::Again;
 use super::login::Gate;
 use crate::engine::archiving::Intake;
+use crate::engine::download::Desk;
 use crate::engine::output::Output;
 use crate::engine::recorder::{Opening, Recorder};
 use crate::engine::report::Report;
@@ -35,14 +36,17 @@ impl<F: Fetcher> Crawl<F> {
         let Beginning { mut past, run, tally, changes } = self.begin(started)?;
         let intake = open_archive(self.archive.as_mut(), &past)?;
         let round = run.round;
-        let recorder = self.open_journal(&past, &run, started)?;
+        let (desk, log) = Desk::open(self.downloads.take(), &self.scope, &run, past.positions())?.unzip();
+        let recorder = self.open_journal(&past, &run, desk.as_ref(), started)?;
         let sitemaps = Reader::new(self.sitemaps.clone(), &self.settings);
         let mut frontier = Frontier::new(self.settings, self.policies, round, run.pages());
         let gate = Gate::of(self.login.as_ref(), &mut past, round);
         past.restore(&mut frontier, self.cookies.as_ref(), started);
         let parts = Parts {
             store: self.store,
-            out: Output::new(self.sinks, changes, self.watch.is_some()).with_archive(self.archive),
+            out: Output::new(self.sinks, changes, self.watch.is_some())
+                .with_archive(self.archive)
+                .with_files(log),
             cache: Arc::clone(&self.cache),
             run,
             tally,
@@ -68,6 +72,7 @@ impl<F: Fetcher> Crawl<F> {
             rules: self.rules,
             clock: self.clock.clone(),
             execution: self.execution,
+            files: desk,
         };
         let engine = Loop {
             context: Arc::new(context),
@@ -91,10 +96,22 @@ impl<F: Fetcher> Crawl<F> {
         engine.run(self.stop.subscribe(), started, round).await
     }
 
-    fn open_journal(&self, past: &Past, run: &RunRecord, at: Timestamp) -> Result<Recorder, CrawlError> {
-        let (found, robots) = (past.found(run, at), past.robots());
-        let opening =
-            Opening { at, round: run.round, found, settings: &self.settings, scope: &self.scope, robots };
+    fn open_journal(
+        &self,
+        past: &Past,
+        run: &RunRecord,
+        desk: Option<&Desk>,
+        at: Timestamp,
+    ) -> Result<Recorder, CrawlError> {
+        let opening = Opening {
+            at,
+            round: run.round,
+            found: past.found(run, at),
+            settings: &self.settings,
+            scope: &self.scope,
+            file_hosts: desk.map_or(&[][..], Desk::hosts),
+            robots: past.robots(),
+        };
         Ok(Recorder::start(self.journals.as_ref(), opening)?)
     }
 

@@ -4,6 +4,7 @@ use super::Loop;
 use crate::cookies::CookieChange;
 use crate::engine::CrawlError;
 use crate::engine::changes::Visit;
+use crate::engine::download::FileDone;
 use crate::engine::errand::RobotsDone;
 use crate::engine::event::Event;
 use crate::engine::recorder::Ticket;
@@ -29,6 +30,7 @@ impl<F: Fetcher> Loop<F> {
         mut page: PageDone,
     ) -> Result<(), CrawlError> {
         self.recorder.ended(ticket, &page.outcome, page.location.as_deref())?;
+        page.refuse_broken_disk()?;
         let settled = self.frontier.settle(self.clock.now(), lease, &page.outcome, page.refusal.as_ref());
         self.voice.page(&settled.pending.request, &page);
         self.voice.host(&settled.host, settled.reaction);
@@ -95,14 +97,18 @@ impl<F: Fetcher> Loop<F> {
         for problem in &harvest.problems {
             tracing::warn!(url = %request.url, problem, "page has a problem");
         }
-        let failure = match (harvest.error, page.dead_end) {
-            (Some(reason), _) => Some((FailureClass::Parse, reason)),
-            (None, Some(reason)) => Some((FailureClass::Redirect, reason)),
-            (None, None) => None,
+        let failure = match (harvest.error, page.dead_end, &page.file) {
+            (Some(reason), ..) => Some((FailureClass::Parse, reason)),
+            (None, Some(reason), _) => Some((FailureClass::Redirect, reason)),
+            (None, None, Some(FileDone::Unwanted(reason))) => Some((FailureClass::Unwanted, reason.clone())),
+            (None, None, _) => None,
         };
         if let Some((class, reason)) = failure {
             let failure = Failure { class, status: page.outcome.status, reason };
             self.note_failure(change, pending, &failure);
+        } else if request.kind == Kind::Download {
+            change.note_file(request, page.file, &page.outcome, &harvest.links);
+            change.crops.push((request.fingerprint(), Crop { items: harvest.items, keys: harvest.keys }));
         } else if request.kind.is_page() {
             let (request, at, status) = (request.clone(), page.outcome.ended, page.outcome.status);
             let pace = self.frontier.rate(&request.host());
@@ -137,6 +143,7 @@ impl<F: Fetcher> Loop<F> {
             FailureClass::Forbidden => &mut totals.forbidden,
             FailureClass::Redirect => &mut totals.dead_ends,
             FailureClass::Parse => &mut totals.parse_errors,
+            FailureClass::Unwanted => &mut totals.unwanted,
             _ => &mut totals.failed,
         } += 1;
         if request.kind.is_page() {
@@ -160,7 +167,8 @@ impl<F: Fetcher> Loop<F> {
         change.tally.add_remarks(&gained.tally);
         change.crops.push((request.fingerprint(), Crop { items: gained.items, keys: gained.keys }));
         change.links.extend(gained.links);
-        if failure.class.is_loss() {
+        // Whoever has the item wants to know why its file is not there, also if nothing is lost.
+        if failure.class.is_loss() || request.kind == Kind::Download {
             self.list_failure(change, pending, failure);
         }
     }

@@ -18,7 +18,7 @@ impl<F: Fetcher> Loop<F> {
         match request.kind {
             Kind::Page | Kind::NextPage => (change.totals.pages, change.totals.from_cache) = (1, 1),
             Kind::Sitemap { .. } => change.totals.sitemaps = 1,
-            Kind::Login => {}
+            Kind::Login | Kind::Download => {}
         }
         change.done.push((settled.origin.clone(), settled.pending.key));
         self.reap(&mut change, &settled.pending, page);
