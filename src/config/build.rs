@@ -48,8 +48,7 @@ pub(super) fn build(file: CrawlerFile, around: Surroundings, check: &mut Check<'
     scope::add_seed_hosts(&mut scope, &starts.requests(), check);
     let pace = pace::build(&file.politeness, &file.robots, &file.backoff, &file.retry, check);
     let rules = rules((file.extract, file.follow, file.paginate), &seeds, &requests, check);
-    let names = Names::of(&rules.extract, &rules.travelling, file.spider.as_deref());
-    let (names, stages) = stage::build(file.stage, names, check);
+    let (names, stages) = stage::build(file.stage, rules.names(file.spider.as_deref()), check);
     let first = starts.requests();
     check_starts(file.spider.as_deref(), identity.contact.as_deref(), &starts, &scope, check);
     let name = around.stem.unwrap_or_else(|| starts.first_host());
@@ -129,6 +128,10 @@ fn rules(
 }
 
 impl Rules {
+    fn names(&self, spider: Option<&str>) -> Names {
+        Names::of(&self.extract, &self.travelling, spider)
+    }
+
     /// Without seeds, which are those of the plan.
     fn recipe(self, name: &str, agent: &str, robots: &RobotsTable, url: &UrlTable) -> Recipe {
         let Self { extract, follow, paginate, requests, .. } = self;

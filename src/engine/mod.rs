@@ -174,12 +174,12 @@ pub enum CrawlError {
     WriterGone,
 }
 
-impl From<writer::WriteError> for CrawlError {
-    fn from(error: writer::WriteError) -> Self {
+impl From<output::WriteError> for CrawlError {
+    fn from(error: output::WriteError) -> Self {
         match error {
-            writer::WriteError::Store(error) => Self::Store(error),
-            writer::WriteError::Sink(error) => Self::Sink(error),
-            writer::WriteError::Files(error) => Self::Files(error),
+            output::WriteError::Store(error) => Self::Store(error),
+            output::WriteError::Sink(error) => Self::Sink(error),
+            output::WriteError::Files(error) => Self::Files(error),
         }
     }
 }

@@ -7,10 +7,28 @@ use crate::history::Shift;
 use crate::item::Item;
 use crate::sink::warc::{Exchange, Warc};
 use crate::sink::{Ended, Position, Sink, SinkError, Wants};
+use crate::store::StoreError;
+use crate::store::files::FileError;
 use crate::time::Timestamp;
 use crate::url::CanonicalUrl;
 
-use super::writer::WriteError;
+/// Why the writer had to stop.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum WriteError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Sink(#[from] SinkError),
+    #[error(transparent)]
+    Files(#[from] FileError),
+}
+
+/// What is written beside items.
+pub(super) struct Beside {
+    pub(super) changes: Option<ChangeLog>,
+    pub(super) archive: Option<Warc>,
+    pub(super) files: Option<FileLog>,
+}
 
 /// All sinks of a crawl, its archive, and the list of its changes.
 pub(super) struct Output {
@@ -25,12 +43,9 @@ pub(super) struct Output {
 }
 
 impl Output {
-    pub(super) fn new(sinks: Vec<Box<dyn Sink>>, changes: Option<ChangeLog>, only_news: bool) -> Self {
-        Self { sinks, changes, archive: None, files: None, only_news, totals: Totals::default() }
-    }
-
-    pub(super) fn with_archive(self, archive: Option<Warc>) -> Self {
-        Self { archive, ..self }
+    pub(super) fn new(sinks: Vec<Box<dyn Sink>>, beside: Beside, only_news: bool) -> Self {
+        let Beside { changes, archive, files } = beside;
+        Self { sinks, changes, archive, files, only_news, totals: Totals::default() }
     }
 
     /// Takes an exchange.
@@ -43,10 +58,6 @@ impl Output {
         let Some(archive) = &mut self.archive else { return Ok(Vec::new()) };
         archive.close()?;
         Ok(vec![(archive.name().to_owned(), archive.flush()?)])
-    }
-
-    pub(super) fn with_files(self, files: Option<FileLog>) -> Self {
-        Self { files, ..self }
     }
 
     /// Gives a file its name and its line.

@@ -12,12 +12,12 @@ use tokio::sync::mpsc;
 use super::archiving::Archived;
 use super::changes::{self, Judge, Visit};
 use super::download::FileLine;
-use super::output::Output;
+use super::output::{Output, WriteError};
 use super::recall::Memo;
 use super::schedule::{Schedule, revisit};
 use super::sieve::{Crop, Sieve};
 use super::totals::Totals;
-use super::worker::Execution;
+use super::worker::{Context, Execution};
 use crate::clock::Clock;
 use crate::cookies::CookieChange;
 use crate::frontier::LoadRequest;
@@ -26,10 +26,9 @@ use crate::politeness::HostState;
 use crate::request::{Kind, Request};
 use crate::revisit::Revisit;
 use crate::robots::RobotsRecord;
-use crate::sink::{Ended, SinkError, Wants};
+use crate::sink::{Ended, Wants};
 use crate::stage::tally::ItemTally;
 use crate::store::cache::ValidatorCache;
-use crate::store::files::FileError;
 use crate::store::{
     Batch, FailedRecord, LoginRecord, PageChange, Pending, QueueKey, RunRecord, Store, StoreError,
 };
@@ -111,17 +110,6 @@ pub(super) enum Reply {
     Fatal(WriteError),
 }
 
-/// Why the writer had to stop.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum WriteError {
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    #[error(transparent)]
-    Sink(#[from] SinkError),
-    #[error(transparent)]
-    Files(#[from] FileError),
-}
-
 /// Owns store, output and cache.
 pub(super) struct Writer {
     store: Box<dyn Store>,
@@ -143,20 +131,17 @@ pub(super) struct Writer {
 pub(super) struct Parts {
     pub(super) store: Box<dyn Store>,
     pub(super) out: Output,
-    pub(super) cache: Arc<dyn ValidatorCache>,
     pub(super) run: RunRecord,
     /// The items of the round so far.
     pub(super) tally: ItemTally,
-    /// Digest of the rules that read pages.
-    pub(super) rules: u64,
     /// How pages are visited again, if the crawl watches.
     pub(super) watch: Option<Revisit>,
-    pub(super) clock: Clock,
 }
 
 impl Writer {
-    pub(super) fn new(parts: Parts) -> Self {
-        let Parts { store, out, cache, run, tally, rules, watch, clock } = parts;
+    pub(super) fn new<F>(parts: Parts, context: &Context<F>) -> Self {
+        let Parts { store, out, run, tally, watch } = parts;
+        let (cache, rules, clock) = (Arc::clone(&context.cache), context.rules, context.clock.clone());
         let sieve = Sieve::new(tally);
         let totals = Totals::from_map(&run.totals);
         let schedule = watch.map(Schedule::new);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use crate::engine::writer::WriteError;
+use crate::engine::output::WriteError;
 use crate::item::Item;
 use crate::request::Request;
 use crate::sink::jsonl::{JsonlOptions, JsonlSink};

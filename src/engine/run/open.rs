@@ -10,7 +10,7 @@ use super::again::Again;
 use super::login::Gate;
 use crate::engine::archiving::Intake;
 use crate::engine::download::Desk;
-use crate::engine::output::Output;
+use crate::engine::output::{Beside, Output};
 use crate::engine::recorder::{Opening, Recorder};
 use crate::engine::report::Report;
 use crate::engine::sitemap::{Quota, Reader};
@@ -22,7 +22,6 @@ use crate::engine::writer::{Parts, Writer, WriterDoor};
 use crate::engine::{Crawl, CrawlError};
 use crate::fetch::Fetcher;
 use crate::frontier::Frontier;
-use crate::sink::warc::Warc;
 use crate::store::RunRecord;
 use crate::time::Timestamp;
 
@@ -34,53 +33,47 @@ impl<F: Fetcher> Crawl<F> {
     pub async fn run(mut self) -> Result<Report, CrawlError> {
         let started = self.clock.now();
         let Beginning { mut past, run, tally, changes } = self.begin(started)?;
-        let intake = open_archive(self.archive.as_mut(), &past)?;
         let round = run.round;
         let (desk, log) = Desk::open(self.downloads.take(), &self.scope, &run, past.positions())?.unzip();
         let recorder = self.open_journal(&past, &run, desk.as_ref(), started)?;
-        let sitemaps = Reader::new(self.sitemaps.clone(), &self.settings);
-        let mut frontier = Frontier::new(self.settings, self.policies, round, run.pages());
         let gate = Gate::of(self.login.as_ref(), &mut past, round);
-        past.restore(&mut frontier, self.cookies.as_ref(), started);
-        let parts = Parts {
-            store: self.store,
-            out: Output::new(self.sinks, changes, self.watch.is_some())
-                .with_archive(self.archive)
-                .with_files(log),
-            cache: Arc::clone(&self.cache),
-            run,
-            tally,
-            rules: self.rules,
-            watch: self.watch,
-            clock: self.clock.clone(),
-        };
         let context = Context {
             whole_from: self.cache.begin(started),
             fetcher: self.fetcher,
             spiders: self.spiders,
             stages: self.items.stages,
             scope: self.scope,
-            sitemaps,
+            sitemaps: Reader::new(self.sitemaps.clone(), &self.settings),
             canon: self.canon,
             limits: self.limits,
             host_headers: self.host_headers,
             cookies: self.cookies,
             login: self.login,
             cache: self.cache,
-            archive: intake,
+            archive: self.archive.as_ref().map(|archive| Intake::new(archive.options())),
             freshness: self.freshness,
             rules: self.rules,
             clock: self.clock.clone(),
             execution: self.execution,
             files: desk,
         };
+        let mut frontier = Frontier::new(self.settings, self.policies, round, run.pages());
+        past.restore(&mut frontier, context.cookies.as_ref(), started);
+        let beside = Beside { changes, archive: self.archive, files: log };
+        let parts = Parts {
+            store: self.store,
+            out: Output::new(self.sinks, beside, self.watch.is_some()),
+            run,
+            tally,
+            watch: self.watch,
+        };
         let engine = Loop {
-            context: Arc::new(context),
             voice: Voice::begin(self.events, self.progress, self.clock.clone(), &frontier),
             frontier,
             workers: JoinSet::new(),
             out: HashMap::new(),
-            writer: WriterDoor::open(Writer::new(parts), self.execution),
+            writer: WriterDoor::open(Writer::new(parts, &context), self.execution),
+            context: Arc::new(context),
             recorder,
             uncommitted: 0,
             clock: self.clock,
@@ -121,13 +114,10 @@ impl<F: Fetcher> Crawl<F> {
             self.cache.clear();
         }
         let (changes, plan) = (self.changes.as_deref(), std::mem::take(&mut self.plan));
-        start::begin(&mut *self.store, &mut self.sinks, changes, self.start, plan, started)
+        let beginning = start::begin(&mut *self.store, &mut self.sinks, changes, self.start, plan, started)?;
+        if let Some(archive) = &mut self.archive {
+            archive.rewind(beginning.past.position(archive.name()))?;
+        }
+        Ok(beginning)
     }
-}
-
-/// Brings the archive to where the run begins. Gives the way into it.
-fn open_archive(archive: Option<&mut Warc>, past: &Past) -> Result<Option<Intake>, CrawlError> {
-    let Some(archive) = archive else { return Ok(None) };
-    archive.rewind(past.position(archive.name()))?;
-    Ok(Some(Intake::new(archive.options())))
 }
