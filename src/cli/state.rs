@@ -18,7 +18,19 @@ use crate::time::Timestamp;
 use crate::url::{HostKey, Origin};
 
 /// Tables of a crawler file that say nothing about hosts, URLs or waits.
-const OTHER_TABLES: [&str; 7] = ["extract", "follow", "stage", "sink", "failed", "expect", "state-dir"];
+const OTHER_TABLES: [&str; 11] = [
+    "extract",
+    "follow",
+    "paginate",
+    "requests",
+    "login",
+    "stage",
+    "sink",
+    "download",
+    "failed",
+    "expect",
+    "state-dir",
+];
 
 /// Where a state is, and the crawler file that goes with it.
 pub(super) struct Place {
