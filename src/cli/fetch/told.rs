@@ -29,7 +29,7 @@ pub(in crate::cli) struct Told {
     url: String,
     final_url: Option<String>,
     status: Option<u16>,
-    from_cache: bool,
+    pub(in crate::cli) from_cache: bool,
     asked: usize,
     revalidated: bool,
     validators_sent: BTreeMap<String, String>,

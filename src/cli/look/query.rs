@@ -45,7 +45,7 @@ impl By {
 #[derive(Debug, thiserror::Error)]
 pub(in crate::cli) enum QueryError {
     /// CSS, XPath or JSONPath.
-    #[error("{0}; quote it for your shell if it looks different from what you wrote")]
+    #[error(transparent)]
     Extract(#[from] ExtractError),
     /// A regular expression.
     #[error("`{text}` is not a regular expression: {reason}")]
@@ -162,7 +162,7 @@ impl Query {
                 Some(format!("the answer is not HTML ({kind})"))
             }
             Form::Json(_) if !page.is_json() => Some(format!(
-                "the answer is not JSON ({kind}); the JSON-LD of a page is shown as structured data"
+                "the answer is not JSON ({kind}); what a page says in JSON-LD is structured data"
             )),
             _ => None,
         }

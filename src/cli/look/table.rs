@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::super::render::{counted, safe};
 use super::rules::{Link, Taken};
 use super::short;
-use crate::spider::declarative::trace::{FieldTrace, FollowTrace, Led, PlaceTrace, RuleTrace, Trace};
+use crate::spider::declarative::trace::{FieldTrace, FollowTrace, Led, PlaceTrace, RuleTrace};
 
 /// Letters of a value, and of the expression that gave it.
 const VALUE: usize = 44;
@@ -104,12 +104,11 @@ fn of_rule(rule: &RuleTrace, look: Look) -> String {
         None => format!("{head}: {items}\n"),
     };
     if rule.places == 0 && rule.scope.is_some() {
-        text.push_str(&format!("   {}\n", look.paint.red("its scope finds nothing on this page")));
+        text.push_str("   its scope finds nothing on this page\n");
     }
     let first = rule.first.len().min(look.items);
-    for place in &rule.first[..first] {
-        text.push_str(&of_place(place, look.paint));
-    }
+    let places: Vec<_> = rule.first[..first].iter().map(|place| of_place(place, look.paint)).collect();
+    text.push_str(&places.join("\n"));
     if rule.places > first {
         text.push_str(&format!("   and {}\n", counted((rule.places - first) as u64, "more place")));
     }
@@ -214,25 +213,29 @@ fn type_of(value: &Value) -> &'static str {
     }
 }
 
-/// Links by what led to them and by label, each with how many and the first of them.
+/// Links by what led to them and by label.
+type Groups<'t> = BTreeMap<(Option<Led>, Option<&'t str>), Vec<&'t Link>>;
+
+/// Links by what led to them and by label, each with how many and the first of them; rules that led nowhere too.
 fn links(taken: &Taken) -> String {
-    let mut groups: BTreeMap<(Option<Led>, Option<&str>), Vec<&Link>> = BTreeMap::new();
+    let mut groups = Groups::new();
     for link in &taken.links {
         groups.entry((link.by, link.label.as_deref())).or_default().push(link);
     }
-    let mut text = format!("\nlinks: {}\n", taken.links.len());
     let follow = taken.trace.as_ref().map(|trace| trace.follow.as_slice()).unwrap_or_default();
+    let mut text = format!("\nlinks: {}\n", taken.links.len());
     for rule in follow {
-        let is_empty = !groups.keys().any(|(by, _)| *by == Some(Led::Follow(rule.rule)));
-        if is_empty {
-            text.push_str(&format!("   {}: {}\n", of_follow(rule), why_none(rule)));
+        let by = Some(Led::Follow(rule.rule));
+        match groups.remove(&(by, rule.label.as_deref())) {
+            Some(links) => text.push_str(&of_group(&of_follow(rule), rule.label.as_deref(), &links)),
+            None => text.push_str(&format!("   {}: {}\n", of_follow(rule), why_none(rule))),
         }
     }
     for ((by, label), links) in &groups {
-        text.push_str(&of_group(*by, *label, links, follow));
+        text.push_str(&of_group(&by.map_or_else(|| "spider".to_owned(), Led::word), *label, links));
     }
     let turns = taken.links.iter().any(|link| link.by == Some(Led::Paginate));
-    if taken.trace.as_ref().is_some_and(|trace: &Trace| trace.is_list) && !turns {
+    if taken.trace.as_ref().is_some_and(|trace| trace.is_list) && !turns {
         text.push_str("   paginate: no next page, the list ends here\n");
     }
     text
@@ -246,13 +249,7 @@ fn why_none(rule: &FollowTrace) -> String {
     rule.silent.as_deref().map_or_else(|| "none".to_owned(), |why| format!("silent, {}", safe(why)))
 }
 
-fn of_group(by: Option<Led>, label: Option<&str>, links: &[&Link], follow: &[FollowTrace]) -> String {
-    let rule = match by {
-        Some(Led::Follow(rule)) => follow.get(rule - 1).map(of_follow),
-        Some(led) => Some(led.word()),
-        None => None,
-    };
-    let rule = rule.unwrap_or_else(|| "spider".to_owned());
+fn of_group(rule: &str, label: Option<&str>, links: &[&Link]) -> String {
     let label = label.map(|label| format!(", label {}", safe(label))).unwrap_or_default();
     let outside = links.iter().filter(|link| link.out_of_scope.is_some()).count();
     let beside = if outside > 0 { format!(", {outside} out of scope") } else { String::new() };

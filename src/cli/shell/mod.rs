@@ -92,7 +92,9 @@ fn obey(session: &mut Session<'_>, line: &str) -> Result<Next, Failure> {
         Err(failure) => {
             let text = failure.to_string();
             let lines: Vec<_> = text.lines().map(safe).collect();
-            tell(&format!("error: {}", lines.join("\n")));
+            // Problems of a crawler file are laid out by their own room.
+            let mark = if matches!(failure, Failure::Config(_)) { "" } else { "error: " };
+            tell(&format!("{mark}{}", lines.join("\n")));
             Ok(Next::Line)
         }
         Ok(()) => Ok(Next::Line),

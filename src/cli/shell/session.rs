@@ -1,7 +1,7 @@
 //! The page that is looked at, and what is done with it.
 
 use std::fs::File;
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -111,7 +111,13 @@ impl<'a> Session<'a> {
     }
 
     fn fetch(&mut self, url: String) -> Result<(), Failure> {
-        let got = fetch::get(&self.args.fetch(&url), Wanted::Whole, self.stage, self.registry)?;
+        let mut args = self.args.fetch(&url);
+        let mut got = fetch::get(&args, Wanted::Whole, self.stage, self.registry)?;
+        if got.answer.is_none() && got.told.from_cache {
+            tell("it has not changed, but its body was not kept: asking for all of it");
+            args.fresh = true;
+            got = fetch::get(&args, Wanted::Whole, self.stage, self.registry)?;
+        }
         self.exit = Exit(got.told.exit_code);
         tell(got.told.text(None).trim_end());
         match got.page() {
@@ -192,6 +198,11 @@ impl<'a> Session<'a> {
         let request = label.map_or(request.clone(), |label| request.label(label));
         let page = Page::new(Arc::new(request), self.page()?.response().clone());
         let mut plan = self.args.rules(&self.asked).load()?;
+        if plan.needs_demo()
+            && let Ok(home) = page.join("/")
+        {
+            plan.place_demo(&home);
+        }
         let canon = plan.canon.clone();
         let (taken, _) = Rules::of(&mut plan, self.registry)?.read(&page.with_canon(canon));
         print(&table::text(&taken, seen()))
@@ -218,8 +229,14 @@ impl<'a> Session<'a> {
 
     fn save(&self, file: &Path) -> Result<(), Failure> {
         let body = &self.page()?.response().body;
-        let made = File::create_new(file).and_then(|mut made| made.write_all(body));
-        made.map_err(Failure::file(file))?;
+        let name = file.display();
+        let mut made = File::create_new(file).map_err(|error| match error.kind() {
+            ErrorKind::AlreadyExists => {
+                Failure::Usage(format!("`{name}` is there already: save to another name, or remove it"))
+            }
+            _ => Failure::file(file)(error),
+        })?;
+        made.write_all(body).map_err(Failure::file(file))?;
         tell(&format!("{} written to {}", bytes(body.len() as u64), safe(&file.display().to_string())));
         Ok(())
     }

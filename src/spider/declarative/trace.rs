@@ -262,3 +262,74 @@ fn place_of(rule: &FollowRule) -> String {
     let feed = || rule.feed.then(|| "the entries of a feed".to_owned());
     css.or_else(xpath).or_else(json).or_else(feed).unwrap_or_else(|| "anywhere".to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::item::Harvest;
+    use crate::page::css::Css;
+    use crate::request::Request;
+    use crate::response::Response;
+    use crate::spider::Spider;
+    use crate::spider::declarative::{Declarative, FieldSelector, Source};
+    use crate::url::CanonicalUrl;
+
+    const BODY: &str = "<div class=b><h2>One</h2><i>7</i><a href=/1>x</a></div><div class=b><h2>Two</h2><p>2</p></div>\
+        <div class=b><p>3</p></div>";
+
+    fn page() -> Page {
+        let url = CanonicalUrl::parse("https://a.example/").unwrap();
+        let response = Response::of(url.clone(), http::StatusCode::OK, BODY);
+        Page::new(Arc::new(Request::get(url)), response)
+    }
+
+    fn field(name: &str, css: &[&str], presence: Presence) -> FieldRule {
+        let selectors = css.iter().map(|css| FieldSelector::parse(css).unwrap()).collect();
+        FieldRule { name: name.to_owned(), source: Source::Css(selectors), presence, ..FieldRule::default() }
+    }
+
+    fn spider() -> Declarative {
+        let books = ExtractRule {
+            scope: ItemScope::Css(Css::parse(".b").unwrap()),
+            fields: vec![
+                field("title", &["h2"], Presence::Required),
+                field("count", &["i", "p"], Presence::Optional),
+            ],
+            ..ExtractRule::default()
+        };
+        let other = ExtractRule { label: Some("x".to_owned()), ..ExtractRule::default() };
+        Declarative::new(Recipe { extract: vec![books, other], ..Recipe::default() })
+    }
+
+    #[test]
+    fn each_field_says_which_of_its_expressions_gave_it_and_what_that_found() {
+        let (trace, parsed) = spider().traced(&page(), &mut Harvest::new());
+        parsed.unwrap();
+        let rule = &trace.extract[0];
+        assert_eq!((rule.places, rule.items), (3, 2));
+        let counts: Vec<_> =
+            rule.first.iter().map(|place| (place.fields[1].way, place.fields[1].from.as_str())).collect();
+        assert_eq!(counts, [(Some(1), "css `i`"), (Some(2), "css `p`"), (Some(2), "css `p`")]);
+        let title = &rule.first[2].fields[0];
+        assert!(rule.first[2].dropped && title.is_missed());
+        assert_eq!((title.from.as_str(), title.matched, title.way), ("css `h2`", 0, None));
+        assert_eq!(rule.first[2].fields[1].value, Some(json!("3")), "what else a dropped item has is told");
+        assert_eq!(rule.filled.iter().map(|count| count.places).collect::<Vec<_>>(), [2, 3]);
+        assert_eq!(trace.extract[1].silent.as_deref(), Some("only on pages with label `x`"));
+        assert_eq!(trace.led, [Led::EveryLink]);
+    }
+
+    #[test]
+    fn a_traced_page_gives_what_it_always_gives() {
+        let (mut plain, mut traced) = (Harvest::new(), Harvest::new());
+        spider().parse(&page(), &mut plain).unwrap();
+        spider().traced(&page(), &mut traced).1.unwrap();
+        assert_eq!(plain.items(), traced.items());
+        assert_eq!(plain.problems(), traced.problems());
+        assert_eq!(plain.requests().len(), traced.requests().len());
+    }
+}
