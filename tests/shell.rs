@@ -263,3 +263,23 @@ fn try_shows_each_field_with_the_selector_that_gave_it_and_what_is_missing() {
     assert_eq!((&price["way"], &price["ways"], &price["value"]), (&json!(2), &json!(2), &json!(9.0)));
     assert_eq!(told["items"].as_array().unwrap().len(), 2);
 }
+
+#[test]
+fn the_example_of_the_page_gives_what_it_says() {
+    let text = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/shell.md")).unwrap();
+    let block = |open: &str| text.split(open).nth(1).unwrap().split("\n```").next().unwrap().to_owned();
+    let told = block("```text\ncrawl> ");
+    let mut commands = String::new();
+    let mut answers = String::new();
+    for line in format!("crawl> {told}").lines() {
+        let (to, line) = match line.strip_prefix("crawl> ") {
+            Some(command) => (&mut commands, command),
+            None => (&mut answers, line),
+        };
+        to.push_str(&format!("{line}\n"));
+    }
+    let desk = tempfile::tempdir().unwrap();
+    fs::write(desk.path().join("page.html"), block("```html\n")).unwrap();
+    let ran = run(desk.path(), &["shell", "--from", "page.html", "https://shop.example/"], &commands);
+    assert_eq!((ran.code, ran.out), (Some(0), answers), "{}", ran.err);
+}
