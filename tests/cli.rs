@@ -132,6 +132,9 @@ fn help_reads_well() {
     let desk = Desk::new();
     same("help", &desk.run(&["--help"]).ends_with(0).out);
     same("help-run", &desk.run(&["run", "--help"]).ends_with(0).out);
+    same("help-fetch", &desk.run(&["fetch", "--help"]).ends_with(0).out);
+    same("help-shell", &desk.run(&["shell", "--help"]).ends_with(0).out);
+    same("help-try", &desk.run(&["try", "--help"]).ends_with(0).out);
     assert!(desk.run(&["--version"]).ends_with(0).out.starts_with("crawl "));
     desk.run(&["run"]).ends_with(2);
     desk.run(&["fly"]).ends_with(2);

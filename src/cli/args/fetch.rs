@@ -13,7 +13,7 @@ Examples:
   crawl fetch https://example.com/ --state .crawl/one --set identity.contact=me@example.com
   crawl fetch crawlers/site.toml https://example.com/news --json
   crawl fetch crawlers/site.toml https://example.com/news --body news.html --warc news.warc.gz
-  crawl fetch crawlers/site.toml https://example.com/news --css 'h2 a::attr(href)' --regex '(\\d+) comments'
+  crawl fetch crawlers/site.toml https://example.com/news --css h2 --xpath '//time/@datetime'
   crawl fetch --from news.html --url https://example.com/news --article markdown
 
 Exit codes are those of `crawl run`. A wait that is longer than backoff.patience is not sat through: the

@@ -152,7 +152,8 @@ pub(super) fn structured_text(page: &Page) -> Result<String, Failure> {
     let mut text = String::new();
     let said = said(page);
     for (name, value) in said.as_object().into_iter().flatten() {
-        let count = value.as_array().map_or_else(|| value.as_object().map_or(0, |all| all.len()), Vec::len);
+        let count =
+            value.as_array().map_or_else(|| value.as_object().map_or(0, serde_json::Map::len), Vec::len);
         match count {
             0 => text.push_str(&format!("{name}: nothing\n")),
             _ => text.push_str(&format!("{name}: {count}\n{}", pretty(value)?)),

@@ -111,8 +111,8 @@ impl Query {
         let mut taken = Taken { left: MAX_TAKEN, ..Taken::default() };
         let problem = match self.collect(page, &mut taken) {
             Err(error) => Some(error.to_string()),
-            Ok(()) if taken.count > taken.matches.len() => Some(format!(
-                "only the first {} matches are kept, which have {MAX_TAKEN} bytes of text or are {MAX_MATCHES}",
+            Ok(()) if taken.left == 0 => Some(format!(
+                "only the first {} matches are kept: an expression takes {MAX_TAKEN} bytes of text and {MAX_MATCHES} matches at most",
                 taken.matches.len()
             )),
             Ok(()) => self.remark(page, taken.count),
@@ -123,11 +123,9 @@ impl Query {
 
     fn collect(&self, page: &Page, taken: &mut Taken) -> Result<(), ExtractError> {
         match &self.form {
-            Form::Css(selector) => match &selector.css {
-                Some(css) => page.matches(css).for_each(|found| taken.element(found, selector.take.as_ref())),
-                None => {
-                    page.root().into_iter().for_each(|found| taken.element(found, selector.take.as_ref()))
-                }
+            Form::Css(FieldSelector { css, take }) => match css {
+                Some(css) => page.matches(css).for_each(|found| taken.element(found, take.as_ref())),
+                None => page.root().iter().for_each(|found| taken.element(*found, take.as_ref())),
             },
             Form::XPath(path) => {
                 for found in path.evaluate(page, None)? {
@@ -188,12 +186,12 @@ struct Taken {
 
 impl Taken {
     fn element(&mut self, element: Element<'_>, take: Option<&Take>) {
-        let most = self.left;
+        if self.left == 0 {
+            self.count += 1;
+            return;
+        }
         let value = match take {
-            // What is left is never zero here, or it is not asked for.
-            None | Some(Take::Text) => {
-                Some(self.left).filter(|left| *left > 0).map(|_| fold(&element.raw_text_up_to(most)))
-            }
+            None | Some(Take::Text) => Some(fold(&element.raw_text_up_to(self.left))),
             Some(Take::Html) => Some(element.html()),
             Some(Take::Attribute(name)) => {
                 let url = matches!(name.as_str(), "href" | "src").then(|| element.url(name)).flatten();
@@ -205,8 +203,7 @@ impl Taken {
 
     fn value(&mut self, bytes: usize, value: impl FnOnce() -> Value) {
         self.count += 1;
-        let is_cut = self.matches.len() + 1 < self.count;
-        if self.left == 0 || is_cut || self.matches.len() >= MAX_MATCHES {
+        if self.left == 0 || self.matches.len() >= MAX_MATCHES {
             self.left = 0;
             return;
         }
@@ -290,7 +287,7 @@ mod tests {
     fn a_page_that_repeats_its_text_in_nested_elements_is_cut() {
         let mut taken = Taken { left: 100, ..Taken::default() };
         (0..5).for_each(|_| taken.value(40, || "x".into()));
-        assert_eq!((taken.count, taken.matches.len()), (5, 2));
+        assert_eq!((taken.count, taken.matches.len(), taken.left), (5, 2, 0));
     }
 
     #[test]
