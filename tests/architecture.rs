@@ -89,6 +89,7 @@ const OUTER: &[(&str, &[&str])] = &[
     ("clap", &["cli"]),
     ("clap_complete", &["cli"]),
     ("indicatif", &["cli"]),
+    ("rustyline", &["cli"]),
     ("toml", &["config", "cli", "testing"]),
     ("schemars", &["config", "cli"]),
     ("texting_robots", &["robots"]),

@@ -132,6 +132,9 @@ fn help_reads_well() {
     let desk = Desk::new();
     same("help", &desk.run(&["--help"]).ends_with(0).out);
     same("help-run", &desk.run(&["run", "--help"]).ends_with(0).out);
+    same("help-fetch", &desk.run(&["fetch", "--help"]).ends_with(0).out);
+    same("help-shell", &desk.run(&["shell", "--help"]).ends_with(0).out);
+    same("help-try", &desk.run(&["try", "--help"]).ends_with(0).out);
     assert!(desk.run(&["--version"]).ends_with(0).out.starts_with("crawl "));
     desk.run(&["run"]).ends_with(2);
     desk.run(&["fly"]).ends_with(2);
@@ -368,12 +371,14 @@ async fn a_seed_alone_gives_url_status_and_title_on_the_standard_output() {
 #[test]
 fn try_shows_one_page_and_writes_nothing() {
     let desk = Desk::new();
-    let args = with(&["try", SITE, "demo:/new-arrivals/", "--label", "book"], &QUICK[..4]);
+    let args = with(&["try", SITE, "demo:/new-arrivals/", "--label", "book", "--json"], &QUICK[..4]);
     let page = desk.run(&args).ends_with(0).json();
     assert_eq!([&page["status"], &page["requests"], &page["exit-code"]], [200, 2, 0]);
     assert_eq!(page["label"], "book");
-    let shut = desk.run(&with(&["try", "demo:/basket/"], &QUICK[..4])).ends_with(4).json();
+    let shut = desk.run(&with(&["try", "demo:/basket/", "--json"], &QUICK[..4])).ends_with(4).json();
     assert_eq!(shut["failure"]["class"], "robots");
+    let told = desk.run(&with(&["try", "demo:/basket/"], &QUICK[..4])).ends_with(4).out;
+    assert!(told.contains("failure  robots: Disallow: /basket/"), "{told}");
     assert_eq!(fs::read_dir(desk.path()).unwrap().count(), 0);
 }
 
@@ -466,12 +471,22 @@ fn nothing_that_a_server_says_reaches_the_terminal_as_a_command() {
     let url = serve(EVIL);
     let ran = desk.run(&with(&["run", "--seed", &url, "--limit", "2", "-vv"], &QUICK));
     let tried = desk.run(&with(&["try", &url, "-vv"], &QUICK[..4]));
+    let state = ["--state", "looked"];
+    let flags = ["--css", "title", "--regex", "(?s).*", "--links", "--structured", "--article", "text"];
+    let looked = desk.run(&with(&with(&["fetch", &url], &state), &with(&flags, &QUICK[..4])));
+    let typed = "title\ntext\nhtml\nhtml title\nlinks\nheaders\nmeta\nitems\ncss \x1b[2J\n\x1b[2J\n";
+    let typed = desk.ask(&with(&with(&["shell", &url], &state), &QUICK[..4]), typed);
+    assert!(
+        looked.out.contains("css `title`: 1 match") && typed.out.contains("<title>"),
+        "{looked:?} {typed:?}"
+    );
     let [status, hosts, plan] =
         ["status", "hosts", "plan"].map(|command| desk.run(&[command, "--state", ".crawl/127.0.0.1"]));
     let explained = desk.run(&["explain", &format!("{url}\x1b]0;evil\x07"), "--state", ".crawl/127.0.0.1"]);
     let read = [&status.out, &hosts.out, &plan.out, &explained.out];
     assert!(read.iter().all(|text| !text.is_empty()), "{status:?} {hosts:?} {plan:?} {explained:?}");
-    for text in [&ran.out, &ran.err, &tried.out, &tried.err].into_iter().chain(read) {
+    let looked = [&looked.out, &looked.err, &typed.out, &typed.err];
+    for text in [&ran.out, &ran.err, &tried.out, &tried.err].into_iter().chain(looked).chain(read) {
         let bad: Vec<_> = text.chars().filter(|letter| letter.is_control() && *letter != '\n').collect();
         assert!(bad.is_empty(), "{bad:?} in {text}");
     }

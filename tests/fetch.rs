@@ -395,3 +395,62 @@ fn the_scope_of_a_page_is_its_own_and_excuses_nothing_of_the_crawl() {
     assert_eq!(scope_breaches(&[crawl(Found::Nothing, 0), page(10), crawl(Found::Unfinished, 20)]), [1, 3]);
     assert_eq!(scope_breaches(&[run_that_asks(Found::Beside, 0, Some("/old/"))]), [1]);
 }
+
+#[test]
+fn expressions_are_answered_at_once_and_whole_as_json() {
+    let server = Server::start(site);
+    let desk = Desk::new();
+    let looks =
+        ["--css", "a::attr(href)", "--xpath", "//title", "--regex", "href=(.)", "--links", "--structured"];
+    let told = desk.fetch(&server.url("/"), &looks);
+    assert_eq!(told["exit_code"], 0);
+    let queries = &told["look"]["queries"];
+    assert_eq!((&queries[0]["by"], &queries[0]["count"]), (&json!("css"), &json!(3)));
+    assert_eq!(queries[0]["matches"][2], server.url("/c"));
+    assert_eq!((&queries[1]["matches"], &queries[2]["matches"]), (&json!(["home"]), &json!(["/", "/", "/"])));
+    assert_eq!(told["look"]["links"][0]["text"], "a");
+    assert_eq!(told["look"]["structured"]["json-ld"], json!([]));
+    // It is known now, and asked for in full again: there is nothing to look at in "it has not changed".
+    let told = desk.fetch(&server.url("/"), &["--css", "title"]);
+    assert_eq!(told["look"]["queries"][0]["matches"], json!(["home"]));
+    let shown = desk.quick(&["fetch", &server.url("/"), "--css", "a", "--article", "markdown"]);
+    let shown = String::from_utf8(shown.stdout).unwrap();
+    assert!(shown.contains("\ncss `a`: 3 matches\n   1  a\n   2  b\n"), "{shown}");
+    // Without flags it is the object that it was.
+    assert!(desk.fetch(&server.url("/"), &[]).get("look").is_none());
+}
+
+#[test]
+fn what_is_no_expression_is_told_before_anything_is_asked() {
+    let server = Server::start(site);
+    let desk = Desk::new();
+    for (flag, text, told) in [
+        ("--css", "a[", "`a[` is not a CSS selector"),
+        ("--xpath", "//a[", "`//a[` is not an XPath expression"),
+        ("--json-path", "$[", "`$[` is not a JSONPath query"),
+        ("--regex", "(", "`(` is not a regular expression"),
+    ] {
+        let ran = desk.quick(&["fetch", &server.url("/"), flag, text]);
+        let error = String::from_utf8_lossy(&ran.stderr).into_owned();
+        assert!(code(&ran) == Some(2) && error.contains(told), "{error}");
+    }
+    assert!(server.asked().is_empty() && server.robots() == 0 && !desk.state().exists());
+}
+
+#[test]
+fn a_page_in_a_file_is_looked_at_without_a_request() {
+    let desk = Desk::new();
+    fs::write(desk.path("page.html"), "<title>kept</title><a href=next>n</a>").unwrap();
+    fs::write(desk.path("list.json"), "{\"items\": [{\"n\": 1}, {\"n\": 2}]}").unwrap();
+    let from = |file: &str, more: &[&str]| desk.run(&[&["fetch", "--from", file, "--json"], more].concat());
+    let read = |ran: std::process::Output| serde_json::from_slice::<Value>(&ran.stdout).unwrap();
+    let told = read(from("page.html", &["--url", "https://a.example/x/", "--css", "a::attr(href)"]));
+    assert_eq!((&told["title"], &told["form"], &told["links"]), (&json!("kept"), &json!("HTML"), &json!(1)));
+    assert_eq!(told["look"]["queries"][0]["matches"], json!(["https://a.example/x/next"]));
+    let told = read(from("list.json", &["--json-path", "$.items[*].n"]));
+    assert_eq!(told["look"]["queries"][0]["matches"], json!([1, 2]));
+    assert_eq!(code(&from("none.html", &[])), Some(2));
+    assert_eq!(code(&from("page.html", &["--url", "mailto:a@b"])), Some(2));
+    assert_eq!(code(&desk.run(&["fetch", "--url", "https://a.example/"])), Some(2));
+    assert_eq!(fs::read_dir(desk.path("")).unwrap().count(), 2, "nothing is kept of it");
+}

@@ -90,7 +90,8 @@ fn the_same_items_come_out_of_what_was_recorded_and_the_state_stays_as_it_is() {
     crawl(at, &[&run("again.jsonl"), &SMALL, &["--offline"]], 0);
     assert_eq!(fs::read(at.join("again.jsonl")).unwrap(), fs::read(at.join("offline.jsonl")).unwrap());
 
-    let tried = crawl(at, &[&["try", SITE, "demo:", "--set", "state-dir=\"state\"", "--offline"]], 0);
+    let tried =
+        crawl(at, &[&["try", SITE, "demo:", "--set", "state-dir=\"state\"", "--offline", "--json"]], 0);
     let tried: serde_json::Value = serde_json::from_slice(&tried.stdout).unwrap();
     assert_eq!((&tried["status"], &tried["exit-code"]), (&200.into(), &0.into()));
     assert_eq!(tree(&at.join("state")), before);

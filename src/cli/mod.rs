@@ -19,6 +19,7 @@ mod fetch;
 mod hosts;
 mod items;
 mod log;
+mod look;
 mod new;
 mod offline;
 mod pace;
@@ -30,6 +31,7 @@ mod render;
 mod robots;
 mod settings;
 mod setup;
+mod shell;
 mod signals;
 mod simulate;
 mod sitemap;
@@ -89,6 +91,7 @@ fn obey(command: Command, stage: &Stage, registry: &Registry) -> Result<Exit, Fa
         Command::Check(args) => check::check(&args, registry),
         Command::Try(args) => try_page::try_page(&args, registry),
         Command::Fetch(args) => fetch::fetch(&args, stage, registry),
+        Command::Shell(args) => shell::shell(&args, stage, registry),
         Command::Test(args) => test::test(&args, registry),
         Command::Sitemap(args) => sitemap::sitemap(&args),
         Command::Status(args) => status::status(&args),

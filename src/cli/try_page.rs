@@ -11,8 +11,10 @@ use serde_json::{Value, json};
 use super::args::TryArgs;
 use super::demo_site::Demo;
 use super::exit::{Exit, Failure};
-use super::render::print_json;
-use super::{Registry, crawling, offline, setup, staged};
+use super::look::rules::{Rules, Taken};
+use super::look::table::{self, Look, Paint};
+use super::render::{bytes, counted, print, print_json, safe};
+use super::{Registry, crawling, offline, setup};
 use crate::clock::Clock;
 use crate::config::Plan;
 use crate::engine::{Builder, Report, Sitemaps, Start};
@@ -23,9 +25,7 @@ use crate::item::Harvest;
 use crate::page::Page;
 use crate::request::Request;
 use crate::response::Failure as PageFailure;
-use crate::scope::Scope;
 use crate::spider::Spider;
-use crate::stage::rule::StageRule;
 use crate::store::disk::DiskStore;
 use crate::store::memory::MemoryStore;
 use crate::store::{Batch, Store};
@@ -52,7 +52,11 @@ pub(super) fn try_page(args: &TryArgs, registry: &Registry) -> Result<Exit, Fail
     runtime.shutdown_background();
     let (report, seen) = seen?;
     let exit = Exit(report.exit_code());
-    print_json(&shown(seen, &report, exit))?;
+    let seen = shown(seen, &report, exit);
+    match args.json {
+        true => print_json(&seen.json())?,
+        false => print(&seen.text(exit, Look { items: args.items, paint: Paint::of_output() }))?,
+    }
     Ok(exit)
 }
 
@@ -60,7 +64,7 @@ async fn fetch(
     plan: &mut Plan,
     label: Option<&str>,
     registry: &Registry,
-) -> Result<(Report, Vec<Value>), Failure> {
+) -> Result<(Report, Vec<Seen>), Failure> {
     let demo = Demo::place(plan).await?;
     let spider = Arc::new(OnePage::of(plan, label, registry)?);
     let clock = Clock::start();
@@ -78,7 +82,7 @@ async fn replay(
     plan: &mut Plan,
     label: Option<&str>,
     registry: &Registry,
-) -> Result<(Report, Vec<Value>), Failure> {
+) -> Result<(Report, Vec<Seen>), Failure> {
     let bodies = offline::open(plan)?;
     let spider = Arc::new(OnePage::of(plan, label, registry)?);
     let clock = Clock::start();
@@ -97,59 +101,99 @@ pub(super) fn keep_waits(builder: Builder<HttpFetcher>, dir: &Path) -> Result<Bu
     Ok(builder.store(store))
 }
 
+/// What was seen of a page, or of a URL that gave none.
+#[derive(Debug)]
+struct Seen {
+    /// What is known of it without the rules.
+    facts: Value,
+    taken: Option<Taken>,
+}
+
 /// What came of the page: the last thing seen, and where it was redirected before.
-fn shown(mut seen: Vec<Value>, report: &Report, exit: Exit) -> Value {
-    let mut answer = seen.pop().unwrap_or_else(|| {
+fn shown(mut seen: Vec<Seen>, report: &Report, exit: Exit) -> Seen {
+    let mut last = seen.pop().unwrap_or_else(|| {
         let host = report.hosts.iter().find_map(|host| host.shut.clone());
-        json!({ "failure": { "class": exit.meaning(), "reason": host } })
+        Seen { facts: json!({ "failure": { "class": exit.meaning(), "reason": host } }), taken: None }
     });
-    answer["redirects"] = json!(report.totals.redirects);
-    answer["requests"] = json!(report.totals.requests);
-    answer["exit-code"] = json!(exit.0);
-    answer
+    last.facts["redirects"] = json!(report.totals.redirects);
+    last.facts["requests"] = json!(report.totals.requests);
+    last.facts["exit-code"] = json!(exit.0);
+    last
+}
+
+impl Seen {
+    fn json(self) -> Value {
+        let mut answer = self.facts;
+        if let Some(taken) = &self.taken {
+            taken.add_to(&mut answer);
+        }
+        answer
+    }
+
+    fn text(&self, exit: Exit, look: Look) -> String {
+        let mut text = String::new();
+        let mut row = |name: &str, value: String| {
+            if !value.is_empty() {
+                text.push_str(&format!("{name:<8} {}\n", safe(&value)));
+            }
+        };
+        let said = |name: &str| self.facts.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let count = |name: &str| self.facts.get(name).and_then(Value::as_u64);
+        row("url", said("url"));
+        if let Some(status) = count("status") {
+            let size = count("bytes").map(|count| format!(", {}", bytes(count))).unwrap_or_default();
+            let kind = said("content-type");
+            let kind = if kind.is_empty() { kind } else { format!(", {kind}") };
+            row("answer", format!("{status}{kind}{size}"));
+        }
+        row("label", said("label"));
+        let redirects = count("redirects").filter(|count| *count > 0);
+        let redirects =
+            redirects.map(|count| format!(", {}", counted(count, "redirect"))).unwrap_or_default();
+        row("asked", format!("{}{redirects}", counted(count("requests").unwrap_or(0), "request")));
+        if let Some(failure) = self.facts.get("failure") {
+            let part = |name: &str| failure.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+            let reason = part("reason");
+            let reason = if reason.is_empty() { reason } else { format!(": {reason}") };
+            row("failure", format!("{}{reason}", part("class")));
+        }
+        if exit != Exit::COMPLETE {
+            row("", format!("exit code {}: {}", exit.0, exit.remedy()));
+        }
+        if let Some(taken) = &self.taken {
+            text.push_str(&table::text(taken, look));
+        }
+        text
+    }
 }
 
 /// A spider that looks at one page and follows nothing but redirects.
 struct OnePage {
-    inner: Arc<dyn Spider>,
+    rules: Rules,
     seeds: Vec<Request>,
-    scope: Scope,
-    stages: Vec<StageRule>,
-    seen: Mutex<Vec<Value>>,
+    seen: Mutex<Vec<Seen>>,
 }
 
 impl OnePage {
     fn of(plan: &mut Plan, label: Option<&str>, registry: &Registry) -> Result<Self, Failure> {
-        let inner = setup::spider(plan, registry)?;
-        let seeds = inner.seeds().into_iter().take(1);
-        Ok(Self {
-            seeds: seeds.map(|seed| label.map_or(seed.clone(), |label| seed.label(label))).collect(),
-            inner,
-            scope: plan.scope.clone(),
-            stages: plan.stages.clone(),
-            seen: Mutex::default(),
-        })
+        let rules = Rules::of(plan, registry)?;
+        let seeds = rules.spider().seeds().into_iter().take(1);
+        let seeds = seeds.map(|seed| label.map_or(seed.clone(), |label| seed.label(label))).collect();
+        Ok(Self { rules, seeds, seen: Mutex::default() })
     }
 
-    fn seen(&self) -> Vec<Value> {
+    fn seen(&self) -> Vec<Seen> {
         std::mem::take(&mut *self.seen.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn note(&self, seen: Value) {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner).push(seen);
-    }
-
-    fn link(&self, mut request: Request) -> Value {
-        // One link behind a seed.
-        request.depth = 1;
-        let verdict = self.scope.judge(&request).map_err(|why| why.to_string());
-        json!({ "url": request.url.to_string(), "label": request.label, "out-of-scope": verdict.err() })
+    fn note(&self, facts: Value, taken: Option<Taken>) {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).push(Seen { facts, taken });
     }
 }
 
 impl Spider for OnePage {
     fn name(&self) -> &str {
-        self.inner.name()
+        self.rules.spider().name()
     }
 
     fn seeds(&self) -> Vec<Request> {
@@ -157,28 +201,16 @@ impl Spider for OnePage {
     }
 
     fn parse(&self, page: &Page, harvest: &mut Harvest) -> Result<(), ExtractError> {
-        let mut own = Harvest::new();
-        let parsed = self.inner.parse(page, &mut own);
-        let (items, links, problems) = own.into_parts(page.url());
-        let (items, told) = staged::through(&self.stages, items);
-        let items: Vec<_> =
-            items.into_iter().map(|item| json!({ "kind": item.kind, "fields": item.fields })).collect();
-        let links: Vec<_> = links.into_iter().map(|link| self.link(link)).collect();
-        for problem in &problems {
-            harvest.problem(problem);
-        }
-        self.note(json!({
+        let (taken, parsed) = self.rules.read(page);
+        taken.problems.iter().for_each(|problem| harvest.problem(problem));
+        let facts = json!({
             "url": page.url().to_string(),
             "status": page.status().as_u16(),
             "content-type": page.header("content-type"),
             "bytes": page.response().body.len(),
             "label": page.request().label,
-            "items": items,
-            "stages": told,
-            "links": links,
-            "problems": problems,
-            "error": parsed.as_ref().err().map(ToString::to_string),
-        }));
+        });
+        self.note(facts, Some(taken));
         parsed
     }
 
@@ -186,10 +218,11 @@ impl Spider for OnePage {
         if failure.class == crate::response::FailureClass::Parse {
             return;
         }
-        self.note(json!({
+        let facts = json!({
             "url": request.url.to_string(),
             "status": failure.status,
             "failure": { "class": failure.class.as_str(), "reason": failure.reason },
-        }));
+        });
+        self.note(facts, None);
     }
 }

@@ -19,6 +19,7 @@ mod report;
 mod requests;
 mod rule;
 mod selector;
+pub mod trace;
 mod typed;
 mod values;
 
@@ -39,6 +40,7 @@ pub use typed::Kind;
 
 use luggage::Luggage;
 use paginate::Gave;
+use trace::{Led, Trace, Tracer};
 
 use super::{Failure, FailureClass, Spider};
 use crate::extract::ExtractError;
@@ -190,6 +192,16 @@ impl Declarative {
     pub fn recipe(&self) -> &Recipe {
         &self.recipe
     }
+
+    /// As [`parse`](Spider::parse), and tells what each rule has found where.
+    ///
+    /// # Errors
+    /// Those of `parse`; what was found until then is told all the same.
+    pub fn traced(&self, page: &Page, harvest: &mut Harvest) -> (Trace, Result<(), ExtractError>) {
+        let mut tracer = Some(Tracer::of(&self.recipe, page));
+        let parsed = self.read(page, harvest, &mut tracer);
+        (tracer.map(Tracer::done).unwrap_or_default(), parsed)
+    }
 }
 
 impl Spider for Declarative {
@@ -206,26 +218,7 @@ impl Spider for Declarative {
     }
 
     fn parse(&self, page: &Page, harvest: &mut Harvest) -> Result<(), ExtractError> {
-        let luggage = Luggage::of(page.request());
-        if let Some(detour) = detour::detour(&self.recipe, page, &luggage) {
-            match detour {
-                Ok(request) => harvest.follow(request),
-                Err(stop) => harvest.problem(format!("{}: its refresh is not followed: {stop}", page.url())),
-            }
-            return Ok(());
-        }
-        self.take_items(page, harvest)?;
-        harvest.complete(&luggage.values);
-        self.take_links(page, &luggage, harvest);
-        if self.recipe.noindex == Noindex::Skip && page.directives(&self.recipe.agent).noindex {
-            harvest.forget_items();
-        }
-        if page.is_html() {
-            for limit in page.limits() {
-                harvest.problem(format!("{}: {limit}", page.url()));
-            }
-        }
-        Ok(())
+        self.read(page, harvest, &mut None)
     }
 
     fn more_seeds(&self) -> Box<dyn Iterator<Item = Result<Request, SeedError>> + Send + '_> {
@@ -241,15 +234,39 @@ impl Spider for Declarative {
 }
 
 impl Declarative {
-    fn take_items(&self, page: &Page, harvest: &mut Harvest) -> Result<(), ExtractError> {
+    fn read(
+        &self,
+        page: &Page,
+        harvest: &mut Harvest,
+        tracer: &mut Option<Tracer>,
+    ) -> Result<(), ExtractError> {
+        let luggage = Luggage::of(page.request());
+        if let Some(detour) = detour::detour(&self.recipe, page, &luggage) {
+            match detour {
+                Ok(request) => follow_by(Led::Detour, request, harvest, tracer),
+                Err(stop) => harvest.problem(format!("{}: its refresh is not followed: {stop}", page.url())),
+            }
+            return Ok(());
+        }
         if self.recipe.extract.is_empty() {
             harvest.item(&summary(page))?;
         }
-        fields::extract(&self.recipe.extract, page, harvest)
+        fields::extract(&self.recipe.extract, page, harvest, tracer)?;
+        harvest.complete(&luggage.values);
+        self.take_links(page, &luggage, harvest, tracer);
+        if self.recipe.noindex == Noindex::Skip && page.directives(&self.recipe.agent).noindex {
+            harvest.forget_items();
+        }
+        if page.is_html() {
+            for limit in page.limits() {
+                harvest.problem(format!("{}: {limit}", page.url()));
+            }
+        }
+        Ok(())
     }
 
     /// Links, and last the next page of the list: the items of this one come first.
-    fn take_links(&self, page: &Page, luggage: &Luggage, harvest: &mut Harvest) {
+    fn take_links(&self, page: &Page, luggage: &Luggage, harvest: &mut Harvest, tracer: &mut Option<Tracer>) {
         let links = follow::follow(&self.recipe, page, luggage, harvest);
         let gave = || self.gave(page, harvest, &links);
         let next = paginate::turn(&self.recipe.paginate, page, luggage, gave);
@@ -259,12 +276,19 @@ impl Declarative {
         });
         // Where a link leads to the next page too, it must not take it out of its list.
         let next_key = next.as_ref().map(Request::fingerprint);
-        let others = links.into_iter().filter(|link| Some(link.fingerprint()) != next_key);
-        others.chain(next).for_each(|request| harvest.follow(request));
+        let others = links.into_iter().filter(|(_, link)| Some(link.fingerprint()) != next_key);
+        for (rule, request) in others {
+            let by = if self.recipe.follow.is_empty() { Led::EveryLink } else { Led::Follow(rule + 1) };
+            follow_by(by, request, harvest, tracer);
+        }
+        if let Some(tracer) = tracer {
+            tracer.is_list(paginate::speaks(&self.recipe.paginate, page.request()));
+        }
+        next.into_iter().for_each(|request| follow_by(Led::Paginate, request, harvest, tracer));
     }
 
     /// What a page of a list gave: its items; where no rule takes items from it, its links.
-    fn gave(&self, page: &Page, harvest: &Harvest, links: &[Request]) -> Gave {
+    fn gave(&self, page: &Page, harvest: &Harvest, links: &[(usize, Request)]) -> Gave {
         let mut digest = Fingerprint::hasher();
         if self.recipe.extract.iter().any(|rule| fields::speaks_on(rule, page)) {
             for (kind, fields) in harvest.items() {
@@ -278,8 +302,15 @@ impl Declarative {
             }
             return Gave { count: harvest.items().len(), digest: Fingerprint::from_hasher(&digest).get() };
         }
-        links.iter().for_each(|link| digest.update(&link.fingerprint().get().to_le_bytes()));
+        links.iter().for_each(|(_, link)| digest.update(&link.fingerprint().get().to_le_bytes()));
         Gave { count: links.len(), digest: Fingerprint::from_hasher(&digest).get() }
+    }
+}
+
+fn follow_by(by: Led, request: Request, harvest: &mut Harvest, tracer: &mut Option<Tracer>) {
+    harvest.follow(request);
+    if let Some(tracer) = tracer {
+        tracer.led(by);
     }
 }
 

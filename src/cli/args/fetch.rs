@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{Sets, with_max_age};
+use super::{LookArgs, Sets, with_max_age};
 use crate::config::Loader;
 
 /// What stands below the help.
@@ -13,15 +13,23 @@ Examples:
   crawl fetch https://example.com/ --state .crawl/one --set identity.contact=me@example.com
   crawl fetch crawlers/site.toml https://example.com/news --json
   crawl fetch crawlers/site.toml https://example.com/news --body news.html --warc news.warc.gz
+  crawl fetch crawlers/site.toml https://example.com/news --css h2 --xpath '//time/@datetime'
+  crawl fetch --from news.html --url https://example.com/news --article markdown
 
 Exit codes are those of `crawl run`. A wait that is longer than backoff.patience is not sat through: the
 answer says when it ends (code 6). The crawl of FILE is not disturbed: its round, queue and output stay.";
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(in crate::cli) struct FetchArgs {
     /// The crawler file, then the URL; a URL alone is fetched with the defaults
-    #[arg(required = true, num_args = 1..=2, value_names = ["FILE", "URL"])]
+    #[arg(required_unless_present = "from", num_args = 1..=2, value_names = ["FILE", "URL"])]
     pub(in crate::cli) file_and_url: Vec<String>,
+    /// Ask nobody: look at the page in this file; `-` is the standard input
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["file_and_url", "state", "max_age", "fresh", "body", "warc"])]
+    pub(in crate::cli) from: Option<PathBuf>,
+    /// The address that the page of --from has: links are relative to it
+    #[arg(long, value_name = "URL", requires = "from")]
+    pub(in crate::cli) url: Option<String>,
     /// The state directory, if it is not the one of FILE
     #[arg(long, value_name = "DIR")]
     state: Option<PathBuf>,
@@ -45,9 +53,21 @@ pub(in crate::cli) struct FetchArgs {
     /// Print a JSON object
     #[arg(long)]
     pub(in crate::cli) json: bool,
+    #[command(flatten)]
+    pub(in crate::cli) look: LookArgs,
 }
 
 impl FetchArgs {
+    /// A page for a person who looks at it: with these layers, and with the body.
+    pub(super) fn of(file_and_url: Vec<String>, state: Option<&PathBuf>, sets: &Sets) -> Self {
+        Self { file_and_url, state: state.cloned(), sets: sets.clone(), max_redirects: 5, ..Self::default() }
+    }
+
+    /// Whether it may be told from what is kept, without a request.
+    pub(in crate::cli) fn names_an_age(&self) -> bool {
+        self.max_age.is_some()
+    }
+
     /// Everything as layers, the flags uppermost.
     pub(in crate::cli) fn over(&self) -> Loader {
         let (file, url) = match self.file_and_url.as_slice() {

@@ -3,7 +3,9 @@
 mod export;
 mod failed;
 mod fetch;
+mod look;
 mod reading;
+mod shell;
 
 use std::path::PathBuf;
 
@@ -15,7 +17,9 @@ use crate::config::Loader;
 pub(super) use export::ExportArgs;
 pub(super) use failed::{FailedArgs, RetryArgs, WhichArgs};
 pub(super) use fetch::FetchArgs;
+pub(super) use look::{ArticleForm, LookArgs};
 pub(super) use reading::{AuditArgs, CacheCommand, ExplainArgs, PruneArgs, RobotsCommand, StateArgs};
+pub(super) use shell::ShellArgs;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -110,6 +114,9 @@ pub(super) enum Command {
     /// Ask for one page politely, over a state: asked again, only whether it has changed
     #[command(after_help = fetch::EXAMPLES)]
     Fetch(FetchArgs),
+    /// Look at a page by hand: expressions, rules and links, one after the other
+    #[command(after_help = shell::EXAMPLES)]
+    Shell(ShellArgs),
     /// Read recorded pages and compare what the rules take from them with what they took before
     #[command(after_help = TEST_EXAMPLES)]
     Test(TestArgs),
@@ -184,7 +191,7 @@ pub(super) struct Layers {
 }
 
 /// Assignments over a crawler file.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub(super) struct Sets {
     /// Set a key of the crawler file, as in politeness.delay=2s; may be repeated
     #[arg(long = "set", value_name = "KEY=VALUE")]
@@ -291,8 +298,14 @@ pub(super) struct TryArgs {
     /// Ask no host: take the page that was recorded with [cache] bodies = true
     #[arg(long)]
     pub(super) offline: bool,
+    /// Show so many items of each rule
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    pub(super) items: usize,
     #[command(flatten)]
     pub(super) sets: Sets,
+    /// Print a JSON object with all of it
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 #[derive(Debug, Args)]

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use bytes::Bytes;
 use http::header::{IF_MODIFIED_SINCE, IF_NONE_MATCH};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -20,16 +19,17 @@ use crate::fetch::Purpose;
 use crate::history::Shift;
 use crate::politeness::Class;
 use crate::request::Request;
+use crate::response::Response;
 use crate::robots::{RobotsAnswer, RobotsRules};
 use crate::url::CanonicalUrl;
 
 /// The answer of the command.
 #[derive(Debug, Serialize)]
-pub(super) struct Told {
+pub(in crate::cli) struct Told {
     url: String,
     final_url: Option<String>,
     status: Option<u16>,
-    from_cache: bool,
+    pub(in crate::cli) from_cache: bool,
     asked: usize,
     revalidated: bool,
     validators_sent: BTreeMap<String, String>,
@@ -46,17 +46,17 @@ pub(super) struct Told {
     redirects: Vec<Hop>,
     pub(super) body: Option<BodyPlace>,
     error: Option<Fault>,
-    pub(super) exit_code: u8,
+    pub(in crate::cli) exit_code: u8,
     #[serde(skip)]
     page: Page,
 }
 
-/// What the body comes from.
+/// What the page comes from.
 #[derive(Debug)]
 struct Page {
     request: Request,
     digest: Option<u64>,
-    body: Option<Bytes>,
+    answer: Option<Response>,
 }
 
 /// What robots.txt says of the page.
@@ -199,7 +199,7 @@ impl Told {
         let from_cache = last.class == Some(Class::NotModified);
         let fresh = from_cache && last.status.is_none();
         let response = answer.filter(|_| !fresh).and_then(|exchange| exchange.answer.as_ref());
-        let body = response.filter(|_| last.class == Some(Class::Fetched)).map(|answer| answer.body.clone());
+        let whole = response.filter(|_| last.class == Some(Class::Fetched)).cloned();
         Self {
             url: ended.request.url.to_string(),
             final_url: (*place != ended.request.url).then(|| place.to_string()),
@@ -229,19 +229,19 @@ impl Told {
             page: Page {
                 request: Request::get(place.clone()),
                 digest: last.digest.filter(|_| from_cache),
-                body,
+                answer: whole,
             },
         }
     }
 
-    /// The decoded body, if there is one: that of the answer, or the one that was recorded before and still is the page's.
-    pub(super) fn take_body(&mut self, plan: &Plan) -> Option<Bytes> {
-        let Page { request, digest, body } = &mut self.page;
-        body.take().or_else(|| recorded(plan, request, (*digest)?))
+    /// The answer with its body, or the one that was recorded before and still is the page's.
+    pub(super) fn take_answer(&mut self, plan: &Plan) -> Option<Response> {
+        let Page { request, digest, answer } = &mut self.page;
+        answer.take().or_else(|| recorded(plan, request, (*digest)?))
     }
 
     /// For people. `body` is where the body was wanted.
-    pub(super) fn text(&self, body: Option<&Path>) -> String {
+    pub(in crate::cli) fn text(&self, body: Option<&Path>) -> String {
         let mut text = String::new();
         let mut row = |name: &str, value: &str| {
             writeln!(text, "{name:<9} {}", safe(value)).expect("a String takes everything");

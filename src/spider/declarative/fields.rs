@@ -7,6 +7,7 @@ use super::facts::{Facts, MAX_STEPS};
 use super::links::Near;
 use super::report::Notes;
 use super::rule::{ExtractRule, FieldRule, ItemScope, Many, Presence, Source, Take};
+use super::trace::Tracer;
 use super::typed::Kind;
 use super::values::{Found, Place, queried, raw, staged};
 use crate::extract::ExtractError;
@@ -24,22 +25,26 @@ const FIELD_BYTES: usize = 32;
 const MAX_ITEMS: usize = 100_000;
 
 /// Adds the items of all rules that speak on this page.
-pub(super) fn extract(rules: &[ExtractRule], page: &Page, harvest: &mut Harvest) -> Result<(), ExtractError> {
-    let rules: Vec<_> = rules.iter().filter(|rule| speaks_on(rule, page)).collect();
-    let roots = rules.iter().filter_map(|rule| rule.scope.json()).map(|source| &source.root);
-    let facts = Facts::new(page, roots, rules.iter().map(|rule| rule.fields.as_slice()));
-    let mut taker = Taker::new(&facts);
-    for rule in rules.into_iter().filter(|rule| facts.suit(rule)) {
-        for scope in taker.scopes(rule) {
-            if taker.is_spent() {
-                break;
-            }
-            if let Some(record) = taker.record(&rule.fields, scope.place()) {
-                add(rule, &with_url(record, page), harvest)?;
-                taker.items += 1;
-            }
+pub(super) fn extract(
+    rules: &[ExtractRule],
+    page: &Page,
+    harvest: &mut Harvest,
+    tracer: &mut Option<Tracer>,
+) -> Result<(), ExtractError> {
+    let rules: Vec<_> = rules.iter().enumerate().filter(|(_, rule)| speaks_on(rule, page)).collect();
+    let roots = rules.iter().filter_map(|(_, rule)| rule.scope.json()).map(|source| &source.root);
+    let facts = Facts::new(page, roots, rules.iter().map(|(_, rule)| rule.fields.as_slice()));
+    let mut taker = Taker { tracer: tracer.take(), ..Taker::new(&facts) };
+    let mut added = Ok(());
+    for (index, rule) in rules {
+        if !facts.suit(rule) {
+            taker.traced(|tracer| tracer.unsuited(index));
+        } else if added.is_ok() {
+            added = taker.take(index, rule, harvest);
         }
     }
+    *tracer = taker.tracer.take();
+    added?;
     taker.report(harvest);
     Ok(())
 }
@@ -87,6 +92,8 @@ struct Taker<'p> {
     /// Names of the fields whose tables are being filled.
     within: Vec<&'p str>,
     notes: Notes,
+    /// Only if somebody wants to know what was found where.
+    tracer: Option<Tracer>,
 }
 
 impl<'p> Taker<'p> {
@@ -98,6 +105,35 @@ impl<'p> Taker<'p> {
             items: 0,
             within: Vec::new(),
             notes: Notes::default(),
+            tracer: None,
+        }
+    }
+
+    /// Takes the items of one rule, which is the one at this place of the file.
+    fn take(
+        &mut self,
+        index: usize,
+        rule: &'p ExtractRule,
+        harvest: &mut Harvest,
+    ) -> Result<(), ExtractError> {
+        for scope in self.scopes(rule) {
+            if self.is_spent() {
+                break;
+            }
+            let record = self.record(&rule.fields, scope.place());
+            self.traced(|tracer| tracer.place(index, record.is_some()));
+            if let Some(record) = record {
+                add(rule, &with_url(record, self.page), harvest)?;
+                self.items += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells the tracer, if there is one and this is a field of an item and not of a table in it.
+    fn traced(&mut self, tell: impl FnOnce(&mut Tracer)) {
+        if let Some(tracer) = self.tracer.as_mut().filter(|_| self.within.is_empty()) {
+            tell(tracer);
         }
     }
 
@@ -140,15 +176,31 @@ impl<'p> Taker<'p> {
         }
         charge(&mut self.left, FIELD_BYTES * fields.len());
         let mut record = Map::new();
-        for field in fields {
-            let value = self.field(field, place).or_else(|| field.default.clone());
+        for (index, field) in fields.iter().enumerate() {
+            let own = self.field(field, place);
+            self.traced(|tracer| tracer.field(field, own.as_ref()));
+            let value = own.or_else(|| field.default.clone());
             if value.is_none() && field.presence == Presence::Required {
                 self.notes.missing(&self.within, field);
+                self.trace_others(&fields[index + 1..], place);
                 return None;
             }
             record.insert(field.name.clone(), value.unwrap_or_else(|| nothing(field.many)));
         }
         Some(record)
+    }
+
+    /// Whoever looks at a dropped item wants to see all that it lacks at once. What is reported stays the same.
+    fn trace_others(&mut self, fields: &'p [FieldRule], place: Place<'_>) {
+        if self.tracer.is_none() || !self.within.is_empty() {
+            return;
+        }
+        let notes = std::mem::take(&mut self.notes);
+        for field in fields {
+            let own = self.field(field, place);
+            self.traced(|tracer| tracer.field(field, own.as_ref()));
+        }
+        self.notes = notes;
     }
 
     fn field(&mut self, field: &'p FieldRule, place: Place<'_>) -> Option<Value> {
@@ -166,7 +218,10 @@ impl<'p> Taker<'p> {
                     (Some(css), Place::Element(element)) => {
                         self.values(field, take, element.matches(css).map(Found::Element))
                     }
-                    (Some(_), _) => None,
+                    (Some(_), _) => {
+                        self.traced(|tracer| tracer.looked(0));
+                        None
+                    }
                 }
             }),
             Source::XPath(paths) => paths.iter().find_map(|path| {
@@ -189,16 +244,19 @@ impl<'p> Taker<'p> {
         &mut self,
         field: &'p FieldRule,
         take: &'p Take,
-        found: impl Iterator<Item = Found<'f>>,
+        mut found: impl Iterator<Item = Found<'f>>,
     ) -> Option<Value> {
         let mut values = Vec::new();
-        for found in found.take(if field.many == Many::First { 1 } else { usize::MAX }) {
+        let mut looked = 0;
+        for found in found.by_ref().take(if field.many == Many::First { 1 } else { usize::MAX }) {
+            looked += 1;
             let found = match &field.json {
                 Some(query) => self.staged(field, take, &found, query),
                 None => vec![found],
             };
             values.extend(found.into_iter().filter_map(|found| self.value(field, take, found)));
         }
+        self.traced(|tracer| tracer.looked(looked + found.count()));
         if field.fields.is_empty() {
             return self.finished(field, values);
         }
@@ -216,6 +274,7 @@ impl<'p> Taker<'p> {
         match staged(self.facts, take, found, query, field.many, &mut self.left) {
             Ok(values) => values.into_iter().map(Found::made).collect(),
             Err(reason) => {
+                self.traced(|tracer| tracer.unread(&reason));
                 self.notes.unread(&self.within, field, reason);
                 Vec::new()
             }
@@ -254,6 +313,7 @@ impl<'p> Taker<'p> {
             }
             Ok(value) => Some(value),
             Err(reason) => {
+                self.traced(|tracer| tracer.unread(&reason));
                 self.notes.unread(&self.within, field, reason);
                 None
             }

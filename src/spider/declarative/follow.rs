@@ -16,11 +16,16 @@ use crate::page::tree::NodeId;
 use crate::request::Request;
 use crate::url::CanonicalUrl;
 
-/// The links of `page` that the recipe takes, each URL once, in the order of the document.
+/// The links of `page` that the recipe takes, each URL once, in the order of the document, and the number of the rule for each.
 ///
 /// Each link goes to the first rule that takes it. Where a URL stands on the page several times, the first rule in the
 /// order of the file decides, so that a link in the page's head does not rob the same link in a list of its label.
-pub(super) fn follow(recipe: &Recipe, page: &Page, luggage: &Luggage, harvest: &mut Harvest) -> Vec<Request> {
+pub(super) fn follow(
+    recipe: &Recipe,
+    page: &Page,
+    luggage: &Luggage,
+    harvest: &mut Harvest,
+) -> Vec<(usize, Request)> {
     // Who says how to turn pages and nothing of links wants the list.
     let wants_none = recipe.follow.is_empty() && !recipe.paginate.is_empty();
     if wants_none || detour::is_silent(recipe, page) {
@@ -210,7 +215,7 @@ impl<'r> Rules<'r> {
         page: &Page,
         luggage: &Luggage,
         harvest: &mut Harvest,
-    ) -> Vec<Request> {
+    ) -> Vec<(usize, Request)> {
         let packing = Packing::new(page, &self.recipe.extract, &luggage.values);
         let mut counts = vec![0; self.all().len()];
         let mut requests = Vec::new();
@@ -225,7 +230,7 @@ impl<'r> Rules<'r> {
                 let values = packing.pack(rule, regions[index].as_ref(), link.near);
                 request = Luggage::with(values).put(request);
             }
-            requests.push(request);
+            requests.push((index, request));
         }
         if packing.left_behind() > 0 {
             let (url, count) = (page.url(), packing.left_behind());

@@ -162,6 +162,11 @@ pub(super) fn turn_past(rules: &[PaginateRule], request: &Request) -> Option<Req
     Some(Luggage { walk: Some(walk), ..luggage }.put(next))
 }
 
+/// Whether this is the answer to a page of a list.
+pub(super) fn speaks(rules: &[PaginateRule], request: &Request) -> bool {
+    rule_for(rules, request).is_some()
+}
+
 fn rule_for<'r>(rules: &'r [PaginateRule], request: &Request) -> Option<&'r PaginateRule> {
     rules.iter().find(|rule| rule.on.as_deref() == request.label.as_deref())
 }

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::rule::{FieldRule, ItemScope, JsonSource, PageFact, Root, Source};
+use super::rule::{FieldRule, ItemScope, JsonSource, PageFact, Root, Source, Take};
+use super::selector::FieldSelector;
 use crate::extract::xpath::XPath;
 use crate::item::Harvest;
 use crate::page::css::Css;
@@ -89,7 +90,7 @@ fn origin(field: &FieldRule) -> Option<String> {
             let all: Vec<_> = paths.iter().map(XPath::as_str).collect();
             Some(format!("xpath `{}`", all.join("` or `")))
         }
-        Source::Json(source) => Some(of_json(source)),
+        Source::Json(source) => Some(origin_of(source)),
         Source::Page(fact) => Some(of_page(fact)),
     };
     let json = field.json.as_ref().map(|query| format!("json `{}`", query.path.as_str()));
@@ -97,7 +98,30 @@ fn origin(field: &FieldRule) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join(", "))
 }
 
-fn of_json(source: &JsonSource) -> String {
+/// The expressions of a field, each as it is tried: `` css `h1::text` ``.
+pub(super) fn ways(field: &FieldRule) -> Vec<String> {
+    match &field.source {
+        Source::Scope => vec!["the scope itself".to_owned()],
+        Source::Constant(_) => vec!["constant".to_owned()],
+        Source::Css(selectors) => selectors.iter().map(|one| of_selector(one, &field.take)).collect(),
+        Source::XPath(paths) => paths.iter().map(|path| format!("xpath `{}`", path.as_str())).collect(),
+        Source::Json(source) => vec![origin_of(source)],
+        Source::Page(fact) => vec![of_page(fact)],
+    }
+}
+
+fn of_selector(one: &FieldSelector, take: &Take) -> String {
+    let css = one.css.as_ref().map_or("", Css::as_str);
+    match one.take.as_ref().unwrap_or(take) {
+        Take::Attribute(name) => format!("css `{css}::attr({name})`"),
+        Take::Html => format!("css `{css}`, html"),
+        Take::Text if css.is_empty() => "css `::text`".to_owned(),
+        Take::Text => format!("css `{css}`"),
+    }
+}
+
+/// A source of values out of JSON: `` json-ld `$.name` ``.
+pub(super) fn origin_of(source: &JsonSource) -> String {
     let path = source.query.path.as_str();
     match &source.root {
         Root::Scope => format!("json `{path}`"),

@@ -31,6 +31,21 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// What it is called; `None` for [`Kind::Any`].
+    pub(super) const fn word(&self) -> Option<&'static str> {
+        match self {
+            Self::Any => None,
+            Self::Text => Some("text"),
+            Self::Integer(_) => Some("integer"),
+            Self::Decimal(_) => Some("decimal"),
+            Self::Boolean => Some("boolean"),
+            Self::Date(_) => Some("date"),
+            Self::DateTime(_) => Some("datetime"),
+            Self::Url => Some("url"),
+            Self::Json => Some("json"),
+        }
+    }
+
     /// Reads a value, or says why it is none of this kind.
     pub(super) fn read(&self, value: Value, page: &Page) -> Result<Value, String> {
         match (self, value) {
