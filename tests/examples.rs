@@ -14,7 +14,7 @@ fn run_with(name: &str, arguments: &[&str]) -> String {
         .args(arguments)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
-        .unwrap_or_else(|error| panic!("{}: {error}", binary.display()));
+        .unwrap_or_else(|error| panic!("{}: {error} (run `cargo build --examples` first)", binary.display()));
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{name}: {}\n{out}\n{err}", output.status);
     out.into_owned()

@@ -16,7 +16,8 @@ use toscrape::{Site, books, quotes, sorted};
 /// Runs a crawler file of the project against another origin, in a folder of its own, and tells what it wrote.
 fn run(file: &str, real: &str, site: &Site) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("crawlers").join(file)).unwrap();
+    let text =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("crawlers").join(file)).unwrap();
     let text = text.replace(real, &site.origin()).replace(&real.replace('.', "\\\\."), &site.origin());
     assert!(!text.contains(&format!("\"{real}")), "{text}");
     std::fs::write(folder.path().join(file), text).unwrap();
@@ -47,7 +48,7 @@ fn assert_same(found: Vec<Value>, wanted: Vec<Value>) {
 
 #[test]
 fn the_crawler_file_for_quotes_finds_every_quote_and_every_author() {
-    let site = Site::start(quotes::pages);
+    let site = Site::start(quotes::pages());
     let folder = run("quotes.toml", "https://quotes.toscrape.com", &site);
     let found = std::fs::read_to_string(folder.path().join("crawlers/out/quotes.jsonl")).unwrap();
     assert_same(lines(&found), quotes::items(&site.origin()));
@@ -55,10 +56,10 @@ fn the_crawler_file_for_quotes_finds_every_quote_and_every_author() {
 
 #[test]
 fn the_crawler_file_for_books_finds_every_book_of_every_list() {
-    let site = Site::start(books::pages);
+    let site = Site::start(books::pages(0));
     let folder = run("books.toml", "https://books.toscrape.com", &site);
     let found = std::fs::read_to_string(folder.path().join("crawlers/out/books.toscrape.jsonl")).unwrap();
-    let wanted = books::items(&site.origin());
+    let wanted = books::items(&site.origin(), 0, books::BOOKS);
     assert_same(lines(&found), wanted.clone());
     let mut table = csv::Reader::from_path(folder.path().join("crawlers/out/books.toscrape.csv")).unwrap();
     let records: Vec<csv::StringRecord> = table.records().map(Result::unwrap).collect();
@@ -69,7 +70,8 @@ fn the_crawler_file_for_books_finds_every_book_of_every_list() {
 fn example(name: &str) -> Vec<Value> {
     let folder = PathBuf::from(env!("CARGO_BIN_EXE_crawl")).with_file_name("examples");
     let program = folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
-    let ran = Command::new(&program).stdin(Stdio::null()).output().unwrap();
+    let ran = Command::new(&program).stdin(Stdio::null()).output();
+    let ran = ran.expect("the examples were built (`cargo build --examples`)");
     assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
     let out = String::from_utf8(ran.stdout).unwrap();
     out.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
@@ -94,7 +96,8 @@ fn the_example_for_books_finds_every_book_of_the_demo_site() {
     let found = example("books");
     let names = ["title", "price", "upc", "rating", "category", "description"];
     assert_same(only(&found, &names), only(&facts::books(), &names));
-    let stock = |items: &[Value], name: &str| items.iter().map(|item| json!([item["upc"], item[name]])).collect();
+    let stock =
+        |items: &[Value], name: &str| items.iter().map(|item| json!([item["upc"], item[name]])).collect();
     assert_same(stock(&found, "available"), stock(&facts::books(), "stock"));
 }
 

@@ -21,12 +21,14 @@ fn draw(number: usize, salt: usize, below: usize) -> usize {
 
 struct Book {
     number: usize,
+    /// Prices and stock change from edition to edition.
+    edition: usize,
     title: String,
 }
 
 impl Book {
     /// Every few titles have what breaks careless outputs: formulas, quotes, markup, letters beyond ASCII, line ends.
-    fn of(number: usize) -> Self {
+    fn of(number: usize, edition: usize) -> Self {
         let title = match number % 9 {
             0 => format!("=SUM(A1:A{number}) & \"Other\" <Tales>"),
             1 => format!("Ça ira, “déjà vu”; volume {number}"),
@@ -35,7 +37,7 @@ impl Book {
             4 => format!("-{number}"),
             _ => format!("A Light in the Attic, {number}"),
         };
-        Self { number, title }
+        Self { number, edition, title }
     }
 
     fn path(&self) -> String {
@@ -43,11 +45,11 @@ impl Book {
     }
 
     fn pence(&self) -> usize {
-        1_000 + draw(self.number, 1, 5_000)
+        1_000 + draw(self.number, 1 + self.edition * 7, 5_000)
     }
 
     fn stock(&self) -> usize {
-        draw(self.number, 2, 23)
+        draw(self.number, 2 + self.edition * 7, 23)
     }
 
     fn stars(&self) -> usize {
@@ -64,7 +66,8 @@ impl Book {
 
     /// Some books have none, as on the real site.
     fn description(&self) -> Option<String> {
-        (self.number % 50 != 7).then(|| format!("It's hard to imagine \"a world\" without number {}. ...more", self.number))
+        (self.number % 50 != 7)
+            .then(|| format!("It's hard to imagine \"a world\" without number {}. ...more", self.number))
     }
 
     fn price(&self) -> String {
@@ -72,7 +75,7 @@ impl Book {
     }
 
     fn card(&self, up: &str) -> String {
-        let Self { number, title } = self;
+        let Self { number, title, .. } = self;
         let short: String = title.chars().take(15).collect();
         format!(
             "<li class=\"col-xs-6 col-sm-4 col-md-3 col-lg-3\">\n<article class=\"product_pod\">\n<div class=\"image_container\">\
@@ -150,27 +153,38 @@ fn framed(title: &str, main: &str) -> String {
     )
 }
 
-fn list(number: usize) -> String {
+fn list(number: usize, edition: usize) -> String {
     // The home page lies one folder above the other lists.
-    let (up, next) = if number == 1 { ("catalogue/", "catalogue/page-2.html".to_owned()) } else { ("", format!("page-{}.html", number + 1)) };
-    let cards: String = ((number - 1) * LISTED..number * LISTED).map(|book| Book::of(book).card(up)).collect();
-    let next = if number < LISTS { format!("<li class=\"next\"><a href=\"{next}\">next</a></li>\n") } else { String::new() };
+    let (up, next) = if number == 1 {
+        ("catalogue/", "catalogue/page-2.html".to_owned())
+    } else {
+        ("", format!("page-{}.html", number + 1))
+    };
+    let cards: String =
+        ((number - 1) * LISTED..number * LISTED).map(|book| Book::of(book, edition).card(up)).collect();
+    let next = if number < LISTS {
+        format!("<li class=\"next\"><a href=\"{next}\">next</a></li>\n")
+    } else {
+        String::new()
+    };
     let shelves = "<ul class=\"nav nav-list\"><li><a href=\"category/books/travel_2/index.html\">Travel</a></li></ul>\n";
     framed(
         "All products",
-        &format!("{shelves}<section><ol class=\"row\">\n{cards}</ol>\n<ul class=\"pager\">\n<li class=\"current\">Page {number} of {LISTS}</li>\n{next}</ul></section>\n"),
+        &format!(
+            "{shelves}<section><ol class=\"row\">\n{cards}</ol>\n<ul class=\"pager\">\n<li class=\"current\">Page {number} of {LISTS}</li>\n{next}</ul></section>\n"
+        ),
     )
 }
 
-/// All pages by their path.
-pub fn pages() -> BTreeMap<String, Answer> {
-    let lists = (2..=LISTS).map(|number| (format!("/catalogue/page-{number}.html"), list(number)));
-    let books = (0..BOOKS).map(Book::of).map(|book| (book.path(), book.page()));
-    let home = [("/".to_owned(), list(1))];
+/// All pages of an edition by their path.
+pub fn pages(edition: usize) -> BTreeMap<String, Answer> {
+    let lists = (2..=LISTS).map(|number| (format!("/catalogue/page-{number}.html"), list(number, edition)));
+    let books = (0..BOOKS).map(|number| Book::of(number, edition)).map(|book| (book.path(), book.page()));
+    let home = [("/".to_owned(), list(1, edition))];
     home.into_iter().chain(lists).chain(books).map(|(path, html)| (path, Answer::Page(html))).collect()
 }
 
-/// What a crawl of the site at `origin` must find.
-pub fn items(origin: &str) -> Vec<Value> {
-    (0..BOOKS).map(|number| Book::of(number).item(origin)).collect()
+/// What a crawl of the first books of an edition must find, the site being at `origin`.
+pub fn items(origin: &str, edition: usize, books: usize) -> Vec<Value> {
+    (0..books).map(|number| Book::of(number, edition).item(origin)).collect()
 }

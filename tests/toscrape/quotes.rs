@@ -12,7 +12,13 @@ const LISTS: usize = QUOTES / LISTED;
 /// Name, slug, birth as it is written, birth as a date, place.
 const AUTHORS: [(&str, &str, &str, &str, &str); 5] = [
     ("Albert Einstein", "Albert-Einstein", "March 14, 1879", "1879-03-14", "Ulm, Germany"),
-    ("J.K. Rowling", "J-K-Rowling", "July 31, 1965", "1965-07-31", "Yate, South Gloucestershire, England, The United Kingdom"),
+    (
+        "J.K. Rowling",
+        "J-K-Rowling",
+        "July 31, 1965",
+        "1965-07-31",
+        "Yate, South Gloucestershire, England, The United Kingdom",
+    ),
     ("André Gide", "Andre-Gide", "November 22, 1869", "1869-11-22", "Paris, France"),
     ("Alexandre Dumas fils", "Alexandre-Dumas-fils", "July 27, 1824", "1824-07-27", "Paris, France"),
     ("Dr. Seuss", "Dr-Seuss", "March 02, 1904", "1904-03-02", "in the \"Pioneer\" Valley <Springfield>"),
@@ -51,8 +57,16 @@ fn quote(number: usize) -> String {
 
 fn list(number: usize) -> String {
     let quotes: String = ((number - 1) * LISTED..number * LISTED).map(quote).collect();
-    let previous = if number > 1 { format!("<li class=\"previous\"><a href=\"/page/{}/\">Previous</a></li>", number - 1) } else { String::new() };
-    let next = if number < LISTS { format!("<li class=\"next\"><a href=\"/page/{}/\">Next <span>&rarr;</span></a></li>", number + 1) } else { String::new() };
+    let previous = if number > 1 {
+        format!("<li class=\"previous\"><a href=\"/page/{}/\">Previous</a></li>", number - 1)
+    } else {
+        String::new()
+    };
+    let next = if number < LISTS {
+        format!("<li class=\"next\"><a href=\"/page/{}/\">Next <span>&rarr;</span></a></li>", number + 1)
+    } else {
+        String::new()
+    };
     framed(&format!(
         "<div class=\"row\"><div class=\"col-md-8\">\n{quotes}<nav><ul class=\"pager\">{previous}\n{next}</ul></nav></div>\n\
          <div class=\"col-md-4 tags-box\"><h2>Top Ten tags</h2><span class=\"tag-item\"><a class=\"tag\" href=\"/tag/love/\">love</a></span></div></div>\n"
@@ -99,10 +113,14 @@ pub fn items(origin: &str) -> Vec<Value> {
     let quotes = (0..QUOTES).map(|number| {
         let (name, slug, ..) = AUTHORS[number % AUTHORS.len()];
         let about = format!("{origin}/author/{slug}");
-        json!({ "kind": "quote", "text": text(number), "author": name, "about": about, "tags": tags(number) })
+        json!({ "kind": "quote", "text": text(number), "author": name, "about": about, "tags": tags(number), "url": list_url(origin, number / LISTED + 1) })
     });
-    let authors = AUTHORS.iter().enumerate().map(|(number, (name, _, _, born, place))| {
-        json!({ "kind": "author", "name": name, "born": born, "place": place, "biography": life(number) })
+    let authors = AUTHORS.iter().enumerate().map(|(number, (name, slug, _, born, place))| {
+        json!({ "kind": "author", "name": name, "born": born, "place": place, "biography": life(number), "url": format!("{origin}/author/{slug}/") })
     });
     quotes.chain(authors).collect()
+}
+
+fn list_url(origin: &str, number: usize) -> String {
+    if number == 1 { format!("{origin}/") } else { format!("{origin}/page/{number}/") }
 }
