@@ -16,7 +16,7 @@ mod toscrape;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -137,6 +137,7 @@ impl Desk {
     /// A round with kills from its first moment to its last.
     fn round_with_kills(&self, rng: &mut fastrand::Rng) {
         let before = self.site.answered();
+        let mut killed = 0;
         for kill in 0..KILLS_A_ROUND {
             // A round that has begun is gone on with; `run` would begin another one behind its end.
             let mut crawl = self.start(if self.site.answered() > before { "resume" } else { "run" });
@@ -144,9 +145,11 @@ impl Desk {
             let mut over = || crawl.try_wait().unwrap().is_some();
             waited(|| over() || self.site.answered() >= answers, 30);
             pause(rng.u64(0..if kill == 0 { 150 } else { 60 }));
+            killed += usize::from(crawl.try_wait().unwrap().is_none());
             crawl.kill().unwrap();
             crawl.wait().unwrap();
         }
+        assert!(killed > KILLS_A_ROUND / 2, "it was over after {killed} kills");
         let begun = self.site.answered() > before;
         let code = self.end(if begun { "resume" } else { "run" });
         // The last kill may have come when the round was complete and only its process was not.
@@ -313,7 +316,7 @@ fn killed_at_any_moment_of_two_rounds_every_output_is_that_of_an_undisturbed_run
     let (calm, stormy) = (Desk::new(calm), Desk::new(stormy));
     let mut rng = fastrand::Rng::with_seed(12);
     for round in 0..2 {
-        [&calm, &stormy].map(|desk| desk.site.change(books::pages(round)));
+        [&calm, &stormy].iter().for_each(|desk| desk.site.change(books::pages(round)));
         assert_eq!(calm.end("run"), 0, "{}", calm.said());
         stormy.round_with_kills(&mut rng);
         let (found, wanted) = (stormy.outputs(), calm.outputs());

@@ -6,11 +6,8 @@
 #[path = "postgres/server.rs"]
 mod server;
 
-use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
 use crawl::demo::{self, DemoSite};
 use crawl::item::{Item, Seen};
@@ -20,9 +17,8 @@ use crawl::sink::table::{Earlier, TableOptions};
 use crawl::sink::{Position, Round, Sink, SinkError};
 use crawl::time::Timestamp;
 use crawl::url::CanonicalUrl;
-use postgres::{Client, NoTls};
 use serde_json::{Value, json};
-use tempfile::TempDir;
+use server::{NOBODY, Server, pause};
 
 /// What the tests do with a server.
 impl Server {

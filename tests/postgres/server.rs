@@ -10,13 +10,13 @@ use postgres::{Client, NoTls};
 use tempfile::TempDir;
 
 /// Whoever may not run a server: PostgreSQL refuses to be root.
-const NOBODY: u32 = 65_534;
+pub const NOBODY: u32 = 65_534;
 
 /// A server that ends with the test.
 pub struct Server {
     pub folder: TempDir,
     bin: PathBuf,
-    process: Option<Child>,
+    pub process: Option<Child>,
 }
 
 impl Server {
