@@ -27,7 +27,9 @@ use toscrape::{Site, books, sorted};
 /// Ten of the fifty lists: 200 books on 210 pages.
 const BOOKS: usize = 200;
 const PAGES: usize = 210;
-const KILLS_A_ROUND: usize = 6;
+const KILLS_A_ROUND: usize = 10;
+/// Outputs that are watched: who kills at the moment when one of them is written, kills between outputs and state.
+const WATCHED: [&str; 4] = ["out/books.jsonl", "out/book.csv", "out/rows.sqlite", "out/keyed.sqlite-wal"];
 
 const CRAWLER: &str = r##"
 state-dir = "state"
@@ -135,16 +137,19 @@ impl Desk {
     }
 
     /// A round with kills from its first moment to its last.
-    fn round_with_kills(&self, rng: &mut fastrand::Rng) {
+    fn round_with_kills(&self, round: usize, rng: &mut fastrand::Rng) {
         let before = self.site.answered();
         let mut killed = 0;
         for kill in 0..KILLS_A_ROUND {
             // A round that has begun is gone on with; `run` would begin another one behind its end.
             let mut crawl = self.start(if self.site.answered() > before { "resume" } else { "run" });
-            let answers = before + PAGES * kill / (KILLS_A_ROUND - 2);
+            let answers = before + PAGES * kill.min(KILLS_A_ROUND - 2) / (KILLS_A_ROUND - 2);
             let mut over = || crawl.try_wait().unwrap().is_some();
             waited(|| over() || self.site.answered() >= answers, 30);
-            pause(rng.u64(0..if kill == 0 { 150 } else { 60 }));
+            match (kill + round) % 2 {
+                0 => pause(rng.u64(0..if kill == 0 { 150 } else { 60 })),
+                _ => self.wait_for_a_write(WATCHED[kill / 2 % WATCHED.len()], over),
+            }
             killed += usize::from(crawl.try_wait().unwrap().is_none());
             crawl.kill().unwrap();
             crawl.wait().unwrap();
@@ -155,6 +160,17 @@ impl Desk {
         // The last kill may have come when the round was complete and only its process was not.
         let complete = code == 2 && self.said().contains("nothing to resume");
         assert!(begun && (code == 0 || complete), "exit code {code}: {}", self.said());
+    }
+
+    /// Returns at the moment when a file is written, or after a second.
+    #[expect(clippy::disallowed_methods, reason = "another process is watched in real time")]
+    fn wait_for_a_write(&self, name: &str, mut over: impl FnMut() -> bool) {
+        let seen = || {
+            let found = fs::metadata(self.path(name)).ok()?;
+            Some((found.len(), found.modified().unwrap()))
+        };
+        let (before, begun) = (seen(), Instant::now());
+        while seen() == before && begun.elapsed() < Duration::from_secs(1) && !over() {}
     }
 
     /// What each output says, without the address of the site.
@@ -318,7 +334,7 @@ fn killed_at_any_moment_of_two_rounds_every_output_is_that_of_an_undisturbed_run
     for round in 0..2 {
         [&calm, &stormy].iter().for_each(|desk| desk.site.change(books::pages(round)));
         assert_eq!(calm.end("run"), 0, "{}", calm.said());
-        stormy.round_with_kills(&mut rng);
+        stormy.round_with_kills(round, &mut rng);
         let (found, wanted) = (stormy.outputs(), calm.outputs());
         assert_same(&found, &wanted, round);
         for output in ["jsonl", "csv, books", "sqlite with key", "sqlite, books"] {
