@@ -243,7 +243,7 @@ impl Desk {
         assert_eq!(one("PRAGMA integrity_check"), "ok");
         assert_eq!(one("SELECT count(*) || '' FROM _crawl_undo"), "0", "{name}");
         let mut query = database.prepare(&format!("SELECT * FROM {table}")).unwrap();
-        let names: Vec<_> = query.column_names().into_iter().map(str::to_owned).collect();
+        let names: Vec<_> = query.column_names().map(str::to_owned).collect();
         let cell = |row: &rusqlite::Row<'_>, at: usize| match row.get_unwrap(at) {
             rusqlite::types::Value::Null => Value::Null,
             rusqlite::types::Value::Integer(number) => number.into(),
