@@ -63,7 +63,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let policy = Policy::fixed(std::time::Duration::ZERO);
     let report = Crawl::builder().spider(spider).policy(policy).sink(books.clone()).build()?.run().await?;
     let books = books.items();
-    println!("{}", serde_json::to_string(&books[0].fields)?);
+    for book in books.iter() {
+        println!("{}", serde_json::to_string(&book.fields)?);
+    }
     println!("{} books on {} pages, {} problems", books.len(), report.totals.pages, report.totals.problems);
     assert_eq!(books.len(), crawl::demo::books());
     Ok(())

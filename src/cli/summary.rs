@@ -64,6 +64,9 @@ pub(super) fn counts(plan: &Plan, report: &Report, last: &Progress) -> String {
     for file in files(plan) {
         line(&mut text, "output", &file);
     }
+    if report.end != End::Complete && plan.sinks.iter().any(|sink| sink.form.waits_for_the_end()) {
+        line(&mut text, "", WAITS);
+    }
     for (place, row) in items::coverage(&report.tally).iter().enumerate() {
         line(&mut text, if place == 0 { "fields" } else { "" }, row);
     }
@@ -235,6 +238,9 @@ fn times(count: u64) -> String {
     }
 }
 
+/// What is said of outputs whose last file is made when the round is complete.
+const WAITS: &str = "a file that is only made whole waits, as .part, until the round is complete";
+
 /// Where items went; the standard output is no news.
 fn files(plan: &Plan) -> Vec<String> {
     let places = plan.sinks.iter().map(|sink| sink.form.place());
@@ -361,6 +367,15 @@ mod tests {
         let text = summary(&again);
         assert!(text.contains("changes       0 new, 0 changed, 9 unchanged"), "{text}");
         assert!(!text.contains("change list"), "{text}");
+    }
+
+    #[test]
+    fn an_output_that_is_not_there_before_the_round_is_complete_is_told_so() {
+        let text = "seeds = [\"demo:\"]\n[sink.csv]\npath = \"a.csv\"\nfinish = \"rename\"";
+        let plan = Loader::new().text("shop.toml", text).load().unwrap();
+        assert!(counts(&plan, &report(End::Limit, vec![]), &Progress::default()).contains(WAITS));
+        assert!(!counts(&plan, &report(End::Complete, vec![]), &Progress::default()).contains(WAITS));
+        assert!(!summary(&report(End::Limit, vec![])).contains(WAITS));
     }
 
     #[test]

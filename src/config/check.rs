@@ -113,6 +113,18 @@ impl<'a> Check<'a> {
         self.tree.find(path).is_some_and(|node| !matches!(node.origin, Origin::Default))
     }
 
+    /// Whether the value at `path` was given beside the file, by flags or the program.
+    pub(super) fn is_from_flags(&self, path: &Path) -> bool {
+        self.tree.find(path).is_some_and(|node| matches!(node.origin, Origin::Given(_)))
+    }
+
+    /// Whether something stands in the table at `path`, be it wrong.
+    pub(super) fn has_entries(&self, path: &Path) -> bool {
+        self.tree
+            .find(path)
+            .is_some_and(|node| matches!(&node.value, Value::Table(entries) if !entries.is_empty()))
+    }
+
     /// Whether there is a value at `path`. One without a default was written by the user.
     pub(super) fn is_there(&self, path: &Path) -> bool {
         self.tree.find(path).is_some()

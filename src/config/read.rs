@@ -215,6 +215,11 @@ impl<'de> de::Deserializer<'de> for Reader<'de> {
                 .collect(),
             (_, Origin::Given(_)) => vec![self],
             (Value::Table(_), _) if self.may_stand_alone() => vec![self],
+            (Value::Table(_), _) if self.path.0.len() == 1 => {
+                let name = self.path.last_key().unwrap_or_default();
+                let message = format!("this table may stand several times: write [[{name}]]");
+                return Err(Fault::new(message).under(&self.path));
+            }
             _ => return Err(self.expected("a list: write it in [ ]")),
         };
         let items: Vec<_> = items.into_iter().filter(|item| !item.node.is_spoilt()).collect();

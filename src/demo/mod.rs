@@ -25,6 +25,7 @@
 
 mod catalogue;
 mod conditional;
+pub mod facts;
 mod members;
 mod pages;
 mod quotes;

@@ -70,6 +70,24 @@ pub(super) fn pages() -> Vec<Page> {
     lists.chain(tags).chain((0..AUTHORS.len()).map(about)).collect()
 }
 
+/// A quote as it is printed: its text, who said it, its tags.
+pub(super) fn said(number: usize) -> (String, &'static Author, Vec<&'static str>) {
+    let text = format!("“{} {}”", BEGINNINGS[number % 10], ENDINGS[number / 10]);
+    (text, &AUTHORS[author(number)], tags(number).collect())
+}
+
+/// Year, month and day of an author's birth.
+pub(super) const fn born(author: usize) -> (usize, usize, usize) {
+    (1921 + author * 6, author * 5 % 12 + 1, 3 + author * 2)
+}
+
+/// What an author's page says about its author.
+pub(super) fn life(number: usize) -> String {
+    let Author { name, home, .. } = &AUTHORS[number];
+    let said = (0..self::quotes()).filter(|quote| author(*quote) == number).count();
+    format!("{name} is quoted {said} times here, and has said most of it in {home}.")
+}
+
 fn author(number: usize) -> usize {
     (number * 7 + number / 10) % AUTHORS.len()
 }
@@ -100,12 +118,11 @@ fn address(page: usize) -> String {
 }
 
 fn quote(number: usize) -> String {
-    let text = format!("{} {}", BEGINNINGS[number % 10], ENDINGS[number / 10]);
-    let Author { name, slug, .. } = AUTHORS[author(number)];
-    let tags: String =
-        tags(number).map(|tag| format!("<a class=\"tag\" href=\"/quotes/tag/{tag}/\">{tag}</a>\n")).collect();
+    let (text, Author { name, slug, .. }, tags) = said(number);
+    let links = tags.iter().map(|tag| format!("<a class=\"tag\" href=\"/quotes/tag/{tag}/\">{tag}</a>\n"));
+    let tags: String = links.collect();
     format!(
-        "<div class=\"quote\">\n<span class=\"text\">“{}”</span>\n\
+        "<div class=\"quote\">\n<span class=\"text\">{}</span>\n\
          <span>by <small class=\"author\">{}</small> <a href=\"/quotes/author/{slug}/\">(about)</a></span>\n\
          <div class=\"tags\">Tags:\n{tags}</div>\n</div>\n",
         escape(&text),
@@ -124,15 +141,15 @@ fn tagged(tag: &str) -> Page {
 
 fn about(number: usize) -> Page {
     let Author { name, slug, home } = &AUTHORS[number];
-    let said = (0..self::quotes()).filter(|quote| author(*quote) == number).count();
-    let born = format!("{} {:02}, {}", MONTHS[number * 5 % 12], 3 + number * 2, 1921 + number * 6);
+    let (year, month, day) = born(number);
+    let born = format!("{} {day:02}, {year}", MONTHS[month - 1]);
     let details = format!(
         "<div class=\"author-details\">\n<h3 class=\"author-title\">{}</h3>\n\
          <p><strong>Born:</strong> <span class=\"author-born-date\">{born}</span> \
          <span class=\"author-born-location\">in {home}</span></p>\n<p><strong>Description:</strong></p>\n\
-         <div class=\"author-description\">\n{} is quoted {said} times here, and has said most of it in {home}.\n</div>\n</div>\n",
+         <div class=\"author-description\">\n{}\n</div>\n</div>\n",
         escape(name),
-        escape(name)
+        escape(&life(number))
     );
     framed(&format!("/quotes/author/{slug}/"), &details)
 }

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use scraper::error::SelectorErrorKind;
+
 use super::ExtractError;
 
 /// A compiled CSS selector that remembers its text.
@@ -17,10 +19,8 @@ impl Css {
     /// # Errors
     /// [`ExtractError::Selector`] with the selector and what is wrong.
     pub fn parse(text: &str) -> Result<Self, ExtractError> {
-        let selector = scraper::Selector::parse(text).map_err(|error| ExtractError::Selector {
-            selector: text.to_owned(),
-            reason: error.to_string(),
-        })?;
+        let selector = scraper::Selector::parse(text)
+            .map_err(|error| ExtractError::Selector { selector: text.to_owned(), reason: reason(&error) })?;
         Ok(Self { text: text.to_owned(), selector })
     }
 
@@ -35,6 +35,21 @@ impl Css {
     pub fn selector(&self) -> &scraper::Selector {
         &self.selector
     }
+}
+
+/// What is wrong with a selector. For what it takes for its own mistakes, the library has the names of its cases alone.
+fn reason(error: &SelectorErrorKind) -> String {
+    let SelectorErrorKind::UnexpectedSelectorParseError(kind) = error else { return error.to_string() };
+    let name = format!("{kind:?}");
+    let words = match name.split('(').next() {
+        Some("DanglingCombinator") => "it ends where another part is expected",
+        Some("EmptySelector") => "a part of it is empty",
+        Some("UnsupportedPseudoClassOrElement") => {
+            "a name behind its `:` is not known; XPath has more, as in //p[contains(., 'text')]"
+        }
+        _ => name.as_str(),
+    };
+    words.to_owned()
 }
 
 /// What can stand where a selector is asked for: a [`Css`] that was compiled before, or its text.
@@ -57,5 +72,19 @@ impl<'c> AsCss<'c> for &'c Css {
 impl<'c> AsCss<'c> for &str {
     fn css(self) -> Result<Cow<'c, Css>, ExtractError> {
         Css::parse(self).map(Cow::Owned)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_selector_is_explained_in_words() {
+        let told = |text| Css::parse(text).unwrap_err().to_string();
+        assert_eq!(told("h1 >"), "`h1 >` is not a CSS selector: it ends where another part is expected");
+        assert_eq!(told("a, "), "`a, ` is not a CSS selector: a part of it is empty");
+        let jquery = "a name behind its `:` is not known; XPath has more, as in //p[contains(., 'text')]";
+        assert_eq!(told("p:contains(\"x\")"), format!("`p:contains(\"x\")` is not a CSS selector: {jquery}"));
     }
 }

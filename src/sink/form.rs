@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::by_kind::ByKind;
 use super::csv::{CsvOptions, CsvSink};
-use super::files::FileOptions;
+use super::files::{FileOptions, Finish};
 use super::json::{JsonOptions, JsonSink};
 use super::jsonl::{JsonlOptions, JsonlSink};
 #[cfg(feature = "parquet")]
@@ -197,6 +197,22 @@ impl Form {
             Self::Postgres(_) => None,
             #[cfg(feature = "parquet")]
             Self::Parquet(options) => Some(&mut options.path),
+        }
+    }
+
+    /// Whether its last file appears only when the round is complete, and waits beside it as `.part` until then.
+    #[must_use]
+    pub fn waits_for_the_end(&self) -> bool {
+        let waits = |files: &FileOptions| files.finish == Finish::Rename;
+        match self {
+            Self::Jsonl(options) => waits(&options.files),
+            Self::Json(options) => waits(&options.files),
+            Self::Csv(options) => waits(&options.files),
+            Self::Sqlite(_) => false,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(_) => false,
+            #[cfg(feature = "parquet")]
+            Self::Parquet(_) => true,
         }
     }
 

@@ -179,8 +179,8 @@ pub(super) struct Layers {
     /// Keep the crawl's state in this directory
     #[arg(long, value_name = "DIR")]
     pub(super) state: Option<PathBuf>,
-    /// Write items to this file: its ending says as what (.jsonl, .json, .csv, .tsv; .gz or .zst on top); `-` is the standard
-    /// output; .warc.gz archives what is asked and answered; may be repeated
+    /// Write items to this file: its ending says as what (.jsonl, .json, .csv, .tsv, with .gz or .zst on top; .sqlite, .db,
+    /// .parquet); `-` is the standard output; .warc.gz archives what is asked and answered; may be repeated
     #[arg(long, value_name = "FILE")]
     pub(super) out: Vec<PathBuf>,
     #[command(flatten)]

@@ -18,7 +18,8 @@ pub(in crate::config) struct Said<'a> {
 }
 
 impl Said<'_> {
-    /// Reports labels that are asked for and never given: such a rule would silently never apply.
+    /// Reports labels that are asked for and never given: such a rule would silently never apply. Not where flags have
+    /// taken the place of the file's seeds, whose labels its rules are about.
     pub(in crate::config) fn check_labels(&self, check: &mut Check<'_>) {
         let given: BTreeSet<&str> = self
             .follow
@@ -28,6 +29,9 @@ impl Said<'_> {
             .chain(self.requests.iter().filter_map(|rule| rule.label.as_deref()))
             .collect();
         let given: Vec<&str> = given.into_iter().collect();
+        if check.is_from_flags(&Path::of(&["seeds"])) {
+            return;
+        }
         let asked = [
             ("extract", "label", self.extract.iter().map(|rule| rule.label.as_deref()).collect::<Vec<_>>()),
             ("follow", "on", self.follow.iter().map(|rule| rule.on.as_deref()).collect()),
@@ -40,7 +44,11 @@ impl Said<'_> {
                     continue;
                 };
                 let hint = closest(label, &given).map(|meant| format!("did you mean \"{meant}\"?"));
-                check.wrong_with(&place.key(key), "no seed and no [[follow]] gives this label", hint);
+                check.wrong_with(
+                    &place.key(key),
+                    "no seed, [[requests]] or [[follow]] gives this label",
+                    hint,
+                );
             }
         }
     }
@@ -64,6 +72,9 @@ impl Said<'_> {
 
     /// Reports names in `carry` that nothing gives. What a JSON object holds is not known here.
     pub(in crate::config) fn check_carried(&self, check: &mut Check<'_>) {
+        if check.is_from_flags(&Path::of(&["seeds"])) {
+            return;
+        }
         let taken = self.follow.iter().flat_map(|rule| rule.data.iter().map(|field| field.name.as_str()));
         let of_items =
             self.extract.iter().flat_map(|rule| rule.fields.iter().map(|field| field.name.as_str()));
@@ -78,7 +89,8 @@ impl Said<'_> {
             for (name, place) in rule.carry.iter().zip(check.items(&place.key("carry"))) {
                 if !name.is_empty() && !given.contains(&name.as_str()) {
                     let hint = closest(name, &given).map(|meant| format!("did you mean \"{meant}\"?"));
-                    let message = "no field of an [[extract]] and no `data` has this name";
+                    let message = "nothing has this name: take it by `data` of this rule, or as a field of an \
+                                   [[extract]]";
                     check.wrong_with(&place, message, hint);
                 }
             }

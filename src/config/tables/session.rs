@@ -90,7 +90,7 @@ impl LoginTable {
         };
         let form = css("form", self.form.as_ref());
         let (must, must_not) = (css("check", self.check.as_ref()), css("fail", self.fail.as_ref()));
-        if self.fields.is_empty() {
+        if !check.has_entries(&top.key("fields")) {
             let example = "a login fills something in: write fields = { username = \"${SITE_USER}\", password = \"${SITE_PASSWORD}\" } \
                            with the names that the form's inputs have";
             check.missing_for(&top.key("fields"), &place, example);

@@ -102,7 +102,7 @@ fn wrong_combinations_of_follow_are_told_at_their_keys() {
 #[test]
 fn a_name_in_carry_must_be_given_by_something() {
     let text = follow("carry = [\"pric\"]\n[[extract]]\nfields = { price = \"b\" }");
-    refused(&text, &["follow[0].carry[0]", "no field of an [[extract]]", "did you mean \"price\"?"]);
+    refused(&text, &["follow[0].carry[0]", "nothing has this name", "did you mean \"price\"?"]);
     recipe(&follow("json = \"$[*]\"\ncarry = [\"anything\"]"));
 }
 

@@ -628,7 +628,7 @@ label = "book"
 css = "a::attr(href)"
 "#;
     assert_snapshot!(problems(text), @r#"
-    error: `extract[0].label`: no seed and no [[follow]] gives this label
+    error: `extract[0].label`: no seed, [[requests]] or [[follow]] gives this label
      --> a.toml:3:9
       |
     3 | label = "bok"
@@ -944,6 +944,36 @@ fn revisits_that_make_no_sense_are_refused() {
         let told = problems(&format!("seeds = [\"demo:\"]\n[revisit]\n{keys}\n"));
         assert!(told.contains("`revisit.") && told.contains(why), "{told}");
     }
+}
+
+#[test]
+fn a_table_that_may_stand_several_times_is_named_with_both_brackets() {
+    let told = problems("seeds = [\"demo:\"]\n[extract]\nfields = { title = \"h1\" }\n");
+    assert!(told.contains("`extract`: this table may stand several times: write [[extract]]"), "{told}");
+}
+
+#[cfg(feature = "postgres")]
+#[test]
+fn two_outputs_to_one_database_are_refused_as_two_to_one_file_are() {
+    let sink = "[[sink.postgres]]\nurl = \"postgres://u@127.0.0.1/db\"\n";
+    let told = problems(&format!("seeds = [\"demo:\"]\n{sink}{sink}"));
+    let meant = "`sink.postgres[1].url`: [sink.postgres[0]] writes to this database: give each its own";
+    assert!(told.contains(meant), "{told}");
+}
+
+#[test]
+fn a_login_whose_variable_is_not_set_is_told_that_and_nothing_else() {
+    let login = "[login]\nurl = \"demo:/members/login\"\nfields = { a = \"${CRAWL_NO_SUCH_VARIABLE}\" }";
+    let told = problems(&format!("seeds = [\"demo:\"]\n{login}"));
+    assert!(told.contains("is not set") && told.contains("1 problem;"), "{told}");
+}
+
+#[test]
+fn rules_for_the_labels_of_seeds_are_right_where_flags_give_other_seeds() {
+    let file = "seeds = [{ url = \"demo:\", label = \"list\", data = { shop = \"east\" } }]\n\
+                [[extract]]\nlabel = \"list\"\nfields = { title = \"h1\" }\n\
+                [[follow]]\non = \"list\"\ncss = \"a\"\ncarry = [\"shop\"]\n";
+    crate::config::Loader::new().text("a.toml", file).seed("demo:/authors/").load().unwrap();
 }
 
 #[test]

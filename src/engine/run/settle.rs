@@ -94,7 +94,10 @@ impl<F: Fetcher> Loop<F> {
         change.totals.problems += harvest.problems.len() as u64;
         change.problem = harvest.problems.first().cloned();
         change.totals.out_of_scope += harvest.out_of_scope;
+        // Where problems are read on their own they begin with the page.
+        let begins = format!("{}: ", request.url);
         for problem in &harvest.problems {
+            let problem = problem.strip_prefix(&begins).unwrap_or(problem);
             tracing::warn!(url = %request.url, problem, "page has a problem");
         }
         let failure = match (harvest.error, page.dead_end, &page.file) {

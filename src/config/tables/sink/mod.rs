@@ -92,12 +92,14 @@ impl Gathered {
         }
     }
 
-    /// All of them. Two that write to one file would write into each other.
+    /// All of them. Two that write to one file or database would write into each other.
     fn targets(self, check: &mut Check<'_>) -> Vec<Target> {
         for (index, (place, target)) in self.sinks.iter().enumerate() {
             let same = |(_, other): &&(Path, Target)| is_same_file(other, target);
             if let Some((first, _)) = self.sinks[..index].iter().find(same) {
-                check.wrong(&place.key("path"), format!("[{first}] writes to this file: give each its own"));
+                let (key, what) =
+                    if target.form.path().is_some() { ("path", "file") } else { ("url", "database") };
+                check.wrong(&place.key(key), format!("[{first}] writes to this {what}: give each its own"));
             }
         }
         if !self.asked {
@@ -114,6 +116,12 @@ fn is_same_file(one: &Target, other: &Target) -> bool {
             let parts = |path| std::path::Path::components(path).filter(|part| part.as_os_str() != ".");
             parts(one).eq(parts(other))
         }
+        #[cfg(feature = "postgres")]
+        _ => match (&one.form, &other.form) {
+            (Form::Postgres(one), Form::Postgres(other)) => one.place() == other.place(),
+            _ => false,
+        },
+        #[cfg(not(feature = "postgres"))]
         _ => false,
     }
 }
