@@ -9,6 +9,7 @@ mod audit;
 mod cache;
 mod changes;
 mod check;
+mod command_line;
 mod crawling;
 mod demo_site;
 mod exit;

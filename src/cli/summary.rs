@@ -4,11 +4,12 @@ use std::cmp::Reverse;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use super::command_line::resume_command;
 use super::crawling::CHANGES;
 use super::exit::Exit;
 use super::items;
 use super::render::{bytes, counted, duration, per_time, safe};
-use crate::config::Plan;
+use crate::config::{Plan, Reader};
 use crate::engine::changes::path_of;
 use crate::engine::{End, HostReport, Progress, Report, Totals, advice, gravity, told};
 use crate::politeness::Standing;
@@ -66,6 +67,14 @@ pub(super) fn counts(plan: &Plan, report: &Report, last: &Progress) -> String {
     }
     if report.end != End::Complete && plan.sinks.iter().any(|sink| sink.form.waits_for_the_end()) {
         line(&mut text, "", WAITS);
+    }
+    if report.end == End::Complete && report.totals.pages > 0 && report.totals.items == 0 && reads_items(plan)
+    {
+        line(
+            &mut text,
+            "",
+            "no page gave an item: `crawl try FILE URL` shows what each rule takes from a page",
+        );
     }
     for (place, row) in items::coverage(&report.tally).iter().enumerate() {
         line(&mut text, if place == 0 { "fields" } else { "" }, row);
@@ -251,6 +260,14 @@ fn files(plan: &Plan) -> Vec<String> {
     all.filter(|place| place != "-").map(|place| safe(&place).into_owned()).collect()
 }
 
+/// Whether the crawl is there for items: without rules, and with a spider in code, nobody said so.
+fn reads_items(plan: &Plan) -> bool {
+    matches!(&plan.reader, Reader::Recipe(recipe) if !recipe.extract.is_empty())
+}
+
+/// What to do about pages that failed in a round that is complete.
+const GIVEN_UP: &str = "`crawl failed` lists what was given up, `crawl retry-failed` asks for it again";
+
 fn remedy(report: &Report, exit: Exit) -> String {
     match report.end {
         _ if exit == Exit::MISSED => exit.remedy().to_owned(),
@@ -258,29 +275,9 @@ fn remedy(report: &Report, exit: Exit) -> String {
         End::Parked { until } => format!("run it again after {until}"),
         End::Interrupted => format!("go on with: {}", resume_command(std::env::args())),
         End::LoginFailed(why) => why.to_string(),
+        End::Complete if exit == Exit::PARTIAL && report.totals.failed > 0 => GIVEN_UP.to_owned(),
         End::Complete => exit.remedy().to_owned(),
     }
-}
-
-/// The command line of this run as one that goes on with it. `run` itself goes on with what is left, and has flags that
-/// `resume` has not.
-fn resume_command(words: impl Iterator<Item = String>) -> String {
-    let words: Vec<_> = words.skip(1).filter(|word| word != "--fresh").collect();
-    let resumes = !words.iter().any(|word| word == "--watch" || word.starts_with("--max-age"));
-    let mut command = vec!["crawl".to_owned()];
-    for word in words {
-        command.push(if resumes && word == "run" { "resume".to_owned() } else { quoted(&word) });
-    }
-    command.join(" ")
-}
-
-/// A word as a shell reads it.
-fn quoted(word: &str) -> String {
-    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./:=@%+,".contains(letter);
-    if !word.is_empty() && word.chars().all(plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", safe(&word.replace('\'', "'\\''")))
 }
 
 #[cfg(test)]
@@ -434,14 +431,5 @@ mod tests {
         assert!(lines[at + 2].contains("owner"), "{text}");
         assert_eq!(lines[at + 3], "host          a.example: bears 0.25/s");
         assert!(!text.contains("c.example"), "{text}");
-    }
-
-    #[test]
-    fn an_interrupted_run_says_how_to_go_on() {
-        let words = ["/bin/crawl", "run", "a.toml", "--fresh", "--set", "net.allow=[\"10.0.0.0/8\"]"];
-        let command = resume_command(words.into_iter().map(str::to_owned));
-        assert_eq!(command, "crawl resume a.toml --set 'net.allow=[\"10.0.0.0/8\"]'");
-        let words = ["/bin/crawl", "run", "a.toml", "--watch"];
-        assert_eq!(resume_command(words.into_iter().map(str::to_owned)), "crawl run a.toml --watch");
     }
 }
