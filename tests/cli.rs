@@ -395,8 +395,9 @@ fn there_must_be_something_to_resume_and_a_state_to_look_at() {
 fn two_runs_do_not_share_a_state() {
     let desk = Desk::new();
     let run = with(&SMALL, &["state"]);
-    let mut first = desk.start(&run);
-    let mut log = wait_for_log(&mut first, "demo site");
+    let mut first = desk.start(&with(&run, &["-v"]));
+    // Whoever asks listens to signals.
+    let mut log = wait_for_log(&mut first, "answer");
     let second = desk.run(&run).ends_with(8);
     let pid = format!("process {}", first.id());
     assert!(second.err.contains(&pid), "{}", second.err);

@@ -158,7 +158,7 @@ impl Seen {
             row("failure", format!("{}{reason}", part("class")));
         }
         if exit != Exit::COMPLETE {
-            row("", format!("exit code {}: {}", exit.0, exit.remedy()));
+            row("", format!("exit code {}: {}", exit.0, exit.meaning()));
         }
         if let Some(taken) = &self.taken {
             text.push_str(&table::text(taken, look));
