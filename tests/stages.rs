@@ -156,7 +156,7 @@ fn items_are_checked_formed_and_written_once_for_each_key_and_what_is_missed_is_
 
     let (_, status, _) = desk.run(&["status", "shop.toml"]);
     assert!(status.contains("fields    book: ") && status.contains("another item has its key"), "{status}");
-    let (_, shown, _) = desk.run(&["try", "shop.toml", "demo:/new-arrivals/"]);
+    let (_, shown, _) = desk.run(&["try", "shop.toml", "demo:/new-arrivals/", "--json"]);
     assert!(shown.contains("\"stages\""), "{shown}");
 }
 
