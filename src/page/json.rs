@@ -9,7 +9,7 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-/// Most values of one document: each counts for one, an object for [`OBJECT_WEIGHT`]. Above what 10 MiB of common JSON hold.
+/// Most values of one document: each counts for one, an object for `OBJECT_WEIGHT`. Above what 10 MiB of common JSON hold.
 pub const MAX_WEIGHT: usize = 2_000_000;
 
 /// What an object weighs beside its members.

@@ -1,6 +1,6 @@
 //! Feeds: RSS, Atom and JSON Feed in one form.
 //!
-//! Read by `feed-rs`, under limits of our own: what a feed would cost is worked out before it is read (see [`cost`]). Texts
+//! Read by `feed-rs`, under limits of our own: what a feed would cost is worked out before it is read (see `cost`). Texts
 //! are given as they are written, titles without their markup. An entry's `id` is what the feed says, and nothing where it
 //! says nothing: a made-up one would be another one tomorrow.
 

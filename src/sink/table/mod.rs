@@ -1,8 +1,8 @@
 //! Items as rows of a database: one table for each kind, with columns that grow.
 //!
-//! What is the same for every database is here: [`schema`] makes rows of items, [`ledger`] knows how far a crawl has come and
-//! how to take its last steps back, and [`TableSink`] puts one flush into one transaction. A database itself only says how it
-//! runs a statement and how it puts rows ([`database`]).
+//! What is the same for every database is here: `schema` makes rows of items, `ledger` knows how far a crawl has come and
+//! how to take its last steps back, and `TableSink` puts one flush into one transaction. A database itself only says how it
+//! runs a statement and how it puts rows (`database`).
 //!
 //! **Exactly once.** A transaction carries the number of its step and how to undo it; [`Sink::rewind`] takes back what the
 //! crawl's state does not know of. Nothing is kept in memory over a flush but names of columns.
