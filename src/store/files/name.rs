@@ -1,7 +1,7 @@
 //! What a file is called: by its content, or by its URL in a form that no file system takes for anything else.
 //!
 //! The rule kept: a name is a relative path of plain segments. No segment is empty, `.` or `..`, begins with a dot, is longer than
-//! [`MAX_SEGMENT`] bytes, has a character that any file system gives a meaning to, or is a name of a device; so nothing leads out of
+//! `MAX_SEGMENT` bytes, has a character that any file system gives a meaning to, or is a name of a device; so nothing leads out of
 //! the folder, and nothing meets what the crawler keeps there itself.
 //!
 //! Two URLs never share a name: a name that says less than its URL (a query, capital letters, anything that was replaced) ends with
