@@ -1,11 +1,8 @@
 //! The date of an `Expires` attribute (RFC 6265 5.1.1), which is read by other rules than the dates of HTTP: whatever stands
 //! between its parts, the first thing that looks like a time is the time, then day, month and year are looked for.
 
-use crate::headers::date::moment;
+use crate::headers::date::{MONTHS, moment};
 use crate::time::Timestamp;
-
-const MONTHS: [&str; 12] =
-    ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 
 /// Reads the date of a cookie; `None` if it is none, so that the attribute is as good as absent. A moment before 1970 comes out as
 /// the first of 1970: it is over in any case.
@@ -86,7 +83,7 @@ fn time_of_day(word: &str) -> Option<[u64; 3]> {
 
 fn month(word: &str) -> Option<u64> {
     let start = word.get(..3)?;
-    let index = MONTHS.iter().position(|name| start.eq_ignore_ascii_case(name))?;
+    let index = MONTHS.iter().position(|name| start.eq_ignore_ascii_case(&name[..3]))?;
     Some(index as u64 + 1)
 }
 

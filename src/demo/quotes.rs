@@ -7,6 +7,7 @@
 
 use super::catalogue::{AUTHORS, Author, OPENED};
 use super::pages::{Page, escape};
+use crate::headers::date::MONTHS;
 
 /// How many quotes one page lists.
 const PAGE_LENGTH: usize = 10;
@@ -40,21 +41,6 @@ const ENDINGS: [&str; 10] = [
 const TAGS: [&str; 12] = [
     "books", "home", "humour", "life", "love", "maps", "patience", "rain", "reading", "simile", "time",
     "truth",
-];
-
-const MONTHS: [&str; 12] = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
 ];
 
 /// How many quotes the site under `/quotes/` of the demo site has, ten to a page.

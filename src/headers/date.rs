@@ -15,19 +15,20 @@ use crate::time::Timestamp;
 /// How far in the future a two-digit year may lie before it means the past (RFC 9110 5.6.7): 50 years of 365.25 days.
 const FIFTY_YEARS: Duration = Duration::from_secs(50 * 31_557_600);
 
-const MONTHS: [&str; 12] = [
-    "january",
-    "february",
-    "march",
-    "april",
-    "may",
-    "june",
-    "july",
-    "august",
-    "september",
-    "october",
-    "november",
-    "december",
+/// The months by their English names; three letters of one are its short name.
+pub(crate) const MONTHS: [&str; 12] = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
 ];
 
 /// Reads an HTTP date in any of its forms; `None` if the text is not one.

@@ -10,6 +10,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use super::limit::{Announces, Ruling, Server, Told, Treatment};
 use super::measure::Felt;
 use super::site::{Format, Rule, Site};
+use crate::headers::date::MONTHS;
 use crate::headers::rate_limit::Announced;
 use crate::response::FailureKind;
 use crate::time::Timestamp;
@@ -243,11 +244,9 @@ fn html(site: &Site, path: &str, lines: &[String]) -> String {
 /// `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110 5.6.7).
 fn http_date(moment: Timestamp) -> String {
     const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
-    const MONTHS: [&str; 12] =
-        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     let text = moment.to_string();
     let day = DAYS[(moment.as_secs() / 86_400 % 7) as usize];
-    let month = text[5..7].parse::<usize>().map_or("Jan", |number| MONTHS[number - 1]);
+    let month = text[5..7].parse::<usize>().map_or("Jan", |number| &MONTHS[number - 1][..3]);
     format!("{day}, {} {month} {} {} GMT", &text[8..10], &text[..4], &text[11..19])
 }
 

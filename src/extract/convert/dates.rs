@@ -7,21 +7,7 @@ use chrono::{DateTime, Datelike, FixedOffset, NaiveDate, NaiveTime, SecondsForma
 use regex::{Captures, Regex};
 
 use super::{ConvertError, Wanted};
-
-const MONTHS: [&str; 12] = [
-    "january",
-    "february",
-    "march",
-    "april",
-    "may",
-    "june",
-    "july",
-    "august",
-    "september",
-    "october",
-    "november",
-    "december",
-];
+use crate::headers::date::MONTHS;
 
 static YEAR_FIRST: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"(?:^|[^0-9])([0-9]{4})([-/.])([0-9]{1,2})([-/.])([0-9]{1,2})(?:[^0-9]|$)")
@@ -221,10 +207,9 @@ fn with_month_name(text: &str) -> Option<NaiveDate> {
 
 /// A month by its English name, whole or cut to three letters.
 fn month(word: &str) -> Option<u32> {
-    let word = word.to_ascii_lowercase();
-    let is =
-        |name: &&str| **name == word || name[..3] == word || (word == "sept" && name.starts_with("sept"));
-    (1..).zip(MONTHS.iter()).find(|(_, name)| is(name)).map(|(number, _)| number)
+    let word = if word.eq_ignore_ascii_case("sept") { "sep" } else { word };
+    let is = |name: &str| word.eq_ignore_ascii_case(name) || word.eq_ignore_ascii_case(&name[..3]);
+    (1..).zip(MONTHS).find(|(_, name)| is(name)).map(|(number, _)| number)
 }
 
 /// `8`, `08` or `8th`.
