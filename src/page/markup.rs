@@ -267,7 +267,7 @@ pub(super) fn is_space(byte: u8) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use proptest::prelude::*;
     use scraper::Html;
@@ -282,7 +282,8 @@ mod tests {
         html.html()
     }
 
-    const PIECES: [&str; 40] = [
+    /// Pieces that make ordinary documents, whole and not so whole.
+    pub(in crate::page) const PIECES: [&str; 40] = [
         "<p>",
         "</p>",
         "<b>",
