@@ -5,27 +5,28 @@
 
 #[path = "postgres/server.rs"]
 mod server;
+mod tables;
 
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 
 use crawl::demo::{self, DemoSite};
 use crawl::item::{Item, Seen};
-use crawl::sink::postgres::{PostgresOptions, PostgresSink};
+use crawl::sink::postgres::PostgresOptions;
 use crawl::sink::table::column::{ColumnType, Declared};
 use crawl::sink::table::{Earlier, TableOptions};
 use crawl::sink::{Position, Round, Sink, SinkError};
 use crawl::time::Timestamp;
-use crawl::url::CanonicalUrl;
 use serde_json::{Value, json};
 use server::{NOBODY, Server, pause};
+use tables::{item, keyed, killed_in_a_round};
 
 /// What the tests do with a server.
 impl Server {
-    fn sink(&self, tables: TableOptions, round: u32) -> PostgresSink {
+    fn sink(&self, tables: TableOptions, round: u32) -> impl Sink + use<> {
         let mut options = PostgresOptions::to(&self.url()).unwrap();
         options.tables = tables;
-        let mut sink = PostgresSink::new(&options);
+        let mut sink = options.sink();
         let started = Timestamp::from_secs(u64::from(round));
         sink.begin(&Round { number: round, started, now: started, committed: None, notes: &[] }).unwrap();
         sink
@@ -33,10 +34,7 @@ impl Server {
 
     /// Writes items in one run of this round and flushes once.
     fn write(&self, tables: &TableOptions, round: u32, items: &[Item]) -> Position {
-        let mut sink = self.sink(tables.clone(), round);
-        sink.rewind(Position(0)).unwrap();
-        items.iter().for_each(|item| sink.write(item).unwrap());
-        sink.flush().unwrap()
+        tables::write(self.sink(tables.clone(), round), items)
     }
 
     /// All rows of a table as JSON, in the order of `_id`, without nulls.
@@ -50,17 +48,6 @@ impl Server {
     fn column(&self, table: &str, column: &str) -> Vec<Value> {
         self.rows(table).iter().map(|row| row[column].clone()).collect()
     }
-}
-
-fn item(kind: Option<&str>, fields: Value) -> Item {
-    let url = CanonicalUrl::parse("https://example.com/a").unwrap();
-    let Value::Object(fields) = fields else { panic!("an item's fields are an object") };
-    Item { url, kind: kind.map(str::to_owned), fields, seen: None }
-}
-
-fn keyed(key: &[&str]) -> TableOptions {
-    let key = key.iter().map(|field| (*field).to_owned()).collect();
-    TableOptions { key, earlier: Earlier::Kept, ..TableOptions::default() }
 }
 
 #[test]
@@ -151,45 +138,16 @@ fn killed_at_any_moment_the_tables_are_what_the_state_knows() {
     for (seed, tables) in [keyed(&["k"]), kept, emptied].into_iter().enumerate() {
         let mut rng = fastrand::Rng::with_seed(seed as u64);
         for round in 1..3 {
-            killed_in_a_round(&server, &tables, round, &mut rng);
+            let begin = || server.sink(tables.clone(), round);
+            killed_in_a_round(50, &mut rng, begin, || server.rows(&tables.table), any_item);
         }
         assert!(server.rows(&tables.table).len() > 3);
     }
 }
 
-/// What the state may know reaches from the sync before the last one to the last flush.
-fn killed_in_a_round(server: &Server, tables: &TableOptions, round: u32, rng: &mut fastrand::Rng) {
-    let dump = || server.rows(&tables.table);
-    let mut sink = server.sink(tables.clone(), round);
-    sink.rewind(Position(0)).unwrap();
-    let mut known = vec![(Position(0), dump())];
-    let (mut synced, mut synced_before) = (0, 0);
-    for _ in 0..50 {
-        match rng.u8(..10) {
-            0..6 => {
-                let (k, value) = (rng.u8(..6), json!({"deep": [rng.u8(..)]}));
-                let fields =
-                    if rng.bool() { json!({"k": k, "v": value}) } else { json!({"k": k, "w": rng.u8(..)}) };
-                sink.write(&item(None, fields)).unwrap();
-            }
-            6..8 => known.push((sink.flush().unwrap(), dump())),
-            8 => {
-                sink.sync().unwrap();
-                (synced_before, synced) = (synced, known.len() - 1);
-            }
-            _ => {
-                let back = rng.usize(synced_before..known.len());
-                known.truncate(back + 1);
-                synced = synced.min(back);
-                drop(sink);
-                sink = server.sink(tables.clone(), round);
-                sink.rewind(known[back].0).unwrap();
-                assert_eq!(dump(), known[back].1);
-            }
-        }
-    }
-    sink.flush().unwrap();
-    sink.sync().unwrap();
+fn any_item(rng: &mut fastrand::Rng) -> Item {
+    let (k, value) = (rng.u8(..6), json!({"deep": [rng.u8(..)]}));
+    item(None, if rng.bool() { json!({"k": k, "v": value}) } else { json!({"k": k, "w": rng.u8(..)}) })
 }
 
 #[test]
@@ -265,7 +223,7 @@ fn encrypted_it_is_only_with_a_server_whose_certificate_is_trusted() {
     server.process = Some(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
     let certificate = server.data().join("ca.crt");
     let write = |url: &str| {
-        let mut sink = PostgresSink::new(&PostgresOptions::to(url).unwrap());
+        let mut sink = PostgresOptions::to(url).unwrap().sink();
         sink.rewind(Position(0))?;
         sink.write(&item(None, json!({"a": 1})))?;
         sink.flush()

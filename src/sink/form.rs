@@ -10,8 +10,8 @@ use super::jsonl::{JsonlOptions, JsonlSink};
 #[cfg(feature = "parquet")]
 use super::parquet::{ParquetOptions, ParquetSink};
 #[cfg(feature = "postgres")]
-use super::postgres::{PostgresOptions, PostgresSink};
-use super::sqlite::{SqliteOptions, SqliteSink};
+use super::postgres::PostgresOptions;
+use super::sqlite::SqliteOptions;
 use super::template::Template;
 use super::{Choice, Chosen, Sink, SinkError};
 
@@ -79,9 +79,9 @@ impl Form {
             Self::Jsonl(options) => Box::new(JsonlSink::open(options)?),
             Self::Json(options) => Box::new(JsonSink::open(options)?),
             Self::Csv(options) => Box::new(CsvSink::open(options)?),
-            Self::Sqlite(options) => Box::new(SqliteSink::new(options)),
+            Self::Sqlite(options) => Box::new(options.sink()),
             #[cfg(feature = "postgres")]
-            Self::Postgres(options) => Box::new(PostgresSink::new(options)),
+            Self::Postgres(options) => Box::new(options.sink()),
             #[cfg(feature = "parquet")]
             Self::Parquet(options) => Box::new(ParquetSink::open(options)?),
         })

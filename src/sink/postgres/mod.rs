@@ -15,9 +15,8 @@ use std::fmt;
 use self::database::Postgres;
 use self::login::Login;
 pub use self::login::LoginError;
+use super::Sink;
 use super::table::{TableOptions, TableSink};
-use super::{Ended, Position, Round, Sink, SinkError};
-use crate::item::Item;
 
 /// `[sink.postgres]`.
 #[derive(Clone, PartialEq, Eq)]
@@ -52,46 +51,11 @@ impl PostgresOptions {
     pub fn place(&self) -> String {
         self.login.place()
     }
-}
 
-/// Writes to a PostgreSQL database. Its position is the number of its last transaction.
-pub struct PostgresSink(TableSink<Postgres>);
-
-impl PostgresSink {
-    /// A sink to this database, which is connected to when it is first needed.
+    /// A sink to this database, which is connected to when it is first needed. Its position is the number of its last transaction.
     #[must_use]
-    pub fn new(options: &PostgresOptions) -> Self {
-        let name = format!("postgres:{}", options.place());
-        Self(TableSink::new(name, Postgres::new((*options.login).clone()), options.tables.clone()))
-    }
-}
-
-impl Sink for PostgresSink {
-    fn name(&self) -> &str {
-        self.0.name()
-    }
-
-    fn begin(&mut self, round: &Round<'_>) -> Result<(), SinkError> {
-        self.0.begin(round)
-    }
-
-    fn write(&mut self, item: &Item) -> Result<(), SinkError> {
-        self.0.write(item)
-    }
-
-    fn flush(&mut self) -> Result<Position, SinkError> {
-        self.0.flush()
-    }
-
-    fn sync(&mut self) -> Result<(), SinkError> {
-        self.0.sync()
-    }
-
-    fn rewind(&mut self, to: Position) -> Result<(), SinkError> {
-        self.0.rewind(to)
-    }
-
-    fn finish(&mut self, ended: Ended) -> Result<(), SinkError> {
-        self.0.finish(ended)
+    pub fn sink(&self) -> impl Sink + use<> {
+        let name = format!("postgres:{}", self.place());
+        TableSink::new(name, Postgres::new((*self.login).clone()), self.tables.clone())
     }
 }

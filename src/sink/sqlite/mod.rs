@@ -11,9 +11,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use self::database::Sqlite;
+use super::Sink;
 use super::table::{TableOptions, TableSink};
-use super::{Ended, Position, Round, Sink, SinkError};
-use crate::item::Item;
 
 pub use self::read::each_row;
 
@@ -34,50 +33,11 @@ impl SqliteOptions {
     pub fn to(path: impl Into<PathBuf>) -> Self {
         Self { path: path.into(), tables: TableOptions::default(), patience: Duration::from_secs(10) }
     }
-}
 
-/// Writes to a SQLite database. Its position is the number of its last transaction.
-pub struct SqliteSink(TableSink<Sqlite>);
-
-impl SqliteSink {
-    /// A sink to this file, which is opened when it is first needed.
+    /// A sink to this file, which is opened when it is first needed. Its position is the number of its last transaction.
     #[must_use]
-    pub fn new(options: &SqliteOptions) -> Self {
-        let SqliteOptions { path, tables, patience } = options;
-        let name = format!("sqlite:{}", path.display());
-        Self(TableSink::new(name, Sqlite::new(path.clone(), *patience), tables.clone()))
+    pub fn sink(&self) -> impl Sink + use<> {
+        let name = format!("sqlite:{}", self.path.display());
+        TableSink::new(name, Sqlite::new(self.path.clone(), self.patience), self.tables.clone())
     }
 }
-
-impl Sink for SqliteSink {
-    fn name(&self) -> &str {
-        self.0.name()
-    }
-
-    fn begin(&mut self, round: &Round<'_>) -> Result<(), SinkError> {
-        self.0.begin(round)
-    }
-
-    fn write(&mut self, item: &Item) -> Result<(), SinkError> {
-        self.0.write(item)
-    }
-
-    fn flush(&mut self) -> Result<Position, SinkError> {
-        self.0.flush()
-    }
-
-    fn sync(&mut self) -> Result<(), SinkError> {
-        self.0.sync()
-    }
-
-    fn rewind(&mut self, to: Position) -> Result<(), SinkError> {
-        self.0.rewind(to)
-    }
-
-    fn finish(&mut self, ended: Ended) -> Result<(), SinkError> {
-        self.0.finish(ended)
-    }
-}
-
-#[cfg(test)]
-mod tests;

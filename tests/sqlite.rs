@@ -1,26 +1,24 @@
-//! What the tables look like, and that every item is in them exactly once.
+//! What the tables of a SQLite database look like, and that every item is in them exactly once.
+
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+mod tables;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
+use crawl::item::{Item, Seen};
+use crawl::sink::sqlite::SqliteOptions;
+use crawl::sink::table::column::{ColumnType, Declared};
+use crawl::sink::table::{Earlier, LONGEST_KEY, MOST_COLUMNS, MOST_TABLES, TableOptions};
+use crawl::sink::{Position, Round, Sink, SinkError};
+use crawl::time::Timestamp;
 use rusqlite::Connection;
 use rusqlite::types::Value as Stored;
 use serde_json::{Map, Value, json};
+use tables::item;
 use tempfile::TempDir;
-
-use super::*;
-use crate::item::Seen;
-use crate::sink::table::column::{ColumnType, Declared};
-use crate::sink::table::{Earlier, LONGEST_KEY, MOST_COLUMNS, MOST_TABLES};
-use crate::time::Timestamp;
-use crate::url::CanonicalUrl;
-
-fn item(kind: Option<&str>, fields: Value) -> Item {
-    let url = CanonicalUrl::parse("https://example.com/a").unwrap();
-    let Value::Object(fields) = fields else { panic!("an item's fields are an object") };
-    Item { url, kind: kind.map(str::to_owned), fields, seen: None }
-}
 
 /// A database in a folder of its own, and how it is written.
 struct Place {
@@ -34,19 +32,18 @@ impl Place {
     }
 
     fn keyed(key: &[&str]) -> Self {
-        let key = key.iter().map(|field| (*field).to_owned()).collect();
-        Self::new(TableOptions { key, earlier: Earlier::Kept, ..TableOptions::default() })
+        Self::new(tables::keyed(key))
     }
 
     fn path(&self) -> std::path::PathBuf {
         self.folder.path().join("new/items.sqlite")
     }
 
-    fn sink(&self, round: &str) -> SqliteSink {
+    fn sink(&self, round: &str) -> impl Sink + use<> {
         let patience = Duration::from_millis(50);
         let options =
             SqliteOptions { tables: self.tables.clone(), patience, ..SqliteOptions::to(self.path()) };
-        let mut sink = SqliteSink::new(&options);
+        let mut sink = options.sink();
         let number = round.parse().unwrap();
         let (started, now) = (Timestamp::from_secs(u64::from(number)), Timestamp::ZERO);
         sink.begin(&Round { number, started, now, committed: None, notes: &[] }).unwrap();
@@ -55,10 +52,7 @@ impl Place {
 
     /// Writes items in one run of this round and flushes once.
     fn write(&self, round: &str, items: &[Item]) -> Position {
-        let mut sink = self.sink(round);
-        sink.rewind(Position(0)).unwrap();
-        items.iter().for_each(|item| sink.write(item).unwrap());
-        sink.flush().unwrap()
+        tables::write(self.sink(round), items)
     }
 
     fn database(&self) -> Connection {
@@ -67,6 +61,13 @@ impl Place {
 
     fn rows(&self, table: &str) -> Vec<BTreeMap<String, Value>> {
         rows(&self.path(), table)
+    }
+
+    /// All values, as the texts that they stay when a column widens.
+    fn texts(&self) -> [Vec<Vec<String>>; 2] {
+        let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let row = |row: BTreeMap<String, Value>| row.values().map(text).collect();
+        ["items", "b"].map(|table| self.rows(table).into_iter().map(row).collect())
     }
 
     /// One column of all rows.
@@ -322,8 +323,14 @@ fn a_file_that_is_no_database_is_told() {
     assert!(error.to_string().contains("is no SQLite database"), "{error}");
 }
 
-/// A run is killed at random moments: what it had flushed may be known to the state or not, as far back as the sync before the
-/// last one. Whatever the state knows is then exactly what is in the tables.
+/// An item of one of two tables, whose columns widen.
+fn any_item(rng: &mut fastrand::Rng) -> Item {
+    let kind = ["b", "items"][rng.usize(..2)];
+    let (k, value) = (rng.u8(..6), if rng.bool() { json!(rng.u8(..)) } else { json!({"deep": rng.u8(..)}) });
+    let fields = if rng.bool() { json!({"k": k, "v": value}) } else { json!({"k": k, "w": rng.u8(..)}) };
+    item(Some(kind), fields)
+}
+
 #[test]
 fn killed_at_any_moment_the_tables_are_what_the_state_knows() {
     let keyed = Place::keyed(&["k"]);
@@ -332,51 +339,9 @@ fn killed_at_any_moment_the_tables_are_what_the_state_knows() {
     for (seed, place) in [&keyed, &kept, &emptied].into_iter().enumerate() {
         let mut rng = fastrand::Rng::with_seed(seed as u64);
         for round in 0..4 {
-            killed_in_a_round(place, &round.to_string(), &mut rng);
+            let begin = || place.sink(&round.to_string());
+            tables::killed_in_a_round(120, &mut rng, begin, || place.texts(), any_item);
         }
         assert!(place.rows("items").len() > 3);
     }
-}
-
-fn killed_in_a_round(place: &Place, round: &str, rng: &mut fastrand::Rng) {
-    let dump = || [place.rows("items"), place.rows("b")];
-    let mut sink = place.sink(round);
-    sink.rewind(Position(0)).unwrap();
-    // What the state may know: from the sync before the last one on.
-    let mut known = vec![(Position(0), dump())];
-    let (mut synced, mut synced_before) = (0, 0);
-    for _ in 0..120 {
-        match rng.u8(..10) {
-            0..6 => {
-                let kind = ["b", "items"][rng.usize(..2)];
-                let (k, value) =
-                    (rng.u8(..6), if rng.bool() { json!(rng.u8(..)) } else { json!({"deep": rng.u8(..)}) });
-                let fields =
-                    if rng.bool() { json!({"k": k, "v": value}) } else { json!({"k": k, "w": rng.u8(..)}) };
-                sink.write(&item(Some(kind), fields)).unwrap();
-            }
-            6..8 => known.push((sink.flush().unwrap(), dump())),
-            8 => {
-                sink.sync().unwrap();
-                (synced_before, synced) = (synced, known.len() - 1);
-            }
-            _ => {
-                let back = rng.usize(synced_before..known.len());
-                known.truncate(back + 1);
-                synced = synced.min(back);
-                drop(sink);
-                sink = place.sink(round);
-                sink.rewind(known[back].0).unwrap();
-                let texts = |tables: &[Vec<BTreeMap<String, Value>>; 2]| {
-                    let text =
-                        |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-                    let row = |row: &BTreeMap<String, Value>| row.values().map(text).collect::<Vec<_>>();
-                    tables.each_ref().map(|table| table.iter().map(row).collect::<Vec<_>>())
-                };
-                assert_eq!(texts(&dump()), texts(&known[back].1));
-            }
-        }
-    }
-    sink.flush().unwrap();
-    sink.sync().unwrap();
 }
