@@ -175,16 +175,7 @@ impl Database for Sqlite {
 
 /// What a column of this declared type holds.
 fn holds(type_name: &str) -> Option<ColumnType> {
-    let all = [
-        ColumnType::Text,
-        ColumnType::Integer,
-        ColumnType::Decimal,
-        ColumnType::Boolean,
-        ColumnType::Date,
-        ColumnType::DateTime,
-        ColumnType::Json,
-    ];
-    all.into_iter().find(|holds| Sqlite::type_name(*holds).eq_ignore_ascii_case(type_name))
+    ColumnType::ALL.into_iter().find(|holds| Sqlite::type_name(*holds).eq_ignore_ascii_case(type_name))
 }
 
 fn put(connection: &Connection, rows: &Rows, undo: &mut Undo) -> rusqlite::Result<Vec<i64>> {

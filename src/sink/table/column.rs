@@ -64,6 +64,9 @@ pub(in crate::sink) enum Cell {
 }
 
 impl ColumnType {
+    pub(in crate::sink) const ALL: [Self; 7] =
+        [Self::Text, Self::Integer, Self::Decimal, Self::Boolean, Self::Date, Self::DateTime, Self::Json];
+
     /// In a word, for messages.
     pub(in crate::sink) const fn word(self) -> &'static str {
         match self {
@@ -147,16 +150,6 @@ mod tests {
 
     use super::*;
 
-    const ALL: [ColumnType; 7] = [
-        ColumnType::Text,
-        ColumnType::Integer,
-        ColumnType::Decimal,
-        ColumnType::Boolean,
-        ColumnType::Date,
-        ColumnType::DateTime,
-        ColumnType::Json,
-    ];
-
     #[test]
     fn a_value_fits_its_own_type_and_null_fits_all() {
         for value in
@@ -164,7 +157,7 @@ mod tests {
         {
             assert!(ColumnType::of(&value).unwrap().fit(&value).is_some(), "{value}");
         }
-        assert!(ALL.iter().all(|column| column.fit(&Value::Null) == Some(Cell::Null)));
+        assert!(ColumnType::ALL.iter().all(|column| column.fit(&Value::Null) == Some(Cell::Null)));
         assert_eq!(ColumnType::of(&Value::Null), None);
     }
 
