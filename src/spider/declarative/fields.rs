@@ -4,7 +4,6 @@ use serde_json::{Map, Value};
 
 use super::clean::{Texts, charge, cleaned, weight};
 use super::facts::{Facts, MAX_STEPS};
-use super::links::Near;
 use super::report::Notes;
 use super::rule::{ExtractRule, FieldRule, ItemScope, Many, Presence, Source, Take};
 use super::trace::Tracer;
@@ -56,13 +55,8 @@ pub(super) fn speaks_on(rule: &ExtractRule, page: &Page) -> bool {
 }
 
 /// The fields at one place of a page, for what travels with a link; empty if a required one is not there.
-pub(super) fn at(fields: &[FieldRule], page: &Page, near: Near<'_>) -> Map<String, Value> {
+pub(super) fn at(fields: &[FieldRule], page: &Page, place: Place<'_>) -> Map<String, Value> {
     let facts = Facts::new(page, std::iter::empty(), std::iter::once(fields));
-    let place = match near {
-        Near::Page => Place::Page,
-        Near::Element(element) => Place::Element(element),
-        Near::Object(value) => Place::Value(value),
-    };
     Taker::new(&facts).record(fields, place).unwrap_or_default()
 }
 

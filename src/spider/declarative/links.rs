@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use serde_json::Value;
 
 use super::FollowRule;
+use super::values::Place;
 use crate::extract::ExtractError;
 use crate::extract::feed::feed;
 use crate::extract::xpath::{Found, XPath};
@@ -22,39 +23,29 @@ pub(super) struct Sighted<'p> {
     pub(super) url: CanonicalUrl,
     pub(super) text: String,
     pub(super) nofollow: bool,
-    pub(super) near: Near<'p>,
-}
-
-/// Where on its page a link stands.
-#[derive(Clone, Copy)]
-pub(super) enum Near<'p> {
-    /// Anywhere.
-    Page,
-    /// At this element.
-    Element(Element<'p>),
-    /// In this JSON object.
-    Object(&'p Value),
+    /// Where it stands on its page.
+    pub(super) near: Place<'p>,
 }
 
 impl<'p> Sighted<'p> {
     pub(super) fn of((element, link): (Element<'p>, Link)) -> Self {
-        Self { url: link.url, text: link.text, nofollow: link.nofollow, near: Near::Element(element) }
+        Self { url: link.url, text: link.text, nofollow: link.nofollow, near: Place::Element(element) }
     }
 
     /// A URL that stands nowhere in particular.
     pub(super) fn to(url: CanonicalUrl) -> Self {
-        Self::bare(url, String::new(), Near::Page)
+        Self::bare(url, String::new(), Place::Page)
     }
 
     /// The elements around it.
     pub(super) fn around(&self) -> Vec<NodeId> {
         match self.near {
-            Near::Element(element) => element.around(),
-            Near::Page | Near::Object(_) => Vec::new(),
+            Place::Element(element) => element.around(),
+            Place::Page | Place::Value(_) => Vec::new(),
         }
     }
 
-    fn bare(url: CanonicalUrl, text: String, near: Near<'p>) -> Self {
+    fn bare(url: CanonicalUrl, text: String, near: Place<'p>) -> Self {
         Self { url, text, nofollow: false, near }
     }
 }
@@ -119,7 +110,7 @@ fn sighted(element: Element<'_>, url: CanonicalUrl) -> Sighted<'_> {
         url,
         text: fold(&element.raw_text_up_to(MAX_TEXT)),
         nofollow: rel.split_ascii_whitespace().any(|word| word.eq_ignore_ascii_case("nofollow")),
-        near: Near::Element(element),
+        near: Place::Element(element),
     }
 }
 
@@ -131,10 +122,10 @@ pub(super) fn of_json<'p>(rule: &FollowRule, page: &'p Page) -> Result<Vec<Sight
     let mut found = Vec::new();
     for value in path.find(page.json_value()?)? {
         let (texts, near): (Vec<&str>, _) = match value {
-            Value::String(text) => (vec![text.as_str()], Near::Page),
+            Value::String(text) => (vec![text.as_str()], Place::Page),
             Value::Object(members) => {
                 let texts = names.iter().filter_map(|name| members.get(*name)?.as_str()).collect();
-                (texts, Near::Object(value))
+                (texts, Place::Value(value))
             }
             _ => continue,
         };
@@ -158,7 +149,7 @@ pub(super) fn of_feed<'p>(rule: &FollowRule, page: &'p Page) -> Result<Vec<Sight
     };
     let entries = feed.entries.into_iter().filter_map(|entry| {
         let url = page.join(&entry.link?).ok()?;
-        Some(Sighted::bare(url, entry.title.unwrap_or_default(), Near::Page))
+        Some(Sighted::bare(url, entry.title.unwrap_or_default(), Place::Page))
     });
     Ok(entries.take(MAX_LINKS).collect())
 }

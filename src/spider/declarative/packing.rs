@@ -8,8 +8,9 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::{Map, Value};
 
-use super::links::{Near, Region};
+use super::links::Region;
 use super::luggage::{MAX_WEIGHT, weight};
+use super::values::Place;
 use super::{ExtractRule, FieldRule, FollowRule, ItemScope, fields};
 use crate::extract::xpath::{Found, XPath};
 use crate::page::Page;
@@ -56,7 +57,7 @@ impl<'r, 'p> Packing<'r, 'p> {
         &self,
         rule: &FollowRule,
         region: Option<&Region>,
-        near: Near<'p>,
+        near: Place<'p>,
     ) -> Map<String, Value> {
         let values = self.gathered(rule, region, near).and_then(|values| {
             let heavy = weight(&values);
@@ -76,7 +77,7 @@ impl<'r, 'p> Packing<'r, 'p> {
         &self,
         rule: &FollowRule,
         region: Option<&Region>,
-        near: Near<'p>,
+        near: Place<'p>,
     ) -> Option<Map<String, Value>> {
         let mut values = Map::new();
         for name in &rule.carry {
@@ -84,11 +85,11 @@ impl<'r, 'p> Packing<'r, 'p> {
         }
         if !rule.data.is_empty() {
             let place = match (near, region) {
-                (Near::Element(element), Some(region)) => {
-                    element.closest(&region.elements).map_or(Near::Page, Near::Element)
+                (Place::Element(element), Some(region)) => {
+                    element.closest(&region.elements).map_or(Place::Page, Place::Element)
                 }
-                (Near::Object(_), _) => near,
-                _ => Near::Page,
+                (Place::Value(_), _) => near,
+                _ => Place::Page,
             };
             values.extend(self.values(&rule.data, place)?);
         }
@@ -102,8 +103,8 @@ impl<'r, 'p> Packing<'r, 'p> {
 
     /// A value by its name: of the JSON object around the link, of an item around the link or of the page, or brought along.
     /// `None` where it is too much.
-    fn known(&self, name: &str, near: Near<'p>) -> Option<Option<Value>> {
-        if let Near::Object(object) = near
+    fn known(&self, name: &str, near: Place<'p>) -> Option<Option<Value>> {
+        if let Place::Value(object) = near
             && let Some(value) = object.get(name)
         {
             return Some(Some(value.clone()));
@@ -120,33 +121,33 @@ impl<'r, 'p> Packing<'r, 'p> {
     }
 
     /// The field of this name of the item in whose scope the link stands, and the scope.
-    fn field(&self, index: usize, name: &str, near: Near<'p>) -> Option<(&'r [FieldRule], Near<'p>)> {
+    fn field(&self, index: usize, name: &str, near: Place<'p>) -> Option<(&'r [FieldRule], Place<'p>)> {
         let rule = &self.extract[index];
         let field = rule.fields.iter().find(|field| field.name == name)?;
         if !fields::speaks_on(rule, self.page) {
             return None;
         }
         let scope = match (&rule.scope, near) {
-            (ItemScope::Page, _) => Near::Page,
-            (ItemScope::Css(css), Near::Element(element)) => {
+            (ItemScope::Page, _) => Place::Page,
+            (ItemScope::Css(css), Place::Element(element)) => {
                 let ids = || self.page.matches(css).map(|element| element.id()).collect();
-                Near::Element(element.closest(self.scopes[index].get_or_init(ids))?)
+                Place::Element(element.closest(self.scopes[index].get_or_init(ids))?)
             }
-            (ItemScope::XPath(path), Near::Element(element)) => {
+            (ItemScope::XPath(path), Place::Element(element)) => {
                 let ids = || elements(path, self.page);
-                Near::Element(element.closest(self.scopes[index].get_or_init(ids))?)
+                Place::Element(element.closest(self.scopes[index].get_or_init(ids))?)
             }
-            (ItemScope::Json(_), Near::Object(_)) => near,
+            (ItemScope::Json(_), Place::Value(_)) => near,
             _ => return None,
         };
         Some((std::slice::from_ref(field), scope))
     }
 
     /// The fields at one place; `None` where they are too much to travel, or the page has given enough.
-    fn values(&self, rules: &[FieldRule], place: Near<'p>) -> Option<Map<String, Value>> {
-        let id = if let Near::Element(element) = place { Some(element.id()) } else { None };
+    fn values(&self, rules: &[FieldRule], place: Place<'p>) -> Option<Map<String, Value>> {
+        let id = if let Place::Element(element) = place { Some(element.id()) } else { None };
         let spot = (rules.as_ptr(), id);
-        let is_one_place = !matches!(place, Near::Object(_));
+        let is_one_place = !matches!(place, Place::Value(_));
         if let Some(known) = self.read.borrow().get(&spot).filter(|_| is_one_place) {
             return known.clone();
         }

@@ -13,11 +13,14 @@ use crate::page::Page;
 use crate::page::element::{Element, fold};
 use crate::page::tree::MAX_DEPTH;
 
-/// Where fields are looked for.
+/// Where on a page fields are looked for, or a link stands.
 #[derive(Clone, Copy)]
 pub(super) enum Place<'f> {
+    /// Anywhere.
     Page,
+    /// At this element.
     Element(Element<'f>),
+    /// In this value of JSON.
     Value(&'f Value),
 }
 
