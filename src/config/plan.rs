@@ -18,6 +18,7 @@ use crate::engine::{Downloads, Expectations, Freshness, Login, Sitemaps, Unlinke
 use crate::fetch::Limits;
 use crate::fetch::http::HttpOptions;
 use crate::frontier::{Settings, Sharing};
+use crate::headers::user_agent::user_agent;
 use crate::host::is_loopback;
 use crate::page::css::Css;
 use crate::politeness::{Policy, Rate};
@@ -115,13 +116,7 @@ impl Identity {
     /// Puts the User-Agent together.
     #[must_use]
     pub fn new(token: String, version: String, contact: Option<String>) -> Self {
-        let behind = contact.as_ref().map(|contact| format!(" (+{contact})"));
-        Self {
-            user_agent: format!("{token}/{version}{}", behind.unwrap_or_default()),
-            token,
-            version,
-            contact,
-        }
+        Self { user_agent: user_agent(&token, &version, contact.as_deref()), token, version, contact }
     }
 }
 

@@ -161,9 +161,7 @@ impl Builder<HttpFetcher> {
         wrap: impl FnOnce(HttpFetcher) -> G,
     ) -> Result<Crawl<G>, BuildError> {
         let clock = self.clock.get_or_insert_with(Clock::start).clone();
-        if self.http.user_agent.is_empty() {
-            self.http.user_agent = user_agent(&self.name, self.contact.as_deref());
-        }
+        self.http.user_agent = self.user_agent();
         self.http.keep_raw |= self.archive.is_some();
         let seeds = self.seeds();
         self.http.addresses = std::mem::take(&mut self.http.addresses).and(seeds.iter().flat_map(addresses));
@@ -185,12 +183,6 @@ fn addresses(seed: &Request) -> Vec<IpAddr> {
         }
         _ => Vec::new(),
     }
-}
-
-/// `name/version (+contact)`: who we are and how to reach whoever runs us.
-fn user_agent(name: &str, contact: Option<&str>) -> String {
-    let contact = contact.map(|contact| format!(" (+{contact})")).unwrap_or_default();
-    format!("{name}/{}{contact}", env!("CARGO_PKG_VERSION"))
 }
 
 impl<F: Fetcher> Builder<F> {

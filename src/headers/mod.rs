@@ -1,4 +1,5 @@
-//! Pure readers of single header fields, and of pages that stand in for the one that was asked.
+//! Pure readers of single header fields, and of pages that stand in for the one that was asked; and the one field that says who
+//! asks.
 
 pub mod challenge;
 pub mod charset;
@@ -8,5 +9,6 @@ pub mod freshness;
 pub mod link;
 pub mod rate_limit;
 pub mod retry_after;
+pub mod user_agent;
 pub mod validators;
 pub mod vary;

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::{Builder, JournalChoice, user_agent};
+use super::{Builder, JournalChoice};
+use crate::headers::user_agent::user_agent;
 use crate::sink::warc::{About, Warc};
 use crate::store::journal::Journals;
 
@@ -36,11 +37,16 @@ impl<F> Builder<F> {
 
     /// Tells the archive who crawls. The names of its records are drawn from `seed`.
     pub(super) fn introduce(&mut self, seed: u64) {
+        let user_agent = self.user_agent();
         let Some(archive) = &mut self.archive else { return };
-        let user_agent = match self.http.user_agent.as_str() {
-            "" => user_agent(&self.name, self.contact.as_deref()),
-            agent => agent.to_owned(),
-        };
         archive.introduce(About { user_agent, contact: self.contact.clone(), seed });
+    }
+
+    /// What servers are told of who asks: what the options say, else name and contact.
+    pub(super) fn user_agent(&self) -> String {
+        match self.http.user_agent.as_str() {
+            "" => user_agent(&self.name, env!("CARGO_PKG_VERSION"), self.contact.as_deref()),
+            agent => agent.to_owned(),
+        }
     }
 }
