@@ -78,6 +78,12 @@ impl Kind {
     pub const fn is_page(self) -> bool {
         matches!(self, Self::Page | Self::NextPage)
     }
+
+    /// Whether it is a sitemap, however deep below an index.
+    #[must_use]
+    pub const fn is_sitemap(self) -> bool {
+        matches!(self, Self::Sitemap { .. })
+    }
 }
 
 /// Where a file was wanted. A redirect changes the URL of its request, but not this.

@@ -99,8 +99,7 @@ impl Reader {
 
     /// The limits of one exchange: those of pages, but for the size.
     pub(super) fn limits(limits: Limits, kind: Kind) -> Limits {
-        let is_sitemap = matches!(kind, Kind::Sitemap { .. });
-        if is_sitemap { Limits { body: MAX_BYTES, ..limits } } else { limits }
+        if kind.is_sitemap() { Limits { body: MAX_BYTES, ..limits } } else { limits }
     }
 
     /// The digest of what reads the answer to a request, if pages are read by `pages`.
@@ -209,7 +208,7 @@ impl Quota {
     /// Drops the sitemaps that are too many for their host. A sitemap that is named again counts again.
     pub(super) fn trim(&mut self, change: &mut Change) {
         let before = change.links.len();
-        change.links.retain(|link| !matches!(link.kind, Kind::Sitemap { .. }) || self.takes(&link.host()));
+        change.links.retain(|link| !link.kind.is_sitemap() || self.takes(&link.host()));
         change.totals.out_of_scope += (before - change.links.len()) as u64;
     }
 

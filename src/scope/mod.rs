@@ -7,7 +7,7 @@ mod host_pattern;
 mod limits;
 mod pattern;
 
-use crate::request::{Kind, Request};
+use crate::request::Request;
 
 pub use host_pattern::HostPattern;
 pub use limits::{UrlLimits, UrlTrap};
@@ -73,7 +73,7 @@ impl Scope {
         if let Some(pattern) = self.exclude.iter().find(|pattern| pattern.matches(url)) {
             return Err(OutOfScope::Excluded(pattern.as_str().to_owned()));
         }
-        if !matches!(request.kind, Kind::Sitemap { .. }) {
+        if !request.kind.is_sitemap() {
             self.judge_page(request)?;
         }
         Ok(self.limits.judge(url)?)
