@@ -1,7 +1,7 @@
 //! Cookies against test suites that others wrote: the IETF's http-state (RFC 6265), and Scrapy's of cookies across redirects.
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up shall fail")]
 
-use std::path::Path;
+mod suites;
 
 use crawl::cookies::{Jar, date};
 use crawl::headers::date as http_date;
@@ -10,18 +10,10 @@ use crawl::request::Request;
 use crawl::time::Timestamp;
 use crawl::url::{Canon, CanonicalUrl};
 use serde_json::Value;
+use suites::cases;
 
 /// 2011-04-15: when the suite was written, and its dates were still to come.
 const THEN: Timestamp = Timestamp::from_secs(1_302_825_600);
-
-fn cases(path: &str) -> Option<Vec<Value>> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/suites").join(path);
-    let Ok(text) = std::fs::read_to_string(&path) else {
-        eprintln!("skipped: {} is not here", path.display());
-        return None;
-    };
-    Some(serde_json::from_str(&text).unwrap())
-}
 
 fn url(text: &str) -> CanonicalUrl {
     CanonicalUrl::parse(text).unwrap()
@@ -39,7 +31,7 @@ fn expected(case: &Value) -> Option<String> {
 /// No deviations. Tests that the suite itself has switched off are left out.
 #[test]
 fn cookies_are_kept_and_sent_as_the_ietf_has_them() {
-    let Some(cases) = cases("cookies-httpstate/parser.json") else {
+    let Some(cases) = cases::<Vec<Value>>("cookies-httpstate/parser.json") else {
         return;
     };
     let (mut compared, mut wrong) = (0, Vec::new());
@@ -68,7 +60,7 @@ fn cookies_are_kept_and_sent_as_the_ietf_has_them() {
 #[test]
 fn dates_of_cookies_are_read_as_the_ietf_has_them() {
     for file in ["examples", "bsd-examples"] {
-        let Some(cases) = cases(&format!("cookies-httpstate/dates/{file}.json")) else {
+        let Some(cases) = cases::<Vec<Value>>(&format!("cookies-httpstate/dates/{file}.json")) else {
             return;
         };
         for case in &cases {
@@ -108,7 +100,7 @@ fn jar_of(from: &CanonicalUrl, secure: &Value) -> Jar {
 /// itself. Ours is written when a request leaves, so that nothing is left behind by a redirect: what leaves then is `cookies3`.
 #[test]
 fn cookies_cross_redirects_as_scrapys_advisories_have_it() {
-    let Some(cases) = cases("redirect-scrapy/cookies_across_redirect.json") else {
+    let Some(cases) = cases::<Vec<Value>>("redirect-scrapy/cookies_across_redirect.json") else {
         return;
     };
     for case in &cases {

@@ -1,6 +1,7 @@
 //! Bodies that were packed elsewhere, from the Scrapy project's tests; skipped if they are not beside this repository.
 
-use std::path::PathBuf;
+#[expect(dead_code, reason = "shared with suites that are JSON")]
+mod suites;
 
 use bytes::Bytes;
 use crawl::fetch::decode::{Bounds, Decoded, decode};
@@ -9,12 +10,7 @@ use crawl::response::Truncation;
 const BOUNDS: Bounds = Bounds { body: 10 << 20, ratio: 200 };
 
 fn sample(name: &str) -> Option<Bytes> {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/suites/compressed-scrapy");
-    let read = std::fs::read(folder.join(name));
-    if read.is_err() {
-        eprintln!("skipped: no sample {name}");
-    }
-    read.ok().map(Bytes::from)
+    suites::octets(&format!("compressed-scrapy/{name}")).map(Bytes::from)
 }
 
 async fn decoded(encoding: &str, name: &str) -> Option<Decoded> {

@@ -1,8 +1,9 @@
 //! Header rules against cases written by others.
 
+mod suites;
+
 use std::fs;
 use std::io::{Seek, Write};
-use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -17,18 +18,9 @@ const NOW: Timestamp = Timestamp::from_secs(1_795_305_120);
 /// Cases where we are more lenient than their author on purpose: a wrong weekday is read, and `+` and decimals are waits.
 const READ_ANYWAY: [&str; 3] = ["Sun, 07 Nov 1994 08:48:37 GMT", "+1", "1.0"];
 
-fn suites() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/suites")
-}
-
-/// The cases of a suite, or `None` where the suites are not at hand.
-fn cases(name: &str) -> Option<Vec<Value>> {
-    let path = suites().join(name);
-    let Ok(text) = fs::read_to_string(&path) else {
-        eprintln!("skipped: {} is not there", path.display());
-        return None;
-    };
-    Some(serde_json::from_str(&text).expect("a suite is a JSON array"))
+/// The cases of a suite; none where the suites are not at hand.
+fn cases(path: &str) -> Vec<Value> {
+    suites::cases(path).unwrap_or_default()
 }
 
 /// What `crawl probe` answers to each question.
@@ -50,7 +42,7 @@ fn probe(op: &str, questions: &[Value]) -> Vec<Value> {
 
 #[test]
 fn dates_are_read_as_in_the_suite() {
-    for case in cases("retry-after-dates/http_dates.json").unwrap_or_default() {
+    for case in cases("retry-after-dates/http_dates.json") {
         let input = case["input"].as_str().expect("input is text");
         let read = date::parse(input, NOW).map(Timestamp::as_secs);
         if READ_ANYWAY.contains(&input) {
@@ -63,7 +55,7 @@ fn dates_are_read_as_in_the_suite() {
 
 #[test]
 fn waits_are_read_as_in_the_suite() {
-    for case in cases("retry-after-dates/retry_after.json").unwrap_or_default() {
+    for case in cases("retry-after-dates/retry_after.json") {
         let value = case["value"].as_str().expect("value is text");
         let now = Timestamp::from_secs(case["now"].as_u64().expect("now is a number"));
         let read = retry_after([value], None, now).map(|wait| wait.as_secs());
@@ -87,7 +79,7 @@ fn the_date_of_a_known_guide_is_waited_out_although_its_weekday_is_wrong() {
 /// All 25 cases, without a deviation.
 #[test]
 fn limits_are_read_as_in_the_suite() {
-    let cases = cases("ratelimit-headers/cases.json").unwrap_or_default();
+    let cases = cases("ratelimit-headers/cases.json");
     for (case, answer) in cases.iter().zip(probe("headers", &cases)) {
         let source = &case["source"];
         for (told, expected) in [
@@ -108,14 +100,14 @@ fn limits_are_read_as_in_the_suite() {
 /// All cases; where a parser may refuse (`can_fail`), ours may too.
 #[test]
 fn structured_fields_are_read_as_in_the_suite() {
-    let Ok(files) = fs::read_dir(suites().join("structured-fields-httpwg")) else {
+    let Ok(files) = fs::read_dir(suites::folder().join("structured-fields-httpwg")) else {
         eprintln!("skipped: the suite is not there");
         return;
     };
     let names = files.filter_map(|file| file.expect("it can be listed").file_name().into_string().ok());
     let names = names.filter(|name| name.ends_with(".json"));
     let cases: Vec<Value> =
-        names.filter_map(|name| cases(&format!("structured-fields-httpwg/{name}"))).flatten().collect();
+        names.flat_map(|name| cases(&format!("structured-fields-httpwg/{name}"))).collect();
     let questions: Vec<Value> =
         cases.iter().map(|case| json!({ "type": case["header_type"], "raw": case["raw"] })).collect();
     for (case, answer) in cases.iter().zip(probe("sfv", &questions)) {

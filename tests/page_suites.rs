@@ -1,8 +1,9 @@
 //! Pages against test suites that others wrote: encodings (html5lib), refreshes (WPT), links (Scrapy).
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up shall fail")]
 
+mod suites;
+
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::sync::Arc;
 
 use crawl::extract::facts::describe;
@@ -15,15 +16,7 @@ use crawl::spider::declarative::{Declarative, Recipe};
 use crawl::url::{Canon, CanonStep, CanonicalUrl};
 use http::{HeaderMap, StatusCode};
 use serde_json::Value;
-
-fn cases(path: &str) -> Option<Vec<Value>> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/suites").join(path);
-    let Ok(text) = std::fs::read_to_string(&path) else {
-        eprintln!("skipped: {} is not here", path.display());
-        return None;
-    };
-    Some(serde_json::from_str(&text).unwrap())
-}
+use suites::cases;
 
 /// A body as the suites write it: text, or `{"b64": …}`.
 fn bytes(text: &Value, base64: &Value) -> Vec<u8> {
@@ -55,7 +48,7 @@ fn url(text: &str) -> CanonicalUrl {
 
 #[test]
 fn encodings_are_found_as_html5lib_finds_them() {
-    let Some(cases) = cases("encoding-html5lib/cases.json") else {
+    let Some(cases) = cases::<Vec<Value>>("encoding-html5lib/cases.json") else {
         return;
     };
     let mut wrong = Vec::new();
@@ -75,7 +68,7 @@ fn encodings_are_found_as_html5lib_finds_them() {
 
 #[test]
 fn refreshes_are_read_as_browsers_read_them() {
-    let Some(cases) = cases("meta-refresh-wpt/cases.json") else {
+    let Some(cases) = cases::<Vec<Value>>("meta-refresh-wpt/cases.json") else {
         return;
     };
     let here = url("http://a.example/dir/page");
@@ -103,7 +96,7 @@ const DEVIATIONS: [(usize, &str, &str); 2] = [
 
 #[test]
 fn links_are_found_as_scrapy_finds_them() {
-    let Some(cases) = cases("links-scrapy/extract_links.json") else {
+    let Some(cases) = cases::<Vec<Value>>("links-scrapy/extract_links.json") else {
         return;
     };
     let mut compared = 0;
@@ -157,7 +150,7 @@ fn asked(case: &Value) -> Option<Page> {
 
 #[test]
 fn refreshes_are_followed_as_scrapy_follows_them() {
-    let Some(cases) = cases("redirect-scrapy/meta_refresh.json") else {
+    let Some(cases) = cases::<Vec<Value>>("redirect-scrapy/meta_refresh.json") else {
         return;
     };
     let (mut judged, mut wrong) = (0, Vec::new());

@@ -2,9 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+mod suites;
+
 use crawl::robots::{ProductToken, RobotsRules};
 use serde_json::Value;
-use std::path::Path;
 use url::Url;
 
 /// Cases that are answered otherwise, and why: test, part of the URL, part of the file, reason.
@@ -36,12 +37,7 @@ const DEVIATIONS: [(&str, &str, &str, &str); 4] = [
 ];
 
 fn suite() -> Option<Value> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/suites/robots-google/cases.json");
-    let Ok(text) = std::fs::read_to_string(&path) else {
-        eprintln!("skipped: {} is absent", path.display());
-        return None;
-    };
-    Some(serde_json::from_str(&text).unwrap())
+    suites::cases("robots-google/cases.json")
 }
 
 fn list<'a>(suite: &'a Value, name: &str) -> &'a [Value] {

@@ -1,6 +1,6 @@
 //! The URL standard's own cases (Web Platform Tests), where the suite is at hand.
 
-use std::path::Path;
+mod suites;
 
 use crawl::host::host_facts;
 use crawl::url::resolve;
@@ -8,13 +8,9 @@ use encoding_rs::{Encoding, UTF_8};
 use serde_json::Value;
 use url::Url;
 
+/// The cases of a file; the texts between them are its headings.
 fn cases(name: &str) -> Vec<Value> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/suites/url-wpt").join(name);
-    let Ok(text) = std::fs::read_to_string(&path) else {
-        eprintln!("skipped: {} is absent", path.display());
-        return Vec::new();
-    };
-    let all: Vec<Value> = serde_json::from_str(&text).expect("the suite is JSON");
+    let all: Vec<Value> = suites::cases(&format!("url-wpt/{name}")).unwrap_or_default();
     all.into_iter().filter(Value::is_object).collect()
 }
 
