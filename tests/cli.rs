@@ -2,9 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+#[expect(dead_code, reason = "shared with tests that read fields")]
+mod loopback;
+
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
@@ -444,24 +446,17 @@ fn a_reader_that_goes_away_ends_the_run_quietly() {
 
 /// Answers every connection with the same bytes, until the process ends.
 fn serve(answer: &'static [u8]) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}/", listener.local_addr().unwrap());
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let mut stream = stream.unwrap();
-            let mut request = [0; 4096];
-            let length = stream.read(&mut request).unwrap_or(0);
-            let robots = request[..length].starts_with(b"GET /robots.txt");
-            let answer = if robots {
-                b"HTTP/1.1 404 No\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
-            } else {
-                answer
-            };
-            // The crawler may have gone already.
-            let _ = stream.write_all(answer);
-        }
+    let (listener, origin) = loopback::listen("127.0.0.1");
+    loopback::serve(listener, move |mut stream| {
+        let Some(head) = loopback::head(&stream) else { return };
+        let answer = match loopback::path(&head) {
+            "/robots.txt" => b"HTTP/1.1 404 No\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
+            _ => answer,
+        };
+        // The crawler may have gone already.
+        let _ = stream.write_all(answer);
     });
-    url
+    origin + "/"
 }
 
 #[test]
@@ -496,12 +491,11 @@ fn nothing_that_a_server_says_reaches_the_terminal_as_a_command() {
 
 #[test]
 fn a_second_signal_ends_the_run_at_once() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let (listener, origin) = loopback::listen("127.0.0.1");
     // Takes every connection and never answers.
     std::thread::spawn(move || listener.incoming().collect::<Vec<_>>());
     let desk = Desk::new();
-    let mut child = desk.start(&["run", "--seed", &url, "-vv"]);
+    let mut child = desk.start(&["run", "--seed", &origin, "-vv"]);
     let mut log = wait_for_log(&mut child, "connected to");
     signal(&child, "-INT");
     let mut line = String::new();

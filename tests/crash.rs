@@ -1,9 +1,12 @@
 //! kill -9 at random moments, again and again, with the server's own log as the judge.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+
+mod loopback;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::io::Write;
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
@@ -129,18 +132,12 @@ struct Shelf {
 
 impl Shelf {
     fn of(pages: usize) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let origin = format!("http://{}", listener.local_addr().unwrap());
+        let (listener, origin) = loopback::listen("127.0.0.1");
         let shelf = Self { origin, pages: Arc::default(), log: Arc::default() };
         shelf.put("/".to_owned(), (0..pages).map(|page| format!("<a href=\"/{page}\">x</a>")).collect());
         (0..pages).for_each(|page| shelf.put(format!("/{page}"), format!("first {page}")));
         let server = shelf.clone();
-        std::thread::spawn(move || {
-            for stream in listener.incoming() {
-                let server = server.clone();
-                std::thread::spawn(move || server.serve(stream.unwrap()));
-            }
-        });
+        loopback::serve(listener, move |stream| server.serve(stream));
         shelf
     }
 
@@ -158,22 +155,14 @@ impl Shelf {
 
     fn serve(&self, mut stream: TcpStream) {
         stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
-        let (mut head, mut byte) = (Vec::new(), [0]);
-        while !head.ends_with(b"\r\n\r\n") {
-            // Killed before it had said what it wanted.
-            if stream.read(&mut byte).unwrap_or(0) == 0 {
-                return;
-            }
-            head.push(byte[0]);
-        }
-        let head = String::from_utf8(head).unwrap();
-        let path = head.split(' ').nth(1).unwrap().to_owned();
+        let Some(head) = loopback::head(&stream) else { return };
+        let path = loopback::path(&head).to_owned();
         let title = self.pages.lock().unwrap().get(&path).cloned();
         let body = title.map_or_else(|| "sorry".to_owned(), |title| format!("<title>{title}</title>{title}"));
         let etag = format!("\"{:x}\"", crawl::url::Fingerprint::of(body.as_bytes()).get());
         let (status, body) = match body.as_str() {
             "sorry" => (404, body),
-            _ if head.contains(&format!("if-none-match: {etag}\r\n")) => (304, String::new()),
+            _ if loopback::field(&head, "if-none-match") == Some(&etag) => (304, String::new()),
             _ => (200, body),
         };
         self.log.lock().unwrap().push((path, status));

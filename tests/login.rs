@@ -2,8 +2,10 @@
 //! the judge.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+mod loopback;
+
+use std::io::Write;
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
@@ -31,38 +33,19 @@ struct Server {
 
 impl Server {
     fn at(address: &str, answer: impl Fn(&Asked) -> String + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind((address, 0)).unwrap();
-        let origin = format!("http://{}", listener.local_addr().unwrap());
+        let (listener, origin) = loopback::listen(address);
         let server = Self { origin, log: Arc::default(), answer: Arc::new(answer) };
         let serving = server.clone();
-        std::thread::spawn(move || {
-            for stream in listener.incoming() {
-                let serving = serving.clone();
-                std::thread::spawn(move || serving.serve(stream.unwrap()));
-            }
-        });
+        loopback::serve(listener, move |stream| serving.serve(stream));
         server
     }
 
     fn serve(&self, mut stream: TcpStream) {
         stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
-        let (mut head, mut byte) = (Vec::new(), [0]);
-        while !head.ends_with(b"\r\n\r\n") {
-            if stream.read(&mut byte).unwrap_or(0) == 0 {
-                return;
-            }
-            head.push(byte[0]);
-        }
-        let text = String::from_utf8(head).unwrap();
-        let field = |name: &str| {
-            let lines = text.lines().skip(1).filter_map(|line| line.split_once(": "));
-            lines
-                .into_iter()
-                .find(|(key, _)| key.eq_ignore_ascii_case(name))
-                .map(|(_, value)| value.to_owned())
-        };
+        let Some(head) = loopback::head(&stream) else { return };
+        let field = |name: &str| loopback::field(&head, name).map(str::to_owned);
         let asked = Asked {
-            path: text.split(' ').nth(1).unwrap().to_owned(),
+            path: loopback::path(&head).to_owned(),
             cookie: field("cookie"),
             condition: field("if-none-match"),
         };

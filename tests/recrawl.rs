@@ -2,10 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+mod loopback;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::io::Write;
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -58,19 +60,13 @@ struct Site {
 impl Site {
     /// A home page that links to so many pages, each of which links to the next.
     fn of(pages: usize) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let origin = format!("http://{}", listener.local_addr().unwrap());
+        let (listener, origin) = loopback::listen("127.0.0.1");
         let site = Self { origin, answers: Arc::default(), log: Arc::default() };
         let paths: Vec<_> = (0..pages).map(|number| format!("/{number}")).collect();
         site.page("/", "home", &paths);
         paths.iter().for_each(|path| site.page(path, path, &[]));
         let server = site.clone();
-        std::thread::spawn(move || {
-            for stream in listener.incoming() {
-                let server = server.clone();
-                std::thread::spawn(move || server.serve(stream.unwrap()));
-            }
-        });
+        loopback::serve(listener, move |stream| server.serve(stream));
         site
     }
 
@@ -88,23 +84,16 @@ impl Site {
 
     fn serve(&self, mut stream: TcpStream) {
         stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
-        let (mut head, mut byte) = (Vec::new(), [0]);
-        while !head.ends_with(b"\r\n\r\n") {
-            if stream.read(&mut byte).unwrap_or(0) == 0 {
-                return;
-            }
-            head.push(byte[0]);
-        }
-        let head = String::from_utf8(head).unwrap();
-        let path = head.split(' ').nth(1).unwrap().to_owned();
-        let condition = head.lines().find_map(|line| line.strip_prefix("if-none-match: ").map(str::to_owned));
+        let Some(head) = loopback::head(&stream) else { return };
+        let path = loopback::path(&head).to_owned();
+        let condition = loopback::field(&head, "if-none-match");
         let answer = self.answers.lock().unwrap().get(&path).cloned().unwrap_or(Answer::Status(404));
         let (status, fields, body) = match answer {
             Answer::Page { title, links } => {
                 let mut body = format!("<title>{title}</title><h1>{title}</h1>");
                 links.iter().for_each(|link| write!(body, "<a href=\"{link}\">x</a>").unwrap());
                 let etag = format!("\"{}\"", body.len() * 31 + title.bytes().map(usize::from).sum::<usize>());
-                let same = condition.as_deref() == Some(etag.as_str());
+                let same = condition == Some(etag.as_str());
                 (
                     if same { 304 } else { 200 },
                     format!("ETag: {etag}\r\n"),

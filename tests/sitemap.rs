@@ -2,9 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+mod loopback;
+mod suites;
+
 use std::collections::BTreeMap;
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::io::Write;
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
@@ -22,15 +25,8 @@ use crawl::robots::{ProductToken, RobotsRules};
 use crawl::spider::Spider;
 use crawl::url::{Canon, CanonicalUrl};
 use serde_json::{Value, json};
+use suites::cases;
 use tokio::io::AsyncWriteExt;
-
-fn suite(name: &str) -> Option<Vec<Value>> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/suites/sitemap-scrapy").join(name);
-    let text = std::fs::read_to_string(&path)
-        .inspect_err(|_| eprintln!("skipped: {} is not there", path.display()))
-        .ok()?;
-    Some(serde_json::from_str(&text).unwrap())
-}
 
 /// Asks the command, which takes octets as the suite writes them.
 fn probe(op: &str, questions: &[Value]) -> Vec<Value> {
@@ -48,7 +44,7 @@ fn probe(op: &str, questions: &[Value]) -> Vec<Value> {
 
 #[test]
 fn every_case_of_scrapy_gives_what_scrapy_gives() {
-    let Some(cases) = suite("sitemap.json") else { return };
+    let Some(cases) = cases::<Vec<Value>>("sitemap-scrapy/sitemap.json") else { return };
     let questions: Vec<_> = cases.iter().map(|case| json!({ "body": case["body"] })).collect();
     let answers = probe("sitemap", &questions);
     assert_eq!(answers.len(), cases.len());
@@ -65,7 +61,7 @@ fn every_case_of_scrapy_gives_what_scrapy_gives() {
 
 #[test]
 fn the_sitemaps_of_robots_txt_are_those_that_scrapy_finds() {
-    let Some(cases) = suite("sitemap_urls_from_robots.json") else { return };
+    let Some(cases) = cases::<Vec<Value>>("sitemap-scrapy/sitemap_urls_from_robots.json") else { return };
     let questions: Vec<_> =
         cases.iter().map(|case| json!({ "robots": case["args"][0], "agent": "mybot", "url": "/" })).collect();
     for (case, answer) in cases.iter().zip(probe("robots", &questions)) {
@@ -88,16 +84,10 @@ struct Site {
 
 impl Site {
     fn open() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let origin = format!("http://{}", listener.local_addr().unwrap());
+        let (listener, origin) = loopback::listen("127.0.0.1");
         let site = Self { origin, answers: Arc::default(), log: Arc::default() };
         let server = site.clone();
-        std::thread::spawn(move || {
-            for stream in listener.incoming() {
-                let server = server.clone();
-                std::thread::spawn(move || server.serve(stream.unwrap()));
-            }
-        });
+        loopback::serve(listener, move |stream| server.serve(stream));
         site
     }
 
@@ -109,16 +99,9 @@ impl Site {
     /// Answers one request and closes the connection.
     fn serve(&self, mut stream: TcpStream) {
         stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
-        let (mut head, mut byte) = (Vec::new(), [0]);
-        while !head.ends_with(b"\r\n\r\n") {
-            if stream.read(&mut byte).unwrap_or(0) == 0 {
-                return;
-            }
-            head.push(byte[0]);
-        }
-        let head = String::from_utf8(head).unwrap();
-        let path = head.split(' ').nth(1).unwrap().to_owned();
-        let known = head.to_ascii_lowercase().contains("if-none-match: \"v1\"");
+        let Some(head) = loopback::head(&stream) else { return };
+        let path = loopback::path(&head).to_owned();
+        let known = loopback::field(&head, "if-none-match") == Some("\"v1\"");
         let body = self.answers.lock().unwrap().get(&path).cloned();
         let (status, body) = match body {
             Some(_) if known => (304, Vec::new()),

@@ -2,10 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+#[expect(dead_code, reason = "shared with tests that read fields")]
+mod loopback;
+
 use std::collections::HashMap;
 use std::fs;
-use std::io::{Read, Write};
-use std::net::TcpListener;
+use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -202,21 +204,16 @@ struct Moody {
 
 impl Moody {
     fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}/", listener.local_addr().unwrap());
-        let server = Self { url, well: Arc::default(), asked: Arc::default() };
+        let (listener, origin) = loopback::listen("127.0.0.1");
+        let server = Self { url: origin + "/", well: Arc::default(), asked: Arc::default() };
         let (well, asked) = (Arc::clone(&server.well), Arc::clone(&server.asked));
-        std::thread::spawn(move || {
-            for stream in listener.incoming() {
-                let mut stream = stream.unwrap();
-                let mut request = [0; 4096];
-                let length = stream.read(&mut request).unwrap_or(0);
-                let head = String::from_utf8_lossy(&request[..length]).into_owned();
-                let path = head.split(' ').nth(1).unwrap_or("/").to_owned();
-                *asked.lock().unwrap().entry(path.clone()).or_default() += 1;
-                // The crawler may have gone already.
-                let _ = stream.write_all(answer(&path, well.load(Ordering::SeqCst)).as_bytes());
-            }
+        loopback::serve(listener, move |mut stream| {
+            let Some(head) = loopback::head(&stream) else { return };
+            let path = loopback::path(&head).to_owned();
+            let answer = answer(&path, well.load(Ordering::SeqCst));
+            *asked.lock().unwrap().entry(path).or_default() += 1;
+            // The crawler may have gone already.
+            let _ = stream.write_all(answer.as_bytes());
         });
         server
     }

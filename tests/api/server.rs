@@ -1,7 +1,10 @@
 //! A JSON server on this machine that answers by a function and notes what it was asked, and the command with one state.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+#[path = "../loopback/mod.rs"]
+mod loopback;
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
@@ -13,14 +16,13 @@ use serde_json::Value;
 pub struct Asked {
     pub method: String,
     pub path: String,
-    /// Names in lower case.
-    pub fields: Vec<(String, String)>,
+    head: String,
     pub body: String,
 }
 
 impl Asked {
     pub fn field(&self, name: &str) -> Option<&str> {
-        self.fields.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+        loopback::field(&self.head, name)
     }
 
     /// A parameter of the query as a number.
@@ -50,33 +52,27 @@ type Script = dyn Fn(&Asked) -> Answer + Send + Sync;
 /// A server, and everything that was asked of it but robots.txt.
 #[derive(Clone)]
 pub struct Server {
-    address: SocketAddr,
+    origin: String,
     asked: Arc<Mutex<Vec<Asked>>>,
 }
 
 impl Server {
     pub fn start(script: impl Fn(&Asked) -> Answer + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has free ports");
-        let server = Self { address: listener.local_addr().expect("it is bound"), asked: Arc::default() };
+        let (listener, origin) = loopback::listen("127.0.0.1");
+        let server = Self { origin, asked: Arc::default() };
         let asked = Arc::clone(&server.asked);
-        let script: Arc<Script> = Arc::new(script);
-        std::thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                let (asked, script) = (Arc::clone(&asked), Arc::clone(&script));
-                // A client that goes away is no concern of the server.
-                std::thread::spawn(move || answer(stream, &asked, &*script));
-            }
-        });
+        // A client that goes away is no concern of the server.
+        loopback::serve(listener, move |stream| answer(&stream, &asked, &script));
         server
     }
 
     pub fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
+        format!("{}{path}", self.origin)
     }
 
     /// As another host, which is the same machine.
     pub fn url_as_localhost(&self, path: &str) -> String {
-        format!("http://localhost:{}{path}", self.address.port())
+        self.url(path).replace("127.0.0.1", "localhost")
     }
 
     /// All that was asked, in order.
@@ -89,26 +85,14 @@ impl Server {
     }
 }
 
-fn answer(mut stream: TcpStream, asked: &Mutex<Vec<Asked>>, script: &Script) -> std::io::Result<()> {
-    let mut reader = BufReader::new(stream.try_clone()?);
-    let mut first = String::new();
-    reader.read_line(&mut first)?;
-    let mut words = first.split(' ').map(str::to_owned);
-    let (method, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-    let mut fields = Vec::new();
-    loop {
-        let mut line = String::new();
-        reader.read_line(&mut line)?;
-        match line.split_once(':') {
-            Some((name, value)) => fields.push((name.to_ascii_lowercase(), value.trim().to_owned())),
-            None => break,
-        }
-    }
-    let mut request = Asked { method, path, fields, body: String::new() };
-    let length = request.field("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body)?;
-    request.body = String::from_utf8_lossy(&body).into_owned();
+fn answer(mut stream: &TcpStream, asked: &Mutex<Vec<Asked>>, script: &Script) -> std::io::Result<()> {
+    let Some(head) = loopback::head(stream) else { return Ok(()) };
+    let length = loopback::field(&head, "content-length").and_then(|length| length.parse().ok());
+    let mut body = vec![0; length.unwrap_or(0)];
+    stream.read_exact(&mut body)?;
+    let method = head.split(' ').next().unwrap_or_default().to_owned();
+    let path = loopback::path(&head).to_owned();
+    let request = Asked { method, path, head, body: String::from_utf8_lossy(&body).into_owned() };
     let (status, kind, body) = match request.path.as_str() {
         "/robots.txt" => missing(),
         _ => {

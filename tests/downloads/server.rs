@@ -1,8 +1,11 @@
 //! A server of files on this machine that can be told to misbehave, and counts what it sends.
 
+#[path = "../loopback/mod.rs"]
+mod loopback;
+
 use std::collections::HashMap;
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -20,10 +23,7 @@ pub struct Asked {
 
 impl Asked {
     pub fn field(&self, name: &str) -> Option<&str> {
-        self.head.lines().find_map(|line| {
-            let (found, value) = line.split_once(':')?;
-            found.eq_ignore_ascii_case(name).then_some(value.trim())
-        })
+        loopback::field(&self.head, name)
     }
 
     /// The first byte that is asked for.
@@ -113,16 +113,10 @@ impl Site {
     }
 
     pub fn open_at(address: &str, answer: impl Fn(&Asked) -> Reply + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind((address, 0)).unwrap();
-        let origin = format!("http://{}", listener.local_addr().unwrap());
+        let (listener, origin) = loopback::listen(address);
         let site = Self { origin, log: Arc::default(), counts: Arc::default(), answer: Arc::new(answer) };
         let server = site.clone();
-        std::thread::spawn(move || {
-            for stream in listener.incoming() {
-                let server = server.clone();
-                std::thread::spawn(move || server.serve(stream.unwrap()));
-            }
-        });
+        loopback::serve(listener, move |stream| server.serve(stream));
         site
     }
 
@@ -133,15 +127,8 @@ impl Site {
 
     fn serve(&self, mut stream: TcpStream) {
         stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-        let (mut head, mut byte) = (Vec::new(), [0]);
-        while !head.ends_with(b"\r\n\r\n") {
-            if stream.read(&mut byte).unwrap_or(0) == 0 {
-                return;
-            }
-            head.push(byte[0]);
-        }
-        let head = String::from_utf8(head).unwrap();
-        let path = head.split(' ').nth(1).unwrap().to_owned();
+        let Some(head) = loopback::head(&stream) else { return };
+        let path = loopback::path(&head).to_owned();
         let before = {
             let mut counts = self.counts.lock().unwrap();
             let count = counts.entry(path.clone()).or_default();
@@ -167,7 +154,7 @@ impl Site {
         }
         asked.status = reply.status;
         if reply.held {
-            drop(stream.read(&mut byte));
+            drop(stream.read(&mut [0]));
         }
         if asked.path != "/robots.txt" {
             self.log.lock().unwrap().push(asked);

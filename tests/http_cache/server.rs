@@ -1,7 +1,10 @@
 //! A server on this machine that answers what it is told to answer and notes what it was asked; and `crawl fetch` over one state.
 
-use std::io::{BufRead, BufReader, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+#[path = "../loopback/mod.rs"]
+mod loopback;
+
+use std::io::Write;
+use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 use std::sync::{Arc, Mutex};
@@ -64,16 +67,16 @@ fn http_date(offset: i64) -> String {
     format!("{day}, {} {month} {} {} GMT", parts[2], parts[0], &time[..8])
 }
 
-/// A request as it came: its path and its fields, names in lower case.
+/// A request as it came.
 #[derive(Debug, Clone)]
 pub struct Asked {
     pub path: String,
-    pub fields: Vec<(String, String)>,
+    head: String,
 }
 
 impl Asked {
     pub fn field(&self, name: &str) -> Option<&str> {
-        self.fields.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+        loopback::field(&self.head, name)
     }
 }
 
@@ -81,7 +84,7 @@ type Script = dyn Fn(&Asked) -> Answer + Send + Sync;
 
 /// A server, and everything that was asked of it but robots.txt.
 pub struct Server {
-    address: SocketAddr,
+    origin: String,
     asked: Arc<Mutex<Vec<Asked>>>,
     robots: Arc<Mutex<u32>>,
 }
@@ -92,21 +95,16 @@ impl Server {
     }
 
     pub fn with_robots(robots: Answer, script: impl Fn(&Asked) -> Answer + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has free ports");
-        let address = listener.local_addr().expect("it is bound");
-        let server = Self { address, asked: Arc::default(), robots: Arc::default() };
+        let (listener, origin) = loopback::listen("127.0.0.1");
+        let server = Self { origin, asked: Arc::default(), robots: Arc::default() };
         let (asked, count) = (server.asked.clone(), server.robots.clone());
-        std::thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                // A client that goes away is no concern of the server.
-                let _ = answer(stream, &asked, &count, &robots, &script);
-            }
-        });
+        // A client that goes away is no concern of the server.
+        loopback::serve(listener, move |stream| answer(stream, &asked, &count, &robots, &script));
         server
     }
 
     pub fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
+        format!("{}{path}", self.origin)
     }
 
     /// What was asked since the last call.
@@ -127,21 +125,13 @@ fn answer(
     robots: &Answer,
     script: &Script,
 ) -> std::io::Result<()> {
-    let mut lines = BufReader::new(stream.try_clone()?).lines();
-    let first = lines.next().transpose()?.unwrap_or_default();
-    let path = first.split(' ').nth(1).unwrap_or_default().to_owned();
-    let mut fields = Vec::new();
-    for line in lines {
-        match line?.split_once(':') {
-            Some((name, value)) => fields.push((name.to_ascii_lowercase(), value.trim().to_owned())),
-            None => break,
-        }
-    }
+    let Some(head) = loopback::head(&stream) else { return Ok(()) };
+    let path = loopback::path(&head).to_owned();
     if path == "/robots.txt" {
         *count.lock().expect("no test panics inside") += 1;
         return stream.write_all(&robots.bytes());
     }
-    let request = Asked { path, fields };
+    let request = Asked { path, head };
     asked.lock().expect("no test panics inside").push(request.clone());
     stream.write_all(&script(&request).bytes())
 }

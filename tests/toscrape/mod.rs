@@ -2,14 +2,16 @@
 //! scraping crawl. What a crawl must find is told from the stock, not read from pages.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::io::Write;
+use std::net::TcpStream;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
 
 pub mod books;
+#[path = "../loopback/mod.rs"]
+mod loopback;
 pub mod quotes;
 
 /// What a path is answered with.
@@ -23,34 +25,25 @@ type Pages = Arc<BTreeMap<String, Answer>>;
 
 /// A server of one of the sites; what it does not know is answered 404.
 pub struct Site {
-    address: SocketAddr,
+    origin: String,
     pages: Arc<Mutex<Pages>>,
     answered: Arc<AtomicUsize>,
 }
 
 impl Site {
     pub fn start(pages: BTreeMap<String, Answer>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let (listener, origin) = loopback::listen("127.0.0.1");
         let pages = Arc::new(Mutex::new(Arc::new(pages)));
-        let site = Self {
-            address: listener.local_addr().unwrap(),
-            pages: Arc::clone(&pages),
-            answered: Arc::default(),
-        };
+        let site = Self { origin, pages: Arc::clone(&pages), answered: Arc::default() };
         let answered = Arc::clone(&site.answered);
-        std::thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                let (pages, answered) = (Arc::clone(&pages), Arc::clone(&answered));
-                // A crawler that is killed goes away in the middle.
-                std::thread::spawn(move || serve(&stream, &pages, &answered).ok());
-            }
-        });
+        // A crawler that is killed goes away in the middle.
+        loopback::serve(listener, move |stream| serve(&stream, &pages, &answered));
         site
     }
 
     /// The address without a slash at its end.
     pub fn origin(&self) -> String {
-        format!("http://{}", self.address)
+        self.origin.clone()
     }
 
     /// From now on these are the pages.
@@ -64,17 +57,11 @@ impl Site {
     }
 }
 
-fn serve(stream: &TcpStream, pages: &Mutex<Pages>, answered: &AtomicUsize) -> std::io::Result<()> {
-    let mut lines = BufReader::new(stream);
-    loop {
-        let (mut first, mut field) = (String::new(), String::new());
-        lines.read_line(&mut first)?;
-        while lines.read_line(&mut field)? > 2 {
-            field.clear();
-        }
-        let Some(path) = first.split(' ').nth(1) else { return Ok(()) };
+/// Answers one request after the other, until the client goes.
+fn serve(mut stream: &TcpStream, pages: &Mutex<Pages>, answered: &AtomicUsize) -> std::io::Result<()> {
+    while let Some(request) = loopback::head(stream) {
         let pages = Arc::clone(&pages.lock().unwrap());
-        let (status, fields, body) = match pages.get(path) {
+        let (status, fields, body) = match pages.get(loopback::path(&request)) {
             Some(Answer::Page(html)) => ("200 OK", String::new(), html.as_str()),
             Some(Answer::Moved(to)) => ("308 Permanent Redirect", format!("Location: {to}\r\n"), "moved"),
             None => ("404 Not Found", String::new(), "not found"),
@@ -85,9 +72,9 @@ fn serve(stream: &TcpStream, pages: &Mutex<Pages>, answered: &AtomicUsize) -> st
             body.len()
         );
         answered.fetch_add(1, Ordering::SeqCst);
-        let mut stream = stream;
         stream.write_all(&[head.as_bytes(), body.as_bytes()].concat())?;
     }
+    Ok(())
 }
 
 pub fn escape(text: &str) -> String {

@@ -5,6 +5,8 @@
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 mod archive;
+#[path = "../loopback/mod.rs"]
+mod loopback;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -61,21 +63,16 @@ struct Server {
 
 impl Server {
     fn start(answers: BTreeMap<&'static str, Vec<u8>>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let origin = format!("http://{}", listener.local_addr().unwrap());
+        let (listener, origin) = loopback::listen("127.0.0.1");
         let asked: Arc<Mutex<BTreeMap<String, Vec<u8>>>> = Arc::default();
         let log = Arc::clone(&asked);
-        std::thread::spawn(move || {
-            for stream in listener.incoming() {
-                let mut stream = stream.unwrap();
-                let request = request(&mut stream);
-                let line = String::from_utf8_lossy(&request).into_owned();
-                let path = line.split(' ').nth(1).unwrap_or_default();
-                let missing =
-                    b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".to_vec();
-                drop(stream.write_all(answers.get(path).unwrap_or(&missing)));
-                log.lock().unwrap().insert(path.to_owned(), request);
-            }
+        loopback::serve(listener, move |mut stream| {
+            let Some((path, request)) = request(&stream) else { return };
+            let missing =
+                b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".to_vec();
+            let answer = answers.get(path.as_str()).unwrap_or(&missing);
+            log.lock().unwrap().insert(path, request);
+            drop(stream.write_all(answer));
         });
         Self { origin, asked }
     }
@@ -89,19 +86,14 @@ impl Server {
     }
 }
 
-/// Head and body of a request.
-fn request(stream: &mut TcpStream) -> Vec<u8> {
+/// The path of a request, and its head and body.
+fn request(mut stream: &TcpStream) -> Option<(String, Vec<u8>)> {
     stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
-    let (mut bytes, mut byte) = (Vec::new(), [0]);
-    while !bytes.ends_with(b"\r\n\r\n") && stream.read(&mut byte).unwrap_or(0) == 1 {
-        bytes.push(byte[0]);
-    }
-    let head = String::from_utf8_lossy(&bytes).to_ascii_lowercase();
-    let length = head.split("content-length: ").nth(1).and_then(|rest| rest.split('\r').next());
+    let head = loopback::head(stream)?;
+    let length = loopback::field(&head, "content-length");
     let mut body = vec![0; length.map_or(0, |length| length.parse().unwrap())];
     stream.read_exact(&mut body).unwrap();
-    bytes.extend(body);
-    bytes
+    Some((loopback::path(&head).to_owned(), [head.into_bytes(), body].concat()))
 }
 
 /// An answer with this head, whose connection is closed behind it.
