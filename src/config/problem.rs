@@ -172,6 +172,11 @@ pub(super) fn closest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
         .min_by_key(|candidate| distance(candidate))
 }
 
+/// Asks whether the nearest of some values was meant.
+pub(super) fn did_you_mean(word: &str, known: &[&str]) -> Option<String> {
+    closest(word, known).map(|meant| format!("did you mean \"{meant}\"?"))
+}
+
 /// The texts that problems are shown on.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Sources {

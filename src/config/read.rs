@@ -14,7 +14,7 @@ use serde::de::{
 };
 
 use super::path::{Path, Step};
-use super::problem::{Finding, Spot, closest};
+use super::problem::{Finding, Spot, did_you_mean};
 use super::tree::{Node, Origin, Value};
 
 /// After so many values that do not fit, the rest of the file is not looked at.
@@ -268,7 +268,7 @@ impl<'de> de::Deserializer<'de> for Reader<'de> {
             return Err(self.expected(&quoted(variants)));
         }
         Err(Fault {
-            suggestion: closest(choice, variants).map(|variant| format!("did you mean \"{variant}\"?")),
+            suggestion: did_you_mean(choice, variants),
             ..Fault::new(format!("expected {}, found {choice:?}", quoted(variants))).under(&self.path)
         })
     }

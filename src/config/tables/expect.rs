@@ -9,7 +9,7 @@ use super::names::Names;
 use super::ordered::ordered;
 use crate::config::check::Check;
 use crate::config::path::Path;
-use crate::config::problem::closest;
+use crate::config::problem::did_you_mean;
 use crate::engine::Expectations;
 
 /// What a crawl must come to. It is judged when a run has come to its end or its page limit, over all runs of the round; what is
@@ -75,6 +75,6 @@ fn check_name(field: &str, names: &Names, at: &Path, check: &mut Check<'_>) {
     }
     let all = names.all();
     let all: Vec<_> = all.iter().map(String::as_str).collect();
-    let hint = closest(field, &all).map(|meant| format!("did you mean \"{meant}\"?"));
+    let hint = did_you_mean(field, &all);
     check.wrong_with(at, format!("no item has a field {field:?} at the end"), hint);
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::config::check::Check;
 use crate::config::path::Path;
 use crate::config::plan::Seed;
-use crate::config::problem::closest;
+use crate::config::problem::did_you_mean;
 use crate::spider::declarative::{ExtractRule, FollowRule, PaginateRule, RequestRule};
 
 /// All that is said about pages.
@@ -43,7 +43,7 @@ impl Said<'_> {
                 let Some(label) = label.filter(|label| !given.contains(label)) else {
                     continue;
                 };
-                let hint = closest(label, &given).map(|meant| format!("did you mean \"{meant}\"?"));
+                let hint = did_you_mean(label, &given);
                 check.wrong_with(
                     &place.key(key),
                     "no seed, [[requests]] or [[follow]] gives this label",
@@ -88,7 +88,7 @@ impl Said<'_> {
         for (rule, place) in self.follow.iter().zip(check.items(&Path::of(&["follow"]))) {
             for (name, place) in rule.carry.iter().zip(check.items(&place.key("carry"))) {
                 if !name.is_empty() && !given.contains(&name.as_str()) {
-                    let hint = closest(name, &given).map(|meant| format!("did you mean \"{meant}\"?"));
+                    let hint = did_you_mean(name, &given);
                     let message = "nothing has this name: take it by `data` of this rule, or as a field of an \
                                    [[extract]]";
                     check.wrong_with(&place, message, hint);

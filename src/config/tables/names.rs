@@ -5,7 +5,7 @@
 
 use crate::config::check::Check;
 use crate::config::path::Path;
-use crate::config::problem::closest;
+use crate::config::problem::did_you_mean;
 use crate::spider::declarative::{ExtractRule, FieldRule};
 
 /// The page's own URL, which items have even if no rule says so.
@@ -40,7 +40,7 @@ impl Names {
     pub(in crate::config) fn check_kind(&self, kind: &str, at: &Path, check: &mut Check<'_>) {
         let kinds: Vec<_> = self.rules.iter().filter_map(|rule| rule.kind.as_deref()).collect();
         if self.are_known && !kinds.contains(&kind) {
-            let hint = closest(kind, &kinds).map(|meant| format!("did you mean \"{meant}\"?"));
+            let hint = did_you_mean(kind, &kinds);
             check.wrong_with(at, format!("no [[extract]] has the kind {kind:?}"), hint);
         }
     }
@@ -57,7 +57,7 @@ impl Names {
         let fields: Vec<_> = fields.into_iter().map(|field| field.name.as_str()).collect();
         // A kind that is not there has been reported.
         if self.are_known && !fields.is_empty() && field != URL && !fields.contains(&field) {
-            let hint = closest(field, &fields).map(|meant| format!("did you mean \"{meant}\"?"));
+            let hint = did_you_mean(field, &fields);
             check.wrong_with(at, format!("no item has a field {field:?} here"), hint);
         }
     }
