@@ -1,12 +1,11 @@
 //! `[download]`: which files are downloaded, and where they go.
 
-use std::fmt;
 use std::path::PathBuf;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::Deserialize;
-use serde::de::{Deserializer, SeqAccess, Visitor};
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer};
 
+use super::words::Words;
 use crate::config::check::Check;
 use crate::config::path::Path;
 use crate::config::units::{Size, Time};
@@ -27,7 +26,8 @@ pub(in crate::config) struct DownloadTable {
     folder: Option<PathBuf>,
     /// Hosts that files may come from: `"crawl"`, those of the crawl; `"any"`; or a list of hosts beside those of the crawl.
     /// Default "crawl".
-    hosts: Option<HostWords>,
+    #[serde(deserialize_with = "host_words")]
+    hosts: Option<Words>,
     /// Larger files are cut off and reported, and nothing of them is kept. Default "50MB".
     max_size: Option<Size>,
     /// Most bytes of all files of a round; further ones are reported. Default: no limit.
@@ -40,50 +40,8 @@ pub(in crate::config) struct DownloadTable {
     time: Option<Time>,
 }
 
-/// One word, or a list of hosts.
-#[derive(Debug, Default)]
-struct HostWords(Vec<String>);
-
-impl<'de> Deserialize<'de> for HostWords {
-    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
-        struct Reading;
-
-        impl<'de> Visitor<'de> for Reading {
-            type Value = HostWords;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("\"crawl\", \"any\", or a list of hosts")
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<HostWords, E> {
-                Ok(HostWords(vec![text.to_owned()]))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<HostWords, A::Error> {
-                let mut words = Vec::new();
-                while let Some(word) = items.next_element()? {
-                    words.push(word);
-                }
-                Ok(HostWords(words))
-            }
-        }
-
-        input.deserialize_any(Reading)
-    }
-}
-
-impl JsonSchema for HostWords {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "HostWords".into()
-    }
-
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "anyOf": [{ "type": "string" }, { "type": "array", "items": { "type": "string" } }] })
-    }
+fn host_words<'de, D: Deserializer<'de>>(input: D) -> Result<Option<Words>, D::Error> {
+    Words::read(input, "\"crawl\", \"any\", or a list of hosts").map(Some)
 }
 
 /// How files are named.
@@ -175,7 +133,7 @@ fn check_fields(fields: &[FileField], extract: &[ExtractRule], spider: Option<&s
     }
 }
 
-fn hosts(words: Option<HostWords>, place: &Path, check: &mut Check<'_>) -> FileHosts {
+fn hosts(words: Option<Words>, place: &Path, check: &mut Check<'_>) -> FileHosts {
     let words = words.map(|words| words.0).unwrap_or_default();
     match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["any"] => return FileHosts::Any,

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use regex::Regex;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::fields::{self, FieldTable};
+use super::fields::{self, FieldTable, compiled};
 use super::ordered::ordered;
 use super::pages::{css, patterns};
 use super::sources::Ground;
@@ -78,7 +77,7 @@ impl FollowTable {
             feed: self.feed == Some(true),
             tags: self.tags.unwrap_or_default(),
             attrs: self.attrs.unwrap_or_default(),
-            text: self.text.and_then(|text| check.taken(&place.key("text"), Regex::new(&text))),
+            text: self.text.and_then(|text| check.taken(&place.key("text"), compiled(&text))),
             allow: patterns(self.allow, &place.key("allow"), check),
             deny: patterns(self.deny, &place.key("deny"), check),
             on: self.on,

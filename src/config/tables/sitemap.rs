@@ -1,11 +1,9 @@
 //! `[sitemap]`: which sitemaps are read.
 
-use std::fmt;
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer};
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::Deserialize;
-use serde::de::{Deserializer, SeqAccess, Visitor};
-
+use super::words::Words;
 use crate::config::check::Check;
 use crate::config::path::Path;
 use crate::engine::{Lastmod, RobotsSitemaps, Sitemaps};
@@ -19,6 +17,7 @@ use crate::url::{Canon, CanonicalUrl};
 pub(in crate::config) struct SitemapTable {
     /// `"robots"`: those that the robots.txt of a visited host names; a URL or a list of URLs: these; `["robots", "https://…"]`:
     /// both. Default "off".
+    #[serde(deserialize_with = "follow")]
     follow: Option<Words>,
     /// Most sitemaps of one host that are read in a run. Default 500.
     max_sitemaps: Option<u32>,
@@ -50,50 +49,8 @@ impl From<LastmodWord> for Lastmod {
     }
 }
 
-/// One string, or a list of strings.
-#[derive(Debug, Default)]
-struct Words(Vec<String>);
-
-impl<'de> Deserialize<'de> for Words {
-    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
-        struct Reading;
-
-        impl<'de> Visitor<'de> for Reading {
-            type Value = Words;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("\"robots\", \"off\", the URL of a sitemap, or a list of these")
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<Words, E> {
-                Ok(Words(vec![text.to_owned()]))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Words, A::Error> {
-                let mut words = Vec::new();
-                while let Some(word) = items.next_element()? {
-                    words.push(word);
-                }
-                Ok(Words(words))
-            }
-        }
-
-        input.deserialize_any(Reading)
-    }
-}
-
-impl JsonSchema for Words {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Words".into()
-    }
-
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "anyOf": [{ "type": "string" }, { "type": "array", "items": { "type": "string" } }] })
-    }
+fn follow<'de, D: Deserializer<'de>>(input: D) -> Result<Option<Words>, D::Error> {
+    Words::read(input, "\"robots\", \"off\", the URL of a sitemap, or a list of these").map(Some)
 }
 
 impl SitemapTable {

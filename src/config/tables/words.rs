@@ -11,17 +11,27 @@ pub(in crate::config) struct Words(pub(in crate::config) Vec<String>);
 
 impl<'de> Deserialize<'de> for Words {
     fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
-        input.deserialize_any(OneOrMore)
+        Self::read(input, "a string or a list of strings")
     }
 }
 
-struct OneOrMore;
+impl Words {
+    /// Reads them where they mean something of their own: `expected` says in messages what that is.
+    pub(super) fn read<'de, D: Deserializer<'de>>(
+        input: D,
+        expected: &'static str,
+    ) -> Result<Self, D::Error> {
+        input.deserialize_any(OneOrMore(expected))
+    }
+}
+
+struct OneOrMore(&'static str);
 
 impl<'de> Visitor<'de> for OneOrMore {
     type Value = Words;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a string or a list of strings")
+        f.write_str(self.0)
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Words, E> {

@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
-use regex::Regex;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::config::check::Check;
 use crate::config::path::Path;
-use crate::config::problem::closest;
+use crate::config::problem::did_you_mean;
+use crate::config::tables::fields::compiled;
 use crate::config::units::{Size, Time};
 use crate::sink::files::{Compress, Exists, FileOptions, Finish, Rotate};
 use crate::sink::template::Template;
@@ -56,7 +56,7 @@ impl Around<'_> {
         let known = self.fields(&[]);
         let is_known = BESIDE.contains(&field) || SEEN.contains(&field) || known.contains(&field);
         if !is_known && !known.is_empty() {
-            let hint = closest(field, &known).map(|meant| format!("did you mean \"{meant}\"?"));
+            let hint = did_you_mean(field, &known);
             check.wrong_with(place, format!("no [[extract]] has a field {field:?}"), hint);
         }
     }
@@ -130,7 +130,7 @@ impl ChoiceKeys {
         let kinds = place.key("kinds");
         for (kind, place) in self.kinds.iter().zip(check.items(&kinds)) {
             if !known.is_empty() && !known.contains(&kind.as_str()) {
-                let hint = closest(kind, &known).map(|meant| format!("did you mean \"{meant}\"?"));
+                let hint = did_you_mean(kind, &known);
                 check.wrong_with(&place, format!("no [[extract]] gives items of the kind {kind:?}"), hint);
             }
         }
@@ -143,7 +143,7 @@ impl ChoiceKeys {
         let conditions = self.conditions.into_iter().filter_map(|(field, pattern)| {
             let place = place.key("where").key(&field);
             around.check_field(&field, &place, check);
-            let pattern = check.taken(&place, Regex::new(&pattern))?;
+            let pattern = check.taken(&place, compiled(&pattern))?;
             Some(Condition { field, pattern })
         });
         Choice {
