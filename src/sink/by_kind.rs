@@ -238,13 +238,9 @@ impl Sink for ByKind {
     fn write(&mut self, item: &Item) -> Result<(), SinkError> {
         let kind = item.kind.as_deref().unwrap_or(NO_KIND);
         if self.kinds.len() >= MOST_KINDS && !self.kinds.contains_key(kind) {
-            return Err(SinkError::Item {
-                sink: self.name.clone(),
-                url: item.url.to_string(),
-                reason: format!(
-                    "there are {MOST_KINDS} kinds already, each with a file: say which with `kinds`"
-                ),
-            });
+            let reason =
+                format!("there are {MOST_KINDS} kinds already, each with a file: say which with `kinds`");
+            return Err(SinkError::item(&self.name, item, reason));
         }
         self.slot(kind)?.sink.write(item)
     }

@@ -360,6 +360,13 @@ pub enum SinkError {
     },
 }
 
+impl SinkError {
+    /// An item that the sink of this name cannot hold.
+    pub(crate) fn item(sink: &str, item: &Item, reason: String) -> Self {
+        Self::Item { sink: sink.to_owned(), url: item.url.to_string(), reason }
+    }
+}
+
 /// Whether a terminal would obey this character instead of showing it: control characters, and the marks of Unicode that
 /// reorder a line. What is printed from the web has them escaped.
 pub(crate) fn is_obeyed_by_terminals(letter: char) -> bool {

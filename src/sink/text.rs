@@ -123,11 +123,8 @@ impl<F: Format> Sink for TextSink<F> {
         if !self.format.is_ready() {
             return Ok(());
         }
-        let record = self.format.record(item).map_err(|reason| SinkError::Item {
-            sink: self.name.clone(),
-            url: item.url.to_string(),
-            reason,
-        })?;
+        let record = self.format.record(item);
+        let record = record.map_err(|reason| SinkError::item(&self.name, item, reason))?;
         self.parts.make_room(record.len() + F::BETWEEN.len())?;
         if self.parts.is_at_start() {
             self.begin_file()?;

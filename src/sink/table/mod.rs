@@ -180,7 +180,7 @@ impl<D: Database> TableSink<D> {
         Ok(mark)
     }
 
-    /// The place of the table for items of this kind. `Err(Ok(…))`: why it can have none.
+    /// The place of the table for items of this kind. `Ok(Err(…))`: why it can have none.
     fn table(&mut self, kind: Option<&str>) -> Result<Result<usize, String>, SinkError> {
         if let Some(place) = self.kinds.get(&kind.map(str::to_owned)) {
             return Ok(Ok(*place));
@@ -229,10 +229,6 @@ impl<D: Database> TableSink<D> {
 
     fn key_text(&self) -> String {
         format!("{:?}", self.options.key)
-    }
-
-    fn refused(&self, item: &Item, reason: String) -> SinkError {
-        SinkError::Item { sink: self.name.clone(), url: item.url.to_string(), reason }
     }
 
     /// Puts what is gathered into the database as the step after `mark`.
@@ -368,7 +364,7 @@ impl<D: Database> Sink for TableSink<D> {
             let row = self.tables[place].row(item, &self.options, &mut self.growth)?;
             Ok((place, row))
         });
-        let (place, row) = row.map_err(|reason| self.refused(item, reason))?;
+        let (place, row) = row.map_err(|reason| SinkError::item(&self.name, item, reason))?;
         let table = &self.tables[place];
         let key = table.key_columns(&self.options);
         self.gathered.push(place, &table.name, &key, row);
