@@ -10,6 +10,7 @@ use super::report::{origin_of, ways};
 use super::rule::{ExtractRule, FieldRule, ItemScope, Presence};
 use super::{FollowRule, Recipe};
 use crate::page::Page;
+use crate::request::Request;
 
 /// Places of one rule that are told field by field.
 pub const MAX_TRACED: usize = 100;
@@ -154,13 +155,12 @@ pub(super) struct Tracer {
 impl Tracer {
     /// Before a page is read.
     pub(super) fn of(recipe: &Recipe, page: &Page) -> Self {
-        let label = page.request().label.as_deref();
         let extract = recipe.extract.iter().enumerate().map(|(index, rule)| rule_trace(index, rule, page));
         let follow = recipe.follow.iter().enumerate().map(|(index, rule)| FollowTrace {
             rule: index + 1,
             place: place_of(rule),
             label: rule.label.clone(),
-            silent: rule.on.as_deref().filter(|on| label != Some(on)).map(only_on),
+            silent: silent(rule, page),
         });
         let trace = Trace { extract: extract.collect(), follow: follow.collect(), ..Trace::default() };
         Self { trace, ..Self::default() }
@@ -251,6 +251,14 @@ fn rule_trace(index: usize, rule: &ExtractRule, page: &Page) -> RuleTrace {
     }
 }
 
+/// Why a rule takes no links here.
+fn silent(rule: &FollowRule, page: &Page) -> Option<String> {
+    let Request { label, depth, .. } = page.request();
+    let by_label = rule.on.as_deref().filter(|on| label.as_deref() != Some(on)).map(only_on);
+    let most = rule.depth.filter(|most| depth >= most);
+    by_label.or_else(|| most.map(|most| format!("not on a page as deep as this, by its `depth` of {most}")))
+}
+
 fn only_on(label: &str) -> String {
     format!("only on pages with label `{label}`")
 }
@@ -272,7 +280,6 @@ mod tests {
     use super::*;
     use crate::item::Harvest;
     use crate::page::css::Css;
-    use crate::request::Request;
     use crate::response::Response;
     use crate::spider::Spider;
     use crate::spider::declarative::{Declarative, FieldSelector, Source};
@@ -321,6 +328,26 @@ mod tests {
         assert_eq!(rule.filled.iter().map(|count| count.places).collect::<Vec<_>>(), [2, 3]);
         assert_eq!(trace.extract[1].silent.as_deref(), Some("only on pages with label `x`"));
         assert_eq!(trace.led, [Led::EveryLink]);
+    }
+
+    #[test]
+    fn a_rule_for_links_says_why_it_is_silent() {
+        let of = |depth, on: Option<&str>| FollowRule {
+            depth,
+            on: on.map(str::to_owned),
+            ..FollowRule::default()
+        };
+        let follow = vec![of(Some(1), None), of(None, Some("x")), of(Some(2), None)];
+        let mut request = page().request().clone();
+        request.depth = 1;
+        let deep =
+            Page::new(Arc::new(request), Response::of(page().url().clone(), http::StatusCode::OK, BODY));
+        let spider = Declarative::new(Recipe { follow, ..Recipe::default() });
+        let trace = spider.traced(&deep, &mut Harvest::new()).0;
+        let silent: Vec<_> = trace.follow.iter().map(|rule| rule.silent.as_deref()).collect();
+        let deeper = "not on a page as deep as this, by its `depth` of 1";
+        assert_eq!(silent, [Some(deeper), Some("only on pages with label `x`"), None]);
+        assert_eq!(trace.led, [Led::Follow(3)]);
     }
 
     #[test]
