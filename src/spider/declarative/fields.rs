@@ -55,9 +55,8 @@ pub(super) fn speaks_on(rule: &ExtractRule, page: &Page) -> bool {
 }
 
 /// The fields at one place of a page, for what travels with a link; empty if a required one is not there.
-pub(super) fn at(fields: &[FieldRule], page: &Page, place: Place<'_>) -> Map<String, Value> {
-    let facts = Facts::new(page, std::iter::empty(), std::iter::once(fields));
-    Taker::new(&facts).record(fields, place).unwrap_or_default()
+pub(super) fn at<'f>(fields: &'f [FieldRule], facts: &'f Facts<'f>, place: Place<'_>) -> Map<String, Value> {
+    Taker::new(facts).record(fields, place).unwrap_or_default()
 }
 
 fn add(rule: &ExtractRule, record: &Map<String, Value>, harvest: &mut Harvest) -> Result<(), ExtractError> {

@@ -216,7 +216,7 @@ impl<'r> Rules<'r> {
         luggage: &Luggage,
         harvest: &mut Harvest,
     ) -> Vec<(usize, Request)> {
-        let packing = Packing::new(page, &self.recipe.extract, &luggage.values);
+        let packing = Packing::new(page, self.recipe, &luggage.values);
         let mut counts = vec![0; self.all().len()];
         let mut requests = Vec::new();
         for (link, index) in taken.in_order {
@@ -234,7 +234,9 @@ impl<'r> Rules<'r> {
         }
         if packing.left_behind() > 0 {
             let (url, count) = (page.url(), packing.left_behind());
-            harvest.problem(format!("{url}: the values for {count} links are too long to travel with them"));
+            harvest.problem(format!(
+                "{url}: the values for {count} links are too long to travel with them, or take too long to find"
+            ));
         }
         requests
     }

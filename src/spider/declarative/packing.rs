@@ -1,17 +1,18 @@
 //! The values that travel with a link: those that its rule takes from the page, and those that it takes over.
 //!
-//! Each place of the page is read once, however many links stand in it, and a page gives [`MAX_READ`] bytes that are read and
-//! [`MAX_SENT`] that travel.
+//! Each place of the page is read once, however many links stand in it, what the page tells of itself is worked out once for all of
+//! them, and a page gives [`MAX_READ`] bytes that are read and [`MAX_SENT`] that travel.
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::{HashMap, HashSet};
 
 use serde_json::{Map, Value};
 
+use super::facts::Facts;
 use super::links::Region;
 use super::luggage::{MAX_WEIGHT, weight};
 use super::values::Place;
-use super::{ExtractRule, FieldRule, FollowRule, ItemScope, fields};
+use super::{ExtractRule, FieldRule, FollowRule, ItemScope, Recipe, fields};
 use crate::extract::xpath::{Found, XPath};
 use crate::page::Page;
 use crate::page::tree::NodeId;
@@ -28,6 +29,7 @@ type Spot = (*const FieldRule, Option<NodeId>);
 /// Packs what travels with the links of one page.
 pub(super) struct Packing<'r, 'p> {
     page: &'p Page,
+    facts: Facts<'p>,
     extract: &'r [ExtractRule],
     /// What has travelled to this page.
     brought: &'r Map<String, Value>,
@@ -39,9 +41,13 @@ pub(super) struct Packing<'r, 'p> {
 }
 
 impl<'r, 'p> Packing<'r, 'p> {
-    pub(super) fn new(page: &'p Page, extract: &'r [ExtractRule], brought: &'r Map<String, Value>) -> Self {
+    pub(super) fn new(page: &'p Page, recipe: &'r Recipe, brought: &'r Map<String, Value>) -> Self {
+        let extract = recipe.extract.as_slice();
+        let of_items = extract.iter().map(|rule| rule.fields.as_slice());
+        let of_links = recipe.follow.iter().map(|rule| rule.data.as_slice());
         Self {
             page,
+            facts: Facts::new(page, std::iter::empty(), of_items.chain(of_links)),
             extract,
             brought,
             read: RefCell::default(),
@@ -143,7 +149,7 @@ impl<'r, 'p> Packing<'r, 'p> {
         Some((std::slice::from_ref(field), scope))
     }
 
-    /// The fields at one place; `None` where they are too much to travel, or the page has given enough.
+    /// The fields at one place; `None` where they are too much to travel, or enough of the page was read or looked at.
     fn values(&self, rules: &[FieldRule], place: Place<'p>) -> Option<Map<String, Value>> {
         let id = if let Place::Element(element) = place { Some(element.id()) } else { None };
         let spot = (rules.as_ptr(), id);
@@ -152,8 +158,8 @@ impl<'r, 'p> Packing<'r, 'p> {
             return known.clone();
         }
         let mut values = None;
-        if self.spent.get() < MAX_READ {
-            let found = fields::at(rules, self.page, place);
+        if self.spent.get() < MAX_READ && self.facts.steps().get() > 0 {
+            let found = fields::at(rules, &self.facts, place);
             self.spent.set(self.spent.get() + weight(&found));
             values = Some(found).filter(|found| weight(found) <= MAX_WEIGHT);
         }

@@ -10,7 +10,8 @@ use crate::page::css::Css;
 use crate::response::Response;
 use crate::spider::Spider;
 use crate::spider::declarative::{
-    Declarative, ExtractRule, FieldRule, FieldSelector, ItemScope, Noindex, Originals, Source, carrying,
+    Declarative, ExtractRule, FieldRule, FieldSelector, ItemScope, JsonSource, Noindex, Originals, Root,
+    Source, carrying,
 };
 
 const SHOP: &str = r#"<html><body><h1>Tea</h1>
@@ -241,6 +242,25 @@ fn many_links_in_one_element_do_not_read_it_again_and_again_nor_multiply_it_with
     assert_eq!((light.len(), found.requests().len()), (9_000, 9_000));
     assert!((500..1_000).contains(&with_values), "{with_values}");
     assert!(found.problems()[0].contains("are too long to travel with them"), "{:?}", found.problems());
+}
+
+#[test]
+fn what_many_links_ask_of_the_whole_page_is_worked_out_once_and_not_without_bound() {
+    let cards: String = (0..5_000).map(|n| format!("<li><a href=/{n}>x</a></li>")).collect();
+    let state = format!("<script id=state type=application/json>[7{}]</script>", ",1".repeat(500_000));
+    let page = page(request("http://a.example/"), "text/html", &format!("{state}{cards}"));
+    let source = Source::Json(JsonSource::parse(Root::Script("state".to_owned()), "$[0]").unwrap());
+    let data = vec![FieldRule { name: "n".to_owned(), source, ..FieldRule::default() }];
+    let rule = FollowRule { css: css("li"), data, ..FollowRule::default() };
+    let found = carried(Recipe { follow: vec![rule], ..Recipe::default() }, &page);
+    assert!(found.len() == 5_000 && found.iter().all(|(_, values)| values["n"] == 7));
+
+    let source = Source::XPath(vec![XPath::parse("//li[contains(a, 'x')][last()]/a").unwrap()]);
+    let data = vec![FieldRule { name: "n".to_owned(), source, ..FieldRule::default() }];
+    let rule = FollowRule { css: css("li"), data, ..FollowRule::default() };
+    let found = harvest(Recipe { follow: vec![rule], ..Recipe::default() }, &page);
+    assert_eq!(found.requests().len(), 5_000);
+    assert!(found.problems()[0].contains("take too long to find"), "{:?}", found.problems());
 }
 
 #[test]
