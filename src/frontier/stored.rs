@@ -6,6 +6,7 @@
 //! same host or group in between, its time stays spent: a page that was not asked for never brings two requests nearer.
 
 use super::bucket::Token;
+use super::ready::Turn;
 use super::{Due, Frontier, Lease, Settlement, groups};
 use crate::politeness::{Begun, Reaction, Verdict};
 use crate::time::Timestamp;
@@ -29,6 +30,8 @@ pub(super) struct Way {
 #[derive(Debug)]
 pub(super) struct Spent {
     pub(super) way: Way,
+    /// The turn of its band.
+    pub(super) band: Turn,
     /// The origin whose turn it was to be looked at first.
     pub(super) turn: usize,
     pub(super) machine: Begun,
@@ -53,7 +56,7 @@ impl Frontier {
     /// answers and stop requests before it goes on.
     pub fn settle_stored(&mut self, now: Timestamp, lease: Lease) -> Settlement {
         let Lease { host, pass, spent, lane, origin, pending, .. } = lease;
-        let Spent { way, turn, machine, groups, ceiling, draws } = *spent;
+        let Spent { way, band, turn, machine, groups, ceiling, draws } = *spent;
         let pages = u64::from(pending.request.kind.is_page());
         self.in_flight -= 1;
         self.pages_out -= pages;
@@ -74,6 +77,7 @@ impl Frontier {
             self.rng.seed(draws.before);
         }
         self.groups.take_back(host, &groups);
+        self.timetable.take_back(&band);
         self.stored += 1;
         self.return_to_place(now, host, [pass.group, pass.address], &way);
         Settlement {
