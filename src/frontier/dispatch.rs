@@ -245,7 +245,7 @@ impl Frontier {
                 entry.pages_out += pages;
                 let origin = entry.lanes[lane].origin.clone();
                 let draws = Draws { before: seed, after: self.rng.get_seed() };
-                let spent = Box::new(Spent { way, band: self.timetable.turn(), turn, machine, groups, ceiling, draws });
+                let spent = Box::new(Spent { way, turn, machine, groups, ceiling, draws });
                 Step::Fetch(Lease { host, pass, spent, lane, origin, pending, rule, began: now })
             }
             Errand::Robots { owner, ask } => Step::Robots(RobotsLease { host, pass, owner, ask, began: now }),

@@ -38,9 +38,10 @@ pub(super) struct Timetable {
     later: BTreeSet<Entry>,
     long: BTreeSet<Entry>,
     others: BTreeSet<Entry>,
-    turns: Turns,
-    /// The turns before the last entry was taken.
-    before: Turns,
+    /// Leases of the long band since the others had one or there were none.
+    long_in_a_row: u32,
+    /// The same before the last entry was taken.
+    before: u32,
 }
 
 /// The bands of those that are due.
@@ -50,21 +51,6 @@ pub(super) enum Band {
     Long,
     /// All others.
     Others,
-}
-
-/// Whose turn it is among the bands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-struct Turns {
-    taken: u64,
-    /// Leases of the long band since the others had one or there were none.
-    long_in_a_row: u32,
-}
-
-/// The turns before and after an entry was taken.
-#[derive(Debug)]
-pub(super) struct Turn {
-    before: Turns,
-    after: Turns,
 }
 
 impl Timetable {
@@ -108,37 +94,24 @@ impl Timetable {
     /// Who is next: of those in the bands, or else the first that will be due.
     pub(super) fn first(&self) -> Option<Entry> {
         let (long, others) = (self.long.first(), self.others.first());
-        let ready = if self.turns.long_in_a_row + 1 >= SHARE { others.or(long) } else { long.or(others) };
+        let ready = if self.long_in_a_row + 1 >= SHARE { others.or(long) } else { long.or(others) };
         ready.or_else(|| self.later.first()).copied()
     }
 
     /// Takes out who is next.
     pub(super) fn take(&mut self, entry: Entry) {
-        self.before = self.turns;
-        self.turns.taken += 1;
+        self.before = self.long_in_a_row;
         if self.others.remove(&entry) || self.others.is_empty() {
-            self.turns.long_in_a_row = 0;
+            self.long_in_a_row = 0;
         } else {
-            self.turns.long_in_a_row += 1;
+            self.long_in_a_row += 1;
         }
         self.long.remove(&entry);
     }
 
     /// Who was taken had nothing to ask: his band has not had its turn.
     pub(super) fn nobody_went(&mut self) {
-        self.turns = self.before;
-    }
-
-    /// The turn of who was taken last.
-    pub(super) fn turn(&self) -> Turn {
-        Turn { before: self.before, after: self.turns }
-    }
-
-    /// The request of this turn has not left. If others were taken since, it stays spent.
-    pub(super) fn take_back(&mut self, turn: &Turn) {
-        if self.turns == turn.after {
-            self.turns = turn.before;
-        }
+        self.long_in_a_row = self.before;
     }
 }
 
@@ -302,8 +275,6 @@ mod tests {
         assert_eq!(taken(&mut timetable), Some(100));
         timetable.nobody_went();
         assert_eq!(taken(&mut timetable), Some(101), "the first had nothing to ask");
-        timetable.take_back(&timetable.turn());
-        assert_eq!(taken(&mut timetable), Some(102), "its answer was known");
         assert_eq!(taken(&mut timetable), Some(7));
     }
 

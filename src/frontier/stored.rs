@@ -3,10 +3,10 @@
 //! Whether a page must be asked for is found out late, when its host may be asked: until then the stored answer may have become
 //! too old. So the lease has already spent what a request spends. All of it is given back: the host's delay and pace, its turn
 //! among hosts and origins, tokens, the place in a line, even the random draws. Where something else has happened to the
-//! same host or group in between, its time stays spent: a page that was not asked for never brings two requests nearer.
+//! same host or group in between, its time stays spent: a page that was not asked for never brings two requests nearer. The turn of
+//! a band among those that are due stays spent too (see [`super::ready`]): known pages without end would keep all others out.
 
 use super::bucket::Token;
-use super::ready::Turn;
 use super::{Due, Frontier, Lease, Settlement, groups};
 use crate::politeness::{Begun, Reaction, Verdict};
 use crate::time::Timestamp;
@@ -30,8 +30,6 @@ pub(super) struct Way {
 #[derive(Debug)]
 pub(super) struct Spent {
     pub(super) way: Way,
-    /// The turn of its band.
-    pub(super) band: Turn,
     /// The origin whose turn it was to be looked at first.
     pub(super) turn: usize,
     pub(super) machine: Begun,
@@ -56,7 +54,7 @@ impl Frontier {
     /// answers and stop requests before it goes on.
     pub fn settle_stored(&mut self, now: Timestamp, lease: Lease) -> Settlement {
         let Lease { host, pass, spent, lane, origin, pending, .. } = lease;
-        let Spent { way, band, turn, machine, groups, ceiling, draws } = *spent;
+        let Spent { way, turn, machine, groups, ceiling, draws } = *spent;
         let pages = u64::from(pending.request.kind.is_page());
         self.in_flight -= 1;
         self.pages_out -= pages;
@@ -77,7 +75,6 @@ impl Frontier {
             self.rng.seed(draws.before);
         }
         self.groups.take_back(host, &groups);
-        self.timetable.take_back(&band);
         self.stored += 1;
         self.return_to_place(now, host, [pass.group, pass.address], &way);
         Settlement {
