@@ -32,7 +32,7 @@ pub(super) fn text(plan: &Plan, report: &Report, last: &Progress, exit: Exit) ->
         line(&mut text, "change list", &safe(&list.display().to_string()));
     }
     if exit != Exit::COMPLETE {
-        let remedy = remedy(report, exit);
+        let remedy = remedy(plan, report, exit);
         write!(text, "\nexit code {}: {}; {remedy}", exit.0, exit.meaning())
             .expect("a String takes everything");
     }
@@ -53,7 +53,7 @@ pub(super) fn counts(plan: &Plan, report: &Report, last: &Progress) -> String {
     }
     let troubled = troubled(plan, report);
     for host in troubled.iter().take(MOST_HOSTS) {
-        line(&mut text, "host", &host_line(host, learned(plan, host)));
+        line(&mut text, "host", &host_line(plan, host));
         for note in verdict(host) {
             line(&mut text, "", &note);
         }
@@ -206,13 +206,20 @@ fn learned(plan: &Plan, host: &HostReport) -> Option<f64> {
     host.learned_rate.filter(|rate| rate * delay < NEARLY)
 }
 
+/// The limit of pages of a host, if it is what leaves others waiting.
+fn limit(plan: &Plan, host: &HostReport) -> Option<u64> {
+    let most = plan.policy(&HostKey::of(&host.host)).max_pages;
+    most.filter(|most| host.waiting > 0 && host.pages >= *most)
+}
+
 /// `a.example: 12 pages left, asked for a pause until 2026-11-22T00:50:12.000Z, last status 429`.
-fn host_line(host: &HostReport, learned: Option<f64>) -> String {
+fn host_line(plan: &Plan, host: &HostReport) -> String {
     let name = safe(&host.host);
     let mut parts = Vec::new();
     if host.waiting > 0 {
         parts.push(format!("{} left", counted(host.waiting, "page")));
     }
+    parts.extend(limit(plan, host).map(|most| format!("its limit of {} is reached", counted(most, "page"))));
     if let Some(shut) = &host.shut {
         parts.push(format!("shut ({}): nothing is asked of it in this run", safe(shut)));
     }
@@ -225,7 +232,7 @@ fn host_line(host: &HostReport, learned: Option<f64>) -> String {
         let waited = std::time::Duration::from_secs(host.throttled_s);
         parts.push(format!("pushed back {}, which cost {}", times(host.throttled), duration(waited)));
     }
-    parts.extend(learned.map(|rate| format!("bears {}", per_time(rate))));
+    parts.extend(learned(plan, host).map(|rate| format!("bears {}", per_time(rate))));
     if let Some(status) = host.last_status.filter(|_| host.waiting > 0) {
         parts.push(format!("last status {status}"));
     }
@@ -268,13 +275,18 @@ fn reads_items(plan: &Plan) -> bool {
 /// What to do about pages that failed in a round that is complete.
 const GIVEN_UP: &str = "`crawl failed` lists what was given up, `crawl retry-failed` asks for it again";
 
-fn remedy(report: &Report, exit: Exit) -> String {
+/// What to do about hosts that have come to their limits; to run it again is not enough.
+const RAISE: &str = "raise scope.max-pages-per-host (or max-pages in [hosts.NAME]) to go on with what is left";
+
+fn remedy(plan: &Plan, report: &Report, exit: Exit) -> String {
+    let at_limit = || report.hosts.iter().any(|host| limit(plan, host).is_some());
     match report.end {
         _ if exit == Exit::MISSED => exit.remedy().to_owned(),
         End::Limit => "raise --limit (scope.max-pages) to go on".to_owned(),
         End::Parked { until } => format!("run it again after {until}"),
         End::Interrupted => format!("go on with: {}", resume_command(std::env::args())),
         End::LoginFailed(why) => why.to_string(),
+        End::Complete if exit == Exit::PARTIAL && at_limit() => RAISE.to_owned(),
         End::Complete if exit == Exit::PARTIAL && report.totals.failed > 0 => GIVEN_UP.to_owned(),
         End::Complete => exit.remedy().to_owned(),
     }
@@ -408,6 +420,23 @@ mod tests {
         for line in wanted {
             assert!(text.contains(line), "{line:?} is not in {text}");
         }
+    }
+
+    #[test]
+    fn a_host_at_its_limit_says_so_and_how_to_go_on() {
+        let text = "seeds = [\"demo:\"]\n[scope]\nmax-pages-per-host = 2\n[sink.csv]\npath = \"a.csv\"";
+        let plan = Loader::new().text("shop.toml", text).load().unwrap();
+        let full = HostReport { waiting: 7, last_status: Some(200), ..host("a.example") };
+        let report = report(End::Complete, vec![full, host("b.example")]);
+        let text = super::text(&plan, &report, &Progress::default(), Exit(report.exit_code()));
+        let wanted = [
+            "a.example: 7 pages left, its limit of 2 pages is reached, last status 200",
+            "exit code 3: partial: a limit was reached, or pages failed; raise scope.max-pages-per-host",
+        ];
+        for line in wanted {
+            assert!(text.contains(line), "{line:?} is not in {text}");
+        }
+        assert!(!text.contains("b.example"), "{text}");
     }
 
     #[test]

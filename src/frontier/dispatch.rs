@@ -30,7 +30,8 @@ impl Frontier {
             if let Some(step) = self.ask_for_held() {
                 return step;
             }
-            let Some(&(at, turn, due)) = self.timetable.first() else {
+            self.sort_due(now);
+            let Some((at, turn, due)) = self.timetable.first() else {
                 return if busy { Step::AwaitFetches } else { self.last_step() };
             };
             if self.page_limit_is_reached() && !self.files_only {
@@ -50,7 +51,7 @@ impl Frontier {
             if self.wants_breath() {
                 return Step::WaitUntil(now);
             }
-            self.timetable.remove(&(at, turn, due));
+            self.timetable.take((at, turn, due));
             self.groups_due -= usize::from(matches!(due, Due::Group(_)));
             let step = match due {
                 Due::Host(host) => self.host_is_due(now, host, (at, turn)),
@@ -59,6 +60,7 @@ impl Frontier {
             if let Some(step) = step {
                 return step;
             }
+            self.timetable.nobody_went();
         }
     }
 
@@ -257,6 +259,7 @@ impl Frontier {
     #[expect(clippy::needless_pass_by_value, reason = "a pass is given back once")]
     pub(super) fn give_back(&mut self, now: Timestamp, host: usize, pass: Pass, outcome: &Outcome) {
         let Pass { group, address } = pass;
+        self.work.hear(outcome.ended.since(outcome.began));
         if let Some(group) = group {
             self.groups.get(group).hear(&self.hosts[host].machine, outcome);
         }
@@ -278,6 +281,7 @@ impl Frontier {
     /// Puts a host where it now belongs in the timetable.
     pub(super) fn touch(&mut self, host: usize, now: Timestamp) {
         self.fill(host, now);
+        self.count(host);
         if self.groups.has(host) {
             return;
         }
@@ -310,7 +314,7 @@ impl Frontier {
     /// Takes a group out of the timetable.
     pub(super) fn cancel_group(&mut self, group: usize) {
         if let Some((at, turn)) = self.groups.get(group).slot.take() {
-            self.timetable.remove(&(at, turn, Due::Group(group)));
+            self.timetable.remove((at, turn, Due::Group(group)));
             self.groups_due -= 1;
         }
     }
@@ -323,7 +327,7 @@ impl Frontier {
 
     pub(super) fn leave_timetable(&mut self, host: usize) {
         if let Some((at, turn)) = self.hosts[host].slot.take() {
-            self.timetable.remove(&(at, turn, Due::Host(host)));
+            self.timetable.remove((at, turn, Due::Host(host)));
         }
     }
 }

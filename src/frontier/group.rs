@@ -25,6 +25,8 @@ pub(super) struct Group {
     struck: bool,
     pub(super) bucket: Option<Bucket>,
     pub(super) line: VecDeque<usize>,
+    /// Requests that wait at all its hosts.
+    pub(super) waiting: u64,
     /// Its place in the timetable.
     pub(super) slot: Option<(Timestamp, u64)>,
     /// Counts everything that happens to it, so that a turn is only taken back if nothing has happened since.
@@ -65,6 +67,7 @@ impl Group {
             struck: false,
             bucket: None,
             line: VecDeque::new(),
+            waiting: 0,
             slot: None,
             moves: 0,
         }
@@ -88,6 +91,17 @@ impl Group {
             (self.next, self.paced, self.holder) = (turn.next, turn.paced, turn.holder);
         }
         self.moves += 1;
+    }
+
+    /// Seconds that it needs for what waits at its hosts, if a host asks every so many seconds and an answer takes `mean`.
+    pub(super) fn takes(&self, interval: f64, mean: f64) -> f64 {
+        let each = match self.kind {
+            Kind::Pace => interval,
+            Kind::Tenants => mean / f64::from(TENANTS_IN_FLIGHT),
+            Kind::Address { most } => mean / f64::from(most.max(1)),
+        };
+        let token = self.bucket.as_ref().map_or(0.0, |bucket| bucket.rate().interval().as_secs_f64());
+        self.waiting as f64 * each.max(token)
     }
 
     /// Who is first in line.

@@ -71,6 +71,8 @@ struct Member {
     /// Its own requests in a time; a group with one pace keeps the bucket of its hosts.
     bucket: Option<Bucket>,
     token_at: Timestamp,
+    /// Requests that wait at it.
+    waiting: u64,
     in_line: bool,
     /// Nobody goes before its address is known.
     held: bool,
@@ -115,6 +117,7 @@ impl Groups {
             known: if settled { Known::Until(Timestamp::MAX) } else { Known::Nothing },
             bucket: policy.rate.and_then(|rate| Bucket::new(rate, policy.burst, resumed)),
             token_at: Timestamp::ZERO,
+            waiting: 0,
             in_line: false,
             held: false,
         };
@@ -147,10 +150,33 @@ impl Groups {
     /// Puts a host where its address belongs.
     fn join(&mut self, host: usize, address: Option<IpAddr>, resumed: Option<Timestamp>) {
         let address = address.and_then(|address| self.sharing.counted(address));
+        let waiting = self.members[host].waiting;
+        self.count(host, 0);
         if self.sharing.group == Grouping::Ip {
             self.members[host].group = address.map(|address| self.group(Key::Near(address), Kind::Pace));
         }
         self.members[host].address = address.and_then(|address| self.ceiling(address, resumed));
+        self.count(host, waiting);
+    }
+
+    /// So many requests wait at a host now.
+    pub(super) fn count(&mut self, host: usize, waiting: u64) {
+        let member = &mut self.members[host];
+        let before = std::mem::replace(&mut member.waiting, waiting);
+        for group in [member.group, member.address].into_iter().flatten() {
+            let sum = &mut self.list[group].waiting;
+            *sum = *sum - before + waiting;
+        }
+    }
+
+    /// Seconds that a group needs for what waits there; see [`Group::takes`].
+    pub(super) fn takes(&self, group: usize, interval: f64, mean: f64) -> f64 {
+        self.list[group].takes(interval, mean)
+    }
+
+    /// Who is first in a group's line.
+    pub(super) fn head(&self, group: usize) -> Option<usize> {
+        self.list[group].head()
     }
 
     /// The ceiling of an address, if there is any.

@@ -49,6 +49,8 @@ pub(super) struct HostEntry {
     /// Its place in the timetable.
     pub(super) slot: Option<(Timestamp, u64)>,
     pub(super) pages_out: u64,
+    /// What waits here, as it was last counted.
+    pub(super) counted: u64,
     /// The crawl has all the pages that it may have.
     pub(super) files_only: bool,
     turn: usize,
@@ -77,6 +79,7 @@ impl HostEntry {
             suspicious: 0,
             slot: None,
             pages_out: 0,
+            counted: 0,
             files_only: false,
             turn: 0,
         }

@@ -1,7 +1,8 @@
 //! Which request goes out next.
 //!
 //! Hosts wait in a timetable ordered by the moment at which each may be asked; the frontier takes the first one that is due,
-//! so a waiting host costs nothing but its entry. Inside a host, origins take turns; inside an origin, requests go by
+//! so a waiting host costs nothing but its entry. If more are due than connections are free, those go first that decide how long
+//! the crawl takes, and nobody starves. Inside a host, origins take turns; inside an origin, requests go by
 //! priority, then age. All rules of politeness meet in [`Frontier::next`]: robots.txt, delay, waits, budgets.
 //!
 //! Pure and clock-free: the same calls give the same leases. A [`Lease`] is the only way to a request, is settled exactly
@@ -17,13 +18,14 @@ mod host;
 mod lane;
 mod lease;
 mod origin;
+mod ready;
 mod settings;
 mod sharing;
 mod stored;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use fastrand::Rng;
 use http::HeaderMap;
@@ -46,6 +48,7 @@ use bucket::Bucket;
 use gate::{Ask, Gate, Heard};
 use groups::Groups;
 use host::HostEntry;
+use ready::{Timetable, Work};
 
 /// Gives the policy of a host.
 pub type Policies = Box<dyn Fn(&HostKey) -> Policy + Send + Sync>;
@@ -65,7 +68,8 @@ pub struct Frontier {
     policies: Policies,
     hosts: Vec<HostEntry>,
     index: HashMap<HostKey, usize>,
-    timetable: BTreeSet<(Timestamp, u64, Due)>,
+    timetable: Timetable,
+    work: Work,
     turn: u64,
     /// Groups in the timetable.
     groups_due: usize,
@@ -101,7 +105,8 @@ impl Frontier {
             policies,
             hosts: Vec::new(),
             index: HashMap::new(),
-            timetable: BTreeSet::new(),
+            timetable: Timetable::default(),
+            work: Work::default(),
             turn: 0,
             groups_due: 0,
             loads: Vec::new(),
@@ -348,7 +353,7 @@ impl Frontier {
     /// The soonest moment at which something may go out, if anything waits.
     #[must_use]
     pub fn next_wake(&self) -> Option<Timestamp> {
-        self.timetable.first().map(|(at, _, _)| *at)
+        self.timetable.soonest()
     }
 
     /// Requests in flight.

@@ -3,7 +3,8 @@
 //! Whether a page must be asked for is found out late, when its host may be asked: until then the stored answer may have become
 //! too old. So the lease has already spent what a request spends. All of it is given back: the host's delay and pace, its turn
 //! among hosts and origins, tokens, the place in a line, even the random draws. Where something else has happened to the
-//! same host or group in between, its time stays spent: a page that was not asked for never brings two requests nearer.
+//! same host or group in between, its time stays spent: a page that was not asked for never brings two requests nearer. The turn of
+//! a band among those that are due stays spent too (see [`super::ready`]): known pages without end would keep all others out.
 
 use super::bucket::Token;
 use super::{Due, Frontier, Lease, Settlement, groups};

@@ -6,6 +6,7 @@
 mod control;
 mod groups;
 mod missing;
+mod ready;
 mod robots;
 mod stored;
 mod visit;
