@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
 
 use super::archiving::Archived;
 use super::changes::{self, Judge, Visit};
@@ -16,6 +17,7 @@ use super::output::{Output, WriteError};
 use super::recall::Memo;
 use super::schedule::{Schedule, revisit};
 use super::sieve::{Crop, Sieve};
+use super::stages::{Mark, Stopwatch};
 use super::totals::Totals;
 use super::worker::{Context, Execution};
 use crate::clock::Clock;
@@ -125,6 +127,7 @@ pub(super) struct Writer {
     due_from: Timestamp,
     clock: Clock,
     synced: Timestamp,
+    stopwatch: Arc<Stopwatch>,
 }
 
 /// What a writer is made of.
@@ -147,11 +150,19 @@ impl Writer {
         let schedule = watch.map(Schedule::new);
         let due_from = Timestamp::ZERO;
         let synced = clock.now();
-        Self { store, out, sieve, cache, run, rules, totals, schedule, due_from, synced, clock }
+        let stopwatch = Arc::clone(&context.stopwatch);
+        Self { store, out, sieve, cache, run, rules, totals, schedule, due_from, synced, clock, stopwatch }
     }
 
     /// Does some jobs, in order, and says what came of them.
     pub(super) fn work(&mut self, jobs: Vec<Job>) -> Vec<Reply> {
+        let began = self.stopwatch.begin();
+        let replies = self.done(jobs);
+        self.stopwatch.end(Mark::Writing, began);
+        replies
+    }
+
+    fn done(&mut self, jobs: Vec<Job>) -> Vec<Reply> {
         let mut replies = Vec::new();
         let mut group = Vec::new();
         for job in jobs {
@@ -364,6 +375,7 @@ pub(super) enum WriterDoor {
         jobs: mpsc::Sender<Job>,
         replies: mpsc::UnboundedReceiver<Reply>,
         thread: std::thread::JoinHandle<()>,
+        stopwatch: Arc<Stopwatch>,
     },
     /// Done in place, so that a simulation is the same every time.
     Inline { writer: Box<Writer>, replies: std::collections::VecDeque<Reply> },
@@ -380,6 +392,7 @@ impl WriterDoor {
 
     /// Starts a thread for the writer.
     fn thread(mut writer: Writer) -> Self {
+        let stopwatch = Arc::clone(&writer.stopwatch);
         let (jobs, mut inbox) = mpsc::channel(GROUP * 2);
         let (outbox, replies) = mpsc::unbounded_channel();
         let thread = std::thread::spawn(move || {
@@ -398,7 +411,7 @@ impl WriterDoor {
                 }
             }
         });
-        Self::Thread { jobs, replies, thread }
+        Self::Thread { jobs, replies, thread, stopwatch }
     }
 
     /// Works in place.
@@ -408,7 +421,7 @@ impl WriterDoor {
 
     /// Waits until the writer has let go of state, sinks and cache: only then may another run have them.
     pub(super) async fn close(self) {
-        if let Self::Thread { jobs, replies, thread } = self {
+        if let Self::Thread { jobs, replies, thread, .. } = self {
             drop((jobs, replies));
             let joined = tokio::task::spawn_blocking(move || thread.join()).await;
             if !matches!(joined, Ok(Ok(()))) {
@@ -421,7 +434,13 @@ impl WriterDoor {
     pub(super) async fn send(&mut self, job: Job) {
         match self {
             // A writer that is gone has sent its reason, or will be missed when its reply is waited for.
-            Self::Thread { jobs, .. } => drop(jobs.send(job).await),
+            Self::Thread { jobs, stopwatch, .. } => {
+                if let Err(TrySendError::Full(job)) = jobs.try_send(job) {
+                    let began = stopwatch.begin();
+                    drop(jobs.send(job).await);
+                    stopwatch.end(Mark::Blocked, began);
+                }
+            }
             Self::Inline { writer, replies } => replies.extend(writer.work(vec![job])),
         }
     }
