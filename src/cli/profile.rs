@@ -13,7 +13,8 @@ const TIME: usize = 13;
 
 /// The table of stages, and below it how busy everybody was.
 pub(super) fn text(report: &Report) -> String {
-    let mut text = format!("{:<STAGE$} {:>COUNT$} {:>TIME$} {:>TIME$}  share", "stage", "count", "total", "mean");
+    let mut text =
+        format!("{:<STAGE$} {:>COUNT$} {:>TIME$} {:>TIME$}  share", "stage", "count", "total", "mean");
     let stages = report.stages.named();
     let all: Duration = stages.iter().map(|(_, stage)| stage.total).sum();
     for (name, stage) in stages {
@@ -58,7 +59,10 @@ fn busy(report: &Report) -> Vec<(&'static str, String)> {
     ];
     rows.extend(load.machine.map(|machine| {
         let (user, system, most) = (fine(machine.user), fine(machine.system), bytes(machine.peak_memory));
-        ("machine", format!("{user} of processor time, {system} in the system for it, {most} of memory at most"))
+        (
+            "machine",
+            format!("{user} of processor time, {system} in the system for it, {most} of memory at most"),
+        )
     }));
     rows
 }
@@ -103,6 +107,9 @@ mod tests {
     fn waits_that_cost_nothing_are_not_told() {
         assert_eq!(waits(&HostWaits::default()), "none");
         let delay = Duration::from_millis(1_500);
-        assert_eq!(waits(&HostWaits { delay, rate: delay, ..HostWaits::default() }), "delay 1.5 s, at max-rate 1.5 s");
+        assert_eq!(
+            waits(&HostWaits { delay, rate: delay, ..HostWaits::default() }),
+            "delay 1.5 s, at max-rate 1.5 s"
+        );
     }
 }

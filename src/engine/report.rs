@@ -190,4 +190,3 @@ impl Report {
         lost || left || self.end == End::Limit || totals.pages == 0
     }
 }
-

@@ -300,7 +300,20 @@ impl<F: Fetcher> Loop<F> {
         let asked = hosts.iter().filter(|host| host.pages > 0 || host.waiting > 0).count();
         let limited_by = limit(&stages, &load, asked);
         let problem = self.problem;
-        Ok(Report { end, round, started, took, totals, problem, tally, missed, stages, load, limited_by, hosts })
+        Ok(Report {
+            end,
+            round,
+            started,
+            took,
+            totals,
+            problem,
+            tally,
+            missed,
+            stages,
+            load,
+            limited_by,
+            hosts,
+        })
     }
 
     /// At the end of a crawl: gives up the pages that were held back; `false` if there are none.

@@ -7,8 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
-use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::mpsc::{self, error::TrySendError};
 
 use super::archiving::Archived;
 use super::changes::{self, Judge, Visit};
@@ -145,11 +144,9 @@ impl Writer {
     pub(super) fn new<F>(parts: Parts, context: &Context<F>) -> Self {
         let Parts { store, out, run, tally, watch } = parts;
         let (cache, rules, clock) = (Arc::clone(&context.cache), context.rules, context.clock.clone());
-        let sieve = Sieve::new(tally);
-        let totals = Totals::from_map(&run.totals);
+        let (sieve, totals) = (Sieve::new(tally), Totals::from_map(&run.totals));
         let schedule = watch.map(Schedule::new);
-        let due_from = Timestamp::ZERO;
-        let synced = clock.now();
+        let (due_from, synced) = (Timestamp::ZERO, clock.now());
         let stopwatch = Arc::clone(&context.stopwatch);
         Self { store, out, sieve, cache, run, rules, totals, schedule, due_from, synced, clock, stopwatch }
     }
@@ -157,31 +154,26 @@ impl Writer {
     /// Does some jobs, in order, and says what came of them.
     pub(super) fn work(&mut self, jobs: Vec<Job>) -> Vec<Reply> {
         let began = self.stopwatch.begin();
-        let replies = self.done(jobs);
+        let mut replies = Vec::new();
+        if let Err(error) = self.each(jobs, &mut replies) {
+            replies.push(Reply::Fatal(error));
+        }
         self.stopwatch.end(Mark::Writing, began);
         replies
     }
 
-    fn done(&mut self, jobs: Vec<Job>) -> Vec<Reply> {
-        let mut replies = Vec::new();
+    fn each(&mut self, jobs: Vec<Job>, replies: &mut Vec<Reply>) -> Result<(), WriteError> {
         let mut group = Vec::new();
         for job in jobs {
-            let result = match job {
-                Job::Commit(change) => {
-                    group.push(*change);
-                    continue;
+            match job {
+                Job::Commit(change) => group.push(*change),
+                other => {
+                    self.commit(&mut group, replies)?;
+                    self.other(other, replies)?;
                 }
-                other => self.commit(&mut group, &mut replies).and_then(|()| self.other(other, &mut replies)),
-            };
-            if let Err(error) = result {
-                replies.push(Reply::Fatal(error));
-                return replies;
             }
         }
-        if let Err(error) = self.commit(&mut group, &mut replies) {
-            replies.push(Reply::Fatal(error));
-        }
-        replies
+        self.commit(&mut group, replies)
     }
 
     fn other(&mut self, job: Job, replies: &mut Vec<Reply>) -> Result<(), WriteError> {

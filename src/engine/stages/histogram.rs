@@ -71,14 +71,16 @@ mod tests {
 
     #[test]
     fn a_quantile_is_never_too_short_and_at_most_an_eighth_too_long() {
-        for micros in (0..4_096).chain((12..28).flat_map(|power| [(1 << power) - 1, 1 << power, 3 << power])) {
+        for micros in (0..4_096).chain((12..28).flat_map(|power| [(1 << power) - 1, 1 << power, 3 << power]))
+        {
             let told = of([micros]).quantile(0.5).as_micros() as u64;
             assert!((micros..=micros + micros / 8).contains(&told), "{micros} µs are told as {told}");
         }
     }
 
     #[test]
-    fn half_of_the_waits_are_no_longer_than_the_median_and_one_in_twenty_is_longer_than_the_95th_percentile() {
+    fn half_of_the_waits_are_no_longer_than_the_median_and_one_in_twenty_is_longer_than_the_95th_percentile()
+    {
         let histogram = of((0..95).map(|_| 1_000).chain((0..5).map(|_| 900_000)));
         let told = [0.5, 0.95, 0.96].map(|share| histogram.quantile(share).as_millis());
         assert_eq!(told, [1, 1, 917]);

@@ -88,7 +88,7 @@ pub(in crate::engine) fn limit(stages: &StageTimes, load: &Load, hosts: usize) -
             LimitedBy::Line => format!("hosts that share an address or a group ({})", percent(share)),
             LimitedBy::Names => format!("looking up names (dns {})", percent(share)),
             LimitedBy::Connecting => format!("making connections (connect {})", percent(share)),
-            LimitedBy::Download => format!("the line (download {})", percent(share)),
+            LimitedBy::Download => format!("the network (download {})", percent(share)),
             LimitedBy::Reading => format!("parsing, one page after the other ({})", percent(share)),
             _ => format!("servers (wait {})", percent(share)),
         };
