@@ -7,6 +7,7 @@
 //! A [`Timestamp`] holds whole milliseconds. Whoever measures a wait *from* a moment takes [`Clock::now_up`], whoever asks
 //! whether a moment has come takes [`Clock::now`]: rounding then only ever lengthens a wait.
 
+use std::cell::Cell;
 use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
@@ -53,6 +54,14 @@ impl Clock {
         Timestamp::ZERO + self.reading()
     }
 
+    /// How long it has run, as finely as the machine counts: for measurements, which take the difference of two readings.
+    /// All its clones agree.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "this is the door to the machine's clock")]
+    pub fn elapsed(&self) -> Duration {
+        Instant::now() - self.started
+    }
+
     /// Waits until [`Clock::now`] shows `moment` or later; returns at once if it already does.
     ///
     /// [`Timestamp::MAX`] means "never": the future then does not end.
@@ -75,6 +84,40 @@ impl Clock {
     fn instant_of(&self, moment: Timestamp) -> Option<Instant> {
         let ahead = Duration::from_millis(moment.as_millis()).saturating_sub(self.wall);
         self.started.checked_add(ahead)
+    }
+}
+
+/// Adds up how long some work takes. What is measured inside of something measured counts once.
+#[derive(Debug)]
+pub struct Spent {
+    clock: Clock,
+    total: Cell<Duration>,
+    is_running: Cell<bool>,
+}
+
+impl Spent {
+    /// Nothing was spent yet.
+    #[must_use]
+    pub const fn new(clock: Clock) -> Self {
+        Self { clock, total: Cell::new(Duration::ZERO), is_running: Cell::new(false) }
+    }
+
+    /// Does some work, and adds how long it took.
+    pub fn during<T>(&self, work: impl FnOnce() -> T) -> T {
+        if self.is_running.replace(true) {
+            return work();
+        }
+        let from = self.clock.elapsed();
+        let done = work();
+        self.total.set(self.total.get() + self.clock.elapsed().saturating_sub(from));
+        self.is_running.set(false);
+        done
+    }
+
+    /// All that was spent.
+    #[must_use]
+    pub const fn total(&self) -> Duration {
+        self.total.get()
     }
 }
 
@@ -123,6 +166,32 @@ mod tests {
         assert_eq!(clock.now(), START);
         let never = tokio::time::timeout(Duration::from_hours(1), clock.sleep_until(Timestamp::MAX));
         assert!(never.await.is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn readings_are_finer_than_moments_and_clones_agree() {
+        let clock = Clock::starting_at(START);
+        let (other, from) = (clock.clone(), clock.elapsed());
+        tokio::time::advance(Duration::from_nanos(1_500)).await;
+        assert_eq!(clock.elapsed() - from, Duration::from_nanos(1_500));
+        assert_eq!(other.elapsed(), clock.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn work_inside_of_work_is_counted_once() {
+        let spent = Spent::new(Clock::starting_at(START));
+        let wait = |micros| {
+            let advance = tokio::time::advance(Duration::from_micros(micros));
+            futures_util::FutureExt::now_or_never(advance);
+        };
+        let answer = spent.during(|| {
+            wait(3);
+            spent.during(|| wait(4));
+            9
+        });
+        wait(100);
+        spent.during(|| wait(5));
+        assert_eq!((answer, spent.total()), (9, Duration::from_micros(12)));
     }
 
     #[test]

@@ -60,6 +60,7 @@ const NEIGHBOURS: &[(&str, &str)] = &[
     ("spider", "store"),
     ("store", "sink"),
     ("fetch", "clock"),
+    ("page", "clock"),
     ("fetch", "store"),
     ("testing", "engine"),
 ];
@@ -67,6 +68,9 @@ const NEIGHBOURS: &[(&str, &str)] = &[
 /// Outer crates that only these rooms know.
 const OUTER: &[(&str, &[&str])] = &[
     ("reqwest", &["fetch"]),
+    ("tower_layer", &["fetch"]),
+    ("tower_service", &["fetch"]),
+    ("nix", &["engine"]),
     ("rustls", &["fetch", "sink"]),
     ("rusqlite", &["sink"]),
     ("postgres", &["sink"]),

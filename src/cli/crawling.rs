@@ -7,11 +7,11 @@ use std::sync::Arc;
 use serde::Serialize;
 use tokio::runtime::Runtime;
 
-use super::args::{LogForm, ResumeArgs, RunArgs};
+use super::args::{LogForm, ReportArgs, ResumeArgs, RunArgs};
 use super::demo_site::Demo;
 use super::exit::{Exit, Failure};
 use super::render::tell;
-use super::{Registry, Stage, failed, progress, setup, signals, summary};
+use super::{Registry, Stage, failed, profile, progress, setup, signals, summary};
 use crate::clock::Clock;
 use crate::config::{Loader, Plan};
 use crate::engine::{Builder, Crawl, CrawlError, Progress, Report, Start};
@@ -38,7 +38,7 @@ pub(super) const CACHE: &str = "cache";
 struct Job<'a> {
     start: Start,
     watches: bool,
-    report: Option<&'a Path>,
+    ending: &'a ReportArgs,
     stage: &'a Stage,
 }
 
@@ -53,24 +53,24 @@ pub(super) fn run(args: &RunArgs, stage: &Stage, registry: &Registry) -> Result<
     let job = Job {
         start: if args.fresh { Start::Fresh } else { Start::Continue },
         watches: args.watch,
-        report: args.report.as_deref(),
+        ending: &args.ending,
         stage,
     };
     job.run(args.over(), registry)
 }
 
 pub(super) fn resume(args: &ResumeArgs, stage: &Stage, registry: &Registry) -> Result<Exit, Failure> {
-    go_on(args.layers.over(args.file.as_ref()), args.report.as_deref(), stage, registry)
+    go_on(args.layers.over(args.file.as_ref()), &args.ending, stage, registry)
 }
 
 /// Goes on with a round that is open.
 pub(super) fn go_on(
     loader: Loader,
-    report: Option<&Path>,
+    ending: &ReportArgs,
     stage: &Stage,
     registry: &Registry,
 ) -> Result<Exit, Failure> {
-    Job { start: Start::Resume, watches: false, report, stage }.run(loader, registry)
+    Job { start: Start::Resume, watches: false, ending, stage }.run(loader, registry)
 }
 
 /// Lets the process open as many files as the system allows it to: each host keeps a connection between two of its pages,
@@ -104,6 +104,17 @@ pub(super) fn runtime() -> Result<Runtime, Failure> {
         .map_err(|source| Failure::System { what: "threads", source })
 }
 
+impl ReportArgs {
+    /// Says where the time went, if that is wanted.
+    pub(super) fn tell_profile(&self, report: &Report, stage: &Stage) {
+        match stage.voice.log {
+            _ if !self.profile => {}
+            LogForm::Text => tell(&profile::text(report)),
+            LogForm::Json => profile::event(report),
+        }
+    }
+}
+
 impl Job<'_> {
     fn run(self, loader: Loader, registry: &Registry) -> Result<Exit, Failure> {
         let stage = self.stage;
@@ -125,7 +136,8 @@ impl Job<'_> {
             LogForm::Text => tell(&summary::text(&plan, &ended.report, &ended.last, exit)),
             LogForm::Json => summary::event(&plan, &ended.report, exit, list.as_deref()),
         }
-        if let Some(file) = self.report {
+        self.ending.tell_profile(&ended.report, stage);
+        if let Some(file) = &self.ending.report {
             write_report(file, &plan, &ended.report, list)?;
         }
         Ok(exit)

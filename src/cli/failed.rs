@@ -67,7 +67,7 @@ pub(super) fn retry(args: &RetryArgs, stage: &Stage, registry: &Registry) -> Res
         return Ok(Exit::COMPLETE);
     }
     tracing::info!(requests = requeued.requests, left = requeued.left, "asking again for what was given up");
-    crawling::go_on(args.over(), args.report.as_deref(), stage, registry)
+    crawling::go_on(args.over(), &args.ending, stage, registry)
 }
 
 /// Writes the list of a plan's state, if the plan wants it: in the place of the last one, whole or not at all.

@@ -26,6 +26,7 @@ mod offline;
 mod pace;
 mod plan_time;
 mod probe;
+mod profile;
 mod progress;
 mod registry;
 mod render;

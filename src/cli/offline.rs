@@ -55,7 +55,8 @@ pub(super) fn run(args: &RunArgs, stage: &Stage, registry: &Registry) -> Result<
         }
         LogForm::Json => summary::event(&plan, &ended.report, exit, None),
     }
-    if let Some(file) = &args.report {
+    args.ending.tell_profile(&ended.report, stage);
+    if let Some(file) = &args.ending.report {
         crawling::write_report(file, &plan, &ended.report, None)?;
     }
     Ok(exit)

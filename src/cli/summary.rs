@@ -48,6 +48,9 @@ pub(super) fn counts(plan: &Plan, report: &Report, last: &Progress) -> String {
             line(&mut text, "", &format!("such as {}", safe(problem)));
         }
     }
+    if let Some(limit) = &report.limited_by {
+        line(&mut text, "limited by", &limit.says);
+    }
     for (place, remark) in items::remarks(&report.tally).iter().enumerate() {
         line(&mut text, if place == 0 { "of items" } else { "" }, remark);
     }
@@ -105,6 +108,7 @@ pub(super) fn event(plan: &Plan, report: &Report, exit: Exit, change_list: Optio
         seconds = report.took.as_secs_f64(),
         totals,
         missed,
+        limited_by = report.limited_by.as_ref().map(|limit| limit.says.as_str()),
         change_list = change_list.map(|list| list.display().to_string()),
         "the run has ended"
     );
@@ -332,7 +336,9 @@ mod tests {
         };
         let (round, started, took) = (1, Timestamp::ZERO, Duration::from_secs(2));
         let tally = ItemTally::default();
-        Report { end, round, started, took, totals, problem: None, tally, missed: Vec::new(), hosts }
+        let (stages, load) = (Default::default(), Default::default());
+        let (problem, missed, limited_by) = (None, Vec::new(), None);
+        Report { end, round, started, took, totals, problem, tally, missed, stages, load, limited_by, hosts }
     }
 
     fn summary(report: &Report) -> String {

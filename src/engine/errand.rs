@@ -1,20 +1,23 @@
 //! Requests that are no pages: robots.txt, and controls that only ask whether a host still answers.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::Method;
 
 use super::archiving::Archived;
+use super::stages::Mark;
 use super::worker::Context;
-use crate::fetch::{Fetcher, Limits, Outgoing, Purpose};
+use crate::fetch::timing::Timing;
+use crate::fetch::{FetchError, Fetcher, Limits, Outgoing, Purpose};
 use crate::frontier::RobotsReply;
 use crate::headers::validators::Validators;
 use crate::politeness::{Class, Outcome};
 use crate::request::Request;
 use crate::response::{FailureKind, Response, Truncation};
 use crate::time::Timestamp;
-use crate::url::CanonicalUrl;
+use crate::url::{CanonicalUrl, HostKey};
 
 /// robots.txt is a small file: a host that needs longer for it is not well, and nothing else is asked meanwhile.
 const ROBOTS_TIME: Duration = Duration::from_secs(20);
@@ -33,6 +36,23 @@ pub(super) struct RobotsDone {
 }
 
 impl<F: Fetcher> Context<F> {
+    /// One exchange, and what it took.
+    pub(super) async fn ask(&self, mut outgoing: Outgoing) -> Result<Response, FetchError> {
+        let timing = Arc::new(Timing::new(self.clock.clone()));
+        outgoing.timing = Some(Arc::clone(&timing));
+        let answer = self.fetcher.fetch(outgoing).await;
+        self.stopwatch.exchange(timing.times(), answer.as_ref().ok());
+        answer
+    }
+
+    /// The address of a host, and how long it took to find it.
+    pub(super) async fn address(&self, host: &HostKey) -> Option<IpAddr> {
+        let began = self.stopwatch.begin();
+        let address = self.fetcher.resolve(host).await;
+        self.stopwatch.end(Mark::Dns, began);
+        address
+    }
+
     /// Asks for a page once more, only to see whether the host still answers: nothing is read from it.
     pub(super) async fn control(&self, url: CanonicalUrl, method: Method) -> Outcome {
         let began = self.clock.now();
@@ -41,7 +61,7 @@ impl<F: Fetcher> Context<F> {
         let headers = (self.host_headers)(&request.host());
         let limits = Limits { body: CONTROL_BYTES, total: ROBOTS_TIME, ..self.limits };
         let purpose = Purpose::Control;
-        match self.fetcher.fetch(Outgoing { headers, limits, purpose, ..Outgoing::new(request) }).await {
+        match self.ask(Outgoing { headers, limits, purpose, ..Outgoing::new(request) }).await {
             Ok(response) => Outcome::of(&response),
             Err(error) => Outcome::failed(error.kind, began, self.clock.now_up()),
         }

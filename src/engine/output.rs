@@ -1,7 +1,10 @@
 //! Where items, changes and exchanges go: which item to which sink, and how far each of them reaches.
 
+use std::sync::Arc;
+
 use super::changes::{ChangeLog, Judge, Visit};
 use super::download::{FileLine, FileLog};
+use super::stages::{Mark, Stopwatch};
 use super::totals::Totals;
 use crate::history::Shift;
 use crate::item::Item;
@@ -40,17 +43,27 @@ pub(super) struct Output {
     only_news: bool,
     /// What is to be added to the counts: items that a sink refused.
     pub(super) totals: Totals,
+    stopwatch: Arc<Stopwatch>,
 }
 
 impl Output {
-    pub(super) fn new(sinks: Vec<Box<dyn Sink>>, beside: Beside, only_news: bool) -> Self {
+    pub(super) fn new(
+        sinks: Vec<Box<dyn Sink>>,
+        beside: Beside,
+        only_news: bool,
+        stopwatch: Arc<Stopwatch>,
+    ) -> Self {
         let Beside { changes, archive, files } = beside;
-        Self { sinks, changes, archive, files, only_news, totals: Totals::default() }
+        Self { sinks, changes, archive, files, only_news, totals: Totals::default(), stopwatch }
     }
 
     /// Takes an exchange.
     pub(super) fn archive(&mut self, exchange: &Exchange) -> Result<(), SinkError> {
-        self.archive.as_mut().map_or(Ok(()), |archive| archive.write(exchange))
+        let Some(archive) = &mut self.archive else { return Ok(()) };
+        let began = self.stopwatch.begin();
+        archive.write(exchange)?;
+        self.stopwatch.end(Mark::Sink, began);
+        Ok(())
     }
 
     /// Finishes the files of the archive, once everything is committed and durable. Gives what is to be committed of that.
@@ -62,7 +75,11 @@ impl Output {
 
     /// Gives a file its name and its line.
     pub(super) fn file(&mut self, file: FileLine) -> Result<(), WriteError> {
-        self.files.as_mut().map_or(Ok(()), |files| files.write(file))
+        let Some(files) = &mut self.files else { return Ok(()) };
+        let began = self.stopwatch.begin();
+        files.write(file)?;
+        self.stopwatch.end(Mark::Sink, began);
+        Ok(())
     }
 
     /// What was flushed is committed.
@@ -79,6 +96,7 @@ impl Output {
         judge: &mut Judge<'_>,
     ) -> Result<Option<(CanonicalUrl, Shift)>, WriteError> {
         let (judged, known) = judge.hear(&mut visit)?;
+        let began = self.stopwatch.begin();
         if let Some(changes) = &mut self.changes {
             changes.write(&visit, &judged, known.as_ref())?;
         }
@@ -87,6 +105,7 @@ impl Output {
             false if self.only_news => {}
             false => self.write(&visit.items, Wants::Everything)?,
         }
+        self.stopwatch.end(Mark::Sink, began);
         Ok(judged.shift.map(|shift| (visit.request.url, shift)))
     }
 
@@ -109,10 +128,13 @@ impl Output {
 
     /// Makes what was handed over survive a power cut.
     pub(super) fn sync(&mut self) -> Result<(), WriteError> {
+        let began = self.stopwatch.begin();
         self.sinks.iter_mut().try_for_each(Sink::sync)?;
         self.archive.as_mut().map_or(Ok(()), Warc::sync)?;
         self.files.as_mut().map_or(Ok(()), FileLog::sync)?;
-        Ok(self.changes.as_mut().map_or(Ok(()), ChangeLog::sync)?)
+        self.changes.as_mut().map_or(Ok(()), ChangeLog::sync)?;
+        self.stopwatch.end(Mark::Sink, began);
+        Ok(())
     }
 
     /// Says what time it is.
@@ -122,11 +144,15 @@ impl Output {
 
     /// The run has ended, and everything is committed.
     pub(super) fn finish(&mut self, ended: Ended) -> Result<(), SinkError> {
-        self.sinks.iter_mut().try_for_each(|sink| sink.finish(ended))
+        let began = self.stopwatch.begin();
+        self.sinks.iter_mut().try_for_each(|sink| sink.finish(ended))?;
+        self.stopwatch.end(Mark::Sink, began);
+        Ok(())
     }
 
     /// Hands everything over and tells how far each output reaches.
     pub(super) fn flush(&mut self) -> Result<Vec<(String, Position)>, SinkError> {
+        let began = self.stopwatch.begin();
         let mut positions = Vec::new();
         for sink in &mut self.sinks {
             positions.push((sink.name().to_owned(), sink.flush()?));
@@ -141,6 +167,7 @@ impl Output {
         if let Some(files) = &mut self.files {
             positions.push(files.flush()?);
         }
+        self.stopwatch.end(Mark::Sink, began);
         Ok(positions)
     }
 }

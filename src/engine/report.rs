@@ -6,6 +6,9 @@ use serde::Serialize;
 
 use super::expect::Missed;
 use super::login::LoginFailure;
+use super::stages::limit::Limit;
+use super::stages::load::Load;
+use super::stages::{StageTimes, as_seconds};
 use super::standing::{evidence_of, learned_rate, standing_of};
 use super::totals::Totals;
 use crate::frontier::HostView;
@@ -36,6 +39,13 @@ pub struct Report {
     pub tally: ItemTally,
     /// What was expected of the crawl and not met; empty while it has not come to its end.
     pub missed: Vec<Missed>,
+    /// How long each stage of the work took in this run.
+    pub stages: StageTimes,
+    /// How busy everybody was in this run, and what was waited for.
+    pub load: Load,
+    /// What this run was limited by, as far as that can be told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limited_by: Option<Limit>,
     /// Every host, in the order in which it was found.
     pub hosts: Vec<HostReport>,
 }
@@ -179,8 +189,4 @@ impl Report {
         let left = self.hosts.iter().any(|host| host.waiting > 0);
         lost || left || self.end == End::Limit || totals.pages == 0
     }
-}
-
-fn as_seconds<S: serde::Serializer>(took: &Duration, out: S) -> Result<S::Ok, S::Error> {
-    out.serialize_f64(took.as_secs_f64())
 }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::task::{Id, JoinSet};
+use tokio::task::{Id, JoinError, JoinSet};
 
 use again::Again;
 use login::Gate;
@@ -25,6 +25,8 @@ use super::plant;
 use super::recorder::Recorder;
 use super::report::{End, HostReport, Report};
 use super::sitemap::Quota;
+use super::stages::limit::limit;
+use super::stages::load::{Sight, Watch};
 use super::stop::Stop;
 use super::tell::Voice;
 use super::totals::Totals;
@@ -67,6 +69,15 @@ struct Loop<F> {
     /// The first problem that a page had.
     problem: Option<String>,
     expect: Expectations,
+    watch: Watch,
+}
+
+/// What the loop was woken by.
+enum Woken {
+    Stop,
+    Reply(Option<Reply>),
+    Back(Result<(Id, Done), JoinError>),
+    Time,
 }
 
 impl<F: Fetcher> Loop<F> {
@@ -108,13 +119,33 @@ impl<F: Fetcher> Loop<F> {
             }
             self.voice.progress(&self.run, &self.frontier);
             let until = if let Wait::Until(moment) = wait { moment } else { Timestamp::MAX };
-            tokio::select! {
+            self.watch.sleeps(self.clock.elapsed(), self.sight(until));
+            let woken = tokio::select! {
                 biased;
-                Ok(()) = stop.changed(), if deadline.is_none() => deadline = Some(self.clock.now() + DRAIN),
-                reply = self.writer.reply() => self.written(reply.ok_or(CrawlError::WriterGone)?).await?,
-                Some(done) = self.workers.join_next_with_id() => self.came_back(done).await?,
-                () = self.clock.sleep_until(until) => self.drop_what_is_late(deadline),
+                Ok(()) = stop.changed(), if deadline.is_none() => Woken::Stop,
+                reply = self.writer.reply() => Woken::Reply(reply),
+                Some(done) = self.workers.join_next_with_id() => Woken::Back(done),
+                () = self.clock.sleep_until(until) => Woken::Time,
+            };
+            self.watch.wakes(self.clock.elapsed());
+            match woken {
+                Woken::Stop => deadline = Some(self.clock.now() + DRAIN),
+                Woken::Reply(reply) => self.written(reply.ok_or(CrawlError::WriterGone)?).await?,
+                Woken::Back(done) => self.came_back(done).await?,
+                Woken::Time => self.drop_what_is_late(deadline),
             }
+        }
+    }
+
+    /// What stands in the way of further requests, if nothing goes out before `until`.
+    fn sight(&self, until: Timestamp) -> Sight {
+        let soonest = self.frontier.next_wake().filter(|_| until < Timestamp::MAX);
+        Sight {
+            waiting: self.frontier.hosts_waiting(),
+            in_line: self.frontier.hosts_in_line(),
+            in_trouble: self.voice.hosts_in_trouble(),
+            is_full: self.frontier.is_full(),
+            is_due: soonest.is_some_and(|soonest| soonest < until && soonest <= self.clock.now()),
         }
     }
 
@@ -157,7 +188,9 @@ impl<F: Fetcher> Loop<F> {
             {
                 self.commit(change).await;
                 while self.uncommitted > 0 {
+                    self.watch.sleeps(self.clock.elapsed(), Sight::default());
                     let reply = self.writer.reply().await.ok_or(CrawlError::WriterGone)?;
+                    self.watch.wakes(self.clock.elapsed());
                     self.written(reply).await?;
                 }
             }
@@ -262,7 +295,25 @@ impl<F: Fetcher> Loop<F> {
         let took = self.clock.now().since(started);
         let totals = Totals::from_map(&record.totals);
         let missed = self.expect.missed(end, &totals, &tally);
-        Ok(Report { end, round, started, took, totals, problem: self.problem, tally, missed, hosts })
+        let stopwatch = &self.context.stopwatch;
+        let (stages, load) = (stopwatch.times(), self.watch.end(self.clock.elapsed(), stopwatch));
+        let asked = hosts.iter().filter(|host| host.pages > 0 || host.waiting > 0).count();
+        let limited_by = limit(&stages, &load, asked);
+        let problem = self.problem;
+        Ok(Report {
+            end,
+            round,
+            started,
+            took,
+            totals,
+            problem,
+            tally,
+            missed,
+            stages,
+            load,
+            limited_by,
+            hosts,
+        })
     }
 
     /// At the end of a crawl: gives up the pages that were held back; `false` if there are none.

@@ -131,6 +131,11 @@ impl Voice {
         self.event(Event::HostStands { host: host.clone(), standing });
     }
 
+    /// Hosts that are in trouble.
+    pub(super) const fn hosts_in_trouble(&self) -> usize {
+        self.troubles.hosts()
+    }
+
     /// Shows how far the run is.
     pub(super) fn progress(&self, run: &Totals, frontier: &Frontier) {
         self.progress.send_replace(Progress {

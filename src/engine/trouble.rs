@@ -98,6 +98,12 @@ impl Troubles {
         }
     }
 
+    /// Hosts that pushed back, do not work or may have shut us out.
+    pub(super) const fn hosts(&self) -> usize {
+        let Trouble { limited, down, suspected, blocked, .. } = &self.counts;
+        *limited + *down + *suspected + *blocked
+    }
+
     /// How it stands now.
     pub(super) fn counts(&self) -> Trouble {
         let slowest = self.rates.first().map(|(rate, key)| (key.clone(), *rate as f64 / 1e3));

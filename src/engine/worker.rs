@@ -14,6 +14,7 @@ use super::login::{Login, LoginFailure, LoginStep};
 use super::recall::{Freshness, Memo, Recalled, with_harvest};
 use super::sieve::{Stages, staged};
 use super::sitemap::{Reader, is_worth_keeping};
+use super::stages::{Mark, Stopwatch};
 use super::totals::Totals;
 use crate::clock::Clock;
 use crate::cookies::CookieJar;
@@ -54,6 +55,8 @@ pub(super) struct Context<F> {
     pub(super) execution: Execution,
     /// Where files go, if any are wanted.
     pub(super) files: Option<Desk>,
+    /// Takes down what takes how long.
+    pub(super) stopwatch: Arc<Stopwatch>,
 }
 
 /// Gives the header fields that only one host may see.
@@ -147,10 +150,10 @@ impl<F: Fetcher> Context<F> {
         outgoing: Outgoing,
     ) -> Result<(Response, Option<Box<Archived>>), FetchError> {
         let Some(archive) = self.archive.as_ref().filter(|archive| archive.takes(outgoing.purpose)) else {
-            return Ok((self.fetcher.fetch(outgoing).await?, None));
+            return Ok((self.ask(outgoing).await?, None));
         };
         let asked = outgoing.clone();
-        let mut response = self.fetcher.fetch(outgoing).await?;
+        let mut response = self.ask(outgoing).await?;
         let sent = || self.fetcher.headers(&asked);
         let exchange = archive.take(&asked.request, &mut response, sent).await;
         Ok((response, Some(exchange)))
@@ -257,12 +260,17 @@ impl<F: Fetcher> Context<F> {
             Kind::Sitemap { .. } => Reader::unpacked(response, self.limits).await,
         };
         let context = Arc::clone(self);
-        let work = move || match request.kind {
-            Kind::Login => {
-                let login = context.logs_in(request, response, went_with_cookies);
-                (Yield { login: Some(login), ..Yield::default() }, None)
-            }
-            _ => context.harvest(request, response, entry),
+        let work = move || {
+            let began = context.stopwatch.begin();
+            let gained = match request.kind {
+                Kind::Login => {
+                    let login = context.logs_in(request, response, went_with_cookies);
+                    (Yield { login: Some(login), ..Yield::default() }, None)
+                }
+                _ => context.harvest(request, response, entry),
+            };
+            context.stopwatch.end(Mark::Reading, began);
+            gained
         };
         match self.execution {
             Execution::Inline => work(),
@@ -284,7 +292,7 @@ impl<F: Fetcher> Context<F> {
             Kind::Page | Kind::NextPage | Kind::Login | Kind::Download => {
                 self.read(&request, response, &*spider)
             }
-            Kind::Sitemap { .. } => (self.sitemaps.read(&request, &response, &self.canon, &*spider), None),
+            Kind::Sitemap { .. } => (self.sitemap(&request, &response, &*spider), None),
         };
         let (harvest, error) = catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|panic| {
             (Harvest::new(), Some(format!("the spider panicked: {}", panic_text(panic.as_ref()))))
@@ -311,9 +319,19 @@ impl<F: Fetcher> Context<F> {
         spider: &dyn Spider,
     ) -> (Harvest, Option<String>) {
         let page = Page::new(Arc::clone(request), response).with_canon(self.canon.clone());
+        let page = page.measured_by(self.clock.clone());
         let mut harvest = Harvest::new();
         let error = spider.parse(&page, &mut harvest).err();
+        self.stopwatch.add(Mark::Parse, page.parsing());
         (harvest, error.map(|error| error.to_string()))
+    }
+
+    /// What the spider takes from a sitemap.
+    fn sitemap(&self, request: &Request, response: &Response, spider: &dyn Spider) -> Harvest {
+        let began = self.stopwatch.begin();
+        let harvest = self.sitemaps.read(request, response, &self.canon, spider);
+        self.stopwatch.end(Mark::Parse, began);
+        harvest
     }
 
     /// Takes a harvest apart and drops the links that do not belong to the crawl.

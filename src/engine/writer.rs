@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::{self, error::TrySendError};
 
 use super::archiving::Archived;
 use super::changes::{self, Judge, Visit};
@@ -16,6 +16,7 @@ use super::output::{Output, WriteError};
 use super::recall::Memo;
 use super::schedule::{Schedule, revisit};
 use super::sieve::{Crop, Sieve};
+use super::stages::{Mark, Stopwatch};
 use super::totals::Totals;
 use super::worker::{Context, Execution};
 use crate::clock::Clock;
@@ -125,6 +126,7 @@ pub(super) struct Writer {
     due_from: Timestamp,
     clock: Clock,
     synced: Timestamp,
+    stopwatch: Arc<Stopwatch>,
 }
 
 /// What a writer is made of.
@@ -142,35 +144,36 @@ impl Writer {
     pub(super) fn new<F>(parts: Parts, context: &Context<F>) -> Self {
         let Parts { store, out, run, tally, watch } = parts;
         let (cache, rules, clock) = (Arc::clone(&context.cache), context.rules, context.clock.clone());
-        let sieve = Sieve::new(tally);
-        let totals = Totals::from_map(&run.totals);
+        let (sieve, totals) = (Sieve::new(tally), Totals::from_map(&run.totals));
         let schedule = watch.map(Schedule::new);
-        let due_from = Timestamp::ZERO;
-        let synced = clock.now();
-        Self { store, out, sieve, cache, run, rules, totals, schedule, due_from, synced, clock }
+        let (due_from, synced) = (Timestamp::ZERO, clock.now());
+        let stopwatch = Arc::clone(&context.stopwatch);
+        Self { store, out, sieve, cache, run, rules, totals, schedule, due_from, synced, clock, stopwatch }
     }
 
     /// Does some jobs, in order, and says what came of them.
     pub(super) fn work(&mut self, jobs: Vec<Job>) -> Vec<Reply> {
+        let began = self.stopwatch.begin();
         let mut replies = Vec::new();
-        let mut group = Vec::new();
-        for job in jobs {
-            let result = match job {
-                Job::Commit(change) => {
-                    group.push(*change);
-                    continue;
-                }
-                other => self.commit(&mut group, &mut replies).and_then(|()| self.other(other, &mut replies)),
-            };
-            if let Err(error) = result {
-                replies.push(Reply::Fatal(error));
-                return replies;
-            }
-        }
-        if let Err(error) = self.commit(&mut group, &mut replies) {
+        if let Err(error) = self.each(jobs, &mut replies) {
             replies.push(Reply::Fatal(error));
         }
+        self.stopwatch.end(Mark::Writing, began);
         replies
+    }
+
+    fn each(&mut self, jobs: Vec<Job>, replies: &mut Vec<Reply>) -> Result<(), WriteError> {
+        let mut group = Vec::new();
+        for job in jobs {
+            match job {
+                Job::Commit(change) => group.push(*change),
+                other => {
+                    self.commit(&mut group, replies)?;
+                    self.other(other, replies)?;
+                }
+            }
+        }
+        self.commit(&mut group, replies)
     }
 
     fn other(&mut self, job: Job, replies: &mut Vec<Reply>) -> Result<(), WriteError> {
@@ -364,6 +367,7 @@ pub(super) enum WriterDoor {
         jobs: mpsc::Sender<Job>,
         replies: mpsc::UnboundedReceiver<Reply>,
         thread: std::thread::JoinHandle<()>,
+        stopwatch: Arc<Stopwatch>,
     },
     /// Done in place, so that a simulation is the same every time.
     Inline { writer: Box<Writer>, replies: std::collections::VecDeque<Reply> },
@@ -380,6 +384,7 @@ impl WriterDoor {
 
     /// Starts a thread for the writer.
     fn thread(mut writer: Writer) -> Self {
+        let stopwatch = Arc::clone(&writer.stopwatch);
         let (jobs, mut inbox) = mpsc::channel(GROUP * 2);
         let (outbox, replies) = mpsc::unbounded_channel();
         let thread = std::thread::spawn(move || {
@@ -398,7 +403,7 @@ impl WriterDoor {
                 }
             }
         });
-        Self::Thread { jobs, replies, thread }
+        Self::Thread { jobs, replies, thread, stopwatch }
     }
 
     /// Works in place.
@@ -408,7 +413,7 @@ impl WriterDoor {
 
     /// Waits until the writer has let go of state, sinks and cache: only then may another run have them.
     pub(super) async fn close(self) {
-        if let Self::Thread { jobs, replies, thread } = self {
+        if let Self::Thread { jobs, replies, thread, .. } = self {
             drop((jobs, replies));
             let joined = tokio::task::spawn_blocking(move || thread.join()).await;
             if !matches!(joined, Ok(Ok(()))) {
@@ -421,7 +426,13 @@ impl WriterDoor {
     pub(super) async fn send(&mut self, job: Job) {
         match self {
             // A writer that is gone has sent its reason, or will be missed when its reply is waited for.
-            Self::Thread { jobs, .. } => drop(jobs.send(job).await),
+            Self::Thread { jobs, stopwatch, .. } => {
+                if let Err(TrySendError::Full(job)) = jobs.try_send(job) {
+                    let began = stopwatch.begin();
+                    drop(jobs.send(job).await);
+                    stopwatch.end(Mark::Blocked, began);
+                }
+            }
             Self::Inline { writer, replies } => replies.extend(writer.work(vec![job])),
         }
     }

@@ -1,11 +1,13 @@
 //! The body as it comes in, under the limits on time.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{Stream, stream};
 
+use super::timing::{Part, Timing, noted};
 use super::{FetchError, Limits, failure};
 use crate::clock::Clock;
 use crate::response::FailureKind;
@@ -27,6 +29,8 @@ pub(super) struct Wire {
     pub(super) least_speed: u64,
     /// Bytes that came in so far.
     pub(super) received: u64,
+    /// Who wants to know how long that took.
+    pub(super) timing: Option<Arc<Timing>>,
 }
 
 impl Wire {
@@ -47,7 +51,8 @@ impl Wire {
             return Err(late("the total time was up"));
         }
         let wait = left.min(self.limits.between_bytes);
-        let piece = tokio::time::timeout(wait, self.response.chunk())
+        let next = tokio::time::timeout(wait, self.response.chunk());
+        let piece = noted(self.timing.as_deref(), Part::Download, next)
             .await
             .map_err(|_| late("no piece of the body in time"))?
             .map_err(failure::of_body)?;

@@ -10,6 +10,7 @@ use reqwest::{Client, Proxy, redirect, retry};
 
 use super::http::{HttpOptions, OptionsError};
 use super::resolver::GuardedResolver;
+use super::timing::DialLayer;
 
 /// Open connections that wait for the next request, per host.
 const IDLE_PER_HOST: usize = 2;
@@ -28,6 +29,7 @@ pub(super) fn build(
         .no_proxy()
         .dns_resolver(resolver)
         .connect_timeout(connect)
+        .connector_layer(DialLayer)
         .user_agent(&options.user_agent)
         .pool_max_idle_per_host(IDLE_PER_HOST)
         .pool_idle_timeout(options.keep_alive)

@@ -22,6 +22,7 @@ use super::body::Wire;
 use super::decode::{self, Bounds, Decoded};
 use super::raw::{Notes, Tap};
 use super::resolver::GuardedResolver;
+use super::timing::{self, Part, Timing, noted};
 use super::{FetchError, Fetcher, Limits, Outgoing, client, failure};
 use crate::address::AddressPolicy;
 use crate::clock::Clock;
@@ -185,7 +186,7 @@ impl HttpFetcher {
         let request = self.request(outgoing, &client)?;
         let mut notes = self.options.keep_raw.then(|| Notes::of_request(&request));
         let wait = limits.connect.saturating_add(limits.first_byte).min(limits.total);
-        let answer = tokio::time::timeout(wait, client.execute(request))
+        let answer = timing::head(outgoing.timing.clone(), wait, client.execute(request))
             .await
             .map_err(|_| FetchError::new(FailureKind::ResponseTimeout, "no head of an answer in time"))?
             .map_err(failure::of_exchange)?;
@@ -254,6 +255,7 @@ impl HttpFetcher {
             deadline: started + limits.total,
             least_speed: self.options.least_speed,
             received: 0,
+            timing: None,
         }
     }
 }
@@ -270,12 +272,13 @@ impl Fetcher for HttpFetcher {
         let decoded = if let Some(landing) = landing {
             let bounds = bounds(outgoing.limits);
             let wire = self.wire(answer, outgoing.limits, started);
-            landing.receive(wire.pieces().boxed(), (status, &headers), (first_byte, bounds)).await?
+            let coming = landing.receive(wire.pieces().boxed(), (status, &headers), (first_byte, bounds));
+            noted(outgoing.timing.as_deref(), Part::Download, coming).await?
         } else if has_body(&outgoing.request.method, status) {
             // Of a file a refusal is read only as far as it takes to know what it is.
             let most = if outgoing.landing.is_some() { REFUSAL_BYTES } else { u64::MAX };
             let limits = Limits { body: outgoing.limits.body.min(most), ..outgoing.limits };
-            let wire = self.wire(answer, limits, started);
+            let wire = Wire { timing: outgoing.timing, ..self.wire(answer, limits, started) };
             body(wire, status, &headers, notes.as_ref().map(Notes::tap)).await?
         } else {
             NO_BODY
@@ -335,12 +338,18 @@ async fn body(
 ) -> Result<Decoded, FetchError> {
     let bounds = bounds(wire.limits);
     let encoding = decode::content_encoding(headers);
+    let timing = wire.timing.clone().filter(|_| !encoding.is_empty());
+    let began = timing.as_deref().map(Timing::elapsed);
     let pieces = match tap {
         // Without a coding the body is what came over the wire.
         Some(tap) if !encoding.is_empty() => tap.on(wire.pieces()).boxed(),
         _ => wire.pieces().boxed(),
     };
-    match decode::decode_stream(&encoding, pieces, bounds).await {
+    let decoded = decode::decode_stream(&encoding, pieces, bounds).await;
+    if let (Some(timing), Some(began)) = (timing, began) {
+        timing.note_decoded(began);
+    }
+    match decoded {
         (decoded, Some(lost)) if decoded.body.is_empty() && status.is_success() => Err(lost),
         (decoded, _) => Ok(decoded),
     }

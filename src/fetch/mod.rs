@@ -14,10 +14,12 @@ mod raw;
 pub mod record;
 pub mod replay;
 mod resolver;
+pub mod timing;
 
 use std::fmt;
 use std::future::Future;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ::http::HeaderMap;
@@ -25,6 +27,8 @@ use ::http::header::{HeaderName, HeaderValue};
 use bytes::Bytes;
 
 pub use landing::Landing;
+
+use timing::Timing;
 
 use crate::request::Request;
 use crate::response::{FailureKind, Response};
@@ -45,6 +49,8 @@ pub struct Outgoing {
     pub landing: Option<Landing>,
     /// The body as it leaves, if it holds what is secret. It takes the place of the request's.
     pub secret: Option<SecretBody>,
+    /// Where it is noted what takes how long, if somebody wants to know. A fetcher may ignore this.
+    pub timing: Option<Arc<Timing>>,
 }
 
 /// A body with a password in it. Whoever sends the request needs it, and nobody else: it is not for logs and not for records.
@@ -81,6 +87,7 @@ impl Outgoing {
             purpose: Purpose::default(),
             landing: None,
             secret: None,
+            timing: None,
         }
     }
 

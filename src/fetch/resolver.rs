@@ -13,6 +13,7 @@ use std::time::Duration;
 use moka::future::Cache;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
+use super::timing::{Lap, Part};
 use crate::address::AddressPolicy;
 
 /// Names that are remembered.
@@ -96,7 +97,9 @@ impl Resolve for GuardedResolver {
     fn resolve(&self, name: Name) -> Resolving {
         let resolver = self.clone();
         Box::pin(async move {
+            let lap = Lap::begin(Part::Dns);
             let found = resolver.addresses(name.as_str()).await?;
+            drop(lap);
             Ok(permitted(name.as_str(), &found, resolver.policy.as_ref())?)
         })
     }

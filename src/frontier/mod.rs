@@ -368,6 +368,18 @@ impl Frontier {
         self.timetable.len() - self.groups_due + self.groups.in_line
     }
 
+    /// Of these, the hosts that stand in the line of a group or an address: their own time has come.
+    #[must_use]
+    pub const fn hosts_in_line(&self) -> usize {
+        self.groups.in_line
+    }
+
+    /// Whether as much is in flight as may be.
+    #[must_use]
+    pub const fn is_full(&self) -> bool {
+        self.in_flight + self.groups.asking >= self.settings.max_in_flight
+    }
+
     /// All hosts, in the order in which they were found.
     pub fn hosts(&self) -> impl Iterator<Item = HostView<'_>> {
         self.hosts.iter().map(HostEntry::view)

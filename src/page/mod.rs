@@ -26,6 +26,7 @@ pub mod turn;
 
 use std::cell::OnceCell;
 use std::sync::Arc;
+use std::time::Duration;
 
 use encoding_rs::Encoding;
 use http::StatusCode;
@@ -45,6 +46,7 @@ use outline::Outline;
 use refresh::Refresh;
 use tree::{Document, Limit};
 
+use crate::clock::{Clock, Spent};
 use crate::headers::charset::ContentType;
 use crate::headers::directives::PageDirectives;
 use crate::request::Request;
@@ -85,6 +87,8 @@ pub struct Page {
     base: OnceCell<Url>,
     json: OnceCell<Result<Value, String>>,
     outline: OnceCell<Outline>,
+    /// How long decoding and parsing take, if somebody wants to know.
+    parsing: Option<Spent>,
 }
 
 impl Page {
@@ -103,6 +107,26 @@ impl Page {
             base: OnceCell::new(),
             json: OnceCell::new(),
             outline: OnceCell::new(),
+            parsing: None,
+        }
+    }
+
+    /// Measures how long it takes to decode and parse it.
+    pub(crate) fn measured_by(mut self, clock: Clock) -> Self {
+        self.parsing = Some(Spent::new(clock));
+        self
+    }
+
+    /// How long decoding and parsing took; nothing unless it was measured.
+    pub(crate) fn parsing(&self) -> Duration {
+        self.parsing.as_ref().map_or(Duration::ZERO, Spent::total)
+    }
+
+    /// Decodes or parses something of it, and counts the time if that is wanted.
+    fn parse<T>(&self, work: impl FnOnce() -> T) -> T {
+        match &self.parsing {
+            Some(spent) => spent.during(work),
+            None => work(),
         }
     }
 
@@ -161,7 +185,7 @@ impl Page {
     /// The body as text. What is not valid in its encoding becomes U+FFFD.
     #[must_use]
     pub fn text(&self) -> &str {
-        self.text.get_or_init(|| self.encoding().decode(&self.response.body).0.into_owned())
+        self.text.get_or_init(|| self.parse(|| self.encoding().decode(&self.response.body).0.into_owned()))
     }
 
     /// The encoding it is read in: byte order mark, `Content-Type`, the document's own word, windows-1252.
@@ -175,7 +199,7 @@ impl Page {
     /// # Errors
     /// [`ExtractError::Json`] if it is no JSON, or of another shape than `T`.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, ExtractError> {
-        Ok(serde_json::from_str(self.text())?)
+        Ok(self.parse(|| serde_json::from_str(self.text()))?)
     }
 
     /// The body read as a JSON value, once, and of bounded size: see [`mod@json`].
@@ -183,7 +207,8 @@ impl Page {
     /// # Errors
     /// [`ExtractError::Json`] if it is no JSON, or too large to be kept in memory.
     pub fn json_value(&self) -> Result<&Value, ExtractError> {
-        let read = self.json.get_or_init(|| json::read(self.text()).map_err(|error| error.to_string()));
+        let parsed = || self.parse(|| json::read(self.text()).map_err(|error| error.to_string()));
+        let read = self.json.get_or_init(parsed);
         read.as_ref().map_err(|reason| ExtractError::Json(serde_json::Error::custom(reason)))
     }
 
@@ -204,7 +229,7 @@ impl Page {
 
     /// The document as a list of nodes, made when first asked for.
     pub(crate) fn outline(&self) -> &Outline {
-        self.outline.get_or_init(|| Outline::of(self.html()))
+        self.outline.get_or_init(|| self.parse(|| Outline::of(self.html())))
     }
 
     /// The limits that the document ran into, if it was built.
@@ -214,7 +239,8 @@ impl Page {
     }
 
     fn document(&self) -> &Document {
-        self.document.get_or_init(|| markup::parse(if self.is_html() { self.text() } else { "" }))
+        let parsed = || self.parse(|| markup::parse(if self.is_html() { self.text() } else { "" }));
+        self.document.get_or_init(parsed)
     }
 
     /// The folded text of the first `<title>` that is not empty.
@@ -393,7 +419,7 @@ impl Page {
     }
 
     pub(crate) fn gist(&self) -> &Gist {
-        self.gist.get_or_init(|| Gist::of(self))
+        self.gist.get_or_init(|| self.parse(|| Gist::of(self)))
     }
 
     pub(crate) fn named(&self, name: &str) -> impl Iterator<Item = Element<'_>> {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{Layers, StateArgs};
+use super::{Layers, ReportArgs, StateArgs};
 use crate::config::Loader;
 
 pub(super) const RETRY_EXAMPLES: &str = "\
@@ -43,9 +43,8 @@ pub(in crate::cli) struct RetryArgs {
     pub(in crate::cli) which: WhichArgs,
     #[command(flatten)]
     pub(in crate::cli) layers: Layers,
-    /// Write the report of the run to this file as JSON
-    #[arg(long, value_name = "FILE")]
-    pub(in crate::cli) report: Option<PathBuf>,
+    #[command(flatten)]
+    pub(in crate::cli) ending: ReportArgs,
 }
 
 impl RetryArgs {

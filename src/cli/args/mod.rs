@@ -5,6 +5,7 @@ mod failed;
 mod fetch;
 mod look;
 mod reading;
+mod report;
 mod shell;
 
 use std::path::PathBuf;
@@ -19,6 +20,7 @@ pub(super) use failed::{FailedArgs, RetryArgs, WhichArgs};
 pub(super) use fetch::FetchArgs;
 pub(super) use look::{ArticleForm, LookArgs};
 pub(super) use reading::{AuditArgs, CacheCommand, ExplainArgs, PruneArgs, RobotsCommand, StateArgs};
+pub(super) use report::ReportArgs;
 pub(super) use shell::ShellArgs;
 
 const EXAMPLES: &str = "\
@@ -246,9 +248,8 @@ pub(super) struct RunArgs {
     /// Do not ask for pages that were fetched or found unchanged less than this ago (cache.max-age)
     #[arg(long, value_name = "DURATION", conflicts_with = "fresh")]
     pub(super) max_age: Option<String>,
-    /// Write the report of the run to this file as JSON
-    #[arg(long, value_name = "FILE")]
-    pub(super) report: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) ending: ReportArgs,
 }
 
 impl RunArgs {
@@ -273,9 +274,8 @@ pub(super) struct ResumeArgs {
     pub(super) file: Option<PathBuf>,
     #[command(flatten)]
     pub(super) layers: Layers,
-    /// Write the report of the run to this file as JSON
-    #[arg(long, value_name = "FILE")]
-    pub(super) report: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) ending: ReportArgs,
 }
 
 #[derive(Debug, Args)]

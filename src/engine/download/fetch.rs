@@ -38,7 +38,7 @@ impl<F: Fetcher> Context<F> {
         let mut outgoing = self.outgoing(request.clone(), recalled.cookie.as_deref());
         outgoing.headers.extend(landing.conditions());
         (outgoing.purpose, outgoing.landing) = (Purpose::File, Some(landing.clone()));
-        match self.fetcher.fetch(outgoing).await {
+        match self.ask(outgoing).await {
             Ok(response) => self.file_answered(request, response, recalled, landing).await,
             Err(error) => PageDone {
                 detail: Some(error.to_string()),

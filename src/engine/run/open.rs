@@ -14,10 +14,12 @@ use crate::engine::output::{Beside, Output};
 use crate::engine::recorder::{Opening, Recorder};
 use crate::engine::report::Report;
 use crate::engine::sitemap::{Quota, Reader};
+use crate::engine::stages::Stopwatch;
+use crate::engine::stages::load::Watch;
 use crate::engine::start::{self, Beginning, Past, Start};
 use crate::engine::tell::Voice;
 use crate::engine::totals::Totals;
-use crate::engine::worker::Context;
+use crate::engine::worker::{Context, Execution};
 use crate::engine::writer::{Parts, Writer, WriterDoor};
 use crate::engine::{Crawl, CrawlError};
 use crate::fetch::Fetcher;
@@ -56,13 +58,14 @@ impl<F: Fetcher> Crawl<F> {
             clock: self.clock.clone(),
             execution: self.execution,
             files: desk,
+            stopwatch: Arc::new(Stopwatch::new(self.clock.clone())),
         };
         let mut frontier = Frontier::new(self.settings, self.policies, round, run.pages());
         past.restore(&mut frontier, context.cookies.as_ref(), started);
         let beside = Beside { changes, archive: self.archive, files: log };
         let parts = Parts {
             store: self.store,
-            out: Output::new(self.sinks, beside, self.watch.is_some()),
+            out: Output::new(self.sinks, beside, self.watch.is_some(), Arc::clone(&context.stopwatch)),
             run,
             tally,
             watch: self.watch,
@@ -76,7 +79,7 @@ impl<F: Fetcher> Crawl<F> {
             context: Arc::new(context),
             recorder,
             uncommitted: 0,
-            clock: self.clock,
+            clock: self.clock.clone(),
             run: Totals::default(),
             round,
             gate,
@@ -84,6 +87,7 @@ impl<F: Fetcher> Crawl<F> {
             again: Again::begin(self.watch.is_some(), self.unlinked, round),
             quota: Quota::new(self.sitemaps.max_per_host),
             problem: None,
+            watch: Watch::begin(self.clock.elapsed(), self.execution == Execution::Inline),
             expect: self.items.expect,
         };
         engine.run(self.stop.subscribe(), started, round).await

@@ -66,7 +66,7 @@ impl<F: Fetcher> Loop<F> {
     pub(super) fn ask_address(&mut self, request: AddressRequest) {
         let context = Arc::clone(&self.context);
         let host = request.host().clone();
-        let task = self.workers.spawn(async move { Done::Address(context.fetcher.resolve(&host).await) });
+        let task = self.workers.spawn(async move { Done::Address(context.address(&host).await) });
         self.out.insert(task.id(), Out::Address(request));
     }
 
