@@ -15,7 +15,7 @@ A crawler that is a library has a program of its own in `crawlers/`, which is to
 import os
 import shutil
 import subprocess
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -52,7 +52,6 @@ class Crawler:
     work: Path
     parts: str = "abcde"
     names: bool = False  # crawls names, not addresses
-    note: str = field(default="", compare=False)
 
     def missing(self):
         """Why it cannot race, or None."""
@@ -60,6 +59,10 @@ class Crawler:
 
     def version(self):
         return ""
+
+    def tempers(self):
+        """How it crawls a host that refuses: as it does by default (False), with its settings for refusals (True)."""
+        return (False, True)
 
     def command(self, task):
         raise NotImplementedError
@@ -95,6 +98,10 @@ class Ours(Crawler):
 
     def version(self):
         return output([self.program, "--version"])
+
+    def tempers(self):
+        # There is one way.
+        return (True,)
 
     def pace(self, task):
         # A fixed pace is for one's own servers, and that is what the other crawlers' delays are. Where the server has a limit it
@@ -192,6 +199,10 @@ class Spider(Built):
 class Colly(Built):
     program = "colly/race-colly"
 
+    def tempers(self):
+        # It has no setting for refusals.
+        return (False,)
+
     def version(self):
         return "colly " + (HERE / "crawlers/colly/go.mod").read_text().split("colly/v2 v")[1].split()[0]
 
@@ -204,6 +215,11 @@ class Wget2(Crawler):
 
     def version(self):
         return output(["wget2", "--version"]).split(" - ")[0]
+
+    def tempers(self):
+        # Its older versions take no status for a reason to try again.
+        told = subprocess.run(["wget2", "--help"], capture_output=True, text=True, check=False).stdout
+        return (False, True) if "--retry-on-http-error" in told else (False,)
 
     def command(self, task):
         words = ["wget2", "--quiet", "--recursive", "--level=inf", "--no-parent", "--robots=on"]

@@ -70,18 +70,22 @@ class Race:
                 command, env=environment, cwd=task.folder, stdin=subprocess.DEVNULL, stdout=messages, stderr=messages,
                 start_new_session=True, preexec_fn=lambda: os.sched_setaffinity(0, {self.core}),
             )  # fmt: skip
-            while True:
-                memory = max(memory, peak_memory(process.pid))
-                found, status, usage = os.wait4(process.pid, os.WNOHANG)
-                if found:
-                    break
-                if kill_at is not None:
-                    answered += log.read().count(b'"status":200')
-                late = time.monotonic() - began > self.options.limit
-                if not ended and (late or (kill_at is not None and answered > kill_at)):
-                    ended = "limit" if late else "killed"
-                    os.killpg(process.pid, signal.SIGKILL)
-                time.sleep(0.002 if kill_at is not None else 0.005)
+            try:
+                while True:
+                    memory = max(memory, peak_memory(process.pid))
+                    found, status, usage = os.wait4(process.pid, os.WNOHANG)
+                    if found:
+                        break
+                    if kill_at is not None:
+                        answered += log.read().count(b'"status":200')
+                    late = time.monotonic() - began > self.options.limit
+                    if not ended and (late or (kill_at is not None and answered > kill_at)):
+                        ended = "limit" if late else "killed"
+                        os.killpg(process.pid, signal.SIGKILL)
+                    time.sleep(0.002 if kill_at is not None else 0.005)
+            except BaseException:
+                os.killpg(process.pid, signal.SIGKILL)
+                raise
             seconds = time.monotonic() - began
             busy = core_ticks(self.core) - busy
         process.returncode = os.waitstatus_to_exitcode(status)
@@ -153,11 +157,10 @@ class Race:
             return
         root = self.web.root("limited")
         pages = len(self.web.site(root)["pages"])
-        for careful in (False, True):
-            for crawler in self.each("c"):
-                ours, colly = crawler.name.startswith("crawl"), crawler.name == "Colly"
-                # Ours has one way to take a 429, Colly has none; defaults take minutes and are for the long race.
-                if careful != ours and (ours or colly) or (crawler.name.endswith("pace") and self.options.quick):
+        for crawler in self.each("c"):
+            for careful in (False, True):
+                # With nothing set we take minutes, and that is for the long race.
+                if careful not in crawler.tempers() or (crawler.name.endswith("pace") and self.options.quick):
                     continue
                 # The bucket fills up again between two crawlers.
                 time.sleep(2)
@@ -165,7 +168,8 @@ class Race:
                     task = Task(self.web.seeds("limited"), folder, 8, 8, careful=careful)
                     figures, asked = self.crawl(crawler, task)
                 figures |= judge.coverage(asked, self.web, pages, root) | judge.refusals(asked, 5, 5)
-                self.note("c", figures, careful=careful and not ours, pages=pages)
+                told = careful and len(crawler.tempers()) > 1
+                self.note("c", figures, careful=told, pages=pages)
 
     def second_round(self):
         root = self.web.root("small")
@@ -294,6 +298,7 @@ def race(options, work):
     print("walking the pages, the first time", file=sys.stderr)
     web = Web(work, HERE, options.port, options.hosts)
     running = Race(options, web, work)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
     web.start()
     try:
         running.run()

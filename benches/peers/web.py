@@ -11,6 +11,7 @@ Four sites, each at a port of its own:
 What there is to find is read from the files on disk, link by link, with a parser that no crawler of the race uses this way.
 """
 
+import fcntl
 import json
 import os
 import shutil
@@ -172,6 +173,11 @@ class Web:
     def start(self):
         """Starts nginx, on the core that this process is on."""
         self.folder.mkdir(parents=True, exist_ok=True)
+        self.lock = open(self.folder / "lock", "w")  # noqa: SIM115 # held until the end of the race
+        try:
+            fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise SystemExit(f"another race is at port {self.port}: give --port") from None
         self.stop()
         self.log.unlink(missing_ok=True)
         (self.folder / "nginx.conf").write_text(self._configuration())
