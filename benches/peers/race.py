@@ -35,11 +35,11 @@ MEGABYTE = 1 << 20
 
 
 def core_ticks(core):
-    """Busy time of a core since the start of the machine, in seconds."""
+    """Time that processes had on a core since the start of the machine, in seconds."""
     with open("/proc/stat") as file:
         line = next(line for line in file if line.startswith(f"cpu{core} "))
-    user, nice, system, _idle, _wait, interrupt, soft = map(int, line.split()[1:8])
-    return (user + nice + system + interrupt + soft) / os.sysconf("SC_CLK_TCK")
+    user, nice, system = map(int, line.split()[1:4])
+    return (user + nice + system) / os.sysconf("SC_CLK_TCK")
 
 
 def peak_memory(process):

@@ -74,18 +74,19 @@ cp "$here/crawlers/crawlee.mjs" "$PEERS_DIR/js/"
 if ! have cargo; then
     say "cargo is not there: the race runs without spider"
 elif [ ! -x "$PEERS_DIR/spider/target/release/race-spider" ] ||
-    [ "$here/crawlers/spider/src/main.rs" -nt "$PEERS_DIR/spider/target/release/race-spider" ]; then
+    ! cmp -s "$here/crawlers/spider/Cargo.toml" "$PEERS_DIR/spider/Cargo.toml" ||
+    ! cmp -s "$here/crawlers/spider/src/main.rs" "$PEERS_DIR/spider/src/main.rs"; then
     say "building the spider crate: some minutes"
     mkdir -p "$PEERS_DIR/spider/src"
     cp "$here/crawlers/spider/Cargo.toml" "$PEERS_DIR/spider/"
     cp "$here/crawlers/spider/src/main.rs" "$PEERS_DIR/spider/src/"
-    quiet spider env -u CARGO_TARGET_DIR cargo build --release --manifest-path "$PEERS_DIR/spider/Cargo.toml" --target-dir "$PEERS_DIR/spider/target" || true
+    (cd "$PEERS_DIR/spider" && quiet spider cargo build --release --target-dir target) || true
 fi
 
 # Colly.
 if ! have go; then
     say "go is not there: the race runs without Colly"
-elif [ ! -x "$PEERS_DIR/colly/race-colly" ]; then
+elif [ ! -x "$PEERS_DIR/colly/race-colly" ] || ! cmp -s "$here/crawlers/colly/main.go" "$PEERS_DIR/colly/main.go"; then
     say "building Colly"
     mkdir -p "$PEERS_DIR/colly"
     cp "$here/crawlers/colly/main.go" "$here/crawlers/colly/go.mod" "$PEERS_DIR/colly/"
