@@ -60,7 +60,10 @@ impl Sample {
             .unwrap();
         }
         body.push_str("</nav></body></html>");
-        Self { url: CanonicalUrl::parse("https://docs.example.com/manual/index.html").unwrap(), body: body.into() }
+        Self {
+            url: CanonicalUrl::parse("https://docs.example.com/manual/index.html").unwrap(),
+            body: body.into(),
+        }
     }
 
     fn named(name: &str) -> Self {

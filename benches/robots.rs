@@ -12,8 +12,7 @@ use crawl::robots::{MAX_BYTES, ProductToken, RobotsRules};
 use divan::{Bencher, black_box};
 use url::Url;
 
-const SMALL: &str =
-    "User-agent: *\nDisallow: /search\nDisallow: /basket/\nCrawl-delay: 2\nSitemap: https://a.example/sitemap.xml\n";
+const SMALL: &str = "User-agent: *\nDisallow: /search\nDisallow: /basket/\nCrawl-delay: 2\nSitemap: https://a.example/sitemap.xml\n";
 
 /// The kinds of files, by name.
 const FILES: [&str; 7] = [
@@ -30,8 +29,11 @@ fn typical() -> String {
     let mut text = String::from(
         "# The shop's rules\nUser-agent: badbot\nDisallow: /\n\nUser-agent: otherbot\nUser-agent: mybot\nCrawl-delay: 1\n",
     );
-    for name in ["cart", "checkout", "account", "wishlist", "compare", "review", "search", "api", "internal", "print"] {
-        writeln!(text, "Disallow: /{name}/\nDisallow: /*?{name}=\nDisallow: /*/{name}$\nAllow: /{name}/help").unwrap();
+    for name in
+        ["cart", "checkout", "account", "wishlist", "compare", "review", "search", "api", "internal", "print"]
+    {
+        writeln!(text, "Disallow: /{name}/\nDisallow: /*?{name}=\nDisallow: /*/{name}$\nAllow: /{name}/help")
+            .unwrap();
     }
     for language in ["en", "de", "fr", "it", "es", "nl", "pl", "cs", "sv", "da"] {
         writeln!(text, "Disallow: /{language}/search\nDisallow: /{language}/*&sort=").unwrap();

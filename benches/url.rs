@@ -67,7 +67,12 @@ fn scope() -> Scope {
 
 fn all() -> Canon {
     use CanonStep::{DuplicateSlashes, SessionIds, SortQuery, TrackingParameters};
-    Canon::of(Canon::default().steps().chain([SessionIds, TrackingParameters, SortQuery, DuplicateSlashes]).collect::<Vec<_>>())
+    Canon::of(
+        Canon::default()
+            .steps()
+            .chain([SessionIds, TrackingParameters, SortQuery, DuplicateSlashes])
+            .collect::<Vec<_>>(),
+    )
 }
 
 /// The whole way, step by step.
@@ -80,9 +85,13 @@ fn per_link() {
     measure("joined and in normal form", links, |number| canon.join(&base, href(number)));
     measure("the same with every step that there is", links, |number| all.join(&base, href(number)));
     measure("fingerprint", links, |number| requests[number % HREFS.len()].fingerprint());
-    measure("judged by a scope of seven patterns", links, |number| scope.judge(&requests[number % HREFS.len()]));
+    measure("judged by a scope of seven patterns", links, |number| {
+        scope.judge(&requests[number % HREFS.len()])
+    });
     let only_hosts = Scope::of_seeds(&requests[..1]);
-    measure("judged by the hosts of the seeds", links, |number| only_hosts.judge(&requests[number % HREFS.len()]));
+    measure("judged by the hosts of the seeds", links, |number| {
+        only_hosts.judge(&requests[number % HREFS.len()])
+    });
     measure("its host and its origin", links, |number| {
         let url = &urls[number % HREFS.len()];
         (url.host_key(), url.origin())

@@ -183,7 +183,7 @@ class Built(Crawler):
     program = ""
 
     def missing(self):
-        return None if (self.work / self.program).is_file() else f"{self.work / self.program} was not built"
+        return None if (self.work / self.program).is_file() else f"{Path(self.program).name} was not built"
 
     def command(self, task):
         return [self.work / self.program]

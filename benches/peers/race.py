@@ -248,7 +248,10 @@ def read_options(work):
     reader.add_argument("--port", type=int, default=int(os.environ.get("RACE_PORT", "18080")), help="the first of four ports")
     reader.add_argument("--out", type=Path, default=work / "results", help="folder for race.json and race.md")
     reader.add_argument("--docs", action="store_true", help="write the tables into docs/speed.md too")
-    reader.add_argument("--tables", type=Path, metavar="JSON", help="race nobody: make the tables of these results")
+    reader.add_argument(
+        "--tables", type=Path, nargs="+", metavar="JSON",
+        help="race nobody: make the tables of these results; of what several of them have, the last one's",
+    )  # fmt: skip
     reader.add_argument("--keep", action="store_true", help="keep the folders of all crawls")
     options = reader.parse_args()
     quick = options.quick
@@ -276,7 +279,7 @@ def main():
     work = Path(os.environ.get("PEERS_DIR", tempfile.gettempdir()))
     options = read_options(work)
     if options.tables:
-        results = json.loads(options.tables.read_text())
+        results = tables.merged([json.loads(file.read_text()) for file in options.tables])
     else:
         results = race(options, work)
     options.out.mkdir(parents=True, exist_ok=True)

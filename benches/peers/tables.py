@@ -39,6 +39,25 @@ def ours(runs):
     return next((run for run in runs if run["crawler"] == OURS), None)
 
 
+def merged(several):
+    """Results of several races as those of one. What two of them have is taken from the later one."""
+    whole = {"machine": several[-1]["machine"], "quick": any(one["quick"] for one in several), "versions": {}, "skipped": {}, "runs": []}
+    for one in several:
+        seats = {seat(run) for run in one["runs"]}
+        whole["runs"] = [run for run in whole["runs"] if seat(run) not in seats] + one["runs"]
+        whole["versions"] |= one["versions"]
+        whole["skipped"] |= one["skipped"]
+    whole["skipped"] = {name: why for name, why in whole["skipped"].items() if name not in whole["versions"]}
+    # Everybody keeps the place that he had when he was first named.
+    order = list(dict.fromkeys(run["crawler"] for one in several for run in one["runs"]))
+    whole["runs"].sort(key=lambda run: order.index(run["crawler"]))
+    return whole
+
+
+def seat(run):
+    return run["part"], run["crawler"], run.get("site"), run.get("careful")
+
+
 def one_host(runs, site):
     """Of each crawler the crawl with the least CPU; lost pages and requests beyond are the worst of all of its crawls."""
     best = []
@@ -112,7 +131,7 @@ def about(results):
     ]
     lines += [f"Not there: {crawler} ({why})." for crawler, why in results["skipped"].items()]
     if results["quick"]:
-        lines.append("The quick race: one round, fewer hosts, no large pages.")
+        lines.append("The quick race: one round, fewer hosts.")
     return "\n".join(lines)
 
 

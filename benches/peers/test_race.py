@@ -79,6 +79,14 @@ class Tables(unittest.TestCase):
         self.assertIn("| other | 8 | 0.3 | 3.0 | 998 | 1.0 | 40 | 1.0 | 998 | 2 | 0 |", text)
         self.assertIn("Not there: third (no Go).", text)
 
+    def test_of_two_races_the_later_counts_and_what_only_one_has_stays(self):
+        first, second = self.results(), self.results()
+        second["runs"] = [self.run_of("other", 0.2)]
+        second["versions"] = {"third": "third 3"}
+        both = tables.merged([first, second])
+        self.assertEqual([(run["crawler"], run["cpu"]) for run in both["runs"]], [("crawl", 0.1), ("other", 0.2)])
+        self.assertEqual((both["skipped"], both["versions"]), ({}, {"crawl": "crawl 1", "third": "third 3"}))
+
     def test_a_page_gets_new_tables_between_its_marks(self):
         with tempfile.TemporaryDirectory() as folder:
             page = Path(folder) / "page.md"
