@@ -239,7 +239,7 @@ def read_options(work):
     reader = argparse.ArgumentParser(prog="benches/peers/run.sh", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     reader.add_argument("--quick", action="store_true", help="some minutes: one round, 100 hosts, no large pages, no long waits")
     reader.add_argument("--parts", default="abcde", help="which parts, as in `ac`")
-    reader.add_argument("--crawlers", nargs="+", metavar="NAME", help="who races: " + ", ".join(one.name for one in known))
+    reader.add_argument("--crawlers", nargs="+", metavar="NAME", help="who races: " + "; ".join(one.name for one in known))
     reader.add_argument("--sites", nargs="+", choices=["small", "large"], help="the sites of part a")
     reader.add_argument("--rounds", type=int, help="rounds of part a (3); the one with the least CPU counts")
     reader.add_argument("--connections", type=int, nargs="+", help="connections in part a (8 32); the best counts")
@@ -263,7 +263,7 @@ def read_options(work):
     names = {one.name for one in known}
     unknown = set(options.crawlers or []) - names
     if unknown:
-        reader.error(f"nobody is called {', '.join(sorted(unknown))}: there are {', '.join(sorted(names))}")
+        reader.error(f"nobody is called {', '.join(sorted(unknown))}: there are {'; '.join(sorted(names))}")
     options.crawlers = [one for one in known if not options.crawlers or one.name in options.crawlers]
     return options
 
@@ -298,7 +298,6 @@ def race(options, work):
     options.crawlers = [one for one in options.crawlers if one.name not in skipped]
     for name, why in skipped.items():
         print(f"{name} does not race: {why}", file=sys.stderr)
-    print("walking the pages, the first time", file=sys.stderr)
     web = Web(work, HERE, options.port, options.hosts)
     running = Race(options, web, work)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))

@@ -17,6 +17,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
@@ -102,6 +103,7 @@ class Web:
         for role, folders in self.roots.items():
             for folder in folders:
                 if str(folder) not in known:
+                    print(f"reading what there is to be found in {folder}", file=sys.stderr)
                     known[str(folder)] = walk(folder, CLOSED if role == "host" else ())
         file.write_text(json.dumps(known))
         return {folder: {kind: set(urls) for kind, urls in kinds.items()} for folder, kinds in known.items()}
