@@ -131,8 +131,8 @@ impl Store for MemoryStore {
         Ok(found.map(|(_, pending)| pending.clone()).collect())
     }
 
-    fn knows(&self, request: &Request) -> bool {
-        self.seen.contains(request.fingerprint().get())
+    fn knows(&self, request: &Request) -> Result<bool, StoreError> {
+        Ok(self.seen.contains(request.fingerprint().get()))
     }
 
     fn seen(&self) -> Option<SeenView> {

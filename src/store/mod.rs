@@ -17,6 +17,7 @@ pub mod seen;
 mod frontier;
 mod keys;
 mod lock;
+mod options;
 mod sled_cache;
 mod step;
 
@@ -218,7 +219,10 @@ pub trait Store: Send + 'static {
     ) -> Result<Vec<Pending>, StoreError>;
 
     /// Whether the seen-set of this round has the request's fingerprint: it waits, or it was asked.
-    fn knows(&self, request: &Request) -> bool;
+    ///
+    /// # Errors
+    /// If the state cannot be read.
+    fn knows(&self, request: &Request) -> Result<bool, StoreError>;
 
     /// The seen-set, for those who only ask it; it is right for as long as the store lives. `None` if the store has none to
     /// share: then every link is for [`Store::commit`] to judge.

@@ -35,7 +35,7 @@ impl Store for SharedStore {
         self.state().pending(origin, after, limit)
     }
 
-    fn knows(&self, request: &Request) -> bool {
+    fn knows(&self, request: &Request) -> Result<bool, StoreError> {
         self.state().knows(request)
     }
 

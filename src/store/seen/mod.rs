@@ -1,14 +1,31 @@
 //! The seen-set: which requests have entered this round.
 //!
-//! The truth is the log (`log`): it only grows, and how long it is stands in the store's atomic step. What answers is a table in
-//! memory (`table`), which others than the writer may ask through a [`SeenView`].
+//! The truth is the log (`log`): it only grows, and how long it is stands in the store's atomic step. Everything else is derived
+//! from it: tables in memory (`table`), which others than the writer may ask through a [`SeenView`], and, when they have grown
+//! to their share of the memory, sorted runs on disk (`run`), each for a stretch of the log, with a filter (`filter`) that tells
+//! what is surely not in it. Runs are written and merged on threads of their own (`work`, `upkeep`). A run that is missing,
+//! damaged or ahead of the store is built again from the log (`open`).
+//!
+//! A look-up asks the tables, then what the disk confirmed lately (`recent`), then the filters, and at last it reads one page.
 
+mod filter;
+mod limits;
 mod log;
+mod names;
+mod open;
+mod recent;
+mod run;
+mod set;
 mod table;
+#[cfg(test)]
+mod tests;
+mod upkeep;
+mod work;
 
 use std::sync::Arc;
 
-pub(super) use log::SeenLog;
+pub(super) use names::sweep;
+pub(super) use set::SeenSet;
 pub(super) use table::SeenTable;
 
 use crate::url::Fingerprint;

@@ -4,12 +4,17 @@
 //! is copied or at which twice the memory is needed: 10 to 15 bytes a URL. The place of a number in its segment depends on
 //! keys drawn per table, so that nobody can choose URLs that all meet in one place.
 //!
+//! When they are too many, the tables are frozen: they go on answering, and new ones take what comes, until a run on disk has
+//! their numbers.
+//!
 //! One writes, any number read. A reader waits for nothing but a single insertion; a larger segment is made beside the old
 //! one, which is read until it is exchanged.
 
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use super::recent::Recent;
 
 /// Bits at the top of a fingerprint that name its segment: the segments in their order are the fingerprints in theirs.
 const SEGMENT_BITS: u32 = 6;
@@ -17,16 +22,28 @@ const SEGMENTS: usize = 1 << SEGMENT_BITS;
 /// Slots of the smallest segment when the first number comes.
 const FIRST_SLOTS: usize = 8;
 
-/// Which fingerprints were there.
+/// Which fingerprints were there, as far as memory knows.
 pub(in crate::store) struct SeenTable {
     segments: Box<[Segment]>,
     keys: Keys,
+    /// Of those on disk, the ones that were asked about lately.
+    recent: OnceLock<Recent>,
 }
 
 /// On cache lines of its own, so that readers of one do not slow down those of its neighbours.
 #[derive(Default)]
 #[repr(align(128))]
-struct Segment(RwLock<Slots>);
+struct Segment(RwLock<Tables>);
+
+/// What takes new numbers, and what waits for its run.
+#[derive(Default)]
+struct Tables {
+    hot: Slots,
+    frozen: Option<Arc<Slots>>,
+}
+
+/// The numbers of all segments at one moment.
+pub(super) struct Frozen(Vec<Arc<Slots>>);
 
 /// What decides the places of numbers.
 #[derive(Debug, Clone, Copy)]
@@ -48,7 +65,8 @@ impl Default for SeenTable {
     fn default() -> Self {
         let random = RandomState::new();
         let keys = Keys { mask: random.hash_one(0_u8), multiplier: random.hash_one(1_u8) | 1 };
-        Self { segments: std::iter::repeat_with(Segment::default).take(SEGMENTS).collect(), keys }
+        let segments = std::iter::repeat_with(Segment::default).take(SEGMENTS).collect();
+        Self { segments, keys, recent: OnceLock::new() }
     }
 }
 
@@ -65,49 +83,106 @@ impl SeenTable {
         let share = usize::try_from(entries).unwrap_or(usize::MAX) / SEGMENTS;
         for (number, segment) in table.segments.iter().enumerate() {
             let slots = share + share / 4 + 4 * share.isqrt() + FIRST_SLOTS;
-            segment.write().slots = empty(slots + slots * number / (2 * SEGMENTS));
+            segment.write().hot.slots = empty(slots + slots * number / (2 * SEGMENTS));
         }
         table
     }
 
+    /// Whether memory knows the fingerprint.
     pub(in crate::store) fn contains(&self, fingerprint: u64) -> bool {
-        self.segment(fingerprint).read().contains(self.keys, fingerprint)
+        let is_there = self.segment(fingerprint).read().contains(self.keys, fingerprint);
+        is_there || self.recent.get().is_some_and(|recent| recent.contains(fingerprint))
     }
 
     /// Adds a fingerprint; tells whether it is new. There is one at most who calls this.
     pub(in crate::store) fn insert(&self, fingerprint: u64) -> bool {
         let segment = self.segment(fingerprint);
-        let slots = segment.read();
-        if slots.contains(self.keys, fingerprint) {
+        let tables = segment.read();
+        if tables.contains(self.keys, fingerprint) {
             return false;
         }
-        let larger = slots.is_full().then(|| slots.larger(self.keys, number_of(fingerprint)));
-        drop(slots);
-        let mut slots = segment.write();
-        if let Some(larger) = larger {
-            *slots = larger;
-        }
-        slots.insert(self.keys, fingerprint);
+        let hot = &tables.hot;
+        let larger = hot.is_full().then(|| hot.larger(self.keys, number_of(fingerprint)));
+        drop(tables);
+        let mut tables = segment.write();
+        let smaller = larger.map(|larger| std::mem::replace(&mut tables.hot, larger));
+        tables.hot.insert(self.keys, fingerprint);
+        drop(tables);
+        // Gives its memory back when no reader waits any more.
+        drop(smaller);
         true
+    }
+
+    /// Adds many, and empties the list. Those of a segment are added together: its memory is near then.
+    pub(super) fn insert_all(&self, fingerprints: &mut Vec<u64>) {
+        fingerprints.sort_unstable_by_key(|fingerprint| number_of(*fingerprint));
+        for part in fingerprints.chunk_by(|one, next| number_of(*one) == number_of(*next)) {
+            let number = number_of(part[0]);
+            let mut tables = self.segments[number].write();
+            for fingerprint in part {
+                if tables.hot.is_full() {
+                    tables.hot = tables.hot.larger(self.keys, number);
+                }
+                tables.hot.insert(self.keys, *fingerprint);
+            }
+        }
+        fingerprints.clear();
+    }
+
+    /// Remembers for a while that the disk knows a fingerprint, in a table of so many bytes.
+    pub(super) fn confirm(&self, fingerprint: u64, bytes: usize) {
+        self.recent.get_or_init(|| Recent::of_bytes(bytes)).keep(fingerprint);
     }
 
     /// Forgets everything.
     pub(in crate::store) fn clear(&self) {
         for segment in &self.segments {
-            *segment.write() = Slots::default();
+            *segment.write() = Tables::default();
+        }
+        self.recent.get().inspect(|recent| recent.clear());
+    }
+
+    /// Sets apart what is there: it still answers, and what comes is kept elsewhere.
+    pub(super) fn freeze(&self) -> Frozen {
+        let freeze = |segment: &Segment| {
+            let mut tables = segment.write();
+            let frozen = Arc::new(std::mem::take(&mut tables.hot));
+            tables.frozen = Some(Arc::clone(&frozen));
+            frozen
+        };
+        Frozen(self.segments.iter().map(freeze).collect())
+    }
+
+    /// Lets go what was set apart.
+    pub(super) fn thaw(&self) {
+        for segment in &self.segments {
+            let frozen = segment.write().frozen.take();
+            drop(frozen);
         }
     }
 
     /// Calls `each` with every fingerprint, segment after segment.
-    pub(in crate::store) fn for_each(&self, mut each: impl FnMut(u64)) {
+    pub(super) fn for_each(&self, mut each: impl FnMut(u64)) {
         for segment in &self.segments {
-            segment.read().iter().for_each(&mut each);
+            let tables = segment.read();
+            tables
+                .hot
+                .iter()
+                .chain(tables.frozen.iter().flat_map(|frozen| frozen.iter()))
+                .for_each(&mut each);
         }
     }
 
-    /// Memory in use, in bytes.
-    pub(in crate::store) fn bytes(&self) -> usize {
-        self.segments.iter().map(|segment| segment.read().slots.len() * size_of::<u64>()).sum()
+    /// Memory of what takes new numbers, in bytes.
+    pub(super) fn hot_bytes(&self) -> u64 {
+        self.segments.iter().map(|segment| segment.read().hot.bytes()).sum()
+    }
+
+    /// All memory in use, in bytes.
+    pub(super) fn bytes(&self) -> u64 {
+        let frozen = |segment: &Segment| segment.read().frozen.as_ref().map_or(0, |frozen| frozen.bytes());
+        let recent = self.recent.get().map_or(0, Recent::bytes) as u64;
+        self.hot_bytes() + self.segments.iter().map(frozen).sum::<u64>() + recent
     }
 
     fn segment(&self, fingerprint: u64) -> &Segment {
@@ -124,13 +199,35 @@ fn empty(slots: usize) -> Box<[u64]> {
 }
 
 impl Segment {
-    fn read(&self) -> RwLockReadGuard<'_, Slots> {
+    fn read(&self) -> RwLockReadGuard<'_, Tables> {
         // What is done under the lock cannot panic half-way.
         self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self) -> RwLockWriteGuard<'_, Slots> {
+    fn write(&self) -> RwLockWriteGuard<'_, Tables> {
         self.0.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Tables {
+    fn contains(&self, keys: Keys, fingerprint: u64) -> bool {
+        let frozen = |frozen: &Arc<Slots>| frozen.contains(keys, fingerprint);
+        self.hot.contains(keys, fingerprint) || self.frozen.as_ref().is_some_and(frozen)
+    }
+}
+
+impl Frozen {
+    pub(super) fn entries(&self) -> u64 {
+        self.0.iter().map(|slots| slots.filled as u64 + u64::from(slots.zero)).sum()
+    }
+
+    /// The numbers of each segment, sorted: one after the other they are all numbers, sorted.
+    pub(super) fn sorted(&self) -> impl Iterator<Item = Vec<u64>> {
+        self.0.iter().map(|slots| {
+            let mut numbers: Vec<u64> = slots.iter().collect();
+            numbers.sort_unstable();
+            numbers
+        })
     }
 }
 
@@ -177,6 +274,10 @@ impl Slots {
         let mut larger = Self { slots: empty(slots), filled: 0, zero: self.zero };
         self.slots.iter().filter(|slot| **slot != 0).for_each(|slot| larger.insert(keys, *slot));
         larger
+    }
+
+    fn bytes(&self) -> u64 {
+        (self.slots.len() * size_of::<u64>()) as u64
     }
 
     fn iter(&self) -> impl Iterator<Item = u64> {
@@ -240,5 +341,22 @@ mod tests {
         }
         assert_eq!(announced.bytes(), before);
         assert!(grown.bytes() < 15 * 200_000, "{}", grown.bytes());
+    }
+
+    #[test]
+    fn what_is_frozen_answers_until_it_is_let_go_and_comes_out_sorted() {
+        let table = SeenTable::default();
+        let old: Vec<u64> = (0..1_000).map(|number| number * (u64::MAX / 1_000)).collect();
+        old.iter().for_each(|number| assert!(table.insert(*number)));
+        let frozen = table.freeze();
+        assert!(!table.insert(old[7]) && table.insert(5) && table.hot_bytes() < table.bytes());
+        assert!(old.iter().all(|number| table.contains(*number)));
+        assert_eq!((frozen.entries(), frozen.sorted().flatten().collect::<Vec<_>>()), (1_000, old.clone()));
+        table.thaw();
+        assert!(!old.iter().any(|number| table.contains(*number)) && table.contains(5));
+        table.confirm(old[7], 1_024);
+        assert!(table.contains(old[7]) && !table.contains(old[8]));
+        table.clear();
+        assert!(!table.contains(old[7]) && !table.contains(5));
     }
 }
