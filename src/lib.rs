@@ -201,6 +201,9 @@
 //! - **The log of fingerprints is written before the database batch**, and the batch records how long the log is. On opening, the
 //!   log is cut back to that length. So seen-set and queues agree exactly after kill -9. In the opposite order a URL could be in
 //!   a queue without being in the seen-set, and would be fetched twice.
+//! - **The seen-set is a log, and everything else about it is derived**: a table in memory while it fits, sorted runs with filters
+//!   beyond. So damage costs time and no URL, a run that a crash left ahead of the database is dropped, and what is kept for speed
+//!   may be changed without changing the state. Workers ask a [`SeenView`](store::seen::SeenView), which never waits for the disk.
 //! - **[`Store`](store::Store) has three more methods**: `begin_round` (a new round keeps hosts and robots.txt and forgets pages),
 //!   `failed` (what was given up), and `sync` (a batch survives kill -9 at once, and a power cut from the next sync on, about a
 //!   second later).

@@ -63,14 +63,29 @@ fn a_new_store_knows_nothing() {
 fn what_was_found_in_this_round_is_known_waiting_or_done() {
     on_each(|store| {
         let page = get("http://a.example/x");
-        assert!(!store.knows(&page));
+        assert!(!store.knows(&page).unwrap());
         let batch = Batch { links: vec![page.clone()], ..Batch::default() };
         let key = store.commit(batch).unwrap().fresh[0].key;
-        assert!(store.knows(&page));
+        assert!(store.knows(&page).unwrap());
         store.commit(Batch { done: vec![(origin(A), key)], ..Batch::default() }).unwrap();
-        assert!(store.knows(&page));
+        assert!(store.knows(&page).unwrap());
         store.begin_round(RunRecord::default(), Memory::Keeps).unwrap();
-        assert!(!store.knows(&page));
+        assert!(!store.knows(&page).unwrap());
+    });
+}
+
+#[test]
+fn who_only_asks_sees_what_was_committed_in_this_round() {
+    on_each(|store| {
+        let seen = store.seen().unwrap();
+        let (once, never) = (get("http://a.example/x"), get("http://a.example/y").always());
+        assert!(!seen.contains(once.fingerprint()));
+        store.commit(Batch { links: vec![once.clone(), never.clone()], ..Batch::default() }).unwrap();
+        assert!(seen.contains(once.fingerprint()) && !seen.contains(never.fingerprint()));
+        store.begin_round(RunRecord::default(), Memory::Keeps).unwrap();
+        assert!(!seen.contains(once.fingerprint()));
+        store.commit(Batch { links: vec![once.clone()], ..Batch::default() }).unwrap();
+        assert!(seen.contains(once.fingerprint()));
     });
 }
 

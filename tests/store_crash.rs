@@ -32,7 +32,7 @@ fn origin(batch: u64) -> Origin {
 
 /// Small, so that the database moves its files about while it is killed.
 fn open(dir: &Path) -> DiskStore {
-    let options = DiskOptions { memtable_bytes: 64 << 10, ..DiskOptions::default() };
+    let options = DiskOptions { memtable_bytes: 64 << 10, seen_bytes: 32 << 10, ..DiskOptions::default() };
     DiskStore::open(dir, options).unwrap()
 }
 

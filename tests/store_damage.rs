@@ -33,7 +33,9 @@ fn links(batch: u64) -> Batch {
 }
 
 fn options(memtable_bytes: u64) -> DiskOptions {
-    DiskOptions { memtable_bytes, ..DiskOptions::default() }
+    // A small table goes with small files of the database.
+    let seen_bytes = if memtable_bytes < 1 << 20 { 16 << 10 } else { 192 << 20 };
+    DiskOptions { memtable_bytes, seen_bytes, ..DiskOptions::default() }
 }
 
 /// A state with 300 batches of 10 links, of which the first link of each is done.

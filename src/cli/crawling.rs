@@ -144,7 +144,7 @@ impl Job<'_> {
     }
 
     async fn crawl(&self, plan: &mut Plan, registry: &Registry) -> Result<Ended, Failure> {
-        let store = DiskStore::open(&plan.state_dir, Default::default())?;
+        let store = DiskStore::open(&plan.state_dir, plan.disk.clone())?;
         let cache = open_cache(plan)?;
         let (demo, start) = open_demo(plan, self.start).await?;
         let spider = setup::spider(plan, registry)?;

@@ -185,7 +185,7 @@ impl Question<'_> {
             scope,
             robots: RobotsSaid::of(record, &url, known),
             fingerprint: format!("{:016x}", request.fingerprint().get()),
-            seen: known.store.knows(&request),
+            seen: known.store.knows(&request)?,
             round: known.round(),
             waits: waits(known, host, record, seat.as_ref().map(|(_, pending)| pending)),
             queue: seat.map(|(place, pending)| QueueSaid::of(place, &pending, known, &row)),

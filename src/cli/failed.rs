@@ -58,7 +58,7 @@ pub(super) fn retry(args: &RetryArgs, stage: &Stage, registry: &Registry) -> Res
     let plan = args.over().load()?;
     Place::at(None, Some(&plan.state_dir), &args.layers.sets)?.must_be_begun()?;
     let requeued = {
-        let mut store = DiskStore::open(&plan.state_dir, Default::default())?;
+        let mut store = DiskStore::open(&plan.state_dir, plan.disk.clone())?;
         requeue_failed(&mut store, |record| which.takes(record))?
     };
     let left = counted(requeued.left, "request");
@@ -75,7 +75,7 @@ pub(super) fn write_list(plan: &Plan) -> Result<(), Failure> {
     let Some(path) = &plan.failed else {
         return Ok(());
     };
-    let records = DiskStore::open(&plan.state_dir, Default::default())?.failed()?;
+    let records = DiskStore::open(&plan.state_dir, plan.disk.clone())?.failed()?;
     let records: Vec<_> = records.iter().collect();
     replace(path, lines(&records).as_bytes()).map_err(Failure::file(path))
 }

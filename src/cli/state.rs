@@ -73,7 +73,8 @@ impl Place {
     /// Opens what is there.
     pub(super) fn open(&self) -> Result<Known, Failure> {
         self.must_be_begun()?;
-        let mut store = DiskStore::open(&self.dir, Default::default())?;
+        let options = self.plan.as_ref().map(|plan| plan.disk.clone()).unwrap_or_default();
+        let mut store = DiskStore::open(&self.dir, options)?;
         let recovered = store.recover()?;
         let run = recovered.run.as_ref();
         let plan = self.plan.clone().or_else(|| plan_of(run?, &self.sets));

@@ -38,8 +38,7 @@ pub(super) struct Surroundings {
 /// Builds the plan, and reports everything that makes no sense. The plan is only good if nothing was reported.
 pub(super) fn build(file: CrawlerFile, around: Surroundings, check: &mut Check<'_>) -> Plan {
     let canon = file.url.build();
-    let seeds = seeds::build(file.seeds, &canon, check);
-    let identity = file.identity.build(check);
+    let (seeds, identity) = (seeds::build(file.seeds, &canon, check), file.identity.build(check));
     let (mut scope, budget) = file.scope.build(check);
     let (sitemaps, places) = file.sitemap.build(&canon, check);
     let requests = requests::build(file.requests, &canon, check);
@@ -67,6 +66,7 @@ pub(super) fn build(file: CrawlerFile, around: Surroundings, check: &mut Check<'
         login: login.map(|(_, login)| login),
         max_bodies: file.cache.bodies(check),
         journal_rounds: file.journal.build(check),
+        disk: file.state.build(check),
         freshness: file.cache.freshness(),
         cache: file.cache.options(check),
         overrides: hosts::build(file.hosts, check),

@@ -30,6 +30,7 @@ use crate::sink::warc::WarcOptions;
 use crate::spider::declarative::{Recipe, RequestRule, carrying};
 use crate::stage::rule::StageRule;
 use crate::store::cache::CacheOptions;
+use crate::store::disk::DiskOptions;
 use crate::url::{Canon, CanonicalUrl, HostKey};
 
 /// Everything that is needed to run a crawl. Made by [`Loader::load`](super::Loader::load).
@@ -83,6 +84,8 @@ pub struct Plan {
     pub downloads: Option<Downloads>,
     /// Where the crawl's state is kept.
     pub state_dir: PathBuf,
+    /// How much the store of the state may use.
+    pub disk: DiskOptions,
     /// Most bytes of recorded answers that are kept beside the state; `None` if none are.
     pub max_bodies: Option<u64>,
     /// Rounds whose journals are kept beside the state; `None` if none is written.

@@ -27,6 +27,7 @@ use super::tables::session::{CookiesTable, LoginTable};
 use super::tables::sink::SinkTable;
 use super::tables::sitemap::SitemapTable;
 use super::tables::stage::StageTable;
+use super::tables::state::StateTable;
 use super::tables::url::UrlTable;
 use super::tables::wire::{HttpTable, NetTable};
 
@@ -76,4 +77,5 @@ pub(super) struct CrawlerFile {
     pub(super) download: DownloadTable,
     pub(super) cache: CacheTable,
     pub(super) journal: JournalTable,
+    pub(super) state: StateTable,
 }

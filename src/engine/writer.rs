@@ -322,7 +322,7 @@ impl Writer {
                 let waits = match record.due {
                     Due::At(_) => true,
                     Due::Queued { round } => round == self.run.round,
-                    Due::Unplanned => record.round < self.run.round && self.store.knows(&record.request),
+                    Due::Unplanned => record.round < self.run.round && self.store.knows(&record.request)?,
                 };
                 if !waits {
                     let due = Due::At(schedule.due(&record.request, rate, record.checked).max(now));
@@ -339,14 +339,18 @@ impl Writer {
     fn unmet(&self, after: Option<Fingerprint>) -> Result<(Vec<Request>, Option<Fingerprint>), StoreError> {
         let pages = self.store.pages(after, GROUP)?;
         let next = pages.last().map(|(page, _)| *page);
-        let is_unmet = |record: &PageRecord| {
+        let may_be_unmet = |record: &PageRecord| {
             record.round < self.run.round
                 && record.items.rules == self.rules
                 && record.request.kind != Kind::NextPage
-                && !self.store.knows(&record.request)
         };
-        let unmet = pages.into_iter().filter(|(_, record)| is_unmet(record));
-        Ok((unmet.map(|(_, record)| record.request).collect(), next))
+        let mut unmet = Vec::new();
+        for (_, record) in pages.into_iter().filter(|(_, record)| may_be_unmet(record)) {
+            if !self.store.knows(&record.request)? {
+                unmet.push(record.request);
+            }
+        }
+        Ok((unmet, next))
     }
 
     fn sync_now_and_then(&mut self) -> Result<(), WriteError> {

@@ -125,7 +125,7 @@ impl Store for Beside {
         self.page.pending(origin, after, limit)
     }
 
-    fn knows(&self, request: &Request) -> bool {
+    fn knows(&self, request: &Request) -> Result<bool, StoreError> {
         self.page.knows(request)
     }
 

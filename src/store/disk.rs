@@ -18,7 +18,8 @@ use super::codec::{self, CodecError};
 use super::frontier::{Frontier, Writes};
 use super::keys::{self, Era, Generation, Kind};
 use super::lock::{StateDir, io_error};
-use super::seen_log::SeenLog;
+pub use super::options::DiskOptions;
+use super::seen::{self, SeenSet, SeenView};
 use super::step::{Before, Head, Queue, Step, StepError, mark};
 use super::{
     Batch, Committed, FailedRecord, Memory, Pending, QueueKey, Recovered, RunRecord, Store, StoreError,
@@ -29,29 +30,10 @@ use crate::request::Request;
 use crate::time::Timestamp;
 use crate::url::{CanonicalUrl, Fingerprint, HostKey, Origin};
 
-/// How much the store on disk may use.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DiskOptions {
-    /// Memory for blocks read from disk, in bytes. 64 MiB.
-    pub cache_bytes: u64,
-    /// Memory for writes until they are sorted into files, in bytes; up to four of these exist at a time. 16 MiB.
-    pub memtable_bytes: u64,
-    /// Journal on disk, in bytes: bounds the replay after a crash. 128 MiB, at least 64 MiB.
-    pub journal_bytes: u64,
-    /// Files kept open; sockets want descriptors too. 128, at least 10.
-    pub open_files: usize,
-}
-
-impl Default for DiskOptions {
-    fn default() -> Self {
-        Self { cache_bytes: 64 << 20, memtable_bytes: 16 << 20, journal_bytes: 128 << 20, open_files: 128 }
-    }
-}
-
 /// Keeps the state in a directory.
 pub struct DiskStore {
     frontier: Frontier,
-    seen: SeenLog,
+    seen: SeenSet,
     head: Head,
     queues: HashMap<Origin, Queue>,
     warnings: Vec<String>,
@@ -76,7 +58,8 @@ impl DiskStore {
         let frontier = Frontier::open(&dir.frontier(), &options)?;
         let head = read_head(&frontier, &dir.frontier())?;
         let queues = read_queues(&frontier, head.keys(), &dir.frontier())?;
-        let (seen, report) = SeenLog::open(&dir.seen_log(head.log), head.log_length)?;
+        let log = dir.seen_log(head.log);
+        let (seen, report) = SeenSet::open(&log, head.log, head.log_length, options.seen_bytes)?;
         let lost = dir.synced().saturating_sub(head.steps);
         let lost = lost.max(report.ahead.saturating_sub(1));
         let mut store =
@@ -104,7 +87,7 @@ impl DiskStore {
             })?;
         }
         let number = self.next_log()?;
-        self.seen.rewrite(&self.dir.seen_log(number), &waiting)?;
+        self.seen.rewrite(&self.dir.seen_log(number), number, &waiting)?;
         self.dir.sync()?;
         self.head.log = number;
         self.head.log_length = self.seen.length();
@@ -126,6 +109,8 @@ impl DiskStore {
                 fs::remove_file(&path).map_err(|error| io_error(&path, &error))?;
             }
         }
+        seen::sweep(self.dir.path(), self.seen.number())
+            .map_err(|error| io_error(self.dir.path(), &error))?;
         if self.head.swept < self.head.generation {
             self.frontier.sweep(self.head.keys().earlier())?;
             self.head.swept = self.head.generation;
@@ -268,8 +253,12 @@ impl Store for DiskStore {
         Ok(found)
     }
 
-    fn knows(&self, request: &Request) -> bool {
+    fn knows(&self, request: &Request) -> Result<bool, StoreError> {
         self.seen.contains(request.fingerprint().get())
+    }
+
+    fn seen(&self) -> Option<SeenView> {
+        Some(self.seen.view())
     }
 
     fn commit(&mut self, batch: Batch) -> Result<Committed, StoreError> {
@@ -279,7 +268,7 @@ impl Store for DiskStore {
     fn begin_round(&mut self, run: RunRecord, memory: Memory) -> Result<(), StoreError> {
         self.usable()?;
         let number = self.next_log()?;
-        let log = SeenLog::open(&self.dir.seen_log(number), 0)?.0;
+        let log = self.seen.begin(&self.dir.seen_log(number), number)?;
         self.dir.sync()?;
         let mut step = Step::new(Head {
             generation: self.head.generation + 1,
@@ -304,6 +293,7 @@ impl Store for DiskStore {
             self.seen = old;
             return Err(error);
         }
+        self.seen.take_views_of(old);
         self.queues.clear();
         // The old log may go only when nothing on the disk refers to it any more.
         self.frontier.sync()?;

@@ -12,12 +12,12 @@ pub mod disk;
 pub mod files;
 pub mod journal;
 pub mod memory;
+pub mod seen;
 
 mod frontier;
 mod keys;
 mod lock;
-mod seen;
-mod seen_log;
+mod options;
 mod sled_cache;
 mod step;
 
@@ -37,6 +37,7 @@ use crate::sink::Position;
 use crate::stage::tally::ItemTally;
 use crate::time::Timestamp;
 use crate::url::{Fingerprint, HostKey, Origin};
+use seen::SeenView;
 
 /// One atomic step.
 #[derive(Debug, Default)]
@@ -218,7 +219,16 @@ pub trait Store: Send + 'static {
     ) -> Result<Vec<Pending>, StoreError>;
 
     /// Whether the seen-set of this round has the request's fingerprint: it waits, or it was asked.
-    fn knows(&self, request: &Request) -> bool;
+    ///
+    /// # Errors
+    /// If the state cannot be read.
+    fn knows(&self, request: &Request) -> Result<bool, StoreError>;
+
+    /// The seen-set, for those who only ask it; it is right for as long as the store lives. `None` if the store has none to
+    /// share: then every link is for [`Store::commit`] to judge.
+    fn seen(&self) -> Option<SeenView> {
+        None
+    }
 
     /// Does everything in `batch`, or nothing of it.
     ///

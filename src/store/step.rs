@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::codec::{self, CodecError};
 use super::frontier::{Frontier, Writes};
 use super::keys::{self, Era, Generation, Kind};
-use super::seen_log::SeenLog;
+use super::seen::SeenSet;
 use super::{Batch, Committed, FailedRecord, PageChange, Pending, QueueKey, StoreError};
 use crate::cookies::CookieChange;
 use crate::request::{Dedup, Request};
@@ -120,7 +120,7 @@ pub(super) struct Step {
 /// What a batch is worked out against.
 pub(super) struct Before<'a> {
     pub(super) frontier: &'a Frontier,
-    pub(super) seen: &'a SeenLog,
+    pub(super) seen: &'a SeenSet,
     pub(super) queues: &'a HashMap<Origin, Queue>,
 }
 
@@ -217,7 +217,7 @@ impl Step {
     /// Puts a request that is new into its queue.
     fn admit(&mut self, request: Request, before: &Before<'_>) -> Result<Option<Pending>, StepError> {
         if let Some(fingerprint) = mark(&request) {
-            if before.seen.contains(fingerprint) || !self.offered.insert(fingerprint) {
+            if before.seen.contains(fingerprint)? || !self.offered.insert(fingerprint) {
                 return Ok(None);
             }
             self.fingerprints.push(fingerprint);

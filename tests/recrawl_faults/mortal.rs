@@ -216,7 +216,7 @@ impl Store for Disk {
         self.state().store.pending(origin, after, limit)
     }
 
-    fn knows(&self, request: &Request) -> bool {
+    fn knows(&self, request: &Request) -> Result<bool, StoreError> {
         self.state().store.knows(request)
     }
 

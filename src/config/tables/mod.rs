@@ -31,6 +31,7 @@ pub(super) mod sink;
 pub(super) mod sitemap;
 mod sources;
 pub(super) mod stage;
+pub(super) mod state;
 pub(super) mod url;
 pub(super) mod warc;
 pub(super) mod wire;

@@ -307,6 +307,15 @@ fn what_is_no_sitemap_is_told_with_its_place() {
 }
 
 #[test]
+fn the_memory_of_the_seen_set_is_set_by_the_file_and_has_a_floor() {
+    let bytes = |text: &str| loader(&format!("{DEMO}{text}")).load().map(|plan| plan.disk.seen_bytes);
+    assert_eq!(bytes("").unwrap(), crate::store::disk::DiskOptions::default().seen_bytes);
+    assert_eq!(bytes("[state]\nseen-memory = \"512MiB\"\n").unwrap(), 512 << 20);
+    let error = bytes("[state]\nseen-memory = \"10kB\"\n").unwrap_err().to_string();
+    assert!(error.contains("state.seen-memory") && error.contains("expected \"1MiB\" or more"), "{error}");
+}
+
+#[test]
 fn the_schema_in_the_docs_is_current() {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/crawler.schema.json");
     let current = serde_json::to_string_pretty(&crate::config::schema()).unwrap() + "\n";

@@ -1,4 +1,4 @@
-//! The seen-set on disk: a file that only grows, and the table that is rebuilt from it.
+//! The log of the seen-set: a file that only grows, and the truth of what was seen.
 //!
 //! One record per commit that brought something new: `count u32 | check u32 | count × fingerprint u64`, little-endian. The
 //! check covers count, fingerprints and the record's place in the file. The store records how long the file is in the same
@@ -9,13 +9,13 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use super::StoreError;
-use super::lock::io_error;
-use super::seen::SeenTable;
+use crate::store::StoreError;
+use crate::store::lock::io_error;
 
 const HEADER: usize = 8;
 /// Fingerprints of one record at most: bounds what one bad byte can take with it.
@@ -24,29 +24,28 @@ const MAX_COUNT: usize = 4_096;
 const GOES_ON: u32 = 1 << 31;
 const CHUNK: usize = 1 << 20;
 
-/// The file and the table.
+/// The open file.
 #[derive(Debug)]
-pub(super) struct SeenLog {
+pub(super) struct Log {
     path: PathBuf,
     file: File,
     length: u64,
-    table: SeenTable,
 }
 
 /// What was not as recorded when the file was opened.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct LogReport {
+pub(in crate::store) struct LogReport {
     /// Bytes that should be there and are not.
-    pub(super) missing: u64,
+    pub(in crate::store) missing: u64,
     /// Bytes that are there and do not read back.
-    pub(super) unreadable: u64,
+    pub(in crate::store) unreadable: u64,
     /// Complete commits behind the recorded length. One is normal after a kill: its batch did not happen.
-    pub(super) ahead: u64,
+    pub(in crate::store) ahead: u64,
 }
 
 impl LogReport {
     /// What the user should know: bytes of the log and whole steps that are gone.
-    pub(super) fn warnings(&self, steps: u64) -> Vec<String> {
+    pub(in crate::store) fn warnings(&self, steps: u64) -> Vec<String> {
         let bytes = self.missing + self.unreadable;
         let log = format!(
             "{bytes} bytes of the seen log are missing or unreadable: pages that were fetched may be fetched again"
@@ -58,44 +57,23 @@ impl LogReport {
         log.into_iter().chain((steps > 0).then_some(lost)).collect()
     }
 
-    pub(super) fn needs_repair(&self) -> bool {
+    pub(in crate::store) fn needs_repair(&self) -> bool {
         self.missing + self.unreadable > 0
     }
 }
 
-impl SeenLog {
-    /// Opens or makes the file, reads `recorded` bytes of it and drops what is behind them.
-    pub(super) fn open(path: &Path, recorded: u64) -> Result<(Self, LogReport), StoreError> {
-        Self::try_open(path, recorded).map_err(|error| io_error(path, &error))
+impl Log {
+    /// Opens or makes the file; it is as long as it is until it is cut.
+    pub(super) fn open(path: &Path) -> io::Result<Self> {
+        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
+        let length = file.metadata()?.len();
+        Ok(Self { path: path.to_owned(), file, length })
     }
 
-    fn try_open(path: &Path, recorded: u64) -> io::Result<(Self, LogReport)> {
-        let mut file = open_file(path)?;
-        let found = file.metadata()?.len();
-        let there = recorded.min(found);
-        let mut table = SeenTable::for_entries(there / 8);
-        let read = read_records(&mut file, 0..there, |fingerprint| {
-            table.insert(fingerprint);
-        })?;
-        let behind = read_records(&mut file, there..found, |_| {})?;
-        file.set_len(there)?;
-        file.seek(SeekFrom::End(0))?;
-        let log = Self { path: path.to_owned(), file, length: there, table };
-        let report =
-            LogReport { missing: recorded - there, unreadable: read.unreadable, ahead: behind.commits };
-        Ok((log, report))
-    }
-
-    /// Moves to a new file that holds everything that is known, and `more`.
-    pub(super) fn rewrite(&mut self, path: &Path, more: &[u64]) -> Result<(), StoreError> {
-        for fingerprint in more {
-            self.table.insert(*fingerprint);
-        }
-        let (file, length) = write_all(path, &self.table).map_err(|error| io_error(path, &error))?;
-        self.path = path.to_owned();
-        self.file = file;
+    /// Drops what is behind a place.
+    pub(super) fn cut(&mut self, length: u64) -> io::Result<()> {
         self.length = length;
-        Ok(())
+        self.file.set_len(length)
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -106,13 +84,9 @@ impl SeenLog {
         self.length
     }
 
-    pub(super) fn contains(&self, fingerprint: u64) -> bool {
-        self.table.contains(fingerprint)
-    }
-
     /// Hands the fingerprints of a commit to the kernel and tells how long the file is then.
     ///
-    /// They count when [`SeenLog::confirm`] is called; without it the next commit is written over them.
+    /// They count when [`Log::confirm`] is called; without it the next commit is written over them.
     pub(super) fn append(&mut self, fingerprints: &[u64]) -> Result<u64, StoreError> {
         if fingerprints.is_empty() {
             return Ok(self.length);
@@ -127,37 +101,14 @@ impl SeenLog {
         Ok(self.length + bytes.len() as u64)
     }
 
-    /// The commit of these fingerprints has happened, and the file is this long.
-    pub(super) fn confirm(&mut self, fingerprints: &[u64], length: u64) {
+    /// What was appended counts, and the file is this long.
+    pub(super) fn confirm(&mut self, length: u64) {
         self.length = length;
-        for fingerprint in fingerprints {
-            self.table.insert(*fingerprint);
-        }
     }
 
-    pub(super) fn sync(&self) -> Result<(), StoreError> {
-        self.file.sync_data().map_err(|error| io_error(&self.path, &error))
+    pub(super) fn sync(&self) -> io::Result<()> {
+        self.file.sync_data()
     }
-}
-
-fn open_file(path: &Path) -> io::Result<File> {
-    OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)
-}
-
-fn write_all(path: &Path, table: &SeenTable) -> io::Result<(File, u64)> {
-    let mut file = open_file(path)?;
-    file.set_len(0)?;
-    let (mut length, mut part) = (0, Vec::with_capacity(CHUNK / 8));
-    let mut all = table.iter().peekable();
-    while all.peek().is_some() {
-        part.clear();
-        part.extend(all.by_ref().take(CHUNK / 8));
-        let bytes = records(&part, length);
-        file.write_all(&bytes)?;
-        length += bytes.len() as u64;
-    }
-    file.sync_data()?;
-    Ok((file, length))
 }
 
 /// The bytes of one commit at this place of the file.
@@ -183,20 +134,72 @@ fn check(record: &[u8], place: u64) -> [u8; 4] {
     (hash as u32).to_le_bytes()
 }
 
+/// Writes a log anew.
+pub(super) struct Rewriter {
+    file: File,
+    length: u64,
+    part: Vec<u64>,
+}
+
+impl Rewriter {
+    pub(super) fn create(path: &Path) -> io::Result<Self> {
+        Ok(Self { file: File::create(path)?, length: 0, part: Vec::new() })
+    }
+
+    pub(super) fn add(&mut self, fingerprint: u64) -> io::Result<()> {
+        self.part.push(fingerprint);
+        if self.part.len() < CHUNK / 8 {
+            return Ok(());
+        }
+        self.write()
+    }
+
+    /// Brings it to the disk and tells how long it is.
+    pub(super) fn finish(mut self) -> io::Result<u64> {
+        self.write()?;
+        self.file.sync_data()?;
+        Ok(self.length)
+    }
+
+    fn write(&mut self) -> io::Result<()> {
+        let bytes = records(&self.part, self.length);
+        self.file.write_all(&bytes)?;
+        self.length += bytes.len() as u64;
+        self.part.clear();
+        Ok(())
+    }
+}
+
+/// One record of the file.
+pub(super) struct Record<'a> {
+    bytes: &'a [u8],
+    /// Where it ends.
+    pub(super) end: u64,
+}
+
+impl Record<'_> {
+    pub(super) fn fingerprints(&self) -> impl Iterator<Item = u64> {
+        let fingerprints = self.bytes[HEADER..].chunks_exact(8);
+        fingerprints.map(|bytes| u64::from_le_bytes(bytes.try_into().expect("eight bytes")))
+    }
+}
+
+/// What was there when a part of the file was read.
 #[derive(Debug, Default)]
-struct Tally {
-    unreadable: u64,
-    commits: u64,
+pub(super) struct Tally {
+    pub(super) unreadable: u64,
+    pub(super) commits: u64,
 }
 
 /// Reads the records between two places, a window at a time; behind bad bytes it looks for the next good record.
-fn read_records(
-    file: &mut File,
-    places: std::ops::Range<u64>,
-    mut each: impl FnMut(u64),
+pub(super) fn read(
+    path: &Path,
+    places: Range<u64>,
+    mut each: impl FnMut(Record<'_>) -> io::Result<()>,
 ) -> io::Result<Tally> {
+    let mut file = File::open(path)?;
     file.seek(SeekFrom::Start(places.start))?;
-    let mut input = file.take(places.end - places.start);
+    let mut input = file.take(places.end.saturating_sub(places.start));
     let (mut window, mut at, mut place) = (Vec::new(), 0, places.start);
     let mut read = Tally::default();
     loop {
@@ -209,12 +212,10 @@ fn read_records(
         if left.is_empty() {
             return Ok(read);
         }
-        let step = if let Some(record) = record_at(left, place) {
-            for fingerprint in record[HEADER..].chunks_exact(8) {
-                each(u64::from_le_bytes(fingerprint.try_into().expect("eight bytes")));
-            }
-            read.commits += u64::from(record[3] & 0x80 == 0);
-            record.len()
+        let step = if let Some(bytes) = record_at(left, place) {
+            each(Record { bytes, end: place + bytes.len() as u64 })?;
+            read.commits += u64::from(bytes[3] & 0x80 == 0);
+            bytes.len()
         } else {
             let skipped = left.len().min(8);
             read.unreadable += skipped as u64;
@@ -239,79 +240,51 @@ fn record_at(bytes: &[u8], place: u64) -> Option<&[u8]> {
 mod tests {
     use super::*;
 
-    fn open(path: &Path, recorded: u64) -> (SeenLog, LogReport) {
-        SeenLog::open(path, recorded).unwrap()
-    }
-
-    fn commit(log: &mut SeenLog, fingerprints: &[u64]) -> u64 {
+    fn commit(log: &mut Log, fingerprints: &[u64]) -> u64 {
         let length = log.append(fingerprints).unwrap();
-        log.confirm(fingerprints, length);
+        log.confirm(length);
         length
     }
 
+    fn all(path: &Path, places: Range<u64>) -> (Vec<u64>, Tally) {
+        let mut found = Vec::new();
+        let tally = read(path, places, |record| {
+            found.extend(record.fingerprints());
+            Ok(())
+        });
+        (found, tally.unwrap())
+    }
+
     #[test]
-    fn it_holds_what_was_confirmed() {
+    fn it_gives_back_what_was_confirmed_from_every_record_on() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("log");
-        let (mut log, report) = open(&path, 0);
-        assert_eq!(report, LogReport::default());
+        let mut log = Log::open(&path).unwrap();
         let many: Vec<u64> = (0..10_000).collect();
-        commit(&mut log, &many);
+        let first = commit(&mut log, &many);
+        assert_eq!(first, 3 * 8 + 10_000 * 8);
         let length = commit(&mut log, &[77_777]);
-        assert_eq!(length, 3 * 8 + 10_000 * 8 + 8 + 8);
-        let (log, report) = open(&path, length);
-        assert_eq!(report, LogReport::default());
-        assert!((0..10_000).all(|number| log.contains(number)) && log.contains(77_777));
+        assert_eq!(all(&path, 0..first).0, many);
+        assert_eq!(all(&path, first..length).0, [77_777]);
+        assert_eq!(all(&path, 0..length).1.commits, 2);
     }
 
     #[test]
     fn what_was_not_confirmed_is_written_over() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("log");
-        let (mut log, _) = open(&path, 0);
+        let mut log = Log::open(&path).unwrap();
         log.append(&[1, 2, 3]).unwrap();
         let length = commit(&mut log, &[4]);
-        let (log, report) = open(&path, length);
-        assert!(log.contains(4) && ![1, 2, 3].iter().any(|number| log.contains(*number)));
-        assert_eq!(report, LogReport::default());
-    }
-
-    #[test]
-    fn commits_behind_the_recorded_end_are_counted_and_dropped() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("log");
-        let (mut log, _) = open(&path, 0);
-        let length = commit(&mut log, &[1]);
-        commit(&mut log, &(2..9_000).collect::<Vec<_>>());
-        commit(&mut log, &[9_000]);
-        let (log, report) = open(&path, length);
-        assert_eq!(report.ahead, 2);
-        assert!(log.contains(1) && !log.contains(2) && !log.contains(9_000));
-        assert_eq!(open(&path, length).1, LogReport::default());
-    }
-
-    #[test]
-    fn records_behind_bad_bytes_are_found_again() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("log");
-        let (mut log, _) = open(&path, 0);
-        let lengths: Vec<u64> = (0..1_000).map(|number| commit(&mut log, &[number, !number])).collect();
-        let mut bytes = std::fs::read(&path).unwrap();
-        let (from, to) = (lengths[9] as usize, lengths[499] as usize);
-        bytes[from..to].fill(0);
-        std::fs::write(&path, bytes).unwrap();
-        let (log, report) = open(&path, lengths[999]);
-        assert_eq!(report.unreadable, lengths[499] - lengths[9]);
-        assert!(log.contains(9) && !log.contains(10) && !log.contains(499) && log.contains(500));
+        assert_eq!(all(&path, 0..length).0, [4]);
     }
 
     #[cfg(target_os = "linux")]
     #[test]
     fn a_full_disk_leaves_it_as_it_was() {
         let file = OpenOptions::new().write(true).open("/dev/full").unwrap();
-        let mut log =
-            SeenLog { path: PathBuf::from("/dev/full"), file, length: 0, table: SeenTable::default() };
+        let mut log = Log { path: PathBuf::from("/dev/full"), file, length: 0 };
         assert!(matches!(log.append(&[1]), Err(StoreError::Io { .. })));
-        assert!(!log.contains(1) && log.length() == 0);
+        assert_eq!(log.length(), 0);
     }
 }

@@ -1,0 +1,29 @@
+//! How much of the machine the store on disk may use.
+
+/// How much the store on disk may use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DiskOptions {
+    /// Memory for blocks read from disk, in bytes. 64 MiB.
+    pub cache_bytes: u64,
+    /// Memory for writes until they are sorted into files, in bytes; up to four of these exist at a time. 16 MiB.
+    pub memtable_bytes: u64,
+    /// Journal on disk, in bytes: bounds the replay after a crash. 128 MiB, at least 64 MiB.
+    pub journal_bytes: u64,
+    /// Memory for the seen-set, in bytes: what is beyond is kept in sorted files, whose filters count too (1.5 bytes a URL, less
+    /// if there is no room). 192 MiB: more than 5 million URLs stay in memory. At least 1 MiB is sensible.
+    pub seen_bytes: u64,
+    /// Files kept open; sockets want descriptors too. 128, at least 10.
+    pub open_files: usize,
+}
+
+impl Default for DiskOptions {
+    fn default() -> Self {
+        Self {
+            cache_bytes: 64 << 20,
+            memtable_bytes: 16 << 20,
+            journal_bytes: 128 << 20,
+            seen_bytes: 192 << 20,
+            open_files: 128,
+        }
+    }
+}
