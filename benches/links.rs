@@ -1,6 +1,6 @@
 //! What it costs to find the links of a page: by reading its tags in passing, and by building a tree.
 //!
-//! `cargo bench --bench links` prints the CPU time per page over 5,000 pages (`PAGES` sets another number) of those in `tests/pages`, all
+//! `cargo bench --bench links` prints the CPU time per page over 2,000 pages (`PAGES` sets another number) of those in `tests/pages`, all
 //! pages of the demo shop's home and shelves among them, and of a page of a manual with many links. A crawl that takes no fields never
 //! builds a tree; one selector is enough to need it.
 
@@ -111,7 +111,7 @@ fn measure<T>(name: &str, pages: usize, mut step: impl FnMut() -> T) -> f64 {
 }
 
 fn compare(name: &str) {
-    let pages = std::env::var("PAGES").ok().and_then(|text| text.parse().ok()).unwrap_or(5_000);
+    let pages = std::env::var("PAGES").ok().and_then(|text| text.parse().ok()).unwrap_or(2_000);
     let sample = Sample::named(name);
     let (bare, fields) = (spider(""), spider("[[extract]]\nfields = { heading = \"h1\" }"));
     let links = harvest(&bare, &sample.page()).requests().len();

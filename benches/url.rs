@@ -59,7 +59,7 @@ fn scope() -> Scope {
     Scope {
         hosts: hosts.into(),
         include: patterns(&["/manual/", "/shop/**.html$"]),
-        exclude: patterns(&["/manual/old", "**.pdf$", "re:[?&]sort="]),
+        exclude: patterns(&["/manual/old", "/**.pdf$", "re:[?&]sort="]),
         max_depth: Some(12),
         ..Scope::default()
     }

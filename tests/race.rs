@@ -59,18 +59,20 @@ fn its_judge_judges_known_logs_rightly() {
     }
 }
 
+/// Writes the crawler file of every crawler of ours, with and without a delay, and prints where it is.
+const WRITE: &str = r"
+import pathlib, sys, crawlers
+for number, ours in enumerate([crawlers.Ours, crawlers.OursSelectors] * 2):
+    folder = pathlib.Path(sys.argv[1]) / str(number)
+    folder.mkdir()
+    task = crawlers.Task(['http://127.0.0.1:1/a'], folder, delay=number / 2, careful=number > 1)
+    print(ours('crawl', folder).command(task)[-1])
+";
+
 #[test]
 fn what_it_tells_this_crawler_is_a_crawler_file() {
     let place = tempfile::tempdir().unwrap();
-    // Every crawler of ours, with and without a delay; prints the commands' files.
-    let write = "\
-import pathlib, sys, crawlers\n\
-for number, ours in enumerate([crawlers.Ours, crawlers.OursSelectors] * 2):\n\
-    folder = pathlib.Path(sys.argv[1]) / str(number)\n\
-    folder.mkdir()\n\
-    task = crawlers.Task(['http://127.0.0.1:1/a'], folder, delay=number / 2, careful=number > 1)\n\
-    print(ours('crawl', folder).command(task)[-1])\n";
-    let Some(output) = python(&["-c", write, &place.path().to_string_lossy()]) else {
+    let Some(output) = python(&["-c", WRITE, &place.path().to_string_lossy()]) else {
         eprintln!("skipped: python3 is not installed");
         return;
     };
