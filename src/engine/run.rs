@@ -28,7 +28,7 @@ use super::sitemap::Quota;
 use super::stop::Stop;
 use super::tell::Voice;
 use super::totals::Totals;
-use super::worker::Context;
+use super::worker::{Context, Execution};
 use super::writer::{Change, Job, Reply, WriterDoor};
 use crate::clock::Clock;
 use crate::fetch::Fetcher;
@@ -67,6 +67,7 @@ struct Loop<F> {
     /// The first problem that a page had.
     problem: Option<String>,
     expect: Expectations,
+    execution: Execution,
 }
 
 impl<F: Fetcher> Loop<F> {
@@ -107,6 +108,10 @@ impl<F: Fetcher> Loop<F> {
                 return Ok(end);
             }
             self.voice.progress(&self.run, &self.frontier);
+            if self.take_all_that_came(deadline).await? {
+                continue;
+            }
+            self.writer.hand_over().await;
             let until = if let Wait::Until(moment) = wait { moment } else { Timestamp::MAX };
             tokio::select! {
                 biased;
@@ -116,6 +121,19 @@ impl<F: Fetcher> Loop<F> {
                 () = self.clock.sleep_until(until) => self.drop_what_is_late(deadline),
             }
         }
+    }
+
+    /// Settles all that is back by now, to be written in one go. `false` if nothing is.
+    async fn take_all_that_came(&mut self, deadline: Option<Timestamp>) -> Result<bool, CrawlError> {
+        if self.execution == Execution::Inline || deadline.is_some() {
+            return Ok(false);
+        }
+        let mut any = false;
+        while let Some(done) = self.workers.try_join_next_with_id() {
+            any = true;
+            self.came_back(done).await?;
+        }
+        Ok(any)
     }
 
     /// Lets everything go out that may, and tells what to wait for then.
@@ -156,6 +174,7 @@ impl<F: Fetcher> Loop<F> {
                 && let Some(change) = plant::some(&context, index, &mut *more)?
             {
                 self.commit(change).await;
+                self.writer.hand_over().await;
                 while self.uncommitted > 0 {
                     let reply = self.writer.reply().await.ok_or(CrawlError::WriterGone)?;
                     self.written(reply).await?;
@@ -284,6 +303,7 @@ impl<F: Fetcher> Loop<F> {
 
     /// Waits for the writer's last answer.
     async fn last_word(&mut self) -> Result<(RunRecord, ItemTally), CrawlError> {
+        self.writer.hand_over().await;
         loop {
             match self.writer.reply().await {
                 Some(Reply::Finished(record, tally)) => return Ok((record, tally)),

@@ -31,6 +31,9 @@ use crate::store::cache::{CacheEntry, ValidatorCache};
 use crate::time::Timestamp;
 use crate::url::{Canon, Fingerprint, HostKey};
 
+/// Pages up to this size are parsed where they arrive if their spider is quick: even with a tree that is done in a millisecond.
+const IN_PASSING: usize = 64 << 10;
+
 /// What all workers of a crawl share.
 pub(super) struct Context<F> {
     pub(super) fetcher: F,
@@ -256,6 +259,7 @@ impl<F: Fetcher> Context<F> {
             Kind::Page | Kind::NextPage | Kind::Login | Kind::Download => response,
             Kind::Sitemap { .. } => Reader::unpacked(response, self.limits).await,
         };
+        let in_passing = response.body.len() <= IN_PASSING && self.spider_of(&request).is_quick();
         let context = Arc::clone(self);
         let work = move || match request.kind {
             Kind::Login => {
@@ -266,10 +270,15 @@ impl<F: Fetcher> Context<F> {
         };
         match self.execution {
             Execution::Inline => work(),
+            Execution::Threads if in_passing => work(),
             Execution::Threads => tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| {
                 (Yield { error: Some(format!("parsing was cut off: {error}")), ..Yield::default() }, None)
             }),
         }
+    }
+
+    fn spider_of(&self, request: &Request) -> &Arc<dyn Spider> {
+        &self.spiders[usize::from(request.spider)]
     }
 
     fn harvest(
@@ -278,7 +287,7 @@ impl<F: Fetcher> Context<F> {
         response: Response,
         entry: Option<CacheEntry>,
     ) -> (Yield, Option<CacheEntry>) {
-        let spider = Arc::clone(&self.spiders[usize::from(request.spider)]);
+        let spider = Arc::clone(self.spider_of(&request));
         let request = Arc::new(request);
         let read = || match request.kind {
             Kind::Page | Kind::NextPage | Kind::Login | Kind::Download => {

@@ -19,7 +19,10 @@
 //!
 //! Pure, and linear in the part of the body that is read.
 
+use std::sync::LazyLock;
+
 use http::{HeaderMap, StatusCode, header};
+use regex::bytes::Regex;
 
 /// How much of a body is looked at.
 const LOOK: usize = 4 * 1024;
@@ -65,6 +68,13 @@ const ELEMENTS: [(&str, Attribute, &str); 9] = [
     ("link", Attribute::Begins("href=/.well-known/ddos-guard/ddg-captcha-page/"), "ddos-guard"),
 ];
 
+/// Every sign holds one of these words. Nearly every page has none of them, and is not looked at any further.
+static WORDS: LazyLock<Regex> = LazyLock::new(|| {
+    let words = "moment\\.\\.\\.|cloudflare|checkpoint|ddos-guard|interruption|denied|bot!|sucuri|_Incapsula_Resource\
+                 |captcha-delivery|px-captcha|sec-if-cpt|anubis_challenge|_cf_chl_opt";
+    Regex::new(&format!("(?i-u){words}")).expect("the words are written here")
+});
+
 /// What only the script of a challenge sets.
 const CLOUDFLARE_SCRIPT: &str = "window._cf_chl_opt";
 
@@ -93,8 +103,11 @@ pub fn challenge(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Option
     if !may_be_one || !is_html(headers) {
         return None;
     }
-    let text = String::from_utf8_lossy(&body[..body.len().min(LOOK)]);
-    in_page(status, &text)
+    let beginning = &body[..body.len().min(LOOK)];
+    if !WORDS.is_match(beginning) {
+        return None;
+    }
+    in_page(status, &String::from_utf8_lossy(beginning))
 }
 
 fn in_fields(headers: &HeaderMap) -> Option<&'static str> {

@@ -213,6 +213,12 @@ impl Spider for Declarative {
         self.recipe.seeds.clone()
     }
 
+    /// Without rules that look into a page no tree is built.
+    fn is_quick(&self) -> bool {
+        let Recipe { extract, follow, paginate, .. } = &self.recipe;
+        extract.is_empty() && paginate.is_empty() && follow.iter().all(FollowRule::asks_for_urls_alone)
+    }
+
     fn sitemap(&self, _request: &Request, sitemap: &Sitemap, harvest: &mut Harvest) {
         follow::follow_sitemap(&self.recipe, sitemap, harvest);
     }

@@ -85,6 +85,7 @@ impl<F: Fetcher> Crawl<F> {
             quota: Quota::new(self.sitemaps.max_per_host),
             problem: None,
             expect: self.items.expect,
+            execution: self.execution,
         };
         engine.run(self.stop.subscribe(), started, round).await
     }

@@ -76,6 +76,11 @@ impl FollowRule {
         self.json.is_none() && !self.feed && self.tags.is_empty() && self.attrs.is_empty()
     }
 
+    /// Whether it takes links by where they lead and by nothing else.
+    pub(super) fn asks_for_urls_alone(&self) -> bool {
+        self.is_of_links() && !self.asks_for_elements()
+    }
+
     /// Whether it must know more of a link than where it leads.
     fn asks_for_elements(&self) -> bool {
         self.css.is_some()
