@@ -74,6 +74,21 @@ fn what_was_found_in_this_round_is_known_waiting_or_done() {
     });
 }
 
+#[test]
+fn who_only_asks_sees_what_was_committed_in_this_round() {
+    on_each(|store| {
+        let seen = store.seen().unwrap();
+        let (once, never) = (get("http://a.example/x"), get("http://a.example/y").always());
+        assert!(!seen.contains(once.fingerprint()));
+        store.commit(Batch { links: vec![once.clone(), never.clone()], ..Batch::default() }).unwrap();
+        assert!(seen.contains(once.fingerprint()) && !seen.contains(never.fingerprint()));
+        store.begin_round(RunRecord::default(), Memory::Keeps).unwrap();
+        assert!(!seen.contains(once.fingerprint()));
+        store.commit(Batch { links: vec![once.clone()], ..Batch::default() }).unwrap();
+        assert!(seen.contains(once.fingerprint()));
+    });
+}
+
 /// What a server at `A` sets.
 fn set(jar: &mut Jar, field: &str) -> Vec<CookieChange> {
     jar.receive(&get("http://a.example/").url, field, Timestamp::ZERO)

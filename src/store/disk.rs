@@ -18,7 +18,7 @@ use super::codec::{self, CodecError};
 use super::frontier::{Frontier, Writes};
 use super::keys::{self, Era, Generation, Kind};
 use super::lock::{StateDir, io_error};
-use super::seen_log::SeenLog;
+use super::seen::{SeenLog, SeenView};
 use super::step::{Before, Head, Queue, Step, StepError, mark};
 use super::{
     Batch, Committed, FailedRecord, Memory, Pending, QueueKey, Recovered, RunRecord, Store, StoreError,
@@ -272,6 +272,10 @@ impl Store for DiskStore {
         self.seen.contains(request.fingerprint().get())
     }
 
+    fn seen(&self) -> Option<SeenView> {
+        Some(self.seen.view())
+    }
+
     fn commit(&mut self, batch: Batch) -> Result<Committed, StoreError> {
         self.carry_out(Step::new(self.head), batch)
     }
@@ -304,6 +308,7 @@ impl Store for DiskStore {
             self.seen = old;
             return Err(error);
         }
+        self.seen.take_views_of(old);
         self.queues.clear();
         // The old log may go only when nothing on the disk refers to it any more.
         self.frontier.sync()?;

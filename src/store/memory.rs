@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
+use std::sync::Arc;
 
-use super::seen::SeenTable;
+use super::seen::{SeenTable, SeenView};
 use super::{
     Batch, Committed, FailedRecord, LoginRecord, Memory, PageChange, Pending, QueueKey, Recovered, RunRecord,
     Store, StoreError,
@@ -23,7 +24,7 @@ type Queue = BTreeMap<QueueKey, Pending>;
 /// Keeps everything in memory, with the same meaning as the disk.
 #[derive(Debug, Default)]
 pub struct MemoryStore {
-    seen: SeenTable,
+    seen: Arc<SeenTable>,
     queues: HashMap<Origin, Queue>,
     hosts: BTreeMap<HostKey, HostState>,
     robots: BTreeMap<Origin, RobotsRecord>,
@@ -134,6 +135,10 @@ impl Store for MemoryStore {
         self.seen.contains(request.fingerprint().get())
     }
 
+    fn seen(&self) -> Option<SeenView> {
+        Some(SeenView::of(&self.seen))
+    }
+
     fn commit(&mut self, batch: Batch) -> Result<Committed, StoreError> {
         let offered = batch.links.len();
         let links = batch.links.into_iter();
@@ -166,7 +171,7 @@ impl Store for MemoryStore {
             self.due.clear();
         }
         self.cookies.retain(|_, cookie| super::outlives(cookie, memory, run.started));
-        self.seen = SeenTable::default();
+        self.seen.clear();
         self.queues.clear();
         self.sinks.clear();
         self.failed.clear();

@@ -12,12 +12,11 @@ pub mod disk;
 pub mod files;
 pub mod journal;
 pub mod memory;
+pub mod seen;
 
 mod frontier;
 mod keys;
 mod lock;
-mod seen;
-mod seen_log;
 mod sled_cache;
 mod step;
 
@@ -37,6 +36,7 @@ use crate::sink::Position;
 use crate::stage::tally::ItemTally;
 use crate::time::Timestamp;
 use crate::url::{Fingerprint, HostKey, Origin};
+use seen::SeenView;
 
 /// One atomic step.
 #[derive(Debug, Default)]
@@ -219,6 +219,12 @@ pub trait Store: Send + 'static {
 
     /// Whether the seen-set of this round has the request's fingerprint: it waits, or it was asked.
     fn knows(&self, request: &Request) -> bool;
+
+    /// The seen-set, for those who only ask it; it is right for as long as the store lives. `None` if the store has none to
+    /// share: then every link is for [`Store::commit`] to judge.
+    fn seen(&self) -> Option<SeenView> {
+        None
+    }
 
     /// Does everything in `batch`, or nothing of it.
     ///

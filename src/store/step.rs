@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::codec::{self, CodecError};
 use super::frontier::{Frontier, Writes};
 use super::keys::{self, Era, Generation, Kind};
-use super::seen_log::SeenLog;
+use super::seen::SeenLog;
 use super::{Batch, Committed, FailedRecord, PageChange, Pending, QueueKey, StoreError};
 use crate::cookies::CookieChange;
 use crate::request::{Dedup, Request};

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::history::PageRecord;
 use crate::request::{Pending, QueueKey, Request};
 use crate::store::memory::MemoryStore;
+use crate::store::seen::SeenView;
 use crate::store::{Batch, Committed, FailedRecord, Memory, Recovered, RunRecord, Store, StoreError};
 use crate::time::Timestamp;
 use crate::url::{Fingerprint, Origin};
@@ -36,6 +37,10 @@ impl Store for SharedStore {
 
     fn knows(&self, request: &Request) -> bool {
         self.state().knows(request)
+    }
+
+    fn seen(&self) -> Option<SeenView> {
+        self.state().seen()
     }
 
     fn commit(&mut self, batch: Batch) -> Result<Committed, StoreError> {

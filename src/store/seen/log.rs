@@ -10,12 +10,14 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use super::StoreError;
-use super::lock::io_error;
-use super::seen::SeenTable;
+use super::SeenView;
+use super::table::SeenTable;
+use crate::store::StoreError;
+use crate::store::lock::io_error;
 
 const HEADER: usize = 8;
 /// Fingerprints of one record at most: bounds what one bad byte can take with it.
@@ -26,27 +28,27 @@ const CHUNK: usize = 1 << 20;
 
 /// The file and the table.
 #[derive(Debug)]
-pub(super) struct SeenLog {
+pub(in crate::store) struct SeenLog {
     path: PathBuf,
     file: File,
     length: u64,
-    table: SeenTable,
+    table: Arc<SeenTable>,
 }
 
 /// What was not as recorded when the file was opened.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct LogReport {
+pub(in crate::store) struct LogReport {
     /// Bytes that should be there and are not.
-    pub(super) missing: u64,
+    pub(in crate::store) missing: u64,
     /// Bytes that are there and do not read back.
-    pub(super) unreadable: u64,
+    pub(in crate::store) unreadable: u64,
     /// Complete commits behind the recorded length. One is normal after a kill: its batch did not happen.
-    pub(super) ahead: u64,
+    pub(in crate::store) ahead: u64,
 }
 
 impl LogReport {
     /// What the user should know: bytes of the log and whole steps that are gone.
-    pub(super) fn warnings(&self, steps: u64) -> Vec<String> {
+    pub(in crate::store) fn warnings(&self, steps: u64) -> Vec<String> {
         let bytes = self.missing + self.unreadable;
         let log = format!(
             "{bytes} bytes of the seen log are missing or unreadable: pages that were fetched may be fetched again"
@@ -58,14 +60,14 @@ impl LogReport {
         log.into_iter().chain((steps > 0).then_some(lost)).collect()
     }
 
-    pub(super) fn needs_repair(&self) -> bool {
+    pub(in crate::store) fn needs_repair(&self) -> bool {
         self.missing + self.unreadable > 0
     }
 }
 
 impl SeenLog {
     /// Opens or makes the file, reads `recorded` bytes of it and drops what is behind them.
-    pub(super) fn open(path: &Path, recorded: u64) -> Result<(Self, LogReport), StoreError> {
+    pub(in crate::store) fn open(path: &Path, recorded: u64) -> Result<(Self, LogReport), StoreError> {
         Self::try_open(path, recorded).map_err(|error| io_error(path, &error))
     }
 
@@ -73,7 +75,7 @@ impl SeenLog {
         let mut file = open_file(path)?;
         let found = file.metadata()?.len();
         let there = recorded.min(found);
-        let mut table = SeenTable::for_entries(there / 8);
+        let table = Arc::new(SeenTable::for_entries(there / 8));
         let read = read_records(&mut file, 0..there, |fingerprint| {
             table.insert(fingerprint);
         })?;
@@ -87,7 +89,7 @@ impl SeenLog {
     }
 
     /// Moves to a new file that holds everything that is known, and `more`.
-    pub(super) fn rewrite(&mut self, path: &Path, more: &[u64]) -> Result<(), StoreError> {
+    pub(in crate::store) fn rewrite(&mut self, path: &Path, more: &[u64]) -> Result<(), StoreError> {
         for fingerprint in more {
             self.table.insert(*fingerprint);
         }
@@ -98,22 +100,36 @@ impl SeenLog {
         Ok(())
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(in crate::store) fn path(&self) -> &Path {
         &self.path
     }
 
-    pub(super) fn length(&self) -> u64 {
+    pub(in crate::store) fn length(&self) -> u64 {
         self.length
     }
 
-    pub(super) fn contains(&self, fingerprint: u64) -> bool {
+    pub(in crate::store) fn contains(&self, fingerprint: u64) -> bool {
         self.table.contains(fingerprint)
+    }
+
+    /// For those who only ask.
+    pub(in crate::store) fn view(&self) -> SeenView {
+        SeenView::of(&self.table)
+    }
+
+    /// Goes on, new and empty, where `old` was: its views show this from now on.
+    pub(in crate::store) fn take_views_of(&mut self, old: Self) {
+        old.table.clear();
+        self.table.for_each(|fingerprint| {
+            old.table.insert(fingerprint);
+        });
+        self.table = old.table;
     }
 
     /// Hands the fingerprints of a commit to the kernel and tells how long the file is then.
     ///
     /// They count when [`SeenLog::confirm`] is called; without it the next commit is written over them.
-    pub(super) fn append(&mut self, fingerprints: &[u64]) -> Result<u64, StoreError> {
+    pub(in crate::store) fn append(&mut self, fingerprints: &[u64]) -> Result<u64, StoreError> {
         if fingerprints.is_empty() {
             return Ok(self.length);
         }
@@ -128,14 +144,14 @@ impl SeenLog {
     }
 
     /// The commit of these fingerprints has happened, and the file is this long.
-    pub(super) fn confirm(&mut self, fingerprints: &[u64], length: u64) {
+    pub(in crate::store) fn confirm(&mut self, fingerprints: &[u64], length: u64) {
         self.length = length;
         for fingerprint in fingerprints {
             self.table.insert(*fingerprint);
         }
     }
 
-    pub(super) fn sync(&self) -> Result<(), StoreError> {
+    pub(in crate::store) fn sync(&self) -> Result<(), StoreError> {
         self.file.sync_data().map_err(|error| io_error(&self.path, &error))
     }
 }
@@ -147,12 +163,11 @@ fn open_file(path: &Path) -> io::Result<File> {
 fn write_all(path: &Path, table: &SeenTable) -> io::Result<(File, u64)> {
     let mut file = open_file(path)?;
     file.set_len(0)?;
-    let (mut length, mut part) = (0, Vec::with_capacity(CHUNK / 8));
-    let mut all = table.iter().peekable();
-    while all.peek().is_some() {
-        part.clear();
-        part.extend(all.by_ref().take(CHUNK / 8));
-        let bytes = records(&part, length);
+    let mut all = Vec::new();
+    table.for_each(|fingerprint| all.push(fingerprint));
+    let mut length = 0;
+    for part in all.chunks(CHUNK / 8) {
+        let bytes = records(part, length);
         file.write_all(&bytes)?;
         length += bytes.len() as u64;
     }
@@ -309,8 +324,7 @@ mod tests {
     #[test]
     fn a_full_disk_leaves_it_as_it_was() {
         let file = OpenOptions::new().write(true).open("/dev/full").unwrap();
-        let mut log =
-            SeenLog { path: PathBuf::from("/dev/full"), file, length: 0, table: SeenTable::default() };
+        let mut log = SeenLog { path: PathBuf::from("/dev/full"), file, length: 0, table: Arc::default() };
         assert!(matches!(log.append(&[1]), Err(StoreError::Io { .. })));
         assert!(!log.contains(1) && log.length() == 0);
     }
