@@ -22,12 +22,13 @@ use crate::item::{Harvest, Item};
 use crate::page::Page;
 use crate::politeness::{Class, Outcome};
 use crate::redirect::{self, RedirectStop};
-use crate::request::{Kind, Request};
+use crate::request::{Dedup, Kind, Request};
 use crate::response::{FailureKind, Response};
 use crate::scope::Scope;
 use crate::spider::Spider;
 use crate::stage::tally::ItemTally;
 use crate::store::cache::{CacheEntry, ValidatorCache};
+use crate::store::seen::SeenView;
 use crate::time::Timestamp;
 use crate::url::{Canon, Fingerprint, HostKey};
 
@@ -57,6 +58,8 @@ pub(super) struct Context<F> {
     pub(super) execution: Execution,
     /// Where files go, if any are wanted.
     pub(super) files: Option<Desk>,
+    /// What the store has seen, if it lets others look.
+    pub(super) seen: Option<SeenView>,
 }
 
 /// Gives the header fields that only one host may see.
@@ -307,9 +310,17 @@ impl<F: Fetcher> Context<F> {
         let entry = entry
             .filter(|_| is_worth_keeping(&request, &gained))
             .and_then(|entry| with_harvest(entry, &gained));
-        let gained = staged(&self.stages, &request.url, gained);
+        let mut gained = staged(&self.stages, &request.url, gained);
         let entry = entry.filter(|_| gained.error.is_none());
+        self.drop_known(&mut gained);
         (gained, entry)
+    }
+
+    /// Nearly all links of a page lead where others have led. What the seen-set has for certain goes no further.
+    fn drop_known(&self, gained: &mut Yield) {
+        let Some(seen) = &self.seen else { return };
+        let is_known = |link: &Request| link.dedup == Dedup::Once && seen.contains(link.fingerprint());
+        gained.links.retain(|link| !is_known(link));
     }
 
     /// What the spider takes from a page, and its error if it failed.
@@ -353,7 +364,7 @@ impl<F: Fetcher> Context<F> {
         } else {
             request.hops = 0;
         }
-        request.url = self.canon.accept(request.url.as_url().clone()).ok()?;
+        request.url = self.canon.again(request.url).ok()?;
         let request = request.wanted_on(Some(&parent.url));
         self.judge(&request).ok()?;
         Some(request)

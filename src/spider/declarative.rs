@@ -282,7 +282,8 @@ impl Declarative {
         });
         // Where a link leads to the next page too, it must not take it out of its list.
         let next_key = next.as_ref().map(Request::fingerprint);
-        let others = links.into_iter().filter(|(_, link)| Some(link.fingerprint()) != next_key);
+        let others =
+            links.into_iter().filter(|(_, link)| next_key.is_none_or(|next| next != link.fingerprint()));
         for (rule, request) in others {
             let by = if self.recipe.follow.is_empty() { Led::EveryLink } else { Led::Follow(rule + 1) };
             follow_by(by, request, harvest, tracer);

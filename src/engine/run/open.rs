@@ -56,6 +56,7 @@ impl<F: Fetcher> Crawl<F> {
             clock: self.clock.clone(),
             execution: self.execution,
             files: desk,
+            seen: self.store.seen(),
         };
         let mut frontier = Frontier::new(self.settings, self.policies, round, run.pages());
         past.restore(&mut frontier, context.cookies.as_ref(), started);
