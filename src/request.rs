@@ -255,6 +255,10 @@ impl Request {
     /// Two spiders of one process may visit the same page; the first spider's keys are those of a crawl with one.
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
+        let is_plain = self.method == Method::GET && self.body.is_none() && self.spider == 0;
+        if is_plain && self.kind != Kind::Download {
+            return Fingerprint::of(self.url.as_str().as_bytes());
+        }
         let mut key = Fingerprint::hasher();
         if self.method != Method::GET {
             key.update(self.method.as_str().as_bytes());
@@ -273,6 +277,17 @@ impl Request {
             key.update(b"\0file");
         }
         Fingerprint::from_hasher(&key)
+    }
+
+    /// Whether the other one is the same request for another URL, or the same one.
+    pub(crate) fn differs_by_url_alone(&self, other: &Self) -> bool {
+        let Self { url: _, method, headers, body, label, data, priority, depth, hops, .. } = self;
+        let Self { not_before, dedup, spider, kind, modified, every, .. } = self;
+        (method, headers, body) == (&other.method, &other.headers, &other.body)
+            && (label, data) == (&other.label, &other.data)
+            && (*priority, *depth, *hops) == (other.priority, other.depth, other.hops)
+            && (*not_before, *dedup, *spider) == (other.not_before, other.dedup, other.spider)
+            && (*kind, *modified, *every) == (other.kind, other.modified, other.every)
     }
 
     /// The politeness unit it belongs to.

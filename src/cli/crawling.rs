@@ -98,7 +98,14 @@ pub(super) fn with_journal(builder: Builder<HttpFetcher>, plan: &Plan) -> Builde
 /// The machinery that a crawl runs on.
 pub(super) fn runtime() -> Result<Runtime, Failure> {
     allow_many_connections();
-    tokio::runtime::Builder::new_multi_thread()
+    // On a single core a second thread only adds the way to it and back.
+    let is_alone = std::thread::available_parallelism().is_ok_and(|cores| cores.get() == 1);
+    let mut builder = if is_alone {
+        tokio::runtime::Builder::new_current_thread()
+    } else {
+        tokio::runtime::Builder::new_multi_thread()
+    };
+    builder
         .enable_all()
         .build()
         .map_err(|source| Failure::System { what: "threads", source })

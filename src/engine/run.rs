@@ -30,7 +30,7 @@ use super::stages::load::{Sight, Watch};
 use super::stop::Stop;
 use super::tell::Voice;
 use super::totals::Totals;
-use super::worker::Context;
+use super::worker::{Context, Execution};
 use super::writer::{Change, Job, Reply, WriterDoor};
 use crate::clock::Clock;
 use crate::fetch::Fetcher;
@@ -70,6 +70,7 @@ struct Loop<F> {
     problem: Option<String>,
     expect: Expectations,
     watch: Watch,
+    execution: Execution,
 }
 
 /// What the loop was woken by.
@@ -118,6 +119,10 @@ impl<F: Fetcher> Loop<F> {
                 return Ok(end);
             }
             self.voice.progress(&self.run, &self.frontier);
+            if self.take_all_that_came(deadline).await? {
+                continue;
+            }
+            self.writer.hand_over().await;
             let until = if let Wait::Until(moment) = wait { moment } else { Timestamp::MAX };
             self.watch.sleeps(self.clock.elapsed(), self.sight(until));
             let woken = tokio::select! {
@@ -147,6 +152,19 @@ impl<F: Fetcher> Loop<F> {
             is_full: self.frontier.is_full(),
             is_due: soonest.is_some_and(|soonest| soonest < until && soonest <= self.clock.now()),
         }
+    }
+
+    /// Settles all that is back by now, to be written in one go. `false` if nothing is.
+    async fn take_all_that_came(&mut self, deadline: Option<Timestamp>) -> Result<bool, CrawlError> {
+        if self.execution == Execution::Inline || deadline.is_some() {
+            return Ok(false);
+        }
+        let mut any = false;
+        while let Some(done) = self.workers.try_join_next_with_id() {
+            any = true;
+            self.came_back(done).await?;
+        }
+        Ok(any)
     }
 
     /// Lets everything go out that may, and tells what to wait for then.
@@ -187,6 +205,7 @@ impl<F: Fetcher> Loop<F> {
                 && let Some(change) = plant::some(&context, index, &mut *more)?
             {
                 self.commit(change).await;
+                self.writer.hand_over().await;
                 while self.uncommitted > 0 {
                     self.watch.sleeps(self.clock.elapsed(), Sight::default());
                     let reply = self.writer.reply().await.ok_or(CrawlError::WriterGone)?;
@@ -335,6 +354,7 @@ impl<F: Fetcher> Loop<F> {
 
     /// Waits for the writer's last answer.
     async fn last_word(&mut self) -> Result<(RunRecord, ItemTally), CrawlError> {
+        self.writer.hand_over().await;
         loop {
             match self.writer.reply().await {
                 Some(Reply::Finished(record, tally)) => return Ok((record, tally)),

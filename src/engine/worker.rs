@@ -23,14 +23,18 @@ use crate::item::{Harvest, Item};
 use crate::page::Page;
 use crate::politeness::{Class, Outcome};
 use crate::redirect::{self, RedirectStop};
-use crate::request::{Kind, Request};
+use crate::request::{Dedup, Kind, Request};
 use crate::response::{FailureKind, Response};
 use crate::scope::Scope;
 use crate::spider::Spider;
 use crate::stage::tally::ItemTally;
 use crate::store::cache::{CacheEntry, ValidatorCache};
+use crate::store::seen::SeenView;
 use crate::time::Timestamp;
 use crate::url::{Canon, Fingerprint, HostKey};
+
+/// Pages up to this size are parsed where they arrive if their spider is quick: even with a tree that is done in a millisecond.
+const IN_PASSING: usize = 64 << 10;
 
 /// What all workers of a crawl share.
 pub(super) struct Context<F> {
@@ -57,6 +61,8 @@ pub(super) struct Context<F> {
     pub(super) files: Option<Desk>,
     /// Takes down what takes how long.
     pub(super) stopwatch: Arc<Stopwatch>,
+    /// What the store has seen, if it lets others look.
+    pub(super) seen: Option<SeenView>,
 }
 
 /// Gives the header fields that only one host may see.
@@ -259,6 +265,7 @@ impl<F: Fetcher> Context<F> {
             Kind::Page | Kind::NextPage | Kind::Login | Kind::Download => response,
             Kind::Sitemap { .. } => Reader::unpacked(response, self.limits).await,
         };
+        let in_passing = response.body.len() <= IN_PASSING && self.spider_of(&request).is_quick();
         let context = Arc::clone(self);
         let work = move || {
             let began = context.stopwatch.begin();
@@ -274,10 +281,15 @@ impl<F: Fetcher> Context<F> {
         };
         match self.execution {
             Execution::Inline => work(),
+            Execution::Threads if in_passing => work(),
             Execution::Threads => tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| {
                 (Yield { error: Some(format!("parsing was cut off: {error}")), ..Yield::default() }, None)
             }),
         }
+    }
+
+    fn spider_of(&self, request: &Request) -> &Arc<dyn Spider> {
+        &self.spiders[usize::from(request.spider)]
     }
 
     fn harvest(
@@ -286,7 +298,7 @@ impl<F: Fetcher> Context<F> {
         response: Response,
         entry: Option<CacheEntry>,
     ) -> (Yield, Option<CacheEntry>) {
-        let spider = Arc::clone(&self.spiders[usize::from(request.spider)]);
+        let spider = Arc::clone(self.spider_of(&request));
         let request = Arc::new(request);
         let read = || match request.kind {
             Kind::Page | Kind::NextPage | Kind::Login | Kind::Download => {
@@ -306,9 +318,17 @@ impl<F: Fetcher> Context<F> {
         let entry = entry
             .filter(|_| is_worth_keeping(&request, &gained))
             .and_then(|entry| with_harvest(entry, &gained));
-        let gained = staged(&self.stages, &request.url, gained);
+        let mut gained = staged(&self.stages, &request.url, gained);
         let entry = entry.filter(|_| gained.error.is_none());
+        self.drop_known(&mut gained);
         (gained, entry)
+    }
+
+    /// Nearly all links of a page lead where others have led. What the seen-set has for certain goes no further.
+    fn drop_known(&self, gained: &mut Yield) {
+        let Some(seen) = &self.seen else { return };
+        let is_known = |link: &Request| link.dedup == Dedup::Once && seen.contains(link.fingerprint());
+        gained.links.retain(|link| !is_known(link));
     }
 
     /// What the spider takes from a page, and its error if it failed.
@@ -362,7 +382,7 @@ impl<F: Fetcher> Context<F> {
         } else {
             request.hops = 0;
         }
-        request.url = self.canon.accept(request.url.as_url().clone()).ok()?;
+        request.url = self.canon.again(request.url).ok()?;
         let request = request.wanted_on(Some(&parent.url));
         self.judge(&request).ok()?;
         Some(request)

@@ -4,10 +4,12 @@
 //! their hosts *and* the positions of sinks and archive; the validator cache comes last. A crash before the batch undoes the items on the
 //! next start (the sinks are cut back); a crash after it costs at most a few cache entries.
 
+mod door;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc::{self, error::TrySendError};
+pub(super) use door::WriterDoor;
 
 use super::archiving::Archived;
 use super::changes::{self, Judge, Visit};
@@ -18,7 +20,7 @@ use super::schedule::{Schedule, revisit};
 use super::sieve::{Crop, Sieve};
 use super::stages::{Mark, Stopwatch};
 use super::totals::Totals;
-use super::worker::{Context, Execution};
+use super::worker::Context;
 use crate::clock::Clock;
 use crate::cookies::CookieChange;
 use crate::frontier::LoadRequest;
@@ -361,94 +363,5 @@ impl Writer {
             self.store.sync()?;
         }
         Ok(())
-    }
-}
-
-/// Where the loop sends its jobs.
-pub(super) enum WriterDoor {
-    /// To a thread of its own; the bounded channel is the back-pressure.
-    Thread {
-        jobs: mpsc::Sender<Job>,
-        replies: mpsc::UnboundedReceiver<Reply>,
-        thread: std::thread::JoinHandle<()>,
-        stopwatch: Arc<Stopwatch>,
-    },
-    /// Done in place, so that a simulation is the same every time.
-    Inline { writer: Box<Writer>, replies: std::collections::VecDeque<Reply> },
-}
-
-impl WriterDoor {
-    /// Sets the writer to work.
-    pub(super) fn open(writer: Writer, execution: Execution) -> Self {
-        match execution {
-            Execution::Threads => Self::thread(writer),
-            Execution::Inline => Self::inline(writer),
-        }
-    }
-
-    /// Starts a thread for the writer.
-    fn thread(mut writer: Writer) -> Self {
-        let stopwatch = Arc::clone(&writer.stopwatch);
-        let (jobs, mut inbox) = mpsc::channel(GROUP * 2);
-        let (outbox, replies) = mpsc::unbounded_channel();
-        let thread = std::thread::spawn(move || {
-            while let Some(first) = inbox.blocking_recv() {
-                let mut group = vec![first];
-                while group.len() < GROUP
-                    && let Ok(job) = inbox.try_recv()
-                {
-                    group.push(job);
-                }
-                for reply in writer.work(group) {
-                    let last = matches!(reply, Reply::Fatal(_) | Reply::Finished(..));
-                    if outbox.send(reply).is_err() || last {
-                        return;
-                    }
-                }
-            }
-        });
-        Self::Thread { jobs, replies, thread, stopwatch }
-    }
-
-    /// Works in place.
-    fn inline(writer: Writer) -> Self {
-        Self::Inline { writer: Box::new(writer), replies: std::collections::VecDeque::new() }
-    }
-
-    /// Waits until the writer has let go of state, sinks and cache: only then may another run have them.
-    pub(super) async fn close(self) {
-        if let Self::Thread { jobs, replies, thread, .. } = self {
-            drop((jobs, replies));
-            let joined = tokio::task::spawn_blocking(move || thread.join()).await;
-            if !matches!(joined, Ok(Ok(()))) {
-                tracing::error!("the writer thread did not end well");
-            }
-        }
-    }
-
-    /// Hands a job over; waits while the writer is behind.
-    pub(super) async fn send(&mut self, job: Job) {
-        match self {
-            // A writer that is gone has sent its reason, or will be missed when its reply is waited for.
-            Self::Thread { jobs, stopwatch, .. } => {
-                if let Err(TrySendError::Full(job)) = jobs.try_send(job) {
-                    let began = stopwatch.begin();
-                    drop(jobs.send(job).await);
-                    stopwatch.end(Mark::Blocked, began);
-                }
-            }
-            Self::Inline { writer, replies } => replies.extend(writer.work(vec![job])),
-        }
-    }
-
-    /// The next answer; `None` if the writer is gone. Never ends while there is nothing to answer.
-    pub(super) async fn reply(&mut self) -> Option<Reply> {
-        match self {
-            Self::Thread { replies, .. } => replies.recv().await,
-            Self::Inline { replies, .. } => match replies.pop_front() {
-                Some(reply) => Some(reply),
-                None => std::future::pending().await,
-            },
-        }
     }
 }

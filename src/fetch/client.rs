@@ -12,9 +12,6 @@ use super::http::{HttpOptions, OptionsError};
 use super::resolver::GuardedResolver;
 use super::timing::DialLayer;
 
-/// Open connections that wait for the next request, per host.
-const IDLE_PER_HOST: usize = 2;
-
 /// A client whose connections must be there within `connect`.
 pub(super) fn build(
     options: &HttpOptions,
@@ -31,7 +28,6 @@ pub(super) fn build(
         .connect_timeout(connect)
         .connector_layer(DialLayer)
         .user_agent(&options.user_agent)
-        .pool_max_idle_per_host(IDLE_PER_HOST)
         .pool_idle_timeout(options.keep_alive)
         .tcp_nodelay(true)
         .http1_max_headers(options.header_fields)

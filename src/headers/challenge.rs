@@ -19,7 +19,10 @@
 //!
 //! Pure, and linear in the part of the body that is read.
 
+use std::sync::LazyLock;
+
 use http::{HeaderMap, StatusCode, header};
+use regex::bytes::Regex;
 
 /// How much of a body is looked at.
 const LOOK: usize = 4 * 1024;
@@ -48,6 +51,9 @@ const TITLES: [(&str, &str); 12] = [
     ("sucuri website firewall - access denied", "sucuri"),
 ];
 
+/// A title that says it only beside a link to its vendor.
+const ACCESS_DENIED: &str = "access denied";
+
 /// Elements: name, how one of its attributes begins (without quotes), whose.
 const ELEMENTS: [(&str, Attribute, &str); 9] = [
     ("iframe", Attribute::Begins("src=/_Incapsula_Resource?"), "imperva"),
@@ -64,6 +70,16 @@ const ELEMENTS: [(&str, Attribute, &str); 9] = [
     ("script", Attribute::Begins("src=/.well-known/ddos-guard/ddg-captcha-page/"), "ddos-guard"),
     ("link", Attribute::Begins("href=/.well-known/ddos-guard/ddg-captcha-page/"), "ddos-guard"),
 ];
+
+/// Every sign but a title holds one of these words.
+static WORDS: LazyLock<Regex> = LazyLock::new(|| {
+    let words = "_Incapsula_Resource|captcha-delivery|px-captcha|sec-if-cpt|anubis_challenge|_cf_chl_opt|ddos-guard";
+    Regex::new(words).expect("the words are written here")
+});
+
+/// A title, if it holds no markup.
+static TITLE: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new("(?i-u)<title[^<>]*>([^<]*)").expect("the pattern is written here"));
 
 /// What only the script of a challenge sets.
 const CLOUDFLARE_SCRIPT: &str = "window._cf_chl_opt";
@@ -93,8 +109,13 @@ pub fn challenge(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Option
     if !may_be_one || !is_html(headers) {
         return None;
     }
-    let text = String::from_utf8_lossy(&body[..body.len().min(LOOK)]);
-    in_page(status, &text)
+    let beginning = &body[..body.len().min(LOOK)];
+    let may_be_one = || {
+        let mut titles = TITLE.captures_iter(beginning).filter_map(|found| found.get(1));
+        WORDS.is_match(beginning) || titles.any(|title| is_known(&String::from_utf8_lossy(title.as_bytes())))
+    };
+    // Nearly every page is none, and is not looked at any closer.
+    if may_be_one() { in_page(status, &String::from_utf8_lossy(beginning)) } else { None }
 }
 
 fn in_fields(headers: &HeaderMap) -> Option<&'static str> {
@@ -130,10 +151,20 @@ fn in_page(status: StatusCode, text: &str) -> Option<&'static str> {
     None
 }
 
-fn of_title(status: StatusCode, title: &str, page: &str) -> Option<&'static str> {
+/// A title as it is compared.
+fn folded(title: &str) -> String {
     let words: Vec<&str> = title.split_whitespace().collect();
-    let title = words.join(" ").to_lowercase();
-    if title == "access denied" && !status.is_success() && page.contains("edgesuite") {
+    words.join(" ").to_lowercase()
+}
+
+fn is_known(title: &str) -> bool {
+    let title = folded(title);
+    title == ACCESS_DENIED || TITLES.iter().any(|(known, _)| *known == title)
+}
+
+fn of_title(status: StatusCode, title: &str, page: &str) -> Option<&'static str> {
+    let title = folded(title);
+    if title == ACCESS_DENIED && !status.is_success() && page.contains("edgesuite") {
         return Some("akamai");
     }
     TITLES.iter().find(|(known, _)| *known == title).map(|(_, whose)| *whose)

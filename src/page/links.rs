@@ -74,16 +74,16 @@ pub(crate) struct Target {
 pub(crate) fn targets(page: &Page) -> (Vec<Target>, usize) {
     let gist = page.gist();
     let (mut found, mut seen, mut places) = (Vec::new(), HashSet::new(), HashSet::new());
-    let mut anchors = gist.anchors.iter();
+    let (source, mut anchors) = (page.text(), gist.anchors.iter());
     while places.len() < MAX_LINKS
         && let Some(anchor) = anchors.next()
     {
-        let (href, nofollow) = (anchor.href.of(page.text()), anchor.nofollow);
+        let (href, nofollow) = (anchor.href.of(source), anchor.nofollow);
         if !seen.insert((href, nofollow)) {
             continue;
         }
         let target = page.absolute(href).and_then(|url| page.accept(url).ok());
-        let Some(url) = target.filter(|url| places.insert((url.clone(), nofollow))) else { continue };
+        let Some(url) = target.filter(|url| places.insert((url.fingerprint(), nofollow))) else { continue };
         found.push(Target { url, nofollow });
     }
     (found, anchors.len() + gist.unread)

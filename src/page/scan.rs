@@ -3,7 +3,8 @@
 //! It follows the tokenizer's rules (HTML standard 13.2.5) to the letter: comments, quoted attributes, raw text. What it does not
 //! do is to build a tree, so wherever the tree builder might leave a tag out, move it, or read what follows in another way, it
 //! gives up and the tree decides: inside of `<select>`, `<template>` and framesets, between the cells of a table, in drawings
-//! and formulas that are more than shapes, in documents of very many tags. On the pages of ordinary sites that is rare.
+//! and formulas that are more than shapes. On the pages of ordinary sites that is rare. A document that is too large for a whole tree
+//! is read to its end.
 
 use html5ever::TokenizerResult;
 use html5ever::buffer_queue::BufferQueue;
@@ -13,9 +14,6 @@ use memchr::memmem;
 
 use super::gist::{Anchor, Gist, Meta, Piece, has_word};
 use super::markup::{MAX_ATTRIBUTES, comment_end, find, find_end_tag, is_space, past, skip};
-
-/// Tags of a document above which the tree may come to one of its limits.
-const MAX_TAGS: usize = 100_000;
 
 /// The gist of `text`, or `None` if only a tree can tell.
 pub(super) fn gist(text: &str) -> Option<Gist> {
@@ -36,7 +34,6 @@ pub(super) fn gist(text: &str) -> Option<Gist> {
 struct Scan<'t> {
     text: &'t str,
     bytes: &'t [u8],
-    tags: usize,
     /// Elements of the drawing or formula that is open, its own first.
     foreign: Vec<&'t str>,
     in_select: bool,
@@ -138,10 +135,6 @@ impl<'t> Scan<'t> {
     }
 
     fn start_tag(&mut self, start: usize) -> Option<usize> {
-        self.tags += 1;
-        if self.tags > MAX_TAGS {
-            return None;
-        }
         let written = self.name(start);
         let name = Name::of(written);
         let mut tag = Tag::default();

@@ -2,8 +2,6 @@
 //!
 //! The figures are those that Heritrix and Scrapy use by default, which real pages hardly reach.
 
-use std::collections::HashMap;
-
 use crate::url::CanonicalUrl;
 
 /// How long and how repetitive a URL may be. [`usize::MAX`] switches a limit off.
@@ -103,13 +101,13 @@ impl UrlLimits {
         if found > most {
             return Err(UrlTrap::Segments { found, most });
         }
-        let (mut times, mut row, mut last) = (HashMap::new(), 0, None);
-        for segment in inner.split('/') {
+        let (mut row, mut last) = (0, None);
+        for (place, segment) in inner.split('/').enumerate() {
             row = if last == Some(segment) { row + 1 } else { 1 };
             last = Some(segment);
-            let all = times.entry(segment).or_insert(0_usize);
-            *all += 1;
-            self.judge_repetition(segment, row, *all)?;
+            // There are few of them: to count is cheaper than to remember.
+            let before = inner.split('/').take(place).filter(|earlier| *earlier == segment).count();
+            self.judge_repetition(segment, row, before + 1)?;
         }
         Ok(())
     }

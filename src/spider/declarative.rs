@@ -213,6 +213,12 @@ impl Spider for Declarative {
         self.recipe.seeds.clone()
     }
 
+    /// Without rules that look into a page no tree is built.
+    fn is_quick(&self) -> bool {
+        let Recipe { extract, follow, paginate, .. } = &self.recipe;
+        extract.is_empty() && paginate.is_empty() && follow.iter().all(FollowRule::asks_for_urls_alone)
+    }
+
     fn sitemap(&self, _request: &Request, sitemap: &Sitemap, harvest: &mut Harvest) {
         follow::follow_sitemap(&self.recipe, sitemap, harvest);
     }
@@ -276,7 +282,8 @@ impl Declarative {
         });
         // Where a link leads to the next page too, it must not take it out of its list.
         let next_key = next.as_ref().map(Request::fingerprint);
-        let others = links.into_iter().filter(|(_, link)| Some(link.fingerprint()) != next_key);
+        let others =
+            links.into_iter().filter(|(_, link)| next_key.is_none_or(|next| next != link.fingerprint()));
         for (rule, request) in others {
             let by = if self.recipe.follow.is_empty() { Led::EveryLink } else { Led::Follow(rule + 1) };
             follow_by(by, request, harvest, tracer);

@@ -278,11 +278,32 @@ impl Canon {
         url.set_fragment(None);
         check_length(url.as_str())?;
         seen(None, &url);
+        if self.keeps(url.as_str()) {
+            return Ok(CanonicalUrl(url));
+        }
         for step in self.steps() {
             self.apply(step, &mut url);
             seen(Some(step), &url);
         }
         Ok(CanonicalUrl(url))
+    }
+
+    /// Whether a URL is in normal form already, as far as that is seen at a glance: nearly all are. Its scheme, its length and its
+    /// fragment are no matter of the steps.
+    fn keeps(&self, url: &str) -> bool {
+        const LOOKS_DEEPER: u16 = CanonStep::DuplicateSlashes.bit() | CanonStep::TrailingSlash.bit() | CanonStep::FinalDot.bit();
+        self.steps & LOOKS_DEEPER == 0 && !url.bytes().any(|byte| matches!(byte, b'%' | b'?' | b';'))
+    }
+
+    /// Brings a URL that is in some normal form into this one.
+    ///
+    /// # Errors
+    /// As [`Canon::accept`].
+    pub(crate) fn again(&self, url: CanonicalUrl) -> Result<CanonicalUrl, UrlError> {
+        if self.keeps(url.as_str()) {
+            return Ok(url);
+        }
+        self.accept(url.0)
     }
 
     fn apply(&self, step: CanonStep, url: &mut Url) {

@@ -97,6 +97,12 @@ impl CanonicalUrl {
         Origin(format!("{}://{}{port}", self.0.scheme(), self.host()).into())
     }
 
+    /// The digest of the whole URL.
+    #[must_use]
+    pub fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::of(self.as_str().as_bytes())
+    }
+
     /// Path and query, as the request line carries them.
     #[must_use]
     pub fn path_and_query(&self) -> &str {

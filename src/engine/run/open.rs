@@ -59,6 +59,7 @@ impl<F: Fetcher> Crawl<F> {
             execution: self.execution,
             files: desk,
             stopwatch: Arc::new(Stopwatch::new(self.clock.clone())),
+            seen: self.store.seen(),
         };
         let mut frontier = Frontier::new(self.settings, self.policies, round, run.pages());
         past.restore(&mut frontier, context.cookies.as_ref(), started);
@@ -89,6 +90,7 @@ impl<F: Fetcher> Crawl<F> {
             problem: None,
             watch: Watch::begin(self.clock.elapsed(), self.execution == Execution::Inline),
             expect: self.items.expect,
+            execution: self.execution,
         };
         engine.run(self.stop.subscribe(), started, round).await
     }

@@ -14,7 +14,7 @@ use crate::page::Page;
 use crate::page::links::{MAX_LINKS, Target, link_elements, targets};
 use crate::page::tree::NodeId;
 use crate::request::Request;
-use crate::url::CanonicalUrl;
+use crate::url::{CanonicalUrl, Fingerprint};
 
 /// The links of `page` that the recipe takes, each URL once, in the order of the document, and the number of the rule for each.
 ///
@@ -74,6 +74,11 @@ impl FollowRule {
     /// Whether it chooses among the page's links, and not by a way of its own.
     fn is_of_links(&self) -> bool {
         self.json.is_none() && !self.feed && self.tags.is_empty() && self.attrs.is_empty()
+    }
+
+    /// Whether it takes links by where they lead and by nothing else.
+    pub(super) fn asks_for_urls_alone(&self) -> bool {
+        self.is_of_links() && !self.asks_for_elements()
     }
 
     /// Whether it must know more of a link than where it leads.
@@ -287,20 +292,17 @@ fn is_inside(region: Option<&Region>, around: &[NodeId]) -> bool {
 #[derive(Default)]
 struct Taken<'p> {
     in_order: Vec<(Sighted<'p>, usize)>,
-    places: HashMap<CanonicalUrl, usize>,
+    places: HashMap<Fingerprint, usize>,
 }
 
 impl<'p> Taken<'p> {
     fn add(&mut self, link: Sighted<'p>, rule: usize) {
-        if let Some(place) = self.places.get(&link.url) {
-            let best = &mut self.in_order[*place];
-            if rule < best.1 {
-                *best = (link, rule);
-            }
-            return;
+        let place = *self.places.entry(link.url.fingerprint()).or_insert(self.in_order.len());
+        match self.in_order.get_mut(place) {
+            Some(best) if rule < best.1 => *best = (link, rule),
+            Some(_) => {}
+            None => self.in_order.push((link, rule)),
         }
-        self.places.insert(link.url.clone(), self.in_order.len());
-        self.in_order.push((link, rule));
     }
 }
 

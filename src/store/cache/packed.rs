@@ -111,22 +111,33 @@ impl Packed {
 
 fn pack(links: &[Request]) -> Result<Bytes, codec::CodecError> {
     let (mut url_before, mut rest_before) = ("", Vec::new());
+    let mut before: Option<&Request> = None;
     let mut out = Vec::with_capacity(16 * links.len());
     for link in links {
         let url = link.url.as_str();
-        let bytes = postcard::to_stdvec(link)?;
-        let rest = &bytes[postcard::to_stdvec(&link.url)?.len()..];
         let shared = same(url_before, url);
-        let news = if rest == rest_before { &[] } else { rest };
+        let is_alike = before.replace(link).is_some_and(|before| before.differs_by_url_alone(link));
+        let news = if is_alike { Vec::new() } else { rest_of(link, &rest_before)? };
         let step =
-            Step { shared: u32::try_from(shared).unwrap_or_default(), url: &url[shared..], rest: news };
+            Step { shared: u32::try_from(shared).unwrap_or_default(), url: &url[shared..], rest: &news };
         out = postcard::to_extend(&step, out)?;
         if !news.is_empty() {
-            rest_before = rest.to_vec();
+            rest_before = news;
         }
         url_before = url;
     }
     Ok(out.into())
+}
+
+/// What stands behind the URL of a link; nothing if it is the same as before.
+fn rest_of(link: &Request, before: &[u8]) -> Result<Vec<u8>, codec::CodecError> {
+    let mut bytes = postcard::to_stdvec(link)?;
+    let url = postcard::to_stdvec(&link.url)?.len();
+    bytes.drain(..url);
+    if bytes == before {
+        bytes.clear();
+    }
+    Ok(bytes)
 }
 
 fn unpack(mut bytes: &[u8]) -> Option<Vec<Request>> {
