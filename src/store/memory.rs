@@ -139,10 +139,6 @@ impl Store for MemoryStore {
         Some(SeenView::of(&self.seen))
     }
 
-    fn seen(&self) -> Option<SeenView> {
-        Some(SeenView::of(&self.seen))
-    }
-
     fn commit(&mut self, batch: Batch) -> Result<Committed, StoreError> {
         let offered = batch.links.len();
         let links = batch.links.into_iter();

@@ -3,9 +3,9 @@
 /// How much the store on disk may use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DiskOptions {
-    /// Memory for blocks read from disk, in bytes. 64 MiB.
+    /// Memory for blocks read from disk, in bytes. 16 MiB.
     pub cache_bytes: u64,
-    /// Memory for writes until they are sorted into files, in bytes; up to four of these exist at a time. 16 MiB.
+    /// Memory for writes until they are sorted into files, in bytes; up to four of these exist at a time. 8 MiB.
     pub memtable_bytes: u64,
     /// Journal on disk, in bytes: bounds the replay after a crash. 128 MiB, at least 64 MiB.
     pub journal_bytes: u64,
@@ -19,8 +19,8 @@ pub struct DiskOptions {
 impl Default for DiskOptions {
     fn default() -> Self {
         Self {
-            cache_bytes: 64 << 20,
-            memtable_bytes: 16 << 20,
+            cache_bytes: 16 << 20,
+            memtable_bytes: 8 << 20,
             journal_bytes: 128 << 20,
             seen_bytes: 192 << 20,
             open_files: 128,
