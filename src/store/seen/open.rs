@@ -97,8 +97,9 @@ fn loaded(mut runs: Vec<Run>, limits: Limits) -> Vec<Held> {
     let load = |run: Run| {
         let filter = folds(run.head.filter, room).map(|folds| run.filter(folds)).transpose();
         let filter = filter.inspect_err(|_| drop(fs::remove_file(&run.path))).ok()?;
-        room -= filter.as_ref().map_or(0, |filter| filter.bytes());
-        Some(Held { run: Arc::new(run), filter })
+        let held = Held { run: Arc::new(run), filter };
+        room -= held.filter_bytes();
+        Some(held)
     };
     let mut loaded: Vec<_> = runs.into_iter().filter_map(load).collect();
     loaded.sort_unstable_by_key(|held| held.run.head.name.from);
