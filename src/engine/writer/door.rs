@@ -12,14 +12,14 @@ use super::{GROUP, Job, Reply, Writer};
 use crate::engine::stages::{Mark, Stopwatch};
 use crate::engine::worker::Execution;
 
-/// Parcels of jobs that wait for the writer at most: beyond them the loop waits.
-const PARCELS: usize = 8;
-/// Jobs of a parcel at most.
-const PARCEL: usize = GROUP / 4;
+/// Parcels of jobs that wait for the writer at most.
+const PARCELS: usize = 4;
+/// Jobs of a parcel beyond which the loop waits until the writer takes it.
+const PARCEL: usize = GROUP;
 
 /// Where the loop sends its jobs.
 pub(in crate::engine) enum WriterDoor {
-    /// To a thread of its own; the bounded channel is the back-pressure.
+    /// To a thread of its own; the bounded channel, and the parcel that may not grow on, are the back-pressure.
     Thread {
         /// What will be handed over next.
         parcel: Vec<Job>,
@@ -88,25 +88,43 @@ impl WriterDoor {
         }
     }
 
-    /// Hands over what was sent; waits while the writer is behind.
+    /// Hands over what was sent, if the writer has room for it; waits while it is far behind.
     pub(in crate::engine) async fn hand_over(&mut self) {
         let Self::Thread { parcel, jobs, stopwatch, .. } = self else { return };
         if parcel.is_empty() {
             return;
         }
-        // A writer that is gone has sent its reason, or will be missed when its reply is waited for.
-        if let Err(TrySendError::Full(parcel)) = jobs.try_send(std::mem::take(parcel)) {
-            let began = stopwatch.begin();
-            drop(jobs.send(parcel).await);
-            stopwatch.end(Mark::Blocked, began);
+        match jobs.try_reserve() {
+            Ok(room) => room.send(std::mem::take(parcel)),
+            // It grows on: what the writer does not get to now it does in one go later.
+            Err(TrySendError::Full(())) if parcel.len() < PARCEL => {}
+            Err(TrySendError::Full(())) => {
+                let began = stopwatch.begin();
+                drop(jobs.send(std::mem::take(parcel)).await);
+                stopwatch.end(Mark::Blocked, began);
+            }
+            // A writer that is gone has sent its reason, or will be missed when its reply is waited for.
+            Err(TrySendError::Closed(())) => parcel.clear(),
         }
     }
 
-    /// The next answer; `None` if the writer is gone. Never ends while there is nothing to answer. Whoever waits for it must have
-    /// handed over first.
+    /// The next answer; `None` if the writer is gone. What was sent is handed over as soon as there is room. Never ends while there is
+    /// nothing to answer.
     pub(in crate::engine) async fn reply(&mut self) -> Option<Reply> {
         match self {
-            Self::Thread { replies, .. } => replies.recv().await,
+            Self::Thread { parcel, jobs, replies, .. } => {
+                while !parcel.is_empty() {
+                    tokio::select! {
+                        biased;
+                        reply = replies.recv() => return reply,
+                        room = jobs.reserve() => match room {
+                            Ok(room) => room.send(std::mem::take(parcel)),
+                            Err(_) => parcel.clear(),
+                        },
+                    }
+                }
+                replies.recv().await
+            }
             Self::Inline { replies, .. } => match replies.pop_front() {
                 Some(reply) => Some(reply),
                 None => std::future::pending().await,
