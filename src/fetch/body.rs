@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{Stream, stream};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
 
 use super::{FetchError, Limits, failure};
 use crate::clock::Clock;
@@ -16,7 +18,7 @@ const SPEED_GRACE: Duration = Duration::from_secs(10);
 
 /// A body on its way.
 pub(super) struct Wire {
-    pub(super) response: reqwest::Response,
+    pub(super) body: Incoming,
     pub(super) clock: Clock,
     pub(super) limits: Limits,
     /// When the head was there.
@@ -42,20 +44,31 @@ impl Wire {
     }
 
     async fn next(&mut self) -> Result<Option<Bytes>, FetchError> {
-        let left = self.deadline.since(self.clock.now());
-        if left.is_zero() {
-            return Err(late("the total time was up"));
-        }
-        let wait = left.min(self.limits.between_bytes);
-        let piece = tokio::time::timeout(wait, self.response.chunk())
-            .await
-            .map_err(|_| late("no piece of the body in time"))?
-            .map_err(failure::of_body)?;
-        self.received += piece.as_ref().map_or(0, |piece| piece.len() as u64);
-        if piece.is_some() && self.is_too_slow() {
+        let piece = loop {
+            let left = self.deadline.since(self.clock.now());
+            if left.is_zero() {
+                return Err(late("the total time was up"));
+            }
+            let wait = left.min(self.limits.between_bytes);
+            let frame = tokio::time::timeout(wait, self.body.frame())
+                .await
+                .map_err(|_| late("no piece of the body in time"))?;
+            match frame {
+                None => return Ok(None),
+                Some(Err(error)) => return Err(failure::of_body(&error)),
+                // Trailers say nothing that is kept.
+                Some(Ok(frame)) => {
+                    if let Ok(piece) = frame.into_data() {
+                        break piece;
+                    }
+                }
+            }
+        };
+        self.received += piece.len() as u64;
+        if self.is_too_slow() {
             return Err(late("the body came slower than the least speed"));
         }
-        Ok(piece)
+        Ok(Some(piece))
     }
 
     fn is_too_slow(&self) -> bool {

@@ -6,47 +6,40 @@
 use std::error::Error;
 use std::io;
 
+use hyper_util::client::legacy;
+
 use super::FetchError;
 use super::resolver::ResolveError;
 use crate::response::FailureKind;
 
-/// Why no head of an answer came.
-pub(super) fn of_exchange(error: reqwest::Error) -> FetchError {
-    let secure = error.url().is_some_and(|url| url.scheme() == "https");
-    let error = error.without_url();
-    let kind = before_sending(&error)
-        .or_else(|| while_connecting(&error, secure))
-        .unwrap_or_else(|| of_connection(&error));
-    FetchError::new(kind, words(&error))
+/// Why no head of an answer came. `secure`: it was to come over TLS.
+pub(super) fn of_exchange(error: &legacy::Error, secure: bool) -> FetchError {
+    let kind = before_sending(error)
+        .or_else(|| while_connecting(error, secure))
+        .unwrap_or_else(|| of_connection(error));
+    FetchError::new(kind, words(error))
 }
 
 /// Why the body ended before its end.
-pub(super) fn of_body(error: reqwest::Error) -> FetchError {
-    let error = error.without_url();
-    FetchError::new(of_connection(&error), words(&error))
+pub(super) fn of_body(error: &hyper::Error) -> FetchError {
+    FetchError::new(of_connection(error), words(error))
 }
 
-fn before_sending(error: &reqwest::Error) -> Option<FailureKind> {
-    if let Some(cause) = find::<ResolveError>(error) {
-        return Some(match cause {
-            ResolveError::Refused { .. } => FailureKind::Address,
-            ResolveError::NotFound { .. } => FailureKind::Dns,
-        });
-    }
-    if error.is_builder() {
-        return Some(FailureKind::Request);
-    }
-    error.is_dns().then_some(FailureKind::Dns)
+fn before_sending(error: &legacy::Error) -> Option<FailureKind> {
+    find::<ResolveError>(error).map(|cause| match cause {
+        ResolveError::Refused { .. } => FailureKind::Address,
+        ResolveError::NotFound { .. } => FailureKind::Dns,
+    })
 }
 
-fn while_connecting(error: &reqwest::Error, secure: bool) -> Option<FailureKind> {
+fn while_connecting(error: &legacy::Error, secure: bool) -> Option<FailureKind> {
     if find::<rustls::Error>(error).is_some() {
         return Some(FailureKind::Tls);
     }
     if !error.is_connect() {
         return None;
     }
-    Some(if error.is_timeout() {
+    Some(if any_io(error, is_late) {
         FailureKind::ConnectTimeout
     } else if secure && any_io(error, broke_off) {
         // The connection was there, so it was the handshake that broke off.
@@ -56,12 +49,16 @@ fn while_connecting(error: &reqwest::Error, secure: bool) -> Option<FailureKind>
     })
 }
 
+fn is_late(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::TimedOut
+}
+
 fn broke_off(error: &io::Error) -> bool {
     use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, InvalidData, UnexpectedEof};
     matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | InvalidData | UnexpectedEof)
 }
 
-fn of_connection(error: &reqwest::Error) -> FailureKind {
+fn of_connection(error: &(dyn Error + 'static)) -> FailureKind {
     let wrong_framing = find::<io::Error>(error).is_some_and(|cause| {
         matches!(cause.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData)
     });
@@ -70,7 +67,8 @@ fn of_connection(error: &reqwest::Error) -> FailureKind {
             FailureKind::Protocol
         }
         Some(cause) if cause.is_user() => FailureKind::Request,
-        _ if error.is_timeout() => FailureKind::ResponseTimeout,
+        Some(cause) if cause.is_timeout() => FailureKind::ResponseTimeout,
+        _ if any_io(error, is_late) => FailureKind::ResponseTimeout,
         _ if wrong_framing => FailureKind::Protocol,
         _ => FailureKind::Reset,
     }

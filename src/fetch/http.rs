@@ -1,4 +1,4 @@
-//! The real fetcher: reqwest, one exchange, no redirects, no retries.
+//! The real fetcher: hyper's client, one exchange, no redirects, no retries.
 //!
 //! Rules kept here: the answer's head and body stay within [`Limits`] and [`HttpOptions`]; no address is contacted that the
 //! policy refuses; every request carries the same User-Agent; credentials stand in no error text. Certificates are checked
@@ -6,23 +6,30 @@
 //!
 //! What is absent on purpose: redirects, repetition, cookies and caching belong to the rooms above.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::StreamExt;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::response::Parts;
+use http::uri::{Scheme, Uri};
 use http::{Method, StatusCode};
+use http_body_util::Full;
+use hyper::body::Incoming;
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
-use reqwest::Client;
-use url::Host;
+use url::{Host, Url};
 
 use super::body::Wire;
+use super::client::Client;
+use super::connect::{Connector, Peer, Proxy};
 use super::decode::{self, Bounds, Decoded};
+use super::directory::System;
 use super::raw::{Notes, Tap};
 use super::resolver::GuardedResolver;
-use super::{FetchError, Fetcher, Limits, Outgoing, client, failure};
+use super::{FetchError, Fetcher, Limits, Outgoing, client, credentials, failure};
 use crate::address::AddressPolicy;
 use crate::clock::Clock;
 use crate::response::{FailureKind, Response};
@@ -58,7 +65,7 @@ pub struct HttpOptions {
     /// Which addresses may be contacted.
     pub addresses: AddressPolicy,
     /// How long a connection without a request is kept open. Default 15 s; more than the politeness delay keeps one
-    /// connection per host alive between its pages.
+    /// connection per host alive between its pages. Where the pause is longer ([`Outgoing::pause`]) it is closed at once.
     pub keep_alive: Duration,
     /// How long the addresses of a name are remembered. Default 5 min.
     pub remember_names: Duration,
@@ -112,7 +119,7 @@ pub enum OptionsError {
     #[error("the HTTP client cannot be set up: check that the system's certificates can be read")]
     Client {
         /// The library's words.
-        source: reqwest::Error,
+        source: rustls::Error,
     },
 }
 
@@ -124,8 +131,9 @@ pub struct HttpFetcher {
     options: HttpOptions,
     headers: HeaderMap,
     clock: Clock,
-    resolver: Arc<GuardedResolver>,
-    /// By their limit on connecting, which reqwest knows only for a client as a whole.
+    resolver: GuardedResolver,
+    proxy: Option<Proxy>,
+    /// By their limit on connecting: a connection that is asked for knows nothing of the request that wants it.
     clients: Cache<Duration, Client>,
 }
 
@@ -136,66 +144,80 @@ impl HttpFetcher {
     /// [`OptionsError`] if an option cannot be used.
     pub fn new(options: HttpOptions, clock: Clock) -> Result<Self, OptionsError> {
         let headers = common_headers(&options)?;
-        let policy = options.proxy.is_none().then(|| options.addresses.clone());
-        let resolver = Arc::new(GuardedResolver::new(policy, options.remember_names));
-        let fetcher = Self {
-            options,
-            headers,
-            clock,
-            resolver,
-            clients: Cache::builder()
-                .max_capacity(MOST_CLIENTS)
-                .eviction_policy(EvictionPolicy::lru())
-                .build(),
-        };
+        let proxy = options.proxy.as_deref().map(|text| Proxy::parse(text).ok_or(OptionsError::Proxy));
+        let proxy = proxy.transpose()?;
+        let policy = proxy.is_none().then(|| options.addresses.clone());
+        let directory = Arc::new(System::new());
+        let resolver = GuardedResolver::new(directory, policy, options.remember_names);
+        let clients = Cache::builder()
+            .max_capacity(MOST_CLIENTS)
+            .eviction_policy(EvictionPolicy::lru())
+            .build();
+        let fetcher = Self { options, headers, clock, resolver, proxy, clients };
         let usual = Limits::default().connect;
-        let client = client::build(&fetcher.options, fetcher.resolver.clone(), usual)?;
+        let client = fetcher.new_client(usual).map_err(|source| OptionsError::Client { source })?;
         fetcher.clients.insert(usual, client);
         Ok(fetcher)
     }
 
+    fn new_client(&self, connect: Duration) -> Result<Client, rustls::Error> {
+        client::install_crypto();
+        let connector = Connector::new(self.resolver.clone(), self.proxy.as_ref(), connect)?;
+        Ok(client::build(&self.options, connector))
+    }
+
     fn client(&self, connect: Duration) -> Result<Client, FetchError> {
         self.clients
-            .try_get_with(connect, || client::build(&self.options, self.resolver.clone(), connect))
+            .try_get_with(connect, || self.new_client(connect))
             .map_err(|error| FetchError::new(FailureKind::Request, error.to_string()))
     }
 
-    fn request(&self, outgoing: &Outgoing, client: &Client) -> Result<reqwest::Request, FetchError> {
+    fn request(&self, outgoing: &Outgoing) -> Result<http::Request<Full<Bytes>>, FetchError> {
         let request = &outgoing.request;
         let mut headers = self.headers.clone();
         for (name, value) in request.headers.iter().chain(&outgoing.headers) {
-            let (name, value) = field(name, value).map_err(|reason| {
-                FetchError::new(FailureKind::Request, format!("header `{name}`: {reason}"))
-            })?;
+            let (name, value) = field(name, value).map_err(|reason| refused(format!("header `{name}`: {reason}")))?;
             headers.insert(name, value);
         }
-        // The builder takes user and password out of the URL and makes an Authorization field of them.
-        let mut builder =
-            client.request(request.method.clone(), request.url.as_url().clone()).headers(headers);
-        if let Some(body) = outgoing.body() {
-            builder = builder.body(body.clone());
+        let target = target(request.url.as_url(), &mut headers)?;
+        if let Some(proxy) = self.proxy.as_ref().filter(|_| target.scheme() == Some(&Scheme::HTTP)) {
+            let credentials = proxy.credentials.clone();
+            credentials.and_then(|value| headers.insert(header::PROXY_AUTHORIZATION, value));
         }
-        builder.build().map_err(failure::of_exchange)
+        if outgoing.pause >= self.options.keep_alive {
+            // The server need not hold what nobody will use (RFC 9112 9.6). HTTP/2 has no such field, and leaves it out.
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        let mut leaving = http::Request::new(Full::new(outgoing.body().cloned().unwrap_or_default()));
+        *leaving.method_mut() = request.method.clone();
+        *leaving.uri_mut() = target;
+        *leaving.headers_mut() = headers;
+        Ok(leaving)
     }
 
     /// Sends the request and waits for the head of the answer. With it comes what an archive wants to know, if there is one.
-    async fn head(&self, outgoing: &Outgoing) -> Result<(reqwest::Response, Option<Notes>), FetchError> {
+    async fn head(&self, outgoing: &Outgoing) -> Result<Answer, FetchError> {
         let limits = &outgoing.limits;
         let client = self.client(limits.connect)?;
-        let request = self.request(outgoing, &client)?;
-        let mut notes = self.options.keep_raw.then(|| Notes::of_request(&request));
+        let request = self.request(outgoing)?;
+        let secure = request.uri().scheme() == Some(&Scheme::HTTPS);
+        let url = outgoing.request.url.as_url();
+        let note = || Notes::of_request(request.headers(), url, outgoing.body());
+        let mut notes = self.options.keep_raw.then(note);
         let wait = limits.connect.saturating_add(limits.first_byte).min(limits.total);
-        let answer = tokio::time::timeout(wait, client.execute(request))
+        let answer = tokio::time::timeout(wait, client.request(request))
             .await
             .map_err(|_| FetchError::new(FailureKind::ResponseTimeout, "no head of an answer in time"))?
-            .map_err(failure::of_exchange)?;
-        self.check_peer(&answer)?;
-        self.note_peer(&outgoing.request.url, &answer).await;
-        self.check_head(answer.headers())?;
+            .map_err(|error| failure::of_exchange(&error, secure))?;
+        let (head, body) = answer.into_parts();
+        let peer = head.extensions.get::<Peer>().map(|peer| peer.0);
+        self.check_peer(peer)?;
+        self.note_peer(url, peer).await;
+        self.check_head(&head.headers)?;
         if let Some(notes) = &mut notes {
-            notes.note_head(&answer, answer.remote_addr().filter(|_| self.options.proxy.is_none()));
+            notes.note_head(&head, peer.filter(|_| self.proxy.is_none()));
         }
-        Ok((answer, notes))
+        Ok(Answer { head, body, peer, notes })
     }
 
     /// Refuses a URL whose host is an address outside the policy: literals never reach the resolver.
@@ -215,11 +237,10 @@ impl HttpFetcher {
     }
 
     /// The second lock: whatever way led there, nothing is read from an address outside the policy.
-    fn check_peer(&self, answer: &reqwest::Response) -> Result<(), FetchError> {
-        match answer.remote_addr() {
+    fn check_peer(&self, peer: Option<SocketAddr>) -> Result<(), FetchError> {
+        match peer {
             Some(peer)
-                if self.options.proxy.is_none()
-                    && !self.options.addresses.permits(peer.ip().to_canonical()) =>
+                if self.proxy.is_none() && !self.options.addresses.permits(peer.ip().to_canonical()) =>
             {
                 Err(FetchError::new(FailureKind::Address, format!("the answer came from {}", peer.ip())))
             }
@@ -228,10 +249,8 @@ impl HttpFetcher {
     }
 
     /// Behind a proxy the peer is the proxy, whatever the URL says.
-    async fn note_peer(&self, url: &CanonicalUrl, answer: &reqwest::Response) {
-        if let (Some(Host::Domain(name)), Some(peer), None) =
-            (url.as_url().host(), answer.remote_addr(), &self.options.proxy)
-        {
+    async fn note_peer(&self, url: &Url, peer: Option<SocketAddr>) {
+        if let (Some(Host::Domain(name)), Some(peer), None) = (url.host(), peer, &self.proxy) {
             self.resolver.met(name, peer.ip().to_canonical()).await;
         }
     }
@@ -245,9 +264,9 @@ impl HttpFetcher {
         Ok(())
     }
 
-    fn wire(&self, response: reqwest::Response, limits: Limits, started: Timestamp) -> Wire {
+    fn wire(&self, body: Incoming, limits: Limits, started: Timestamp) -> Wire {
         Wire {
-            response,
+            body,
             clock: self.clock.clone(),
             limits,
             since: self.clock.now(),
@@ -258,25 +277,50 @@ impl HttpFetcher {
     }
 }
 
+/// The head of an answer, and what follows it.
+struct Answer {
+    head: Parts,
+    body: Incoming,
+    peer: Option<SocketAddr>,
+    /// What an archive wants to know.
+    notes: Option<Notes>,
+}
+
+/// What is asked for, as the client takes it. User and password of the URL become a field, unless there is one.
+fn target(url: &Url, headers: &mut HeaderMap) -> Result<Uri, FetchError> {
+    let unusable = |error: http::uri::InvalidUri| refused(format!("the URL cannot be sent: {error}"));
+    if url.username().is_empty() && url.password().is_none() {
+        return url.as_str().parse().map_err(unusable);
+    }
+    let mut bare = url.clone();
+    if let Some(value) = credentials::take(&mut bare) {
+        headers.entry(header::AUTHORIZATION).or_insert(value);
+    }
+    bare.as_str().parse().map_err(unusable)
+}
+
+fn refused(detail: String) -> FetchError {
+    FetchError::new(FailureKind::Request, detail)
+}
+
 impl Fetcher for HttpFetcher {
     async fn fetch(&self, outgoing: Outgoing) -> Result<Response, FetchError> {
         self.check_literal(&outgoing.request.url)?;
         let started = self.clock.now();
-        let (mut answer, notes) = self.head(&outgoing).await?;
+        let Answer { head, body, peer, notes } = self.head(&outgoing).await?;
         let first_byte = self.clock.now();
-        let (status, headers) = (answer.status(), std::mem::take(answer.headers_mut()));
-        let remote_addr = answer.remote_addr();
+        let Parts { status, headers, .. } = head;
         let landing = outgoing.landing.as_ref().filter(|_| status.is_success());
         let decoded = if let Some(landing) = landing {
             let bounds = bounds(outgoing.limits);
-            let wire = self.wire(answer, outgoing.limits, started);
+            let wire = self.wire(body, outgoing.limits, started);
             landing.receive(wire.pieces().boxed(), (status, &headers), (first_byte, bounds)).await?
         } else if has_body(&outgoing.request.method, status) {
             // Of a file a refusal is read only as far as it takes to know what it is.
             let most = if outgoing.landing.is_some() { REFUSAL_BYTES } else { u64::MAX };
             let limits = Limits { body: outgoing.limits.body.min(most), ..outgoing.limits };
-            let wire = self.wire(answer, limits, started);
-            body(wire, status, &headers, notes.as_ref().map(Notes::tap)).await?
+            let wire = self.wire(body, limits, started);
+            received(wire, status, &headers, notes.as_ref().map(Notes::tap)).await?
         } else {
             NO_BODY
         };
@@ -289,7 +333,7 @@ impl Fetcher for HttpFetcher {
             body: decoded.body,
             truncated: decoded.truncated,
             wire_bytes: decoded.wire_bytes,
-            remote_addr,
+            remote_addr: peer,
             started,
             first_byte,
             ended: self.clock.now_up(),
@@ -298,7 +342,7 @@ impl Fetcher for HttpFetcher {
 
     /// Behind a proxy nobody but the proxy knows.
     async fn resolve(&self, host: &HostKey) -> Option<IpAddr> {
-        if self.options.proxy.is_some() {
+        if self.proxy.is_some() {
             return None;
         }
         let asked = self.resolver.first(host.as_str());
@@ -327,7 +371,7 @@ fn bounds(limits: Limits) -> Bounds {
 ///
 /// A success of which nothing arrived is a failure. Any other head says something by itself (a redirect's target, the
 /// `Retry-After` of a refusal), so it is kept however its body ends.
-async fn body(
+async fn received(
     wire: Wire,
     status: StatusCode,
     headers: &HeaderMap,

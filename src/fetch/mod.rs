@@ -6,7 +6,10 @@
 
 mod body;
 mod client;
+mod connect;
+mod credentials;
 pub mod decode;
+mod directory;
 mod failure;
 pub mod http;
 mod landing;
@@ -24,6 +27,7 @@ use ::http::HeaderMap;
 use ::http::header::{HeaderName, HeaderValue};
 use bytes::Bytes;
 
+pub(crate) use directory::AT_ONCE as LOOK_UPS_AT_ONCE;
 pub use landing::Landing;
 
 use crate::request::Request;
@@ -45,6 +49,9 @@ pub struct Outgoing {
     pub landing: Option<Landing>,
     /// The body as it leaves, if it holds what is secret. It takes the place of the request's.
     pub secret: Option<SecretBody>,
+    /// How long the host is left alone after this request, as far as is known. Over a pause that is longer than
+    /// [`HttpOptions::keep_alive`](http::HttpOptions::keep_alive) the connection is not kept. Default: none.
+    pub pause: Duration,
 }
 
 /// A body with a password in it. Whoever sends the request needs it, and nobody else: it is not for logs and not for records.
@@ -81,6 +88,7 @@ impl Outgoing {
             purpose: Purpose::default(),
             landing: None,
             secret: None,
+            pause: Duration::ZERO,
         }
     }
 

@@ -12,8 +12,9 @@ use std::task::Poll;
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt, stream};
 use http::header::{CONTENT_LENGTH, HOST};
-use http::{HeaderValue, Version};
-use url::Position;
+use http::response::Parts;
+use http::{HeaderMap, HeaderValue, Version};
+use url::{Position, Url};
 
 use super::decode::Decoded;
 use crate::response::{Raw, Truncation};
@@ -26,13 +27,13 @@ pub(super) struct Notes {
 
 impl Notes {
     /// Notes a request that is about to leave. `Host` and `Content-Length` are what the client adds to it, at the end.
-    pub(super) fn of_request(request: &reqwest::Request) -> Self {
-        let mut sent = request.headers().clone();
-        let authority = &request.url()[Position::BeforeHost..Position::AfterPort];
+    pub(super) fn of_request(headers: &HeaderMap, url: &Url, body: Option<&Bytes>) -> Self {
+        let mut sent = headers.clone();
+        let authority = &url[Position::BeforeHost..Position::AfterPort];
         if let Ok(host) = HeaderValue::from_str(authority) {
             sent.insert(HOST, host);
         }
-        if let Some(body) = request.body().and_then(reqwest::Body::as_bytes) {
+        if let Some(body) = body {
             sent.insert(CONTENT_LENGTH, body.len().into());
         }
         let raw = Raw {
@@ -47,9 +48,9 @@ impl Notes {
     }
 
     /// Notes the head of the answer, and whose it is if that is known.
-    pub(super) fn note_head(&mut self, answer: &reqwest::Response, peer: Option<SocketAddr>) {
-        self.raw.version = answer.version();
-        let reason = answer.extensions().get::<hyper::ext::ReasonPhrase>();
+    pub(super) fn note_head(&mut self, head: &Parts, peer: Option<SocketAddr>) {
+        self.raw.version = head.version;
+        let reason = head.extensions.get::<hyper::ext::ReasonPhrase>();
         self.raw.reason = reason.map(|reason| Bytes::copy_from_slice(reason.as_bytes()));
         self.raw.peer = peer.map(|peer| peer.ip().to_canonical());
     }
