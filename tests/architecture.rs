@@ -66,6 +66,7 @@ const NEIGHBOURS: &[(&str, &str)] = &[
 
 /// Outer crates that only these rooms know.
 const OUTER: &[(&str, &[&str])] = &[
+    ("hickory_resolver", &["fetch"]),
     ("hyper_rustls", &["fetch"]),
     ("tower_service", &["fetch"]),
     ("rustls", &["fetch", "sink"]),

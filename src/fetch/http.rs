@@ -7,7 +7,6 @@
 //! What is absent on purpose: redirects, repetition, cookies and caching belong to the rooms above.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -26,10 +25,9 @@ use super::body::Wire;
 use super::client::Client;
 use super::connect::{Connector, Peer, Proxy};
 use super::decode::{self, Bounds, Decoded};
-use super::directory::System;
 use super::raw::{Notes, Tap};
 use super::resolver::GuardedResolver;
-use super::{FetchError, Fetcher, Limits, Outgoing, client, credentials, failure};
+use super::{FetchError, Fetcher, Limits, Outgoing, client, credentials, directory, failure};
 use crate::address::AddressPolicy;
 use crate::clock::Clock;
 use crate::response::{FailureKind, Response};
@@ -67,7 +65,8 @@ pub struct HttpOptions {
     /// How long a connection without a request is kept open. Default 15 s; more than the politeness delay keeps one
     /// connection per host alive between its pages. Where the pause is longer ([`Outgoing::pause`]) it is closed at once.
     pub keep_alive: Duration,
-    /// How long the addresses of a name are remembered. Default 5 min.
+    /// How long the addresses of a name are remembered at most: with the feature `hickory` for less if its servers say so, but
+    /// for 30 s at least. Default 5 min.
     pub remember_names: Duration,
     /// Header fields an answer may have. Default 256: more than the 100 that real pages rarely pass, because above the limit the
     /// whole answer is refused.
@@ -147,8 +146,7 @@ impl HttpFetcher {
         let proxy = options.proxy.as_deref().map(|text| Proxy::parse(text).ok_or(OptionsError::Proxy));
         let proxy = proxy.transpose()?;
         let policy = proxy.is_none().then(|| options.addresses.clone());
-        let directory = Arc::new(System::new());
-        let resolver = GuardedResolver::new(directory, policy, options.remember_names);
+        let resolver = GuardedResolver::new(directory::usual(), policy, options.remember_names);
         let clients = Cache::builder()
             .max_capacity(MOST_CLIENTS)
             .eviction_policy(EvictionPolicy::lru())

@@ -18,13 +18,15 @@ use moka::Expiry;
 use moka::future::Cache;
 use tower_service::Service;
 
-use super::directory::Directory;
+use super::directory::{Directory, Found};
 use crate::address::AddressPolicy;
 
 /// Names that are remembered.
 const MOST_NAMES: u64 = 10_000;
 /// How long the first address of a name stays first.
 const FIRST_STAYS: Duration = Duration::from_hours(2);
+/// An answer that holds for less is remembered for so long all the same: some say that it holds no time at all.
+const LEAST_STAYS: Duration = Duration::from_secs(30);
 /// How long it is remembered that a name has no address: whoever asks again at once gets the same answer, and who tries again
 /// later asks anew.
 const FAILURE_STAYS: Duration = Duration::from_secs(3);
@@ -62,32 +64,34 @@ pub(super) struct GuardedResolver {
 /// What was said of a name.
 #[derive(Clone)]
 enum Answer {
-    Addresses(Arc<[IpAddr]>),
+    /// And how long that holds, if it is known.
+    Addresses(Arc<[IpAddr]>, Option<Duration>),
     None(Arc<str>),
 }
 
-/// How long an answer is remembered.
+/// How long answers are remembered.
 struct Memory {
-    of_addresses: Duration,
+    longest: Duration,
 }
 
 impl Expiry<Box<str>, Answer> for Memory {
     fn expire_after_create(&self, _: &Box<str>, answer: &Answer, _: Instant) -> Option<Duration> {
-        Some(match answer {
-            Answer::Addresses(_) => self.of_addresses,
-            Answer::None(_) => self.of_addresses.min(FAILURE_STAYS),
-        })
+        let wished = match answer {
+            Answer::Addresses(_, holds) => holds.unwrap_or(self.longest).max(LEAST_STAYS),
+            Answer::None(_) => FAILURE_STAYS,
+        };
+        Some(wished.min(self.longest))
     }
 }
 
 impl GuardedResolver {
-    /// Addresses are remembered for `remembered`.
+    /// Addresses are remembered for `longest`, or less if the directory says so.
     pub(super) fn new(
         directory: Arc<dyn Directory>,
         policy: Option<AddressPolicy>,
-        remembered: Duration,
+        longest: Duration,
     ) -> Self {
-        let memory = Memory { of_addresses: remembered };
+        let memory = Memory { longest };
         let known = Cache::builder().max_capacity(MOST_NAMES).expire_after(memory).build();
         let first = Cache::builder().max_capacity(MOST_NAMES).time_to_idle(FIRST_STAYS).build();
         Self { directory, known, first, policy }
@@ -110,7 +114,7 @@ impl GuardedResolver {
     async fn addresses(&self, host: &str) -> Result<Arc<[IpAddr]>, ResolveError> {
         let key: Box<str> = host.into();
         let found = match self.known.get_with_by_ref(&key, self.ask(host)).await {
-            Answer::Addresses(found) => found,
+            Answer::Addresses(found, _) => found,
             Answer::None(reason) => return Err(ResolveError::NotFound { host: key, reason }),
         };
         match self.first.get(host).await {
@@ -124,10 +128,10 @@ impl GuardedResolver {
 
     async fn ask(&self, host: &str) -> Answer {
         match self.directory.look_up(host).await {
-            Ok(found) if found.is_empty() => Answer::None("the answer is empty".into()),
-            Ok(mut found) => {
-                found.truncate(MOST_ADDRESSES);
-                Answer::Addresses(found.into())
+            Ok(Found { addresses, .. }) if addresses.is_empty() => Answer::None("the answer is empty".into()),
+            Ok(Found { mut addresses, holds }) => {
+                addresses.truncate(MOST_ADDRESSES);
+                Answer::Addresses(addresses.into(), holds)
             }
             Err(error) => Answer::None(error.to_string().into()),
         }
@@ -201,7 +205,7 @@ mod tests {
             self.asked.fetch_add(1, Ordering::SeqCst);
             Box::pin(async {
                 tokio::task::yield_now().await;
-                Ok(self.addresses.clone())
+                Ok(Found { addresses: self.addresses.clone(), holds: None })
             })
         }
     }
@@ -233,7 +237,7 @@ mod tests {
     #[tokio::test]
     async fn a_refusal_follows_the_policy_of_now_and_not_the_remembered_answer() {
         let mut resolver = resolver(Paper::default(), Some(AddressPolicy::default()));
-        resolver.known.insert("a.example".into(), Answer::Addresses(Arc::from([PRIVATE]))).await;
+        resolver.known.insert("a.example".into(), Answer::Addresses(Arc::from([PRIVATE]), None)).await;
         let answer = resolver.call("a.example".parse().unwrap()).await;
         assert!(matches!(answer, Err(ResolveError::Refused { .. })));
     }
@@ -248,7 +252,7 @@ mod tests {
             (vec![PRIVATE, other], PRIVATE),
             (vec![other, PRIVATE], PRIVATE),
         ] {
-            resolver.known.insert("a.example".into(), Answer::Addresses(answer.into())).await;
+            resolver.known.insert("a.example".into(), Answer::Addresses(answer.into(), None)).await;
             assert_eq!(resolver.first("a.example").await, Some(first));
             let mut connected = resolver.call("a.example".parse().unwrap()).await.unwrap();
             assert_eq!(connected.next().unwrap().ip(), first);
@@ -274,10 +278,17 @@ mod tests {
             assert!(matches!(answer, Err(ResolveError::NotFound { .. })));
         }
         assert_eq!(paper.times(), 1);
-        let memory = Memory { of_addresses: Duration::from_mins(5) };
-        let kept = |answer| memory.expire_after_create(&"a.example".into(), &answer, Instant::now());
-        assert_eq!(kept(Answer::None("".into())), Some(FAILURE_STAYS));
-        assert_eq!(kept(Answer::Addresses(Arc::from([PUBLIC]))), Some(Duration::from_mins(5)));
+    }
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "the cache hands over a moment that is not looked at")]
+    fn an_answer_is_remembered_for_as_long_as_it_holds_within_bounds() {
+        let memory = Memory { longest: Duration::from_mins(5) };
+        let kept = |answer| memory.expire_after_create(&"a.example".into(), &answer, Instant::now()).unwrap();
+        let holding = |seconds| kept(Answer::Addresses(Arc::from([PUBLIC]), Some(Duration::from_secs(seconds))));
+        assert_eq!(kept(Answer::Addresses(Arc::from([PUBLIC]), None)), Duration::from_mins(5));
+        assert_eq!([0, 60, 86_400].map(|s| holding(s).as_secs()), [30, 60, 300]);
+        assert_eq!(kept(Answer::None("".into())), FAILURE_STAYS);
     }
 
     #[tokio::test]
