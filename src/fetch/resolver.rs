@@ -58,7 +58,7 @@ pub(super) struct GuardedResolver {
     /// The address that a connection to a name begins with.
     first: Cache<Box<str>, IpAddr>,
     /// `None`: every address is permitted, because the only name that is ever asked is the configured proxy's.
-    policy: Option<AddressPolicy>,
+    policy: Option<Arc<AddressPolicy>>,
 }
 
 /// What was said of a name.
@@ -94,13 +94,13 @@ impl GuardedResolver {
         let memory = Memory { longest };
         let known = Cache::builder().max_capacity(MOST_NAMES).expire_after(memory).build();
         let first = Cache::builder().max_capacity(MOST_NAMES).time_to_idle(FIRST_STAYS).build();
-        Self { directory, known, first, policy }
+        Self { directory, known, first, policy: policy.map(Arc::new) }
     }
 
     /// The address that a connection to `host` begins with, if there is a permitted one.
     pub(super) async fn first(&self, host: &str) -> Option<IpAddr> {
         let found = self.addresses(host).await.ok()?;
-        let mut kept = permitted(host, &found, self.policy.as_ref()).ok()?;
+        let mut kept = permitted(host, &found, self.policy.as_deref()).ok()?;
         kept.next().map(|address| address.ip())
     }
 
@@ -162,7 +162,7 @@ impl Service<Name> for GuardedResolver {
         let resolver = self.clone();
         Box::pin(async move {
             let found = resolver.addresses(name.as_str()).await?;
-            permitted(name.as_str(), &found, resolver.policy.as_ref())
+            permitted(name.as_str(), &found, resolver.policy.as_deref())
         })
     }
 }
