@@ -16,6 +16,7 @@ use url::Host;
 /// Addresses outside the public internet are refused unless one of these networks holds them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AddressPolicy {
+    /// In their order, without overlap: an address is looked for in few steps, however many there are.
     allow: Vec<IpNet>,
 }
 
@@ -32,14 +33,16 @@ impl AddressPolicy {
     /// Public addresses and those inside `allow`.
     #[must_use]
     pub fn new(allow: Vec<IpNet>) -> Self {
-        Self { allow }
+        // A network of v4-mapped addresses (`::ffff:10.0.0.0/104`) opens the v4 addresses that it is made of.
+        let inner: Vec<IpNet> = allow.iter().filter_map(unmapped).collect();
+        Self { allow: IpNet::aggregate(&[allow, inner].concat()) }
     }
 
     /// Opens these addresses too.
     #[must_use]
     pub fn and(mut self, addresses: impl IntoIterator<Item = IpAddr>) -> Self {
         self.allow.extend(addresses.into_iter().map(IpNet::from));
-        self
+        Self::new(self.allow)
     }
 
     /// Whether a request may go to `address`.
@@ -91,14 +94,8 @@ impl AddressPolicy {
     }
 
     fn opens(&self, address: IpAddr) -> bool {
-        // A network of v4-mapped addresses (`::ffff:10.0.0.0/104`) opens the v4 addresses that it is made of.
-        let mapped = match address {
-            IpAddr::V4(inner) => IpAddr::V6(inner.to_ipv6_mapped()),
-            IpAddr::V6(_) => address,
-        };
-        self.allow
-            .iter()
-            .any(|network| network.contains(&address) || is_mapped(network) && network.contains(&mapped))
+        let behind = self.allow.partition_point(|network| network.network() <= address);
+        behind.checked_sub(1).is_some_and(|last| self.allow[last].contains(&address))
     }
 
     fn opens_loopback(&self) -> bool {
@@ -127,9 +124,15 @@ fn refused(target: &dyn fmt::Display, reason: &'static str, source_of_rule: &'st
     Refused { target: target.to_string(), reason, source_of_rule }
 }
 
-/// Whether a network holds v4-mapped addresses only: `::/0` opens no v4 address.
-fn is_mapped(network: &IpNet) -> bool {
-    matches!(network, IpNet::V6(network) if MAPPED.contains(network))
+/// The v4 network that a network of v4-mapped addresses stands for: `::/0` is none, it opens no v4 address.
+fn unmapped(network: &IpNet) -> Option<IpNet> {
+    match network {
+        IpNet::V6(network) if MAPPED.contains(network) => {
+            let first = network.network().to_ipv4_mapped()?;
+            Ipv4Net::new(first, network.prefix_len() - MAPPED.prefix_len()).ok().map(IpNet::V4)
+        }
+        _ => None,
+    }
 }
 
 fn is_below(name: &str, parents: &[&str]) -> bool {

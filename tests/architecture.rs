@@ -68,6 +68,7 @@ const NEIGHBOURS: &[(&str, &str)] = &[
 /// Outer crates that only these rooms know.
 const OUTER: &[(&str, &[&str])] = &[
     ("reqwest", &["fetch"]),
+    ("hickory_resolver", &["fetch"]),
     ("tower_layer", &["fetch"]),
     ("tower_service", &["fetch"]),
     ("nix", &["engine"]),

@@ -199,6 +199,36 @@ async fn two_requests_to_a_host_share_a_connection_and_one_user_agent() {
 }
 
 #[tokio::test]
+async fn a_connection_is_kept_over_a_short_pause_and_given_up_before_a_long_one() {
+    let server = Server::saying(ok("Content-Length: 2\r\n", b"ok")).await;
+    let fetcher = fetcher();
+    let keep_alive = options().keep_alive;
+    for (pause, connections) in
+        [(keep_alive / 2, 1), (keep_alive / 2, 1), (keep_alive, 1), (keep_alive * 4, 2), (Duration::ZERO, 3)]
+    {
+        let outgoing = Outgoing { pause, ..patient(Request::get(server.url("/"))) };
+        fetcher.fetch(outgoing).await.unwrap();
+        assert_eq!(server.connections.load(Ordering::SeqCst), connections, "{pause:?}");
+    }
+    let told: Vec<bool> = server.heard().iter().map(|head| head.contains("connection: close\r\n")).collect();
+    assert_eq!(told, [false, false, true, true, false]);
+}
+
+#[tokio::test]
+async fn as_many_connections_as_requests_at_once_are_enough_for_all_that_follow() {
+    let server = Server::saying(ok("Content-Length: 2\r\n", b"ok")).await;
+    let fetcher = fetcher();
+    for _ in 0..5 {
+        let get = || fetcher.fetch(patient(Request::get(server.url("/"))));
+        for answer in futures_util::future::join_all((0..64).map(|_| get())).await {
+            answer.unwrap();
+        }
+    }
+    assert_eq!(server.heard().len(), 5 * 64);
+    assert!(server.connections.load(Ordering::SeqCst) <= 64, "{}", server.connections.load(Ordering::SeqCst));
+}
+
+#[tokio::test]
 async fn the_more_special_header_wins_and_method_and_body_are_sent() {
     let server = Server::saying(ok("Content-Length: 0\r\n", b"")).await;
     let mut request = Request::post(server.url("/form"), "q=1");

@@ -89,21 +89,6 @@ fn who_only_asks_sees_what_was_committed_in_this_round() {
     });
 }
 
-#[test]
-fn who_only_asks_sees_what_was_committed_in_this_round() {
-    on_each(|store| {
-        let seen = store.seen().unwrap();
-        let (once, never) = (get("http://a.example/x"), get("http://a.example/y").always());
-        assert!(!seen.contains(once.fingerprint()));
-        store.commit(Batch { links: vec![once.clone(), never.clone()], ..Batch::default() }).unwrap();
-        assert!(seen.contains(once.fingerprint()) && !seen.contains(never.fingerprint()));
-        store.begin_round(RunRecord::default(), Memory::Keeps).unwrap();
-        assert!(!seen.contains(once.fingerprint()));
-        store.commit(Batch { links: vec![once.clone()], ..Batch::default() }).unwrap();
-        assert!(seen.contains(once.fingerprint()));
-    });
-}
-
 /// What a server at `A` sets.
 fn set(jar: &mut Jar, field: &str) -> Vec<CookieChange> {
     jar.receive(&get("http://a.example/").url, field, Timestamp::ZERO)

@@ -1,6 +1,7 @@
 //! `crawl run` and `crawl resume`.
 
 use std::convert::Infallible;
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -15,7 +16,7 @@ use super::{Registry, Stage, failed, profile, progress, setup, signals, summary}
 use crate::clock::Clock;
 use crate::config::{Loader, Plan};
 use crate::engine::{Builder, Crawl, CrawlError, Progress, Report, Start};
-use crate::fetch::Fetcher;
+use crate::fetch::{Fetcher, LOOK_UPS_AT_ONCE};
 use crate::fetch::http::HttpFetcher;
 use crate::fetch::record::Recording;
 use crate::sink::warc::Warc;
@@ -95,6 +96,12 @@ pub(super) fn with_journal(builder: Builder<HttpFetcher>, plan: &Plan) -> Builde
     }
 }
 
+/// Threads for what waits or computes off the async ones: one for each name that is looked up at the same time, and two for
+/// each core. More would only wait for a core, each with a stack and a heap of its own.
+fn aside_threads() -> usize {
+    LOOK_UPS_AT_ONCE + 2 * std::thread::available_parallelism().map_or(1, NonZero::get)
+}
+
 /// The machinery that a crawl runs on.
 pub(super) fn runtime() -> Result<Runtime, Failure> {
     allow_many_connections();
@@ -106,6 +113,7 @@ pub(super) fn runtime() -> Result<Runtime, Failure> {
         tokio::runtime::Builder::new_multi_thread()
     };
     builder
+        .max_blocking_threads(aside_threads())
         .enable_all()
         .build()
         .map_err(|source| Failure::System { what: "threads", source })
@@ -207,8 +215,10 @@ pub(super) async fn watch<F: Fetcher>(
     let last = crawl.progress();
     let signals = signals::listen(crawl.stop_handle())?;
     let bar = progress::show(&stage.screen, stage.voice, last.clone(), clock);
+    // On one of the runtime's own threads: what it starts and what comes back to it need not wake another one.
+    let mut running = tokio::spawn(crawl.run());
     let report: Result<Report, CrawlError> = tokio::select! {
-        report = crawl.run() => report,
+        ended = &mut running => ended.unwrap_or_else(|lost| std::panic::resume_unwind(lost.into_panic())),
         never = signals => { let never: Infallible = never; match never {} },
     };
     if let Some(bar) = bar {

@@ -373,7 +373,6 @@ impl Plan {
         if let Ok(host) = HostPattern::parse(url.host())
             && wanted
             && !open
-            && !self.scope.hosts.contains(&host)
         {
             self.scope.hosts.push(host);
         }

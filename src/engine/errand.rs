@@ -72,13 +72,15 @@ impl<F: Fetcher> Context<F> {
         self: &Arc<Self>,
         request: Request,
         validators: Vec<(String, String)>,
+        pause: Duration,
     ) -> RobotsDone {
         let began = self.clock.now();
         let total = self.limits.total.min(ROBOTS_TIME);
         let limits = Limits { body: ROBOTS_BYTES, total, ..self.limits };
         let mut headers = (self.host_headers)(&request.host());
         headers.extend(validators);
-        let outgoing = Outgoing { headers, limits, purpose: Purpose::Robots, ..Outgoing::new(request) };
+        let purpose = Purpose::Robots;
+        let outgoing = Outgoing { headers, limits, purpose, pause, ..Outgoing::new(request) };
         match self.fetch(outgoing).await {
             Ok((response, exchange)) => {
                 let (outcome, reply) = robots_reply(response);

@@ -5,6 +5,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::HeaderMap;
 
@@ -127,8 +128,8 @@ pub(super) struct Yield {
 }
 
 impl<F: Fetcher> Context<F> {
-    /// Fetches a page and takes its harvest.
-    pub(super) async fn page(self: &Arc<Self>, request: Request) -> PageDone {
+    /// Fetches a page and takes its harvest. Its host has a `pause` after it.
+    pub(super) async fn page(self: &Arc<Self>, request: Request, pause: Duration) -> PageDone {
         if request.kind == Kind::Download {
             return self.file(request).await;
         }
@@ -136,6 +137,7 @@ impl<F: Fetcher> Context<F> {
         let began = self.clock.now();
         let mut outgoing = self.outgoing(request.clone(), recalled.cookie.as_deref());
         outgoing.headers.extend(recalled.conditions());
+        outgoing.pause = pause;
         if let Some(login) = self.login.as_ref().filter(|_| request.kind == Kind::Login) {
             (outgoing.purpose, outgoing.secret) = (Purpose::Login, login.body(&request));
         }

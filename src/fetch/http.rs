@@ -23,7 +23,7 @@ use super::decode::{self, Bounds, Decoded};
 use super::raw::{Notes, Tap};
 use super::resolver::GuardedResolver;
 use super::timing::{self, Part, Timing, noted};
-use super::{FetchError, Fetcher, Limits, Outgoing, client, failure};
+use super::{FetchError, Fetcher, Limits, Outgoing, client, directory, failure};
 use crate::address::AddressPolicy;
 use crate::clock::Clock;
 use crate::response::{FailureKind, Response};
@@ -138,7 +138,7 @@ impl HttpFetcher {
     pub fn new(options: HttpOptions, clock: Clock) -> Result<Self, OptionsError> {
         let headers = common_headers(&options)?;
         let policy = options.proxy.is_none().then(|| options.addresses.clone());
-        let resolver = Arc::new(GuardedResolver::new(policy, options.remember_names));
+        let resolver = Arc::new(GuardedResolver::new(directory::usual(), policy, options.remember_names));
         let fetcher = Self {
             options,
             headers,
@@ -169,6 +169,10 @@ impl HttpFetcher {
                 FetchError::new(FailureKind::Request, format!("header `{name}`: {reason}"))
             })?;
             headers.insert(name, value);
+        }
+        if outgoing.pause > self.options.keep_alive {
+            // Over a long pause a connection costs both sides memory, and saves them little.
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         // The builder takes user and password out of the URL and makes an Authorization field of them.
         let mut builder =

@@ -7,6 +7,7 @@
 mod body;
 mod client;
 pub mod decode;
+mod directory;
 mod failure;
 pub mod http;
 mod landing;
@@ -26,6 +27,7 @@ use ::http::HeaderMap;
 use ::http::header::{HeaderName, HeaderValue};
 use bytes::Bytes;
 
+pub(crate) use directory::AT_ONCE as LOOK_UPS_AT_ONCE;
 pub use landing::Landing;
 
 use timing::Timing;
@@ -51,6 +53,9 @@ pub struct Outgoing {
     pub secret: Option<SecretBody>,
     /// Where it is noted what takes how long, if somebody wants to know. A fetcher may ignore this.
     pub timing: Option<Arc<Timing>>,
+    /// How long the host is left alone after this request, as far as is known. Over a pause that is longer than
+    /// [`HttpOptions::keep_alive`](http::HttpOptions::keep_alive) the connection is not kept. Default: none.
+    pub pause: Duration,
 }
 
 /// A body with a password in it. Whoever sends the request needs it, and nobody else: it is not for logs and not for records.
@@ -88,6 +93,7 @@ impl Outgoing {
             landing: None,
             secret: None,
             timing: None,
+            pause: Duration::ZERO,
         }
     }
 

@@ -8,11 +8,13 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use moka::Expiry;
 use moka::future::Cache;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
+use super::directory::{Directory, Found};
 use super::timing::{Lap, Part};
 use crate::address::AddressPolicy;
 
@@ -20,8 +22,13 @@ use crate::address::AddressPolicy;
 const MOST_NAMES: u64 = 10_000;
 /// How long the first address of a name stays first.
 const FIRST_STAYS: Duration = Duration::from_hours(2);
+/// An answer that holds for less is remembered for so long all the same: some say that it holds no time at all.
+const LEAST_STAYS: Duration = Duration::from_secs(30);
+/// How long it is remembered that a name has no address: whoever asks again at once gets the same answer, and who tries again
+/// later asks anew.
+const FAILURE_STAYS: Duration = Duration::from_secs(3);
 /// Addresses of one name that are remembered and tried.
-const MOST_ADDRESSES: usize = 16;
+pub(super) const MOST_ADDRESSES: usize = 16;
 
 /// Why a name leads nowhere.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -31,33 +38,66 @@ pub(super) enum ResolveError {
         "`{host}` leads to {address}, which is not a public address: name its network in `[net] allow` to permit it"
     )]
     Refused { host: Box<str>, address: IpAddr },
-    /// The system's resolver gave no address.
+    /// The directory has no address of it.
     #[error("no address for `{host}`: {reason}")]
-    NotFound { host: Box<str>, reason: Box<str> },
+    NotFound { host: Box<str>, reason: Arc<str> },
 }
 
-/// The system's resolver, remembered for a while and filtered by the policy. Clones are the same resolver.
+/// The addresses that may be contacted, without a port.
+pub(super) type Permitted = std::vec::IntoIter<SocketAddr>;
+
+/// A directory, remembered for a while and filtered by the policy. Clones are the same resolver.
 #[derive(Clone)]
 pub(super) struct GuardedResolver {
-    /// Look-ups of one name that run at the same time share one question; failures are not remembered.
-    known: Cache<Box<str>, Arc<[IpAddr]>>,
+    directory: Arc<dyn Directory>,
+    /// Look-ups of one name that run at the same time share one question.
+    known: Cache<Box<str>, Answer>,
     /// The address that a connection to a name begins with.
     first: Cache<Box<str>, IpAddr>,
     /// `None`: every address is permitted, because the only name that is ever asked is the configured proxy's.
-    policy: Option<AddressPolicy>,
+    policy: Option<Arc<AddressPolicy>>,
+}
+
+/// What was said of a name.
+#[derive(Clone)]
+enum Answer {
+    /// And how long that holds, if it is known.
+    Addresses(Arc<[IpAddr]>, Option<Duration>),
+    None(Arc<str>),
+}
+
+/// How long answers are remembered.
+struct Memory {
+    longest: Duration,
+}
+
+impl Expiry<Box<str>, Answer> for Memory {
+    fn expire_after_create(&self, _: &Box<str>, answer: &Answer, _: Instant) -> Option<Duration> {
+        let wished = match answer {
+            Answer::Addresses(_, holds) => holds.unwrap_or(self.longest).max(LEAST_STAYS),
+            Answer::None(_) => FAILURE_STAYS,
+        };
+        Some(wished.min(self.longest))
+    }
 }
 
 impl GuardedResolver {
-    pub(super) fn new(policy: Option<AddressPolicy>, remembered: Duration) -> Self {
-        let known = Cache::builder().max_capacity(MOST_NAMES).time_to_live(remembered).build();
+    /// Addresses are remembered for `longest`, or less if the directory says so.
+    pub(super) fn new(
+        directory: Arc<dyn Directory>,
+        policy: Option<AddressPolicy>,
+        longest: Duration,
+    ) -> Self {
+        let memory = Memory { longest };
+        let known = Cache::builder().max_capacity(MOST_NAMES).expire_after(memory).build();
         let first = Cache::builder().max_capacity(MOST_NAMES).time_to_idle(FIRST_STAYS).build();
-        Self { known, first, policy }
+        Self { directory, known, first, policy: policy.map(Arc::new) }
     }
 
     /// The address that a connection to `host` begins with, if there is a permitted one.
     pub(super) async fn first(&self, host: &str) -> Option<IpAddr> {
         let found = self.addresses(host).await.ok()?;
-        let mut kept = permitted(host, &found, self.policy.as_ref()).ok()?;
+        let mut kept = permitted(host, &found, self.policy.as_deref()).ok()?;
         kept.next().map(|address| address.ip())
     }
 
@@ -70,14 +110,27 @@ impl GuardedResolver {
 
     async fn addresses(&self, host: &str) -> Result<Arc<[IpAddr]>, ResolveError> {
         let key: Box<str> = host.into();
-        let found = self.known.try_get_with_by_ref(&key, look_up(host)).await;
-        let found = found.map_err(|error| ResolveError::clone(&error))?;
+        let found = match self.known.get_with_by_ref(&key, self.ask(host)).await {
+            Answer::Addresses(found, _) => found,
+            Answer::None(reason) => return Err(ResolveError::NotFound { host: key, reason }),
+        };
         match self.first.get(host).await {
             Some(first) if found.contains(&first) => Ok(led_by(first, &found)),
             _ => {
                 self.first.insert(host.into(), found[0]).await;
                 Ok(found)
             }
+        }
+    }
+
+    async fn ask(&self, host: &str) -> Answer {
+        match self.directory.look_up(host).await {
+            Ok(Found { addresses, .. }) if addresses.is_empty() => Answer::None("the answer is empty".into()),
+            Ok(Found { mut addresses, holds }) => {
+                addresses.truncate(MOST_ADDRESSES);
+                Answer::Addresses(addresses.into(), holds)
+            }
+            Err(error) => Answer::None(error.to_string().into()),
         }
     }
 }
@@ -100,37 +153,58 @@ impl Resolve for GuardedResolver {
             let lap = Lap::begin(Part::Dns);
             let found = resolver.addresses(name.as_str()).await?;
             drop(lap);
-            Ok(permitted(name.as_str(), &found, resolver.policy.as_ref())?)
+            let kept = permitted(name.as_str(), &found, resolver.policy.as_deref())?;
+            Ok(Box::new(kept) as Addrs)
         })
     }
 }
 
-async fn look_up(host: &str) -> Result<Arc<[IpAddr]>, ResolveError> {
-    let not_found = |reason: &str| ResolveError::NotFound { host: host.into(), reason: reason.into() };
-    let found = tokio::net::lookup_host((host, 0)).await.map_err(|error| not_found(&error.to_string()))?;
-    let addresses: Arc<[IpAddr]> = found.map(|address| address.ip()).take(MOST_ADDRESSES).collect();
-    if addresses.is_empty() {
-        return Err(not_found("the answer is empty"));
-    }
-    Ok(addresses)
-}
-
-fn permitted(host: &str, found: &[IpAddr], policy: Option<&AddressPolicy>) -> Result<Addrs, ResolveError> {
+fn permitted(host: &str, found: &[IpAddr], policy: Option<&AddressPolicy>) -> Result<Permitted, ResolveError> {
     let permits = |address: &IpAddr| policy.is_none_or(|policy| policy.permits(address.to_canonical()));
     let kept: Vec<SocketAddr> =
         found.iter().filter(|address| permits(address)).map(|address| SocketAddr::new(*address, 0)).collect();
     match (kept.is_empty(), found.first()) {
         (true, Some(&address)) => Err(ResolveError::Refused { host: host.into(), address }),
-        _ => Ok(Box::new(kept.into_iter())),
+        _ => Ok(kept.into_iter()),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
+    use crate::fetch::directory::LookingUp;
 
     const PRIVATE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
     const PUBLIC: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(93, 184, 216, 34));
+
+    /// Says the same of every name, after a while, and counts how often it was asked.
+    #[derive(Clone, Default)]
+    struct Paper {
+        addresses: Vec<IpAddr>,
+        asked: Arc<AtomicUsize>,
+    }
+
+    impl Paper {
+        fn times(&self) -> usize {
+            self.asked.load(Ordering::SeqCst)
+        }
+    }
+
+    impl Directory for Paper {
+        fn look_up<'a>(&'a self, _: &'a str) -> LookingUp<'a> {
+            self.asked.fetch_add(1, Ordering::SeqCst);
+            Box::pin(async {
+                tokio::task::yield_now().await;
+                Ok(Found { addresses: self.addresses.clone(), holds: None })
+            })
+        }
+    }
+
+    fn resolver(paper: Paper, policy: Option<AddressPolicy>) -> GuardedResolver {
+        GuardedResolver::new(Arc::new(paper), policy, Duration::from_mins(5))
+    }
 
     fn mapped(address: [u8; 4]) -> IpAddr {
         std::net::Ipv4Addr::from(address).to_ipv6_mapped().into()
@@ -154,24 +228,23 @@ mod tests {
 
     #[tokio::test]
     async fn a_refusal_follows_the_policy_of_now_and_not_the_remembered_answer() {
-        let resolver = GuardedResolver::new(Some(AddressPolicy::default()), Duration::from_mins(5));
-        resolver.known.insert("a.example".into(), Arc::from([PRIVATE])).await;
-        let answer = resolver.resolve("a.example".parse().unwrap()).await;
-        let error = answer.err().unwrap();
+        let resolver = resolver(Paper::default(), Some(AddressPolicy::default()));
+        resolver.known.insert("a.example".into(), Answer::Addresses(Arc::from([PRIVATE]), None)).await;
+        let error = resolver.resolve("a.example".parse().unwrap()).await.err().unwrap();
         assert!(matches!(error.downcast_ref(), Some(ResolveError::Refused { .. })));
     }
 
     #[tokio::test]
     async fn the_address_that_was_first_stays_first_as_long_as_the_name_has_it() {
         let other = IpAddr::V4(std::net::Ipv4Addr::new(93, 184, 216, 35));
-        let resolver = GuardedResolver::new(None, Duration::from_mins(5));
+        let resolver = resolver(Paper::default(), None);
         for (answer, first) in [
             (vec![PUBLIC, other], PUBLIC),
             (vec![other, PRIVATE, PUBLIC], PUBLIC),
             (vec![PRIVATE, other], PRIVATE),
             (vec![other, PRIVATE], PRIVATE),
         ] {
-            resolver.known.insert("a.example".into(), answer.into()).await;
+            resolver.known.insert("a.example".into(), Answer::Addresses(answer.into(), None)).await;
             assert_eq!(resolver.first("a.example").await, Some(first));
             let mut connected = resolver.resolve("a.example".parse().unwrap()).await.ok().unwrap();
             assert_eq!(connected.next().unwrap().ip(), first);
@@ -179,11 +252,41 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_name_without_an_address_is_not_found_and_not_remembered() {
-        let resolver = GuardedResolver::new(None, Duration::from_mins(5));
-        let answer = resolver.resolve("no-such-name.invalid".parse().unwrap()).await;
-        let error = answer.err().unwrap();
-        assert!(matches!(error.downcast_ref(), Some(ResolveError::NotFound { .. })));
-        assert!(!resolver.known.contains_key("no-such-name.invalid"));
+    async fn however_many_ask_for_a_name_at_once_it_is_looked_up_once() {
+        let paper = Paper { addresses: vec![PUBLIC], ..Paper::default() };
+        let resolver = resolver(paper.clone(), None);
+        let asked = futures_util::future::join_all((0..50).map(|_| resolver.first("a.example"))).await;
+        assert_eq!((asked, paper.times()), (vec![Some(PUBLIC); 50], 1));
+        assert_eq!(resolver.first("b.example").await, Some(PUBLIC));
+        assert_eq!(paper.times(), 2);
+    }
+
+    #[tokio::test]
+    async fn that_a_name_has_no_address_is_remembered_for_a_moment() {
+        let paper = Paper::default();
+        let resolver = resolver(paper.clone(), None);
+        for _ in 0..2 {
+            let error = resolver.resolve("no-such-name.invalid".parse().unwrap()).await.err().unwrap();
+            assert!(matches!(error.downcast_ref(), Some(ResolveError::NotFound { .. })));
+        }
+        assert_eq!(paper.times(), 1);
+    }
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "the cache hands over a moment that is not looked at")]
+    fn an_answer_is_remembered_for_as_long_as_it_holds_within_bounds() {
+        let memory = Memory { longest: Duration::from_mins(5) };
+        let kept = |answer| memory.expire_after_create(&"a.example".into(), &answer, Instant::now()).unwrap();
+        let holding = |seconds| kept(Answer::Addresses(Arc::from([PUBLIC]), Some(Duration::from_secs(seconds))));
+        assert_eq!(kept(Answer::Addresses(Arc::from([PUBLIC]), None)), Duration::from_mins(5));
+        assert_eq!([0, 60, 86_400].map(|s| holding(s).as_secs()), [30, 60, 300]);
+        assert_eq!(kept(Answer::None("".into())), FAILURE_STAYS);
+    }
+
+    #[tokio::test]
+    async fn of_a_name_with_very_many_addresses_a_few_are_remembered() {
+        let paper = Paper { addresses: vec![PUBLIC; 4_000], ..Paper::default() };
+        let found = resolver(paper, None).addresses("a.example").await.unwrap();
+        assert_eq!(found.len(), MOST_ADDRESSES);
     }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use url::Host;
 
+use super::hosts::plain;
 use crate::url::CanonicalUrl;
 
 /// A host name, `*.name` for the name and everything below it, an address, or `*` for every host; with `:port` only that
@@ -50,13 +51,21 @@ impl HostPattern {
         Self { host: Hosts::One(url.host_key().as_str().to_owned()), port: None }
     }
 
+    /// The name of the one host, if it is one on every port.
+    pub(super) fn name(&self) -> Option<&str> {
+        match (&self.host, self.port) {
+            (Hosts::One(name), None) => Some(name),
+            _ => None,
+        }
+    }
+
     /// Whether the URL's host belongs.
     #[must_use]
     pub fn matches(&self, url: &CanonicalUrl) -> bool {
         if self.port.is_some() && self.port != url.as_url().port_or_known_default() {
             return false;
         }
-        let host = url.host().strip_suffix('.').unwrap_or(url.host());
+        let host = plain(url);
         match &self.host {
             Hosts::All => true,
             Hosts::One(name) => host == name,

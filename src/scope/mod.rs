@@ -4,12 +4,14 @@
 //! other rooms' questions. Pure: the answer depends on the request and the configuration alone.
 
 mod host_pattern;
+mod hosts;
 mod limits;
 mod pattern;
 
 use crate::request::Request;
 
 pub use host_pattern::HostPattern;
+pub use hosts::HostPatterns;
 pub use limits::{UrlLimits, UrlTrap};
 pub use pattern::UrlPattern;
 
@@ -20,7 +22,7 @@ pub use pattern::UrlPattern;
 #[derive(Debug, Clone, Default)]
 pub struct Scope {
     /// Hosts that belong: a name, `*.name` for the name and everything below it, or an address. Empty: every host.
-    pub hosts: Vec<HostPattern>,
+    pub hosts: HostPatterns,
     /// If not empty, a URL must match one of these.
     pub include: Vec<UrlPattern>,
     /// A URL that matches one of these does not belong, whatever `include` says.
@@ -58,7 +60,7 @@ impl Scope {
         let mut hosts: Vec<HostPattern> = seeds.iter().map(|seed| HostPattern::exactly(&seed.url)).collect();
         hosts.sort();
         hosts.dedup();
-        Self { hosts, ..Self::default() }
+        Self { hosts: hosts.into(), ..Self::default() }
     }
 
     /// Whether `request` belongs to the crawl. Of a sitemap neither `include` nor depth is asked: they are about pages.
@@ -67,7 +69,7 @@ impl Scope {
     /// The first rule that speaks against it: host, `exclude`, `include`, depth, shape.
     pub fn judge(&self, request: &Request) -> Result<(), OutOfScope> {
         let url = &request.url;
-        if !self.hosts.is_empty() && !self.hosts.iter().any(|host| host.matches(url)) {
+        if !self.hosts.is_empty() && !self.hosts.matches(url) {
             return Err(OutOfScope::Host);
         }
         if let Some(pattern) = self.exclude.iter().find(|pattern| pattern.matches(url)) {

@@ -72,7 +72,7 @@ impl ScopeTable {
         let (include, exclude) = (list("include", self.include), list("exclude", self.exclude));
         let hosts = self.hosts.unwrap_or_default();
         let scope = Scope {
-            hosts: check.each(&top.key("hosts"), &hosts, HostPattern::parse),
+            hosts: check.each(&top.key("hosts"), &hosts, HostPattern::parse).into(),
             include,
             exclude,
             max_depth: self.max_depth,

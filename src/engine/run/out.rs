@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::task::{Id, JoinError};
 
@@ -15,6 +16,7 @@ use crate::frontier::{AddressRequest, ControlLease, Lease, RobotsLease};
 use crate::politeness::Outcome;
 use crate::request::Request;
 use crate::response::FailureKind;
+use crate::url::HostKey;
 
 /// What a task brought back.
 pub(super) enum Done {
@@ -37,8 +39,9 @@ impl<F: Fetcher> Loop<F> {
         let ticket = self.recorder.page_leaves(&lease, self.frontier.policy_for(&lease))?;
         let context = Arc::clone(&self.context);
         let request = lease.request().clone();
+        let pause = self.pause(&request.host());
         tracing::debug!(host = %request.host(), url = %request.url, attempt = lease.pending().tries + 1, "fetch");
-        let task = self.workers.spawn(async move { Done::Page(Box::new(context.page(request).await)) });
+        let task = self.workers.spawn(async move { Done::Page(Box::new(context.page(request, pause).await)) });
         self.out.insert(task.id(), Out::Page(lease, ticket));
         Ok(())
     }
@@ -47,11 +50,17 @@ impl<F: Fetcher> Loop<F> {
         let ticket = self.recorder.robots_leaves(&lease, self.frontier.policy_for_robots(&lease))?;
         let context = Arc::clone(&self.context);
         let (request, validators) = (Request::get(lease.url().clone()), lease.validators().to_vec());
+        let pause = self.pause(&request.host());
         let task = self
             .workers
-            .spawn(async move { Done::Robots(Box::new(context.robots(request, validators).await)) });
+            .spawn(async move { Done::Robots(Box::new(context.robots(request, validators, pause).await)) });
         self.out.insert(task.id(), Out::Robots(lease, ticket));
         Ok(())
+    }
+
+    /// How long the host is left alone between two requests.
+    fn pause(&self, host: &HostKey) -> Duration {
+        Duration::try_from_secs_f64(self.frontier.rate(host).recip()).unwrap_or(Duration::ZERO)
     }
 
     pub(super) fn ask_control(&mut self, lease: ControlLease) -> Result<(), CrawlError> {
