@@ -55,7 +55,8 @@ impl World {
                 .settings(move |settings| settings.max_pages = limits.crawl);
             Ok(builder.build_with(world.web.clone())?)
         };
-        let course = self.simulation.run(&Operator::default(), crawl);
+        let operator = Operator::default();
+        let course = self.simulation.run(&operator, crawl);
         self.runtime.block_on(course).expect("it runs").report
     }
 
