@@ -55,14 +55,15 @@ impl World {
                 .settings(move |settings| settings.max_pages = limits.crawl);
             Ok(builder.build_with(world.web.clone())?)
         };
-        let course = self.simulation.run(&Operator::default(), crawl);
+        let operator = Operator::default();
+        let course = self.simulation.run(&operator, crawl);
         self.runtime.block_on(course).expect("it runs").report
     }
 
     /// How often each page was asked for.
     fn asked(&self) -> BTreeMap<String, u32> {
-        let mut asked = BTreeMap::new();
-        for arrival in self.simulation.web.transcript().arrivals.iter().filter(|one| one.is_page()) {
+        let (transcript, mut asked) = (self.simulation.web.transcript(), BTreeMap::new());
+        for arrival in transcript.arrivals.iter().filter(|one| one.is_page()) {
             *asked.entry(format!("{}{}", arrival.origin, arrival.path)).or_default() += 1;
         }
         asked
