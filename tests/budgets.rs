@@ -62,8 +62,8 @@ impl World {
 
     /// How often each page was asked for.
     fn asked(&self) -> BTreeMap<String, u32> {
-        let mut asked = BTreeMap::new();
-        for arrival in self.simulation.web.transcript().arrivals.iter().filter(|one| one.is_page()) {
+        let (transcript, mut asked) = (self.simulation.web.transcript(), BTreeMap::new());
+        for arrival in transcript.arrivals.iter().filter(|one| one.is_page()) {
             *asked.entry(format!("{}{}", arrival.origin, arrival.path)).or_default() += 1;
         }
         asked
