@@ -147,10 +147,8 @@ impl HttpFetcher {
         let proxy = proxy.transpose()?;
         let policy = proxy.is_none().then(|| options.addresses.clone());
         let resolver = GuardedResolver::new(directory::usual(), policy, options.remember_names);
-        let clients = Cache::builder()
-            .max_capacity(MOST_CLIENTS)
-            .eviction_policy(EvictionPolicy::lru())
-            .build();
+        let clients =
+            Cache::builder().max_capacity(MOST_CLIENTS).eviction_policy(EvictionPolicy::lru()).build();
         let fetcher = Self { options, headers, clock, resolver, proxy, clients };
         let usual = Limits::default().connect;
         let client = fetcher.new_client(usual).map_err(|source| OptionsError::Client { source })?;
@@ -174,7 +172,8 @@ impl HttpFetcher {
         let request = &outgoing.request;
         let mut headers = self.headers.clone();
         for (name, value) in request.headers.iter().chain(&outgoing.headers) {
-            let (name, value) = field(name, value).map_err(|reason| refused(format!("header `{name}`: {reason}")))?;
+            let (name, value) =
+                field(name, value).map_err(|reason| refused(format!("header `{name}`: {reason}")))?;
             headers.insert(name, value);
         }
         let target = target(request.url.as_url(), &mut headers)?;
