@@ -66,7 +66,10 @@ async fn converse(stream: TcpStream, acceptor: TlsAcceptor, uses: Uses) {
     let _ = http2::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).await;
 }
 
-async fn answer(request: Request<Incoming>, seen: Arc<Mutex<Use>>) -> Result<Response<Full<Bytes>>, Infallible> {
+async fn answer(
+    request: Request<Incoming>,
+    seen: Arc<Mutex<Use>>,
+) -> Result<Response<Full<Bytes>>, Infallible> {
     let path = request.uri().path().to_owned();
     {
         let mut seen = seen.lock().unwrap();

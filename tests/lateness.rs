@@ -78,7 +78,8 @@ async fn a_loop_that_is_late_by_more_than_the_delay_asks_no_host_too_soon() {
     let log = Log::default();
     let fetcher = Lurching { clock: clock.clone(), log: log.clone(), asked: AtomicUsize::new(0) };
     let policy = Policy { jitter: 0.0, ..Policy::fixed(Duration::from_secs(1)) };
-    let crawl = Crawl::builder().spider(Pages).policy(policy).clock(clock).execution(Execution::Inline);
+    let crawl = Crawl::builder().identity("late", "https://crawler.example/").spider(Pages).policy(policy);
+    let crawl = crawl.clock(clock).execution(Execution::Inline);
     let report = crawl.build_with(fetcher).unwrap().run().await.unwrap();
     assert_eq!(report.totals.pages as usize, HOSTS * PAGES);
     assert!(shortest_gap(&log) >= 1_000, "{} ms", shortest_gap(&log));
@@ -179,7 +180,8 @@ mod starved {
         std::fs::write(desk.path().join("late.toml"), text).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_crawl"));
         command.args(["run", "late.toml"]).current_dir(desk.path()).env_remove("RUST_LOG");
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let mut child =
+            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         starve(&mut child);
         let asked: usize = log.lock().unwrap().values().map(Vec::len).sum();
         println!("{asked} requests, the shortest gap {} us", shortest_gap(&log));

@@ -16,9 +16,9 @@ use super::{Registry, Stage, failed, profile, progress, setup, signals, summary}
 use crate::clock::Clock;
 use crate::config::{Loader, Plan};
 use crate::engine::{Builder, Crawl, CrawlError, Progress, Report, Start};
-use crate::fetch::{Fetcher, LOOK_UPS_AT_ONCE};
 use crate::fetch::http::HttpFetcher;
 use crate::fetch::record::Recording;
+use crate::fetch::{Fetcher, LOOK_UPS_AT_ONCE};
 use crate::sink::warc::Warc;
 use crate::store::bodies::Bodies;
 use crate::store::cache::{NoCache, SledCache, ValidatorCache};

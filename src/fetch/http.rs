@@ -170,7 +170,7 @@ impl HttpFetcher {
             })?;
             headers.insert(name, value);
         }
-        if outgoing.pause > self.options.keep_alive {
+        if outgoing.pause >= self.options.keep_alive {
             // Over a long pause a connection costs both sides memory, and saves them little.
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }

@@ -159,7 +159,11 @@ impl Resolve for GuardedResolver {
     }
 }
 
-fn permitted(host: &str, found: &[IpAddr], policy: Option<&AddressPolicy>) -> Result<Permitted, ResolveError> {
+fn permitted(
+    host: &str,
+    found: &[IpAddr],
+    policy: Option<&AddressPolicy>,
+) -> Result<Permitted, ResolveError> {
     let permits = |address: &IpAddr| policy.is_none_or(|policy| policy.permits(address.to_canonical()));
     let kept: Vec<SocketAddr> =
         found.iter().filter(|address| permits(address)).map(|address| SocketAddr::new(*address, 0)).collect();
@@ -277,7 +281,8 @@ mod tests {
     fn an_answer_is_remembered_for_as_long_as_it_holds_within_bounds() {
         let memory = Memory { longest: Duration::from_mins(5) };
         let kept = |answer| memory.expire_after_create(&"a.example".into(), &answer, Instant::now()).unwrap();
-        let holding = |seconds| kept(Answer::Addresses(Arc::from([PUBLIC]), Some(Duration::from_secs(seconds))));
+        let holding =
+            |seconds| kept(Answer::Addresses(Arc::from([PUBLIC]), Some(Duration::from_secs(seconds))));
         assert_eq!(kept(Answer::Addresses(Arc::from([PUBLIC]), None)), Duration::from_mins(5));
         assert_eq!([0, 60, 86_400].map(|s| holding(s).as_secs()), [30, 60, 300]);
         assert_eq!(kept(Answer::None("".into())), FAILURE_STAYS);

@@ -41,7 +41,8 @@ impl<F: Fetcher> Loop<F> {
         let request = lease.request().clone();
         let pause = self.pause(&request.host());
         tracing::debug!(host = %request.host(), url = %request.url, attempt = lease.pending().tries + 1, "fetch");
-        let task = self.workers.spawn(async move { Done::Page(Box::new(context.page(request, pause).await)) });
+        let task =
+            self.workers.spawn(async move { Done::Page(Box::new(context.page(request, pause).await)) });
         self.out.insert(task.id(), Out::Page(lease, ticket));
         Ok(())
     }
