@@ -73,7 +73,8 @@ const ELEMENTS: [(&str, Attribute, &str); 9] = [
 
 /// Every sign but a title holds one of these words.
 static WORDS: LazyLock<Regex> = LazyLock::new(|| {
-    let words = "_Incapsula_Resource|captcha-delivery|px-captcha|sec-if-cpt|anubis_challenge|_cf_chl_opt|ddos-guard";
+    let words =
+        "_Incapsula_Resource|captcha-delivery|px-captcha|sec-if-cpt|anubis_challenge|_cf_chl_opt|ddos-guard";
     Regex::new(words).expect("the words are written here")
 });
 

@@ -291,7 +291,8 @@ impl Canon {
     /// Whether a URL is in normal form already, as far as that is seen at a glance: nearly all are. Its scheme, its length and its
     /// fragment are no matter of the steps.
     fn keeps(&self, url: &str) -> bool {
-        const LOOKS_DEEPER: u16 = CanonStep::DuplicateSlashes.bit() | CanonStep::TrailingSlash.bit() | CanonStep::FinalDot.bit();
+        const LOOKS_DEEPER: u16 =
+            CanonStep::DuplicateSlashes.bit() | CanonStep::TrailingSlash.bit() | CanonStep::FinalDot.bit();
         self.steps & LOOKS_DEEPER == 0 && !url.bytes().any(|byte| matches!(byte, b'%' | b'?' | b';'))
     }
 
