@@ -54,7 +54,7 @@ impl Sample {
             write!(
                 body,
                 "<li class=\"toctree-l{}\"><a class=\"reference internal\" href=\"../module/class-{page}.html#method-{link}\">\
-                 <code>class-{page}.<span class=name>method-{link}</span></code></a> &ndash; what <b>it</b> does &amp; returns</li>\n",
+                 <code>class-{page}.<span class=name>method-{link}</span></code></a> &ndash; what <b>it</b> does &amp; returns</li>",
                 link % 4
             )
             .unwrap();
