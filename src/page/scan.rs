@@ -230,11 +230,12 @@ impl<'t> Scan<'t> {
             self.foreign.pop();
             return Some(end);
         }
+        let name = Name::of(written);
         if self.noscript == Noscript::Inside {
-            self.noscript = Noscript::Maybe;
+            // What has ended it before may have put its end tag somewhere else, too.
+            self.noscript = if name == Name::Noscript { Noscript::Outside } else { Noscript::Maybe };
         }
-        match Name::of(written) {
-            Name::Noscript => self.noscript = Noscript::Outside,
+        match name {
             Name::Select => self.in_select = false,
             Name::Table => {
                 self.tables.pop();
