@@ -91,6 +91,14 @@ impl DiskStore {
         Ok(store)
     }
 
+    /// Bytes of the database's journals: what opening after a crash reads again.
+    ///
+    /// # Errors
+    /// If the state cannot be read.
+    pub fn journal_bytes(&self) -> Result<u64, StoreError> {
+        self.frontier.journal_bytes()
+    }
+
     /// Marks what waits as seen and writes a new log with all that is known.
     fn repair(&mut self) -> Result<(), StoreError> {
         let path = self.dir.frontier();

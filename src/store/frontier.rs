@@ -107,6 +107,11 @@ impl Frontier {
         }
     }
 
+    /// Bytes of the journals on disk.
+    pub(super) fn journal_bytes(&self) -> Result<u64, StoreError> {
+        guarded(&self.path, || self.database.journal_disk_space())
+    }
+
     /// Makes what was written survive a power cut.
     pub(super) fn sync(&self) -> Result<(), StoreError> {
         guarded(&self.path, || self.database.persist(PersistMode::SyncData))
