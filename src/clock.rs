@@ -97,6 +97,12 @@ impl Stopwatch {
     }
 }
 
+/// Lets this thread rest while another one works. Who waits for a moment asks a [`Clock`], and never blocks a thread.
+#[expect(clippy::disallowed_methods, reason = "this is the door to the machine's clock")]
+pub(crate) fn nap(time: Duration) {
+    std::thread::sleep(time);
+}
+
 fn whole_millis(reading: Duration) -> u64 {
     u64::try_from(reading.as_millis()).unwrap_or(u64::MAX)
 }

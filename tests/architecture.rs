@@ -59,6 +59,7 @@ const NEIGHBOURS: &[(&str, &str)] = &[
     ("spider", "extract"),
     ("spider", "store"),
     ("store", "sink"),
+    ("store", "clock"),
     ("fetch", "clock"),
     ("fetch", "store"),
     ("testing", "engine"),

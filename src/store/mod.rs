@@ -13,6 +13,7 @@ pub mod files;
 pub mod journal;
 pub mod memory;
 
+mod frame;
 mod frontier;
 mod keys;
 mod lock;
@@ -20,6 +21,8 @@ mod seen;
 mod seen_log;
 mod sled_cache;
 mod step;
+mod watch;
+mod write_behind;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

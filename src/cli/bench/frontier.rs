@@ -118,13 +118,15 @@ fn measure(
     work.fill(first)?;
     of_fill(&work, meter::process_cpu().saturating_sub(before.0), figures);
     say(format!("crawling {} ...", counted(args.pages(), "page")));
-    let (cpu, own) = (meter::process_cpu(), work.spans.own.cpu);
+    let (cpu, here, own) = (meter::process_cpu(), meter::thread_cpu(), work.spans.own.cpu);
     while work.done < args.pages() {
         work.step()?;
     }
     work.sync()?;
-    let cpu = meter::process_cpu().saturating_sub(cpu).saturating_sub(work.spans.own.cpu.saturating_sub(own));
-    of_pages(&work, cpu, args.links, figures);
+    let here = meter::thread_cpu().saturating_sub(here);
+    let cpu = meter::process_cpu().saturating_sub(cpu);
+    let own = work.spans.own.cpu.saturating_sub(own);
+    of_pages(&work, cpu.saturating_sub(own), cpu.saturating_sub(here), figures);
     of_pauses(&work, figures);
     let known = work.world.known();
     if let (Some(before), Some(after)) = (before.1, meter::written()) {
@@ -154,7 +156,8 @@ fn of_fill(work: &Work, cpu: Duration, figures: &mut Figures) {
         .note(format!("of it the commit {:.2}", each(spans.add.cpu, urls)));
 }
 
-fn of_pages(work: &Work, cpu: Duration, links: u32, figures: &mut Figures) {
+/// `cpu` is that of all threads, `beside` of it that of all others.
+fn of_pages(work: &Work, cpu: Duration, beside: Duration, figures: &mut Figures) {
     let (spans, pages) = (&work.spans, work.done);
     figures.add("CPU of a lease", each(spans.next.cpu + spans.load.cpu, pages), "us").note(format!(
         "frontier {:.2}, reading queues {:.2}",
@@ -165,11 +168,9 @@ fn of_pages(work: &Work, cpu: Duration, links: u32, figures: &mut Figures) {
     figures.add("CPU of looking a page up", each(spans.look_up.cpu, pages), "us");
     figures.add("CPU of a page's share of a commit", each(spans.commit.cpu, pages), "us");
     figures.add("CPU of an admit", each(spans.admit.cpu, spans.admit.calls), "us");
-    let all = [&spans.next, &spans.load, &spans.settle, &spans.look_up, &spans.commit, &spans.sync];
-    let here: Duration = all.iter().map(|span| span.cpu).sum();
     let page = figures.add("CPU of a page, all threads", each(cpu, pages), "us");
-    page.note(format!("with {links} links; in other threads {:.1}", each(cpu.saturating_sub(here), pages)));
-    if links <= USUAL_LINKS {
+    page.note(format!("with {} links; in other threads {:.1}", work.links, each(beside, pages)));
+    if work.links <= USUAL_LINKS {
         page.at_most(PAGE);
     }
 }
@@ -179,7 +180,7 @@ fn of_pauses(work: &Work, figures: &mut Figures) {
     let calls = [
         ("longest pause of a commit of links", &spans.add),
         ("longest pause of a commit of pages", &spans.commit),
-        ("longest pause of a look-up of a page", &spans.look_up),
+        ("longest pause of the look-ups of a commit", &spans.look_up),
         ("longest pause of reading a queue", &spans.load),
         ("longest next", &spans.next),
         ("longest settle", &spans.settle),

@@ -14,7 +14,7 @@ use crate::cli::args::FrontierArgs;
 use crate::cli::exit::Failure;
 use crate::clock::Stopwatch;
 use crate::frontier::{Frontier, Lease, Settings, Settlement, Step};
-use crate::history::{Occasion, Sight, judge};
+use crate::history::{Occasion, PageRecord, Sight, judge};
 use crate::politeness::{Class, Outcome, Policy};
 use crate::request::Pending;
 use crate::robots::{ProductToken, RobotsAnswer, RobotsRecord};
@@ -41,7 +41,7 @@ pub(super) struct Spans {
     pub(super) add: Span,
     /// Commits of settled pages with their links.
     pub(super) commit: Span,
-    /// Looking up what is known of a page.
+    /// Looking up what is known of the pages of a commit.
     pub(super) look_up: Span,
     /// Links into the frontier.
     pub(super) admit: Span,
@@ -69,7 +69,7 @@ pub(super) struct Work {
     pub(super) journals: u64,
     /// A page that the last commit has settled, and a link that it has brought.
     pub(super) samples: [Option<Place>; 2],
-    links: u32,
+    pub(super) links: u32,
     now: Timestamp,
     run: RunRecord,
     queue: RunQueue,
@@ -127,8 +127,11 @@ impl Work {
     pub(super) fn step(&mut self) -> Result<(), Failure> {
         let leases = self.leases()?;
         let mut batch = Batch::default();
-        for lease in leases {
-            self.settle(lease, &mut batch)?;
+        let store = &self.store;
+        let look_up = || leases.iter().map(|lease| store.page(lease.request().fingerprint())).collect();
+        let known: Result<Vec<_>, StoreError> = self.spans.look_up.wait(&mut self.queue, look_up);
+        for (lease, known) in leases.into_iter().zip(known?) {
+            self.settle(lease, known, &mut batch);
         }
         let pages = batch.done.len() as u64;
         *self.run.totals.entry("pages".to_owned()).or_default() += pages;
@@ -161,11 +164,7 @@ impl Work {
                     let address = address(request.host().as_str());
                     self.frontier.resolved(now, request, Some(address));
                 }
-                Step::WaitUntil(_) | Step::OnlyParkedLeft { .. } | Step::AwaitFetches
-                    if !leases.is_empty() =>
-                {
-                    break;
-                }
+                Step::AwaitFetches if !leases.is_empty() => break,
                 Step::WaitUntil(moment) | Step::OnlyParkedLeft { until: moment } => {
                     self.now = moment.max(now)
                 }
@@ -180,11 +179,16 @@ impl Work {
     }
 
     /// A page came: its links, what becomes of it, and what is known of it from now on.
-    fn settle(&mut self, lease: Lease, batch: &mut Batch) -> Result<(), StoreError> {
+    fn settle(&mut self, lease: Lease, before: Option<PageRecord>, batch: &mut Batch) {
         let place = Place::of(&lease.request().url).expect("it is a URL of this world");
         let (world, count) = (&mut self.world, self.links);
-        let links = self.spans.own.compute(|| world.links(place, count));
-        batch.links.extend(self.spans.own.compute(|| links.into_iter().map(Place::request)));
+        let links = &mut batch.links;
+        self.spans.own.compute(|| {
+            if links.is_empty() {
+                links.reserve(GROUP * count as usize);
+            }
+            links.extend(world.links(place, count).into_iter().map(Place::request));
+        });
         let outcome = Outcome {
             class: Class::Fetched,
             status: Some(200),
@@ -197,8 +201,6 @@ impl Work {
         let settled = self.spans.settle.compute(|| frontier.settle(now, lease, &outcome, None));
         let Settlement { origin, pending, host, .. } = settled;
         let page = pending.request.fingerprint();
-        let store = &self.store;
-        let before = self.spans.look_up.wait(&mut self.queue, || store.page(page))?;
         let sight = Sight::Page { digest: page.get() ^ 1, items: page.get() ^ 2, rules: 7 };
         let occasion = Occasion { request: &pending.request, at: now, round: ROUND };
         let record = judge(before.clone(), sight, occasion).record;
@@ -206,7 +208,6 @@ impl Work {
         batch.done.push((origin, pending.key));
         batch.hosts.push(host);
         self.samples[0] = Some(place);
-        Ok(())
     }
 
     fn admit(&mut self, fresh: Vec<Pending>) {
@@ -261,7 +262,12 @@ pub(super) fn timed<T>(call: impl FnOnce() -> T) -> (T, Duration, Duration) {
 
 fn frontier() -> Frontier {
     let agent = ProductToken::parse("bench").expect("a word is a product token");
-    Frontier::new(Settings::new(agent), Box::new(|_| Policy::default()), ROUND, 0)
+    Frontier::new(
+        Settings { head: std::env::var("XH").map_or(64, |t| t.parse().unwrap()), ..Settings::new(agent) },
+        Box::new(|_| Policy::default()),
+        ROUND,
+        0,
+    )
 }
 
 /// Everything is allowed, and stays so.
