@@ -121,6 +121,31 @@ impl Spent {
     }
 }
 
+/// Counts how long something takes on this machine, whatever the date. Not for waits: those belong to a [`Clock`].
+#[derive(Debug, Clone, Copy)]
+pub struct Stopwatch(std::time::Instant);
+
+impl Stopwatch {
+    /// Begins to count.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "this is the door to the machine's clock")]
+    pub fn start() -> Self {
+        Self(std::time::Instant::now())
+    }
+
+    /// What was counted so far.
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        self.0.elapsed()
+    }
+}
+
+/// Lets this thread rest while another one works. Who waits for a moment asks a [`Clock`], and never blocks a thread.
+#[expect(clippy::disallowed_methods, reason = "this is the door to the machine's clock")]
+pub(crate) fn nap(time: Duration) {
+    std::thread::sleep(time);
+}
+
 fn whole_millis(reading: Duration) -> u64 {
     u64::try_from(reading.as_millis()).unwrap_or(u64::MAX)
 }

@@ -59,6 +59,7 @@ const NEIGHBOURS: &[(&str, &str)] = &[
     ("spider", "extract"),
     ("spider", "store"),
     ("store", "sink"),
+    ("store", "clock"),
     ("fetch", "clock"),
     ("page", "clock"),
     ("fetch", "store"),

@@ -6,6 +6,8 @@
 
 mod args;
 mod audit;
+#[cfg(unix)]
+mod bench;
 mod cache;
 mod changes;
 mod check;
@@ -107,6 +109,8 @@ fn obey(command: Command, stage: &Stage, registry: &Registry) -> Result<Exit, Fa
         Command::Explain(args) => explain::explain(&args, registry),
         Command::Plan(args) => plan_time::plan(&args, registry),
         Command::Simulate(args) => simulate::simulate(&args, stage, registry),
+        #[cfg(unix)]
+        Command::Bench(command) => bench::bench(&command, stage),
         Command::Robots(RobotsCommand::Check { file, agent, urls }) => robots::check(&file, &agent, &urls),
         Command::New(args) => new::new(&args),
         Command::Config(args) => settings::config(&args),

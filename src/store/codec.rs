@@ -14,13 +14,11 @@ use crate::request::Request;
 use crate::url::CanonicalUrl;
 
 /// The first byte of every record.
-const VERSION: u8 = 3;
-/// Stands where the number of patches is, if the rest of a request is written out.
-const WRITTEN_OUT: u8 = u8::MAX;
-/// In the byte of a queue entry that counts how often its page was missing: the page was there in an earlier round.
-const KNOWN: u8 = 0x80;
-/// More differences than this are written out: a patch costs two bytes.
-const MAX_PATCHES: usize = 6;
+const VERSION: u8 = 4;
+/// Of a queue entry: its page was there in an earlier round.
+const KNOWN: u8 = 1;
+/// Of a queue entry: it was tried, refused or missing before, and how often follows.
+const COUNTED: u8 = 2;
 
 /// Why bytes are not the record that they should be.
 #[derive(Debug, thiserror::Error)]
@@ -71,20 +69,24 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
     whole(after_version(bytes)?)
 }
 
-/// The bytes of a queue entry of this origin; its key is stored beside them. A page that was missing more than 127 times in a row
-/// is written as if it had been 127 times.
+/// The bytes of a queue entry of this origin; its key is stored beside them. A page that was missing more than 255 times in a row
+/// is written as if it had been 255 times.
 ///
 /// # Errors
 /// If the request cannot be written as postcard.
 pub fn encode_pending(pending: &Pending, origin: &str) -> Result<Vec<u8>, CodecError> {
-    let request = &pending.request;
+    let Pending { tries, refusals, missing, known, request, .. } = pending;
     let url = request.url.as_str();
-    let bytes = postcard::to_stdvec(request)?;
-    let rest = &bytes[postcard::to_stdvec(&request.url)?.len()..];
+    let bytes = postcard::to_extend(request, Vec::with_capacity(url.len() + 64))?;
+    let rest = &bytes[text_end(url)..];
     let shown = url.strip_prefix(origin).filter(|path| path.starts_with('/')).unwrap_or(url);
     let mut out = Vec::with_capacity(8 + shown.len());
-    let known = if pending.known { KNOWN } else { 0 };
-    out.extend([VERSION, pending.tries, pending.refusals, pending.missing.min(KNOWN - 1) | known]);
+    let counts = [*tries, *refusals, *missing];
+    let counted = if counts == [0; 3] { 0 } else { COUNTED };
+    out.extend([VERSION, counted | if *known { KNOWN } else { 0 }]);
+    if counted > 0 {
+        out.extend(counts);
+    }
     push_rest(&mut out, rest)?;
     out.extend(shown.as_bytes());
     Ok(out)
@@ -95,57 +97,66 @@ pub fn encode_pending(pending: &Pending, origin: &str) -> Result<Vec<u8>, CodecE
 /// # Errors
 /// As for [`decode`].
 pub fn decode_pending(key: QueueKey, bytes: &[u8], origin: &str) -> Result<Pending, CodecError> {
-    let (&[tries, refusals, missing], bytes) =
-        after_version(bytes)?.split_first_chunk().ok_or(CodecError::Short)?;
+    let (&marks, bytes) = after_version(bytes)?.split_first().ok_or(CodecError::Short)?;
+    let (&[tries, refusals, missing], bytes) = match marks & COUNTED {
+        0 => (&[0; 3], bytes),
+        _ => bytes.split_first_chunk().ok_or(CodecError::Short)?,
+    };
     let (rest, shown) = take_rest(bytes)?;
     let shown = std::str::from_utf8(shown).map_err(|_| CodecError::Text)?;
     let base = if shown.starts_with('/') { origin } else { "" };
-    let mut request = postcard::to_stdvec(&format!("{base}{shown}"))?;
-    request.extend(rest);
-    let (missing, known) = (missing & !KNOWN, missing & KNOWN != 0);
+    let mut request = Vec::with_capacity(base.len() + shown.len() + 64);
+    push_length(&mut request, base.len() + shown.len());
+    [base.as_bytes(), shown.as_bytes()].into_iter().for_each(|part| request.extend(part));
+    rest.into_iter().for_each(|part| request.extend(part));
+    let known = marks & KNOWN != 0;
     Ok(Pending { key, tries, refusals, missing, known, request: whole(&request)? })
 }
 
 /// What follows the URL in a plain GET: the pattern that others are compared with.
 static PLAIN_REST: LazyLock<Vec<u8>> = LazyLock::new(|| {
     let url = CanonicalUrl::parse("http://a.example/").expect("a URL in normal form");
-    let prefix = postcard::to_stdvec(&url).expect("a string can be written").len();
-    let plain = postcard::to_stdvec(&Request::get(url)).expect("a plain request can be written");
-    plain[prefix..].to_vec()
+    let end = text_end(url.as_str());
+    let mut plain = postcard::to_stdvec(&Request::get(url)).expect("a plain request can be written");
+    plain.split_off(end)
 });
 
-/// Writes the places where `rest` is not that of a plain GET, or all of it if there are many.
+/// Where the rest of a record begins that begins with this text: behind the text and its length.
+fn text_end(text: &str) -> usize {
+    let mut length = Vec::new();
+    push_length(&mut length, text.len());
+    length.len() + text.len()
+}
+
+/// A length as postcard writes it: seven bits a byte, the lowest first.
+fn push_length(out: &mut Vec<u8>, mut length: usize) {
+    while length >= 0x80 {
+        out.push(length as u8 | 0x80);
+        length >>= 7;
+    }
+    out.push(length as u8);
+}
+
+/// Writes what stands in `rest` between the part that it begins with like a plain GET and the part that it ends with like one.
 fn push_rest(out: &mut Vec<u8>, rest: &[u8]) -> Result<(), CodecError> {
-    let patches: Vec<(usize, u8)> = (0..)
-        .zip(rest.iter().zip(PLAIN_REST.iter()))
-        .filter(|(_, (byte, plain))| byte != plain)
-        .map(|(place, (byte, _))| (place, *byte))
-        .collect();
-    if rest.len() != PLAIN_REST.len() || patches.len() > MAX_PATCHES {
-        out.push(WRITTEN_OUT);
-        out.extend(postcard::to_stdvec(rest)?);
-        return Ok(());
-    }
-    out.push(patches.len() as u8);
-    for (place, byte) in patches {
-        out.extend([place as u8, byte]);
-    }
+    let plain = &**PLAIN_REST;
+    let before = rest.iter().zip(plain).take_while(|(one, other)| one == other).count();
+    let (own, others) = (&rest[before..], &plain[before..]);
+    let behind = own.iter().rev().zip(others.iter().rev()).take_while(|(one, other)| one == other).count();
+    out.extend([before as u8, behind as u8]);
+    push_length(out, own.len() - behind);
+    out.extend(&own[..own.len() - behind]);
     Ok(())
 }
 
-/// Reads what [`push_rest`] wrote; gives the rest of the request and the bytes behind it.
-fn take_rest(bytes: &[u8]) -> Result<(Vec<u8>, &[u8]), CodecError> {
-    let (&count, bytes) = bytes.split_first().ok_or(CodecError::Short)?;
-    if count == WRITTEN_OUT {
-        let (rest, behind) = postcard::take_from_bytes::<&[u8]>(bytes)?;
-        return Ok((rest.to_vec(), behind));
-    }
-    let (patches, behind) = bytes.split_at_checked(2 * usize::from(count)).ok_or(CodecError::Short)?;
-    let mut rest = PLAIN_REST.clone();
-    for patch in patches.chunks_exact(2) {
-        *rest.get_mut(usize::from(patch[0])).ok_or(CodecError::Short)? = patch[1];
-    }
-    Ok((rest, behind))
+/// Reads what [`push_rest`] wrote: the three parts of the rest of the request, and the bytes behind it.
+fn take_rest(bytes: &[u8]) -> Result<([&[u8]; 3], &[u8]), CodecError> {
+    let (&[before, behind], bytes) = bytes.split_first_chunk().ok_or(CodecError::Short)?;
+    let (own, shown) = postcard::take_from_bytes::<&[u8]>(bytes)?;
+    let plain = &**PLAIN_REST;
+    let begin = plain.get(..usize::from(before)).ok_or(CodecError::Short)?;
+    let end = plain.len().checked_sub(usize::from(behind)).ok_or(CodecError::Short)?;
+    Ok(([begin, own, &plain[end..]], shown))
 }
 
 fn after_version(bytes: &[u8]) -> Result<&[u8], CodecError> {
@@ -221,7 +232,7 @@ mod tests {
         #[test]
         fn every_request_comes_back_as_it_was(
             request in requests(),
-            (tries, refusals, missing, known) in (any::<u8>(), any::<u8>(), 0..KNOWN, any::<bool>()),
+            (tries, refusals, missing, known) in any::<(u8, u8, u8, bool)>(),
             seq in any::<u64>(),
         ) {
             let key = QueueKey::new(request.priority, seq);
@@ -252,7 +263,15 @@ mod tests {
     fn a_typical_link_costs_its_path_and_a_few_bytes() {
         let mut request = Request::get(CanonicalUrl::parse("https://a.example/books/42?page=3").unwrap());
         request.depth = 2;
-        assert_eq!(there_and_back(&pending(request)).len(), "/books/42?page=3".len() + 7);
+        assert_eq!(there_and_back(&pending(request)).len(), "/books/42?page=3".len() + 6);
+    }
+
+    #[test]
+    fn a_label_and_data_cost_themselves_and_a_few_bytes() {
+        let mut request = Request::get(CanonicalUrl::parse("https://a.example/books/42").unwrap());
+        request.depth = 2;
+        let request = request.label("detail").with_data(&[1, 2, 3]).unwrap();
+        assert_eq!(there_and_back(&pending(request)).len(), "/books/42detail[1,2,3]".len() + 11);
     }
 
     #[test]

@@ -7,7 +7,7 @@
 //!
 //! `sync` brings the log to the disk first and the database second, so that the database is never ahead for long.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::ops::Bound;
 use std::path::Path;
@@ -15,12 +15,13 @@ use std::path::Path;
 use serde::de::DeserializeOwned;
 
 use super::codec::{self, CodecError};
+use super::frame::Frame;
 use super::frontier::{Frontier, Writes};
 use super::keys::{self, Era, Generation, Kind};
 use super::lock::{StateDir, io_error};
 pub use super::options::DiskOptions;
 use super::seen::{self, SeenSet, SeenView};
-use super::step::{Before, Head, Queue, Step, StepError, mark};
+use super::step::{Before, Head, Queue, Spot, Step, StepError, mark};
 use super::{
     Batch, Committed, FailedRecord, Memory, Pending, QueueKey, Recovered, RunRecord, Store, StoreError,
 };
@@ -30,12 +31,19 @@ use crate::request::Request;
 use crate::time::Timestamp;
 use crate::url::{CanonicalUrl, Fingerprint, HostKey, Origin};
 
+/// Places that are remembered as handed out: 5 MiB.
+const MOST_HANDED: usize = 1 << 17;
+
 /// Keeps the state in a directory.
 pub struct DiskStore {
     frontier: Frontier,
     seen: SeenSet,
     head: Head,
     queues: HashMap<Origin, Queue>,
+    /// Places whose requests were handed out and wait until they are done. Saves reading them again.
+    handed: HashSet<Spot>,
+    /// The run's frame, once this process has written it.
+    frame: Option<Frame>,
     warnings: Vec<String>,
     /// The database refused a write: whether that batch is there is only known after opening again.
     broken: bool,
@@ -58,12 +66,22 @@ impl DiskStore {
         let frontier = Frontier::open(&dir.frontier(), &options)?;
         let head = read_head(&frontier, &dir.frontier())?;
         let queues = read_queues(&frontier, head.keys(), &dir.frontier())?;
+        let (frame, handed) = (None, HashSet::new());
         let log = dir.seen_log(head.log);
         let (seen, report) = SeenSet::open(&log, head.log, head.log_length, options.seen_bytes)?;
         let lost = dir.synced().saturating_sub(head.steps);
         let lost = lost.max(report.ahead.saturating_sub(1));
-        let mut store =
-            Self { frontier, seen, head, queues, warnings: report.warnings(lost), broken: false, dir };
+        let mut store = Self {
+            frontier,
+            seen,
+            head,
+            queues,
+            handed,
+            frame,
+            warnings: report.warnings(lost),
+            broken: false,
+            dir,
+        };
         if report.needs_repair() {
             store.repair()?;
         }
@@ -72,6 +90,14 @@ impl DiskStore {
         }
         store.sweep()?;
         Ok(store)
+    }
+
+    /// Bytes of the database's journals: what opening after a crash reads again.
+    ///
+    /// # Errors
+    /// If the state cannot be read.
+    pub fn journal_bytes(&self) -> Result<u64, StoreError> {
+        self.frontier.journal_bytes()
     }
 
     /// Marks what waits as seen and writes a new log with all that is known.
@@ -91,6 +117,8 @@ impl DiskStore {
         self.dir.sync()?;
         self.head.log = number;
         self.head.log_length = self.seen.length();
+        // A page that the log has lost is new to it, and was seen.
+        self.head.looks_back = true;
         self.frontier.write(only_head(&path, &self.head)?)?;
         self.frontier.sync()
     }
@@ -141,7 +169,16 @@ impl DiskStore {
         self.seen.confirm(&step.fingerprints, length);
         self.head = step.head;
         self.queues.extend(step.queues);
+        self.frame = step.frame.or(self.frame.take());
+        self.hand_out(step.came.into_iter());
+        step.left.iter().for_each(|spot| drop(self.handed.remove(spot)));
         Ok(())
+    }
+
+    /// Remembers that something waits at these places, as long as there is room.
+    fn hand_out(&mut self, spots: impl Iterator<Item = Spot>) {
+        let room = MOST_HANDED.saturating_sub(self.handed.len());
+        self.handed.extend(spots.take(room));
     }
 
     fn usable(&self) -> Result<(), StoreError> {
@@ -174,13 +211,21 @@ impl DiskStore {
 
     fn carry_out(&mut self, mut step: Step, batch: Batch) -> Result<Committed, StoreError> {
         self.usable()?;
-        let before = Before { frontier: &self.frontier, seen: &self.seen, queues: &self.queues };
+        let Self { frontier, seen, queues, handed, frame, .. } = &*self;
+        let before = Before { frontier, seen, queues, handed, frame: frame.as_ref() };
         let committed = step.take(batch, &before).map_err(|error| match error {
             StepError::Store(error) => error,
             StepError::Codec(error) => self.damaged("a record of this step", &error),
         })?;
         self.write(step)?;
         Ok(committed)
+    }
+
+    fn run(&self) -> Result<Option<RunRecord>, StoreError> {
+        let Some(frame) = self.single::<Frame>(keys::RUN, "the run")? else {
+            return Ok(None);
+        };
+        Ok(Some(frame.with(self.single(keys::TOTALS, "the totals")?.unwrap_or_default())))
     }
 
     /// A record of which there is one.
@@ -212,7 +257,7 @@ impl Store for DiskStore {
         let robots = self.lasting(keys::ROBOTS)?.into_iter();
         let robots = robots.map(|(name, record)| Ok((origin_of(&self.dir.frontier(), &name)?, record)));
         Ok(Recovered {
-            run: self.single(keys::RUN, "the run")?,
+            run: self.run()?,
             hosts: hosts.map(|(host, state)| (HostKey::of(&host), state)).collect(),
             robots: robots.collect::<Result<_, _>>()?,
             queues,
@@ -244,12 +289,14 @@ impl Store for DiskStore {
         let pairs = self.frontier.range((from, to), limit)?;
         let path = self.dir.frontier();
         let read = |(key, value): &fjall::KvPair| read_pending(&path, origin, key, value);
-        let found: Vec<_> = pairs.iter().map(read).collect::<Result<_, _>>()?;
+        let found: Vec<Pending> = pairs.iter().map(read).collect::<Result<_, _>>()?;
+        let id = queue.id;
         match (after, found.first()) {
             (None, Some(first)) => queue.first = first.key,
             (None, None) if limit > 0 => return Err(empty(&path, origin)),
             _ => {}
         }
+        self.hand_out(found.iter().map(|pending| (id, pending.key)));
         Ok(found)
     }
 
@@ -273,6 +320,7 @@ impl Store for DiskStore {
         let mut step = Step::new(Head {
             generation: self.head.generation + 1,
             era: self.head.era + u32::from(memory == Memory::Forgets),
+            looks_back: memory == Memory::Keeps && !self.pages(None, 1)?.is_empty(),
             log: number,
             next_origin: 0,
             next_failed: 0,
@@ -286,8 +334,7 @@ impl Store for DiskStore {
                 step.writes.insert(keys::lasting(keys::COOKIES, &cookie.key()), None);
             }
         }
-        let put = step.put(keys::RUN.to_vec(), &run);
-        put.map_err(|error| self.damaged("the run", &error))?;
+        step.run(&run, None).map_err(|error| self.damaged("the run", &error))?;
         let old = std::mem::replace(&mut self.seen, log);
         if let Err(error) = self.write(step) {
             self.seen = old;
@@ -295,6 +342,7 @@ impl Store for DiskStore {
         }
         self.seen.take_views_of(old);
         self.queues.clear();
+        self.handed.clear();
         // The old log may go only when nothing on the disk refers to it any more.
         self.frontier.sync()?;
         self.sweep()

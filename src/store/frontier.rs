@@ -7,15 +7,27 @@ use std::collections::BTreeMap;
 use std::ops::RangeBounds;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use fjall::config::{BlockSizePolicy, CompressionPolicy, FilterPolicy};
 use fjall::{CompressionType, Database, Keyspace, KeyspaceCreateOptions, PersistMode};
 
 use super::StoreError;
 use super::disk::DiskOptions;
+use super::watch::Watch;
+use super::write_behind::WriteBehind;
+use crate::clock::nap;
 
 const BLOCK_BYTES: u32 = 8 * 1024;
 const SWEEP_BATCH: usize = 10_000;
+/// Full memtables that wait to be sorted into files at most. With one more the database itself would stop whoever writes, for a
+/// tenth of a second at a time and without an end.
+const MEMTABLES: usize = 3;
+/// How often it is looked whether there is room again, and how many times: a minute.
+const NAP: Duration = Duration::from_millis(1);
+const NAPS: u32 = 60_000;
+/// How often it is looked whether a write comes back.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Keys to write, or with `None` to remove, in one step.
 pub(super) type Writes = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
@@ -23,25 +35,49 @@ pub(super) type Writes = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
 /// The open database.
 pub(super) struct Frontier {
     path: PathBuf,
+    /// Before the database, so that it is let go first.
+    watch: Watch,
+    behind: WriteBehind,
     space: Keyspace,
     database: Database,
+    naps: u32,
+}
+
+/// Who sorts what is written into files, and how long they are waited for.
+struct Threads {
+    /// Threads of the database.
+    sorting: usize,
+    naps: u32,
+}
+
+impl Default for Threads {
+    fn default() -> Self {
+        Self { sorting: 3, naps: NAPS }
+    }
 }
 
 impl Frontier {
     /// Opens or makes the database.
     pub(super) fn open(path: &Path, options: &DiskOptions) -> Result<Self, StoreError> {
+        Self::open_with(path, options, Threads::default())
+    }
+
+    fn open_with(path: &Path, options: &DiskOptions, threads: Threads) -> Result<Self, StoreError> {
         let open = || -> fjall::Result<(Database, Keyspace)> {
             let database = Database::builder(path)
                 .cache_size(options.cache_bytes)
                 .max_journaling_size(options.journal_bytes.max(64 << 20))
                 .max_cached_files(Some(options.open_files.max(10)))
-                .worker_threads(2)
+                .worker_threads_unchecked(std::env::var("XW").map_or(threads.sorting, |t| t.parse().unwrap()))
                 .open()?;
             let space = database.keyspace("state", || settings(options))?;
             Ok((database, space))
         };
         let (database, space) = guarded(path, open)?;
-        Ok(Self { path: path.to_owned(), space, database })
+        let (place, seen, owner) = (path.to_owned(), space.clone(), database.clone());
+        let watch = Watch::start(LOOK_EVERY, move |time| tell_slow(&place, &seen, &owner, time));
+        let behind = WriteBehind::start(path.to_owned());
+        Ok(Self { path: path.to_owned(), watch, behind, space, database, naps: threads.naps })
     }
 
     pub(super) fn get(&self, key: &[u8]) -> Result<Option<fjall::Slice>, StoreError> {
@@ -81,7 +117,10 @@ impl Frontier {
 
     /// Writes everything or nothing; it is in the kernel when this returns.
     pub(super) fn write(&self, writes: Writes) -> Result<(), StoreError> {
-        guarded(&self.path, || {
+        let length =
+            |(key, value): (&Vec<u8>, &Option<Vec<u8>>)| key.len() + value.as_ref().map_or(0, Vec::len);
+        let bytes: usize = writes.iter().map(length).sum();
+        let write = || {
             let mut batch = self.database.batch().durability(Some(PersistMode::Buffer));
             for (key, value) in writes {
                 match value {
@@ -90,6 +129,26 @@ impl Frontier {
                 }
             }
             batch.commit()
+        };
+        self.watch.over(|| {
+            self.await_room()?;
+            guarded(&self.path, write)?;
+            self.behind.wrote(bytes as u64);
+            Ok(())
+        })
+    }
+
+    /// Waits while too much is written and not sorted. Who waits here is behind the disk, or the database has stopped.
+    fn await_room(&self) -> Result<(), StoreError> {
+        for _ in 0..self.naps {
+            if self.space.sealed_memtable_count() < MEMTABLES {
+                return Ok(());
+            }
+            nap(NAP);
+        }
+        Err(StoreError::Io {
+            path: self.path.clone(),
+            reason: "the database has stopped: see whether the disk works, and start again".to_owned(),
         })
     }
 
@@ -107,19 +166,54 @@ impl Frontier {
         }
     }
 
+    /// Bytes of the journals on disk.
+    pub(super) fn journal_bytes(&self) -> Result<u64, StoreError> {
+        guarded(&self.path, || self.database.journal_disk_space())
+    }
+
     /// Makes what was written survive a power cut.
     pub(super) fn sync(&self) -> Result<(), StoreError> {
-        guarded(&self.path, || self.database.persist(PersistMode::SyncData))
+        guarded(&self.path, || self.database.persist(PersistMode::SyncData))?;
+        self.behind.synced();
+        Ok(())
     }
+}
+
+/// A write does not come back: says so, with what the database waits for.
+fn tell_slow(path: &Path, space: &Keyspace, database: &Database, time: Duration) {
+    tracing::warn!(
+        state = %path.display(),
+        seconds = time.as_secs(),
+        memtables = space.sealed_memtable_count(),
+        flushes = database.outstanding_flushes(),
+        "the database does not take a write: is the disk full, slow or broken? If this goes on, stop the run and start it \
+         again: nothing is lost"
+    );
 }
 
 /// No filters, since nothing is asked for that is not there; everything compressed, since paths of a site are alike.
 fn settings(options: &DiskOptions) -> KeyspaceCreateOptions {
     KeyspaceCreateOptions::default()
-        .max_memtable_size(options.memtable_bytes)
-        .filter_policy(FilterPolicy::disabled())
+        .max_memtable_size(
+            std::env::var("XM").map_or(options.memtable_bytes, |t| t.parse::<u64>().unwrap() << 20),
+        )
+        .compaction_strategy(std::sync::Arc::new(
+            fjall::compaction::Leveled::default()
+                .with_l0_threshold(std::env::var("XL").map_or(4, |t| t.parse().unwrap())),
+        ))
+        .filter_policy(if std::env::var("XF").is_ok() {
+            FilterPolicy::all(fjall::config::FilterPolicyEntry::Bloom(
+                fjall::config::BloomConstructionPolicy::BitsPerKey(10.0),
+            ))
+        } else {
+            FilterPolicy::disabled()
+        })
         .data_block_size_policy(BlockSizePolicy::all(BLOCK_BYTES))
-        .data_block_compression_policy(CompressionPolicy::all(CompressionType::Lz4))
+        .data_block_compression_policy(if std::env::var("XC").is_ok() {
+            CompressionPolicy::new([CompressionType::None, CompressionType::Lz4])
+        } else {
+            CompressionPolicy::all(CompressionType::Lz4)
+        })
 }
 
 /// Runs a database call; its errors and panics become ours.
@@ -159,5 +253,61 @@ fn io_or_damage(path: PathBuf, error: &std::io::Error) -> StoreError {
             StoreError::Damaged { path, reason }
         }
         _ => StoreError::Io { path, reason },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MEMTABLE: u64 = 1 << 20;
+
+    fn open(dir: &Path, threads: Threads) -> Frontier {
+        let options = DiskOptions { memtable_bytes: MEMTABLE, ..DiskOptions::default() };
+        Frontier::open_with(dir, &options, threads).unwrap()
+    }
+
+    fn one(key: u64, bytes: usize) -> Writes {
+        let mut rng = fastrand::Rng::with_seed(key);
+        let value =
+            std::iter::repeat_with(|| rng.u64(..)).take(bytes / 8).flat_map(u64::to_le_bytes).collect();
+        Writes::from([(key.to_be_bytes().to_vec(), Some(value))])
+    }
+
+    /// The threshold at which the database begins another journal is its own: 64 MB.
+    #[test]
+    fn journals_stay_bounded_however_much_is_written() {
+        let dir = tempfile::tempdir().unwrap();
+        let frontier = open(dir.path(), Threads::default());
+        let mut most = 0;
+        for key in 0..240 {
+            frontier.write(one(key, 1 << 20)).unwrap();
+            most = most.max(frontier.journal_bytes().unwrap());
+        }
+        assert!((64_000_000..160 << 20).contains(&most), "{most}");
+        // Nothing is written any more, and no journal stays behind: the next opening has little to read.
+        frontier.sync().unwrap();
+        drop(frontier);
+        let frontier = open(dir.path(), Threads::default());
+        assert!(frontier.journal_bytes().unwrap() < 160 << 20);
+        assert!(frontier.contains(&0_u64.to_be_bytes()).unwrap());
+    }
+
+    #[test]
+    fn a_database_that_sorts_nothing_any_more_refuses_writes_instead_of_waiting_for_ever() {
+        let dir = tempfile::tempdir().unwrap();
+        let frontier = open(dir.path(), Threads { sorting: 0, naps: 3 });
+        for key in 0..MEMTABLES as u64 {
+            frontier.write(one(key, 64)).unwrap();
+            assert!(frontier.space.rotate_memtable().unwrap());
+        }
+        let refused = frontier.write(one(9, 64)).unwrap_err();
+        assert!(refused.to_string().contains("the database has stopped"), "{refused}");
+        drop(frontier);
+        // Opened again, with its threads, it has all of it and goes on.
+        let frontier = open(dir.path(), Threads::default());
+        assert!((0..MEMTABLES as u64).all(|key| frontier.contains(&key.to_be_bytes()).unwrap()));
+        assert!(!frontier.contains(&9_u64.to_be_bytes()).unwrap());
+        frontier.write(one(9, 64)).unwrap();
     }
 }

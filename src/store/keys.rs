@@ -12,6 +12,7 @@ use crate::url::Fingerprint;
 
 pub(super) const HEAD: &[u8] = b"mhead";
 pub(super) const RUN: &[u8] = b"mrun";
+pub(super) const TOTALS: &[u8] = b"mtotals";
 pub(super) const LOGIN: &[u8] = b"mlogin";
 pub(super) const HOSTS: u8 = b'h';
 pub(super) const ROBOTS: u8 = b'r';

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use super::StoreError;
 
 /// The format that this program reads and writes.
-pub(super) const FORMAT: u32 = 4;
+pub(super) const FORMAT: u32 = 5;
 const FORMAT_LINE: &str = "crawl state, format ";
 
 /// The directory, held as long as this lives.

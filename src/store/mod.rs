@@ -14,12 +14,15 @@ pub mod journal;
 pub mod memory;
 pub mod seen;
 
+mod frame;
 mod frontier;
 mod keys;
 mod lock;
 mod options;
 mod sled_cache;
 mod step;
+mod watch;
+mod write_behind;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

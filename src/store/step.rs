@@ -5,13 +5,17 @@ use std::collections::{HashMap, HashSet};
 use serde::{Deserialize, Serialize};
 
 use super::codec::{self, CodecError};
+use super::frame::Frame;
 use super::frontier::{Frontier, Writes};
 use super::keys::{self, Era, Generation, Kind};
 use super::seen::SeenSet;
-use super::{Batch, Committed, FailedRecord, PageChange, Pending, QueueKey, StoreError};
+use super::{Batch, Committed, FailedRecord, PageChange, Pending, QueueKey, RunRecord, StoreError};
 use crate::cookies::CookieChange;
 use crate::request::{Dedup, Request};
 use crate::url::{Fingerprint, Origin};
+
+/// Requests of a queue of which the next is asked soon.
+const SHORT: u64 = 64;
 
 /// The counters, written with every batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +34,8 @@ pub(super) struct Head {
     pub(super) era: u32,
     /// Eras before this one are swept up.
     pub(super) swept_era: u32,
+    /// Something may be known of a page that is new to the seen-set. If not, nobody looks.
+    pub(super) looks_back: bool,
     /// For the next request that enters; never falls.
     pub(super) next_seq: u64,
     /// For the next origin that is new.
@@ -48,6 +54,7 @@ impl Head {
         log_length: 0,
         era: 1,
         swept_era: 1,
+        looks_back: false,
         next_seq: 0,
         next_origin: 0,
         next_failed: 0,
@@ -111,6 +118,12 @@ pub(super) struct Step {
     pub(super) era: Era,
     /// Queues as they will be.
     pub(super) queues: HashMap<Origin, Queue>,
+    /// The run's frame, if it is another than it was.
+    pub(super) frame: Option<Frame>,
+    /// Places of requests that came into short queues, whose turn is soon.
+    pub(super) came: Vec<Spot>,
+    /// Places that nothing waits at any more.
+    pub(super) left: Vec<Spot>,
     /// New in the seen-set.
     pub(super) fingerprints: Vec<u64>,
     /// The same, to know a link that comes twice in one batch.
@@ -122,7 +135,13 @@ pub(super) struct Before<'a> {
     pub(super) frontier: &'a Frontier,
     pub(super) seen: &'a SeenSet,
     pub(super) queues: &'a HashMap<Origin, Queue>,
+    pub(super) frame: Option<&'a Frame>,
+    /// Places at which something waits for sure, though not all of them.
+    pub(super) handed: &'a HashSet<Spot>,
 }
+
+/// A place in the queue of this number.
+pub(super) type Spot = (u32, QueueKey);
 
 impl Step {
     pub(super) fn new(head: Head) -> Self {
@@ -131,6 +150,9 @@ impl Step {
             era: head.pages(),
             head,
             queues: HashMap::new(),
+            frame: None,
+            came: Vec::new(),
+            left: Vec::new(),
             fingerprints: Vec::new(),
             offered: HashSet::new(),
         }
@@ -186,7 +208,7 @@ impl Step {
             self.put(keys::lasting(keys::SINKS, name), position)?;
         }
         if let Some(run) = &batch.run {
-            self.put(keys::RUN.to_vec(), run)?;
+            self.run(run, before.frame)?;
         }
         Ok(committed)
     }
@@ -201,6 +223,18 @@ impl Step {
 
     pub(super) fn put<T: Serialize>(&mut self, key: Vec<u8>, value: &T) -> Result<(), CodecError> {
         self.writes.insert(key, Some(codec::encode(value)?));
+        Ok(())
+    }
+
+    /// Writes the run's totals, and its frame if that is another than `before`.
+    pub(super) fn run(&mut self, run: &RunRecord, before: Option<&Frame>) -> Result<(), CodecError> {
+        self.put(keys::TOTALS.to_vec(), &run.totals)?;
+        if before.is_some_and(|frame| frame.holds(run)) {
+            return Ok(());
+        }
+        let frame = Frame::of(run);
+        self.put(keys::RUN.to_vec(), &frame)?;
+        self.frame = Some(frame);
         Ok(())
     }
 
@@ -228,21 +262,24 @@ impl Step {
 
     /// Puts a request into its queue.
     fn enqueue(&mut self, request: Request, known: bool, before: &Before<'_>) -> Result<Pending, StepError> {
+        // Such a page is asked past the seen-set: a link to it may be new to the set, and the page is not.
+        self.head.looks_back |= request.dedup != Dedup::Once;
         let key = QueueKey::new(request.priority, self.head.next_seq);
         self.head.next_seq = self.head.next_seq.saturating_add(1);
         let pending = Pending { known, ..Pending::new(key, request) };
         let origin = pending.request.origin();
         let queue = self.queue(&origin, before)?;
         queue.push(key);
-        let id = queue.id;
+        let (id, is_short) = (queue.id, queue.count <= SHORT);
+        self.came.extend(is_short.then_some((id, key)));
         self.write(self.head.keys().queue(id, key), &pending, &origin)?;
         Ok(pending)
     }
 
-    /// Whether an earlier round has seen the page. Before the first there is none.
+    /// Whether the page was seen before.
     fn is_known(&self, request: &Request, before: &Before<'_>) -> Result<bool, StoreError> {
-        let first = self.head.generation == Head::FIRST.generation;
-        Ok(!first && before.frontier.contains(&self.head.pages().page(request.fingerprint()))?)
+        Ok(self.head.looks_back
+            && before.frontier.contains(&self.head.pages().page(request.fingerprint()))?)
     }
 
     /// Takes requests off the failed list. Rare enough for a walk over all of it.
@@ -289,10 +326,11 @@ impl Step {
         }
         let id = self.queue(origin, before)?.id;
         let place = self.head.keys().queue(id, key);
-        if !self.waits(&place, before)? {
+        if !self.waits((id, key), &place, before)? {
             return Ok(());
         }
         self.writes.insert(place, None);
+        self.left.push((id, key));
         let queue = self.queue(origin, before)?;
         queue.count = queue.count.saturating_sub(1);
         if queue.first == key {
@@ -306,7 +344,7 @@ impl Step {
         self.head.next_seq = self.head.next_seq.max(pending.key.seq.saturating_add(1));
         let id = self.queue(origin, before)?.id;
         let place = self.head.keys().queue(id, pending.key);
-        if !self.waits(&place, before)? {
+        if !self.waits((id, pending.key), &place, before)? {
             self.queue(origin, before)?.push(pending.key);
         }
         Ok(self.write(place, pending, origin)?)
@@ -319,9 +357,10 @@ impl Step {
     }
 
     /// Whether something waits at this place, by now.
-    fn waits(&self, place: &[u8], before: &Before<'_>) -> Result<bool, StoreError> {
+    fn waits(&self, spot: Spot, place: &[u8], before: &Before<'_>) -> Result<bool, StoreError> {
         match self.writes.get(place) {
             Some(write) => Ok(write.is_some()),
+            None if before.handed.contains(&spot) => Ok(true),
             None => before.frontier.contains(place),
         }
     }

@@ -1,5 +1,7 @@
 //! The command line.
 
+#[cfg(unix)]
+mod bench;
 mod export;
 mod failed;
 mod fetch;
@@ -15,6 +17,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use super::changes::ChangesArgs;
 use super::exit;
 use crate::config::Loader;
+#[cfg(unix)]
+pub(super) use bench::{BenchCommand, FrontierArgs};
 pub(super) use export::ExportArgs;
 pub(super) use failed::{FailedArgs, RetryArgs, WhichArgs};
 pub(super) use fetch::FetchArgs;
@@ -150,6 +154,10 @@ pub(super) enum Command {
     /// Run a crawler file against a simulated server and measure how it behaves
     #[command(after_help = SIMULATE_EXAMPLES)]
     Simulate(SimulateArgs),
+    /// Measure on this machine what a large crawl costs, without network
+    #[cfg(unix)]
+    #[command(subcommand)]
+    Bench(BenchCommand),
     /// Ask a robots.txt file what it allows
     #[command(subcommand)]
     Robots(RobotsCommand),
