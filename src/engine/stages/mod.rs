@@ -1,7 +1,7 @@
 //! Where the time of a run goes: how long each stage took, how busy everybody was, and what that says.
 //!
-//! Whoever works notes what it took, in counters that all share: two readings of the clock and two additions a stage, less than
-//! a microsecond a page in all. What is simulated is measured by the simulated clock, so that it is the same every time.
+//! Whoever works notes what it took, in counters that all share: two readings of the clock and two additions a stage, about a
+//! microsecond a page in all. What is simulated is measured by the simulated clock, so that it is the same every time.
 
 mod histogram;
 pub(super) mod limit;
