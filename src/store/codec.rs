@@ -121,11 +121,10 @@ static PLAIN_REST: LazyLock<Vec<u8>> = LazyLock::new(|| {
     plain.split_off(end)
 });
 
-/// Where the rest of a record begins that begins with this text: behind the text and its length.
+/// Where the rest of a record begins that begins with this text: behind the text and its length, of which a byte holds seven bits.
 fn text_end(text: &str) -> usize {
-    let mut length = Vec::new();
-    push_length(&mut length, text.len());
-    length.len() + text.len()
+    let bits = usize::BITS - text.len().leading_zeros();
+    bits.div_ceil(7).max(1) as usize + text.len()
 }
 
 /// A length as postcard writes it: seven bits a byte, the lowest first.

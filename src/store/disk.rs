@@ -171,7 +171,9 @@ impl DiskStore {
         self.queues.extend(step.queues);
         self.frame = step.frame.or(self.frame.take());
         self.hand_out(step.came.into_iter());
-        step.left.iter().for_each(|spot| drop(self.handed.remove(spot)));
+        for spot in &step.left {
+            self.handed.remove(spot);
+        }
         Ok(())
     }
 

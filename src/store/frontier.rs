@@ -9,7 +9,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use fjall::config::{BlockSizePolicy, CompressionPolicy, FilterPolicy};
+use fjall::config::{
+    BlockSizePolicy, BloomConstructionPolicy, CompressionPolicy, FilterPolicy, FilterPolicyEntry,
+};
 use fjall::{CompressionType, Database, Keyspace, KeyspaceCreateOptions, PersistMode};
 
 use super::StoreError;
@@ -19,6 +21,7 @@ use super::write_behind::WriteBehind;
 use crate::clock::nap;
 
 const BLOCK_BYTES: u32 = 8 * 1024;
+const FILTER_BITS: f32 = 10.0;
 const SWEEP_BATCH: usize = 10_000;
 /// Full memtables that wait to be sorted into files at most. With one more the database itself would stop whoever writes, for a
 /// tenth of a second at a time and without an end.
@@ -51,6 +54,7 @@ struct Threads {
 }
 
 impl Default for Threads {
+    /// Three: one only sorts, and of two the other would hand its next task to and fro with the first as long as it merges.
     fn default() -> Self {
         Self { sorting: 3, naps: NAPS }
     }
@@ -68,7 +72,7 @@ impl Frontier {
                 .cache_size(options.cache_bytes)
                 .max_journaling_size(options.journal_bytes.max(64 << 20))
                 .max_cached_files(Some(options.open_files.max(10)))
-                .worker_threads_unchecked(std::env::var("XW").map_or(threads.sorting, |t| t.parse().unwrap()))
+                .worker_threads_unchecked(threads.sorting)
                 .open()?;
             let space = database.keyspace("state", || settings(options))?;
             Ok((database, space))
@@ -191,29 +195,15 @@ fn tell_slow(path: &Path, space: &Keyspace, database: &Database, time: Duration)
     );
 }
 
-/// No filters, since nothing is asked for that is not there; everything compressed, since paths of a site are alike.
+/// Filters, since it is asked of pages that are not there whether something is known of them; everything compressed, since paths
+/// of a site are alike.
 fn settings(options: &DiskOptions) -> KeyspaceCreateOptions {
+    let filter = FilterPolicyEntry::Bloom(BloomConstructionPolicy::BitsPerKey(FILTER_BITS));
     KeyspaceCreateOptions::default()
-        .max_memtable_size(
-            std::env::var("XM").map_or(options.memtable_bytes, |t| t.parse::<u64>().unwrap() << 20),
-        )
-        .compaction_strategy(std::sync::Arc::new(
-            fjall::compaction::Leveled::default()
-                .with_l0_threshold(std::env::var("XL").map_or(4, |t| t.parse().unwrap())),
-        ))
-        .filter_policy(if std::env::var("XF").is_ok() {
-            FilterPolicy::all(fjall::config::FilterPolicyEntry::Bloom(
-                fjall::config::BloomConstructionPolicy::BitsPerKey(10.0),
-            ))
-        } else {
-            FilterPolicy::disabled()
-        })
+        .max_memtable_size(options.memtable_bytes)
+        .filter_policy(FilterPolicy::all(filter))
         .data_block_size_policy(BlockSizePolicy::all(BLOCK_BYTES))
-        .data_block_compression_policy(if std::env::var("XC").is_ok() {
-            CompressionPolicy::new([CompressionType::None, CompressionType::Lz4])
-        } else {
-            CompressionPolicy::all(CompressionType::Lz4)
-        })
+        .data_block_compression_policy(CompressionPolicy::all(CompressionType::Lz4))
 }
 
 /// Runs a database call; its errors and panics become ours.

@@ -1,6 +1,7 @@
 //! A batch on its way to the disk: worked out in full before anything is written, forgotten if the write fails.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
+use std::collections::hash_map::{Entry, HashMap};
 
 use serde::{Deserialize, Serialize};
 
@@ -161,6 +162,11 @@ impl Step {
     /// Works a batch out.
     pub(super) fn take(&mut self, batch: Batch, before: &Before<'_>) -> Result<Committed, StepError> {
         let mut committed = Committed::default();
+        // Most links are known; room for the others at once is cheaper than room bit by bit.
+        let likely = batch.links.len() / 8;
+        self.fingerprints.reserve(likely);
+        self.offered.reserve(likely);
+        committed.fresh.reserve(likely);
         for request in batch.links {
             match self.admit(request, before)? {
                 Some(pending) => committed.fresh.push(pending),
@@ -367,21 +373,18 @@ impl Step {
 
     /// The queue of an origin as this step leaves it; a new origin gets a number.
     fn queue(&mut self, origin: &Origin, before: &Before<'_>) -> Result<&mut Queue, CodecError> {
-        if !self.queues.contains_key(origin) {
-            let queue = match before.queues.get(origin) {
-                Some(queue) => *queue,
-                None => self.new_queue(origin)?,
-            };
-            self.queues.insert(origin.clone(), queue);
+        let Self { queues, head, writes, .. } = self;
+        let entry = match queues.entry(origin.clone()) {
+            Entry::Occupied(known) => return Ok(known.into_mut()),
+            Entry::Vacant(entry) => entry,
+        };
+        if let Some(queue) = before.queues.get(origin) {
+            return Ok(entry.insert(*queue));
         }
-        Ok(self.queues.get_mut(origin).expect("it was put there above"))
-    }
-
-    fn new_queue(&mut self, origin: &Origin) -> Result<Queue, CodecError> {
-        let id = self.head.next_origin;
-        self.head.next_origin += 1;
-        self.put(self.head.keys().origin(id), origin)?;
-        Ok(Queue { id, count: 0, first: Queue::FRONT })
+        let id = head.next_origin;
+        head.next_origin += 1;
+        writes.insert(head.keys().origin(id), Some(codec::encode(origin)?));
+        Ok(entry.insert(Queue { id, count: 0, first: Queue::FRONT }))
     }
 
     /// Writes the counts of the queues that were touched, so that opening need not walk over them.

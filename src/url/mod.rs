@@ -93,6 +93,10 @@ impl CanonicalUrl {
     /// Scheme, host and port: the unit of robots.txt, cookies and credentials.
     #[must_use]
     pub fn origin(&self) -> Origin {
+        if self.0.username().is_empty() && self.0.password().is_none() {
+            // Nothing stands between scheme and host: it is the beginning of the URL.
+            return Origin(self.0[..url::Position::BeforePath].into());
+        }
         let port = self.0.port().map(|port| format!(":{port}")).unwrap_or_default();
         Origin(format!("{}://{}{port}", self.0.scheme(), self.host()).into())
     }
@@ -152,7 +156,11 @@ impl HostKey {
     /// The key of a host name in ASCII form; a final dot is dropped.
     #[must_use]
     pub fn of(host: &str) -> Self {
-        Self(host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase().into())
+        let host = host.strip_suffix('.').unwrap_or(host);
+        match host.bytes().any(|letter| letter.is_ascii_uppercase()) {
+            true => Self(host.to_ascii_lowercase().into()),
+            false => Self(host.into()),
+        }
     }
 
     /// The host name.
@@ -265,6 +273,20 @@ mod tests {
         assert_eq!(a.host_key(), b.host_key());
         assert_ne!(a.origin(), b.origin());
         assert_eq!(a.origin().robots_url().as_str(), "http://a.example:8080/robots.txt");
+    }
+
+    #[test]
+    fn an_origin_is_scheme_host_and_port_whatever_else_there_is() {
+        for (url, origin) in [
+            ("https://a.example/x?y", "https://a.example"),
+            ("https://a.example:443/", "https://a.example"),
+            ("http://[::1]:8080/x", "http://[::1]:8080"),
+            ("https://me@a.example/", "https://a.example"),
+            ("https://me:secret@a.example:8443/", "https://a.example:8443"),
+            ("https://:secret@a.example/", "https://a.example"),
+        ] {
+            assert_eq!(CanonicalUrl::parse(url).unwrap().origin().as_str(), origin);
+        }
     }
 
     #[test]

@@ -11,8 +11,8 @@ Examples:
   crawl bench frontier --urls 10000000 --hosts 100000 --kill
   crawl bench frontier --urls 100000000 --hosts 1000000 --json
 
-Nothing leaves this machine. A tenth of all URLs are of one host, the others by Zipf's law. Figures of CPU hold on a
-machine that has other work too; pauses do not count the time in which others had the processor.
+Nothing leaves this machine. A tenth of all URLs are of one host, the others by Zipf's law. CPU time
+and pauses do not count what other programs do meanwhile. What is measured how: docs/frontier.md
 Exit code 1: a figure is worse than its bar.";
 
 #[derive(Debug, Subcommand)]

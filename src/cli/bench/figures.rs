@@ -54,7 +54,7 @@ impl Figures {
             let Figure { name, value, unit, note, .. } = figure;
             let bar = figure.bar.map_or(String::new(), |bar| {
                 let word = if figure.passed == Some(true) { "pass" } else { "FAIL" };
-                format!("{word}, at most {bar} {unit}")
+                format!("{word}, at most {bar} {unit}").trim_end().to_owned()
             });
             let tail = [bar, note.clone()]
                 .into_iter()

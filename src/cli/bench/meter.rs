@@ -1,7 +1,7 @@
 //! CPU time, pauses, memory and disk, as the system counts them.
 //!
-//! A pause is the time that a call took less the time in which its thread was ready and others had the processor: on a machine
-//! with other work that would be their pause, not the store's.
+//! A pause is the time that a call took less the time in which its thread, or the thread that it waited for, was ready and others
+//! had the processor: on a machine with other work that would be their pause, not the store's.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
@@ -54,10 +54,11 @@ impl Span {
 
     /// Times a call that may wait for the disk or for another thread.
     pub(super) fn wait<T>(&mut self, queue: &mut RunQueue, call: impl FnOnce() -> T) -> T {
-        let (cpu, queued, watch) = (thread_cpu(), queue.waited(), Stopwatch::start());
+        let queued = queue.begin();
+        let (cpu, watch) = (thread_cpu(), Stopwatch::start());
         let answer = call();
-        let pause = watch.elapsed().saturating_sub(queue.waited().saturating_sub(queued));
-        self.note(thread_cpu().saturating_sub(cpu), pause);
+        let (cpu, time) = (thread_cpu().saturating_sub(cpu), watch.elapsed());
+        self.note(cpu, time.saturating_sub(queue.since(queued)));
         answer
     }
 
@@ -69,28 +70,51 @@ impl Span {
     }
 }
 
-/// How long this thread was ready while others had the processor. A system that does not tell says zero.
+/// How long the threads of this process were ready while others had the processor. A system that does not tell says zero.
 #[derive(Debug)]
-pub(super) struct RunQueue(Option<File>);
+pub(super) struct RunQueue {
+    own: Option<File>,
+    others: Vec<File>,
+    /// What each of the others had waited when it was asked last.
+    waited: Vec<Duration>,
+}
 
 impl RunQueue {
-    /// That of the thread that calls this.
-    pub(super) fn of_this_thread() -> Self {
-        Self(File::open("/proc/thread-self/schedstat").ok())
+    /// That of the thread that calls this, and of all others that there are by now.
+    pub(super) fn of_this_process() -> Self {
+        let own = File::open("/proc/thread-self/schedstat").ok();
+        let this = fs::read_link("/proc/thread-self").ok();
+        let tasks = fs::read_dir("/proc/self/task").into_iter().flatten().flatten().map(|entry| entry.path());
+        let others =
+            tasks.filter(|task| this.as_ref().is_none_or(|this| this.file_name() != task.file_name()));
+        let others: Vec<_> = others.filter_map(|task| File::open(task.join("schedstat")).ok()).collect();
+        Self { own, waited: vec![Duration::ZERO; others.len()], others }
     }
 
-    fn waited(&mut self) -> Duration {
-        self.read().unwrap_or_default()
+    /// Asks for the first time.
+    fn begin(&mut self) -> Duration {
+        self.others.iter_mut().zip(&mut self.waited).for_each(|(file, waited)| *waited = waited_of(file));
+        self.own.as_mut().map_or(Duration::ZERO, waited_of)
     }
 
-    fn read(&mut self) -> Option<Duration> {
-        let file = self.0.as_mut()?;
+    /// What this thread has waited since it was `own`, and with it that one of the others that has waited longest: this thread may
+    /// have waited for it.
+    fn since(&mut self, own: Duration) -> Duration {
+        let mine = self.own.as_mut().map_or(Duration::ZERO, waited_of).saturating_sub(own);
+        let others = self.others.iter_mut().zip(&self.waited);
+        mine + others.map(|(file, before)| waited_of(file).saturating_sub(*before)).max().unwrap_or_default()
+    }
+}
+
+fn waited_of(file: &mut File) -> Duration {
+    let mut read = || {
         let mut bytes = [0; 96];
         file.seek(SeekFrom::Start(0)).ok()?;
         let length = file.read(&mut bytes).ok()?;
         let text = std::str::from_utf8(&bytes[..length]).ok()?;
         Some(Duration::from_nanos(text.split(' ').nth(1)?.parse().ok()?))
-    }
+    };
+    read().unwrap_or_default()
 }
 
 /// Resident memory of this process: the most that it ever was, and what it is, in bytes. `None` where the system does not tell.

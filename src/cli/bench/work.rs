@@ -95,7 +95,7 @@ impl Work {
             links: args.links,
             now: START,
             run,
-            queue: RunQueue::of_this_thread(),
+            queue: RunQueue::of_this_process(),
             synced: Stopwatch::start(),
         })
     }
@@ -262,12 +262,7 @@ pub(super) fn timed<T>(call: impl FnOnce() -> T) -> (T, Duration, Duration) {
 
 fn frontier() -> Frontier {
     let agent = ProductToken::parse("bench").expect("a word is a product token");
-    Frontier::new(
-        Settings { head: std::env::var("XH").map_or(64, |t| t.parse().unwrap()), ..Settings::new(agent) },
-        Box::new(|_| Policy::default()),
-        ROUND,
-        0,
-    )
+    Frontier::new(Settings::new(agent), Box::new(|_| Policy::default()), ROUND, 0)
 }
 
 /// Everything is allowed, and stays so.
