@@ -153,7 +153,7 @@ fn look(store: &impl Store, words: &[Word], faults: &mut Vec<String>) -> Result<
     for [settled, found] in words.iter().map(|word| word.samples) {
         for place in [settled, found].into_iter().flatten() {
             samples += 1;
-            if !store.knows(&place.request()) {
+            if !store.knows(&place.request())? {
                 faults.push(format!("{} is not known any more", place.request().url));
             }
         }
