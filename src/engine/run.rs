@@ -70,7 +70,6 @@ struct Loop<F> {
     problem: Option<String>,
     expect: Expectations,
     watch: Watch,
-    execution: Execution,
 }
 
 /// What the loop was woken by.
@@ -156,7 +155,7 @@ impl<F: Fetcher> Loop<F> {
 
     /// Settles all that is back by now, to be written in one go. `false` if nothing is.
     async fn take_all_that_came(&mut self, deadline: Option<Timestamp>) -> Result<bool, CrawlError> {
-        if self.execution == Execution::Inline || deadline.is_some() {
+        if self.context.execution == Execution::Inline || deadline.is_some() {
             return Ok(false);
         }
         let mut any = false;

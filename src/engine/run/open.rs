@@ -34,8 +34,7 @@ impl<F: Fetcher> Crawl<F> {
     /// [`CrawlError`] if state or output cannot be read or written. What a server does is never an error.
     pub async fn run(mut self) -> Result<Report, CrawlError> {
         let started = self.clock.now();
-        let Beginning { mut past, run, tally, changes } = self.begin(started)?;
-        let round = run.round;
+        let Beginning { mut past, run: run @ RunRecord { round, .. }, tally, changes } = self.begin(started)?;
         let (desk, log) = Desk::open(self.downloads.take(), &self.scope, &run, past.positions())?.unzip();
         let recorder = self.open_journal(&past, &run, desk.as_ref(), started)?;
         let gate = Gate::of(self.login.as_ref(), &mut past, round);
@@ -90,7 +89,6 @@ impl<F: Fetcher> Crawl<F> {
             problem: None,
             watch: Watch::begin(self.clock.elapsed(), self.execution == Execution::Inline),
             expect: self.items.expect,
-            execution: self.execution,
         };
         engine.run(self.stop.subscribe(), started, round).await
     }

@@ -85,8 +85,8 @@ fn with_little_memory_it_agrees_with_a_set_over_any_number_of_openings() {
                 }
             }
             length = commit(&mut set, &fresh);
-            // A commit is looked at when it is done.
-            assert!(set.bytes() <= most_bytes + 8_192, "{} bytes", set.bytes());
+            // A commit is looked at when it is done, and a run that is being built has its filter already.
+            assert!(set.bytes() <= most_bytes + 12_288, "{} bytes", set.bytes());
             if rng.u8(..) < 8 {
                 drop(set);
                 let (opened, report) = open(dir.path(), length, most_bytes);
