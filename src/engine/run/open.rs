@@ -34,7 +34,8 @@ impl<F: Fetcher> Crawl<F> {
     /// [`CrawlError`] if state or output cannot be read or written. What a server does is never an error.
     pub async fn run(mut self) -> Result<Report, CrawlError> {
         let started = self.clock.now();
-        let Beginning { mut past, run: run @ RunRecord { round, .. }, tally, changes } = self.begin(started)?;
+        let Beginning { mut past, run: run @ RunRecord { round, .. }, tally, changes } =
+            self.begin(started)?;
         let (desk, log) = Desk::open(self.downloads.take(), &self.scope, &run, past.positions())?.unzip();
         let recorder = self.open_journal(&past, &run, desk.as_ref(), started)?;
         let gate = Gate::of(self.login.as_ref(), &mut past, round);
