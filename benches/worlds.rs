@@ -43,7 +43,10 @@ fn measure(name: &str, scale: f64) {
     );
     if matches!(name, "E" | "G") {
         let alone = world.without_the_giant().run();
-        println!("    the others end after {:.1} s, without the giant after {:.1} s", ran.others, alone.makespan);
+        println!(
+            "    the others end after {:.1} s, without the giant after {:.1} s",
+            ran.others, alone.makespan
+        );
     }
 }
 

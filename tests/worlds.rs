@@ -21,7 +21,11 @@ fn run(name: &str) -> (World, Bound, Ran) {
 fn ends_near_the_bound(name: &str) {
     let (world, bound, ran) = run(name);
     let round = world.sizes.len() as f64 * bound.work / world.pages() as f64;
-    assert!(ran.longest_wait <= 8.0 * round, "{} s without a turn, a round takes {round} s", ran.longest_wait);
+    assert!(
+        ran.longest_wait <= 8.0 * round,
+        "{} s without a turn, a round takes {round} s",
+        ran.longest_wait
+    );
     assert!(ran.makespan <= bound.makespan() * 1.02, "{ran:?} {bound:?}");
     for (part, (took, soonest)) in PARTS.iter().zip(ran.parts.iter().zip(bound.parts)) {
         assert!(*took <= soonest * 1.05, "{part} of the pages after {took:.0} s, not {soonest:.0} s");

@@ -276,7 +276,8 @@ fn reads_items(plan: &Plan) -> bool {
 const GIVEN_UP: &str = "`crawl failed` lists what was given up, `crawl retry-failed` asks for it again";
 
 /// What to do about hosts that have come to their limits; to run it again is not enough.
-const RAISE: &str = "raise scope.max-pages-per-host (or max-pages in [hosts.NAME]) to go on with what is left";
+const RAISE: &str =
+    "raise scope.max-pages-per-host (or max-pages in [hosts.NAME]) to go on with what is left";
 
 fn remedy(plan: &Plan, report: &Report, exit: Exit) -> String {
     let at_limit = || report.hosts.iter().any(|host| limit(plan, host).is_some());
