@@ -7,6 +7,8 @@
 //!
 //! `sync` brings the log to the disk first and the database second, so that the database is never ahead for long.
 
+mod reading;
+
 use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::ops::Bound;
@@ -14,10 +16,12 @@ use std::path::Path;
 
 use serde::de::DeserializeOwned;
 
+use reading::{damaged, empty, only_head, origin_of, read_head, read_pending, read_queues};
+
 use super::codec::{self, CodecError};
 use super::frame::Frame;
-use super::frontier::{Frontier, Writes};
-use super::keys::{self, Era, Generation, Kind};
+use super::frontier::Frontier;
+use super::keys::{self, Era, Kind};
 use super::lock::{StateDir, io_error};
 pub use super::options::DiskOptions;
 use super::seen::{self, SeenSet, SeenView};
@@ -29,7 +33,7 @@ use crate::cookies::Cookie;
 use crate::history::PageRecord;
 use crate::request::Request;
 use crate::time::Timestamp;
-use crate::url::{CanonicalUrl, Fingerprint, HostKey, Origin};
+use crate::url::{Fingerprint, HostKey, Origin};
 
 /// Places that are remembered as handed out: 5 MiB.
 const MOST_HANDED: usize = 1 << 17;
@@ -414,69 +418,4 @@ fn begin(dir: &StateDir, options: &DiskOptions) -> Result<(), StoreError> {
     drop(frontier);
     fs::rename(&fresh, dir.frontier()).map_err(|error| io_error(&fresh, &error))?;
     dir.sync()
-}
-
-fn only_head(path: &Path, head: &Head) -> Result<Writes, StoreError> {
-    let bytes = codec::encode(head).map_err(|error| damaged(path, "the head", &error))?;
-    Ok(Writes::from([(keys::HEAD.to_vec(), Some(bytes))]))
-}
-
-fn read_head(frontier: &Frontier, path: &Path) -> Result<Head, StoreError> {
-    let bytes = frontier.get(keys::HEAD)?;
-    codec::decode(bytes.as_deref().unwrap_or_default()).map_err(|error| damaged(path, "the head", &error))
-}
-
-/// All origins of a round with their counts.
-fn read_queues(
-    frontier: &Frontier,
-    keys: Generation,
-    path: &Path,
-) -> Result<HashMap<Origin, Queue>, StoreError> {
-    let mut counts: HashMap<u32, u64> = HashMap::new();
-    frontier.each(&keys.all(Kind::Count), |key, value| {
-        let count = codec::decode(value).map_err(|error| damaged(path, "a count", &error))?;
-        counts.extend(keys::number(key).map(|id| (id, count)));
-        Ok(())
-    })?;
-    let mut queues = HashMap::new();
-    frontier.each(&keys.all(Kind::Origin), |key, value| {
-        let text: String = codec::decode(value).map_err(|error| damaged(path, "an origin", &error))?;
-        let origin = origin_of(path, &text)?;
-        if let Some(id) = keys::number(key) {
-            let count = counts.remove(&id).unwrap_or_default();
-            let first = Queue::FRONT;
-            queues.insert(origin, Queue { id, count, first });
-        }
-        Ok(())
-    })?;
-    match counts.is_empty() {
-        true => Ok(queues),
-        false => Err(StoreError::Damaged {
-            path: path.to_owned(),
-            reason: "requests wait for an origin that is not known".to_owned(),
-        }),
-    }
-}
-
-fn origin_of(path: &Path, text: &str) -> Result<Origin, StoreError> {
-    let origin = CanonicalUrl::parse(text).ok().map(|url| url.origin());
-    origin
-        .filter(|origin| origin.as_str() == text)
-        .ok_or_else(|| damaged(path, "an origin", &CodecError::Text))
-}
-
-fn read_pending(path: &Path, origin: &Origin, key: &[u8], value: &[u8]) -> Result<Pending, StoreError> {
-    let place = keys::queue_key(key).ok_or(CodecError::Short);
-    place
-        .and_then(|place| codec::decode_pending(place, value, origin.as_str()))
-        .map_err(|error| damaged(path, &format!("the queue of {origin}"), &error))
-}
-
-/// Requests are said to wait, and none is there.
-fn empty(path: &Path, origin: &Origin) -> StoreError {
-    StoreError::Damaged { path: path.to_owned(), reason: format!("the queue of {origin} is gone") }
-}
-
-fn damaged(path: &Path, what: &str, error: &CodecError) -> StoreError {
-    StoreError::Damaged { path: path.to_owned(), reason: format!("{what}: {error}") }
 }

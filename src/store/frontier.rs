@@ -47,6 +47,7 @@ pub(super) struct Frontier {
 }
 
 /// Who sorts what is written into files, and how long they are waited for.
+#[derive(Clone, Copy)]
 struct Threads {
     /// Threads of the database.
     sorting: usize,

@@ -48,7 +48,7 @@ pub(super) fn frontier(args: &FrontierArgs, stage: &Stage) -> Result<Exit, Failu
     let mut figures = Figures::default();
     let say = |text: String| {
         if !stage.voice.quiet && !args.json {
-            tell(&text)
+            tell(&text);
         }
     };
     if args.kill {

@@ -166,7 +166,7 @@ impl Work {
                 }
                 Step::AwaitFetches if !leases.is_empty() => break,
                 Step::WaitUntil(moment) | Step::OnlyParkedLeft { until: moment } => {
-                    self.now = moment.max(now)
+                    self.now = moment.max(now);
                 }
                 step => {
                     return Err(Failure::Usage(format!(

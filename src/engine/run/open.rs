@@ -64,13 +64,8 @@ impl<F: Fetcher> Crawl<F> {
         let mut frontier = Frontier::new(self.settings, self.policies, round, run.pages());
         past.restore(&mut frontier, context.cookies.as_ref(), started);
         let beside = Beside { changes, archive: self.archive, files: log };
-        let parts = Parts {
-            store: self.store,
-            out: Output::new(self.sinks, beside, self.watch.is_some(), Arc::clone(&context.stopwatch)),
-            run,
-            tally,
-            watch: self.watch,
-        };
+        let out = Output::new(self.sinks, beside, self.watch.is_some(), Arc::clone(&context.stopwatch));
+        let parts = Parts { store: self.store, out, run, tally, watch: self.watch };
         let engine = Loop {
             voice: Voice::begin(self.events, self.progress, self.clock.clone(), &frontier),
             frontier,
