@@ -204,6 +204,15 @@
 //! - **The seen-set is a log, and everything else about it is derived**: a table in memory while it fits, sorted runs with filters
 //!   beyond. So damage costs time and no URL, a run that a crash left ahead of the database is dropped, and what is kept for speed
 //!   may be changed without changing the state. Workers ask a [`SeenView`](store::seen::SeenView), which never waits for the disk.
+//! - **A known link ends in the worker.** Whoever commits must ask the seen-set anyway, but most links of a page lead where others have led:
+//!   they need not travel to the loop and to the writer to be dropped there. What the worker does not know for certain the commit judges.
+//! - **Quick spiders parse where the page arrives** ([`Spider::is_quick`](spider::Spider::is_quick)). To wake another thread costs more than
+//!   to read a small page in passing. With a single core the whole crawl runs on one async thread.
+//! - **The loop hands over to the writer what it has settled in one go**, and lets a parcel grow while the writer waits for the disk: a
+//!   commit of twenty pages costs little more than that of one, and a slow disk delays no request.
+//! - **Who decides how long the crawl takes goes first.** Where connections are scarce, hosts that are due are taken from two bands: those
+//!   with long work ahead, and one lease in eight for the others. In the order of their moments alone the long ones ended last.
+//!   (`docs/order.md`)
 //! - **[`Store`](store::Store) has three more methods**: `begin_round` (a new round keeps hosts and robots.txt and forgets pages),
 //!   `failed` (what was given up), and `sync` (a batch survives kill -9 at once, and a power cut from the next sync on, about a
 //!   second later).
