@@ -326,10 +326,12 @@ impl<F: Fetcher> Context<F> {
         (gained, entry)
     }
 
-    /// Nearly all links of a page lead where others have led. What the seen-set has for certain goes no further.
+    /// Nearly all links of a page lead where others have led. What the seen-set has for certain goes no further, but for sitemaps: each that is
+    /// listed counts against the limit of its host.
     fn drop_known(&self, gained: &mut Yield) {
         let Some(seen) = &self.seen else { return };
-        let is_known = |link: &Request| link.dedup == Dedup::Once && seen.contains(link.fingerprint());
+        let enters_once = |link: &Request| link.kind.is_page() && link.dedup == Dedup::Once;
+        let is_known = |link: &Request| enters_once(link) && seen.contains(link.fingerprint());
         gained.links.retain(|link| !is_known(link));
     }
 
