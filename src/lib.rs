@@ -201,6 +201,11 @@
 //! - **The log of fingerprints is written before the database batch**, and the batch records how long the log is. On opening, the
 //!   log is cut back to that length. So seen-set and queues agree exactly after kill -9. In the opposite order a URL could be in
 //!   a queue without being in the seen-set, and would be fetched twice.
+//! - **Hosts sleep.** A full entry of a host takes a kilobyte or two, so only some thousands
+//!   ([`Settings::awake`](frontier::Settings::awake)) have one. Of all others the frontier has the name and when it is due, in about 110
+//!   bytes, and the store the rest. What is stored with each answer is what a restart needs, and a restart is cautious: it forgets how long
+//!   a rate was borne. So who goes to sleep also writes down a [`Nap`](frontier::Nap), his whole machine, and goes on from it exactly;
+//!   it holds for the run that wrote it. Store and loop answer in order, which is why a question to the store (`Step::Wake`) needs no lock.
 //! - **[`Store`](store::Store) has three more methods**: `begin_round` (a new round keeps hosts and robots.txt and forgets pages),
 //!   `failed` (what was given up), and `sync` (a batch survives kill -9 at once, and a power cut from the next sync on, about a
 //!   second later).

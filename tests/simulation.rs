@@ -16,6 +16,7 @@ struct World {
     jitter: f64,
     latency: Latency,
     seed: u64,
+    awake: usize,
 }
 
 struct Outcome {
@@ -47,14 +48,14 @@ impl World {
         let web = SimWeb::new([site], clock.clone(), self.seed);
         let policy =
             Policy { delay: Duration::from_secs(self.delay), jitter: self.jitter, ..Policy::default() };
-        let seed = self.seed;
+        let (seed, awake) = (self.seed, self.awake);
         let seeds = (1..=self.hosts).map(|host| format!("http://h{host}.example/"));
         let crawl = Crawl::builder()
             .identity("simbot", "tests@example.com")
             .spider(FollowAll::new("all", seeds))
             .scope(Scope::default())
             .policy(policy)
-            .settings(move |settings| settings.seed = seed)
+            .settings(move |settings| (settings.seed, settings.awake) = (seed, awake))
             .clock(clock)
             .execution(Execution::Inline)
             .build_with(web.clone())
@@ -75,8 +76,15 @@ fn wall_clock() -> Instant {
 
 #[test]
 fn an_hour_over_ten_thousand_hosts_takes_seconds() {
-    let world =
-        World { hosts: 10_000, pages: 60, delay: 60, jitter: 0.0, latency: Latency::Fixed(0.2), seed: 1 };
+    let world = World {
+        hosts: 10_000,
+        pages: 60,
+        delay: 60,
+        jitter: 0.0,
+        latency: Latency::Fixed(0.2),
+        seed: 1,
+        awake: 20_000,
+    };
     let outcome = world.run();
     let pages = outcome.report.totals.pages;
     println!(
@@ -101,6 +109,7 @@ fn the_same_seed_gives_the_same_transcript_and_another_seed_another() {
         jitter: 0.5,
         latency: Latency::LogNormal { median: 0.2, sigma: 0.7 },
         seed,
+        awake: 20_000,
     };
     let digest = |seed| world(seed).run().transcript.digest();
     let first = digest(1);
@@ -110,8 +119,15 @@ fn the_same_seed_gives_the_same_transcript_and_another_seed_another() {
 
 #[test]
 fn a_thousand_hosts_take_no_longer_than_politeness_demands() {
-    let world =
-        World { hosts: 1_000, pages: 20, delay: 1, jitter: 0.0, latency: Latency::Fixed(0.1), seed: 1 };
+    let world = World {
+        hosts: 1_000,
+        pages: 20,
+        delay: 1,
+        jitter: 0.0,
+        latency: Latency::Fixed(0.1),
+        seed: 1,
+        awake: 20_000,
+    };
     let outcome = world.run();
     outcome.transcript.assert_polite(&world.yardstick());
     // robots.txt and 20 pages: 21 answers and the delays between them.
@@ -120,4 +136,32 @@ fn a_thousand_hosts_take_no_longer_than_politeness_demands() {
     println!("{took:.2} s, ideal {ideal:.2} s");
     assert_eq!(outcome.report.totals.pages, 20_000);
     assert!(took <= ideal * 1.05, "{took} s, ideal {ideal} s");
+}
+
+#[test]
+fn two_thousand_hosts_of_which_a_hundred_are_awake_take_no_longer_and_are_as_politely_asked() {
+    let world = |awake| World {
+        hosts: 2_000,
+        pages: 10,
+        delay: 10,
+        jitter: 0.5,
+        latency: Latency::LogNormal { median: 0.2, sigma: 0.7 },
+        seed: 3,
+        awake,
+    };
+    let usual = world(20_000).run();
+    for awake in [100, 1] {
+        let drowsy = world(awake).run();
+        drowsy.transcript.assert_polite(&world(awake).yardstick());
+        let took = [&drowsy, &usual].map(|outcome| outcome.report.took.as_secs_f64());
+        println!(
+            "{awake} awake: {took:?} s, {:.1} s and {:.1} s real",
+            drowsy.wall.as_secs_f64(),
+            usual.wall.as_secs_f64()
+        );
+        assert_eq!(drowsy.report.end, End::Complete);
+        assert_eq!(drowsy.report.totals.pages, 20_000);
+        assert!(took[0] <= took[1] * 1.05);
+        assert_eq!((drowsy.report.hosts.len(), drowsy.report.unlisted.hosts), (1_000, 1_000));
+    }
 }

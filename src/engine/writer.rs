@@ -7,8 +7,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
-
 use super::archiving::Archived;
 use super::changes::{self, Judge, Visit};
 use super::download::FileLine;
@@ -16,11 +14,12 @@ use super::output::{Output, WriteError};
 use super::recall::Memo;
 use super::schedule::{Schedule, revisit};
 use super::sieve::{Crop, Sieve};
+use super::survey::{self, Awake, Survey};
 use super::totals::Totals;
-use super::worker::{Context, Execution};
+use super::worker::Context;
 use crate::clock::Clock;
 use crate::cookies::CookieChange;
-use crate::frontier::LoadRequest;
+use crate::frontier::{LoadRequest, Nap, Stored, WakeRequest};
 use crate::history::{Due, PageRecord, Shift};
 use crate::politeness::HostState;
 use crate::request::{Kind, Request};
@@ -36,7 +35,7 @@ use crate::time::Timestamp;
 use crate::url::{CanonicalUrl, Fingerprint, HostKey, Origin};
 
 /// Settled pages that are committed together at most.
-const GROUP: usize = 256;
+pub(super) const GROUP: usize = 256;
 /// How often what was committed is made to survive a power cut as well.
 const SYNC_EVERY: Duration = Duration::from_secs(1);
 
@@ -47,6 +46,10 @@ pub(super) enum Job {
     Commit(Box<Change>),
     /// Read a part of a queue.
     Load(LoadRequest),
+    /// Look up what is known of hosts that sleep.
+    Wake(WakeRequest),
+    /// Look through all hosts for the report.
+    Survey(Box<Awake>),
     /// Look for pages behind this one that are known and were not met in this round.
     Unmet(Option<Fingerprint>),
     /// Plan the known pages that are not planned.
@@ -70,6 +73,8 @@ pub(super) struct Change {
     pub(super) done: Vec<(Origin, QueueKey)>,
     pub(super) retry: Option<(Origin, Pending)>,
     pub(super) host: Option<(HostKey, HostState)>,
+    /// Hosts that went to sleep.
+    pub(super) naps: Vec<(HostKey, Nap)>,
     pub(super) robots: Option<(Origin, RobotsRecord)>,
     pub(super) failed: Vec<FailedRecord>,
     pub(super) cookies: Vec<CookieChange>,
@@ -104,6 +109,10 @@ pub(super) enum Reply {
     Unmet(Vec<Request>, Option<Fingerprint>),
     /// What a queue held.
     Loaded(LoadRequest, Vec<Pending>),
+    /// What is known of hosts that sleep.
+    Woken(WakeRequest, Vec<Stored>),
+    /// The hosts of the report.
+    Surveyed(Box<Survey>),
     /// Everything is written; the run's record as it stands now, and the items of the round.
     Finished(RunRecord, ItemTally),
     /// Nothing can be written any more.
@@ -179,6 +188,16 @@ impl Writer {
                 let found = self.store.pending(&load.origin, load.after, load.limit)?;
                 replies.push(Reply::Loaded(load, found));
             }
+            Job::Wake(request) => {
+                let hosts = request.hosts().iter();
+                let found = hosts.map(|host| self.store.wake(&host.key, &host.origins, request.head));
+                let found = found.collect::<Result<_, _>>()?;
+                replies.push(Reply::Woken(request, found));
+            }
+            Job::Survey(awake) => {
+                let survey = survey::take(&*self.store, *awake, self.run.round, self.clock.now())?;
+                replies.push(Reply::Surveyed(Box::new(survey)));
+            }
             Job::Unmet(after) => {
                 let (found, next) = self.unmet(after)?;
                 replies.push(Reply::Unmet(found, next));
@@ -249,6 +268,7 @@ impl Writer {
             batch.done.extend(change.done);
             batch.retry.extend(change.retry);
             batch.hosts.extend(change.host);
+            batch.naps.extend(change.naps);
             batch.robots.extend(change.robots);
             batch.failed.extend(change.failed);
             batch.cookies.extend(change.cookies);
@@ -354,86 +374,5 @@ impl Writer {
             self.store.sync()?;
         }
         Ok(())
-    }
-}
-
-/// Where the loop sends its jobs.
-pub(super) enum WriterDoor {
-    /// To a thread of its own; the bounded channel is the back-pressure.
-    Thread {
-        jobs: mpsc::Sender<Job>,
-        replies: mpsc::UnboundedReceiver<Reply>,
-        thread: std::thread::JoinHandle<()>,
-    },
-    /// Done in place, so that a simulation is the same every time.
-    Inline { writer: Box<Writer>, replies: std::collections::VecDeque<Reply> },
-}
-
-impl WriterDoor {
-    /// Sets the writer to work.
-    pub(super) fn open(writer: Writer, execution: Execution) -> Self {
-        match execution {
-            Execution::Threads => Self::thread(writer),
-            Execution::Inline => Self::inline(writer),
-        }
-    }
-
-    /// Starts a thread for the writer.
-    fn thread(mut writer: Writer) -> Self {
-        let (jobs, mut inbox) = mpsc::channel(GROUP * 2);
-        let (outbox, replies) = mpsc::unbounded_channel();
-        let thread = std::thread::spawn(move || {
-            while let Some(first) = inbox.blocking_recv() {
-                let mut group = vec![first];
-                while group.len() < GROUP
-                    && let Ok(job) = inbox.try_recv()
-                {
-                    group.push(job);
-                }
-                for reply in writer.work(group) {
-                    let last = matches!(reply, Reply::Fatal(_) | Reply::Finished(..));
-                    if outbox.send(reply).is_err() || last {
-                        return;
-                    }
-                }
-            }
-        });
-        Self::Thread { jobs, replies, thread }
-    }
-
-    /// Works in place.
-    fn inline(writer: Writer) -> Self {
-        Self::Inline { writer: Box::new(writer), replies: std::collections::VecDeque::new() }
-    }
-
-    /// Waits until the writer has let go of state, sinks and cache: only then may another run have them.
-    pub(super) async fn close(self) {
-        if let Self::Thread { jobs, replies, thread } = self {
-            drop((jobs, replies));
-            let joined = tokio::task::spawn_blocking(move || thread.join()).await;
-            if !matches!(joined, Ok(Ok(()))) {
-                tracing::error!("the writer thread did not end well");
-            }
-        }
-    }
-
-    /// Hands a job over; waits while the writer is behind.
-    pub(super) async fn send(&mut self, job: Job) {
-        match self {
-            // A writer that is gone has sent its reason, or will be missed when its reply is waited for.
-            Self::Thread { jobs, .. } => drop(jobs.send(job).await),
-            Self::Inline { writer, replies } => replies.extend(writer.work(vec![job])),
-        }
-    }
-
-    /// The next answer; `None` if the writer is gone. Never ends while there is nothing to answer.
-    pub(super) async fn reply(&mut self) -> Option<Reply> {
-        match self {
-            Self::Thread { replies, .. } => replies.recv().await,
-            Self::Inline { replies, .. } => match replies.pop_front() {
-                Some(reply) => Some(reply),
-                None => std::future::pending().await,
-            },
-        }
     }
 }

@@ -7,27 +7,33 @@
 //!
 //! `sync` brings the log to the disk first and the database second, so that the database is never ahead for long.
 
-use std::collections::HashMap;
 use std::fs;
-use std::ops::Bound;
+use std::ops::{Bound, ControlFlow};
 use std::path::Path;
 
 use serde::de::DeserializeOwned;
 
 use super::codec::{self, CodecError};
-use super::frontier::{Frontier, Writes};
-use super::keys::{self, Era, Generation, Kind};
+use super::frontier::Frontier;
+use super::keys::{self, Era, Kind};
 use super::lock::{StateDir, io_error};
+use super::queues::{Queue, Queues};
+use super::read_back::{
+    damaged, each_origin, empty, only_head, origin_of, read_head, read_pending, read_queues,
+};
 use super::seen_log::SeenLog;
-use super::step::{Before, Head, Queue, Step, StepError, mark};
+use super::step::{Before, Head, Step, StepError, mark};
 use super::{
-    Batch, Committed, FailedRecord, Memory, Pending, QueueKey, Recovered, RunRecord, Store, StoreError,
+    Batch, Committed, FailedRecord, Memory, Pending, QueueKey, Recovered, RunRecord, Store, StoreError, Visit,
 };
 use crate::cookies::Cookie;
+use crate::frontier::Nap;
 use crate::history::PageRecord;
+use crate::politeness::HostState;
 use crate::request::Request;
+use crate::robots::RobotsRecord;
 use crate::time::Timestamp;
-use crate::url::{CanonicalUrl, Fingerprint, HostKey, Origin};
+use crate::url::{Fingerprint, HostKey, Origin};
 
 /// How much the store on disk may use.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,7 +59,9 @@ pub struct DiskStore {
     frontier: Frontier,
     seen: SeenLog,
     head: Head,
-    queues: HashMap<Origin, Queue>,
+    queues: Queues,
+    /// Which opening of the state this is: naps of an earlier one mean nothing any more.
+    session: u64,
     warnings: Vec<String>,
     /// The database refused a write: whether that batch is there is only known after opening again.
     broken: bool,
@@ -79,8 +87,8 @@ impl DiskStore {
         let (seen, report) = SeenLog::open(&dir.seen_log(head.log), head.log_length)?;
         let lost = dir.synced().saturating_sub(head.steps);
         let lost = lost.max(report.ahead.saturating_sub(1));
-        let mut store =
-            Self { frontier, seen, head, queues, warnings: report.warnings(lost), broken: false, dir };
+        let (session, warnings) = (head.steps, report.warnings(lost));
+        let mut store = Self { frontier, seen, head, queues, session, warnings, broken: false, dir };
         if report.needs_repair() {
             store.repair()?;
         }
@@ -95,14 +103,15 @@ impl DiskStore {
     fn repair(&mut self) -> Result<(), StoreError> {
         let path = self.dir.frontier();
         let mut waiting = Vec::new();
-        for (origin, queue) in &self.queues {
-            let prefix = self.head.keys().whole_queue(queue.id);
+        self.each_origin(|id, origin| {
+            let prefix = self.head.keys().whole_queue(id);
             self.frontier.each(&prefix, |key, value| {
-                let pending = read_pending(&path, origin, key, value)?;
+                let pending = read_pending(&path, &origin, key, value)?;
                 waiting.extend(mark(&pending.request));
                 Ok(())
             })?;
-        }
+            Ok(ControlFlow::Continue(()))
+        })?;
         let number = self.next_log()?;
         self.seen.rewrite(&self.dir.seen_log(number), &waiting)?;
         self.dir.sync()?;
@@ -155,7 +164,7 @@ impl DiskStore {
         written?;
         self.seen.confirm(&step.fingerprints, length);
         self.head = step.head;
-        self.queues.extend(step.queues);
+        step.queues.iter().for_each(|(origin, queue)| self.queues.put(origin.as_str(), *queue));
         Ok(())
     }
 
@@ -171,7 +180,7 @@ impl DiskStore {
 
     /// As [`Store::commit`], for a page that was asked for beside the crawl: what is known of it is none of the crawl's business.
     pub(super) fn commit_beside(&mut self, batch: Batch) -> Result<(), StoreError> {
-        let mut step = Step::new(self.head);
+        let mut step = Step::new(self.head, self.session);
         step.era = Era::BESIDE;
         self.carry_out(step, batch).map(drop)
     }
@@ -208,29 +217,39 @@ impl DiskStore {
     /// All records that hold across rounds and have this tag, by name.
     fn lasting<T: DeserializeOwned>(&self, tag: u8) -> Result<Vec<(String, T)>, StoreError> {
         let mut found = Vec::new();
-        self.frontier.each(&[tag], |key, value| {
-            let name = String::from_utf8_lossy(&key[1..]).into_owned();
-            let record = codec::decode(value).map_err(|error| self.damaged(&name, &error))?;
-            found.push((name, record));
-            Ok(())
+        self.each_lasting(tag, |name, record| {
+            found.push((name.to_owned(), record));
+            Ok(ControlFlow::Continue(()))
         })?;
         Ok(found)
+    }
+
+    /// The same, one after the other.
+    fn each_lasting<T: DeserializeOwned>(
+        &self,
+        tag: u8,
+        mut visit: impl FnMut(&str, T) -> Result<ControlFlow<()>, StoreError>,
+    ) -> Result<(), StoreError> {
+        self.frontier.each_until(&[tag], |key, value| {
+            let name = String::from_utf8_lossy(&key[1..]);
+            let record = codec::decode(value).map_err(|error| self.damaged(&name, &error))?;
+            visit(&name, record)
+        })
+    }
+
+    /// All origins of the round with their numbers.
+    fn each_origin(
+        &self,
+        visit: impl FnMut(u32, Origin) -> Result<ControlFlow<()>, StoreError>,
+    ) -> Result<(), StoreError> {
+        each_origin(&self.frontier, self.head.keys(), &self.dir.frontier(), visit)
     }
 }
 
 impl Store for DiskStore {
     fn recover(&mut self) -> Result<Recovered, StoreError> {
-        let waiting = self.queues.iter().filter(|(_, queue)| queue.count > 0);
-        let mut queues: Vec<_> = waiting.map(|(origin, queue)| (origin.clone(), queue.count)).collect();
-        queues.sort_unstable();
-        let hosts = self.lasting(keys::HOSTS)?.into_iter();
-        let robots = self.lasting(keys::ROBOTS)?.into_iter();
-        let robots = robots.map(|(name, record)| Ok((origin_of(&self.dir.frontier(), &name)?, record)));
         Ok(Recovered {
             run: self.single(keys::RUN, "the run")?,
-            hosts: hosts.map(|(host, state)| (HostKey::of(&host), state)).collect(),
-            robots: robots.collect::<Result<_, _>>()?,
-            queues,
             sinks: self.lasting(keys::SINKS)?,
             cookies: self.lasting(keys::COOKIES)?.into_iter().map(|(_, cookie)| cookie).collect(),
             login: self.single(keys::LOGIN, "the login")?,
@@ -241,13 +260,61 @@ impl Store for DiskStore {
         })
     }
 
+    fn each_host(&self, visit: Visit<'_, HostKey, HostState>) -> Result<(), StoreError> {
+        self.each_lasting(keys::HOSTS, |name, state| Ok(visit(HostKey::of(name), state)))
+    }
+
+    fn each_robots(&self, visit: Visit<'_, Origin, RobotsRecord>) -> Result<(), StoreError> {
+        let path = self.dir.frontier();
+        self.each_lasting(keys::ROBOTS, |name, record| Ok(visit(origin_of(&path, name)?, record)))
+    }
+
+    fn each_queue(&self, visit: Visit<'_, Origin, u64>) -> Result<(), StoreError> {
+        self.each_origin(|id, origin| {
+            let count = self.queues.by_number(id).map_or(0, |queue| queue.count);
+            Ok(if count > 0 { visit(origin, count) } else { ControlFlow::Continue(()) })
+        })
+    }
+
+    fn host(&self, host: &HostKey) -> Result<Option<HostState>, StoreError> {
+        self.single(&keys::lasting(keys::HOSTS, host.as_str()), host.as_str())
+    }
+
+    fn nap(&self, host: &HostKey) -> Result<Option<Nap>, StoreError> {
+        let found: Option<(u64, Vec<u8>)> =
+            self.single(&keys::lasting(keys::NAPS, host.as_str()), host.as_str())?;
+        // What another run has written is not even read: it may be of another version.
+        let bytes = found.filter(|(session, _)| *session == self.session).map(|(_, bytes)| bytes);
+        let nap: Option<Nap> = bytes
+            .map(|bytes| codec::decode(&bytes))
+            .transpose()
+            .map_err(|error| self.damaged("a host that sleeps", &error))?;
+        let path = self.dir.frontier();
+        nap.iter()
+            .flat_map(Nap::origins)
+            .try_for_each(|origin| origin_of(&path, origin.as_str()).map(drop))?;
+        Ok(nap)
+    }
+
+    fn robots(&self, origin: &Origin) -> Result<Option<RobotsRecord>, StoreError> {
+        self.single(&keys::lasting(keys::ROBOTS, origin.as_str()), origin.as_str())
+    }
+
+    fn waiting(&self, origin: &Origin) -> u64 {
+        self.queues.get(origin).map_or(0, |queue| queue.count)
+    }
+
+    fn all_waiting(&self) -> u64 {
+        self.queues.waiting()
+    }
+
     fn pending(
         &mut self,
         origin: &Origin,
         after: Option<QueueKey>,
         limit: usize,
     ) -> Result<Vec<Pending>, StoreError> {
-        let Some(queue) = self.queues.get_mut(origin).filter(|queue| queue.count > 0) else {
+        let Some(queue) = self.queues.get(origin).filter(|queue| queue.count > 0) else {
             return Ok(Vec::new());
         };
         let keys = self.head.keys();
@@ -261,7 +328,7 @@ impl Store for DiskStore {
         let read = |(key, value): &fjall::KvPair| read_pending(&path, origin, key, value);
         let found: Vec<_> = pairs.iter().map(read).collect::<Result<_, _>>()?;
         match (after, found.first()) {
-            (None, Some(first)) => queue.first = first.key,
+            (None, Some(first)) => self.queues.begins_at(queue, first.key),
             (None, None) if limit > 0 => return Err(empty(&path, origin)),
             _ => {}
         }
@@ -273,7 +340,7 @@ impl Store for DiskStore {
     }
 
     fn commit(&mut self, batch: Batch) -> Result<Committed, StoreError> {
-        self.carry_out(Step::new(self.head), batch)
+        self.carry_out(Step::new(self.head, self.session), batch)
     }
 
     fn begin_round(&mut self, run: RunRecord, memory: Memory) -> Result<(), StoreError> {
@@ -281,14 +348,15 @@ impl Store for DiskStore {
         let number = self.next_log()?;
         let log = SeenLog::open(&self.dir.seen_log(number), 0)?.0;
         self.dir.sync()?;
-        let mut step = Step::new(Head {
+        let head = Head {
             generation: self.head.generation + 1,
             era: self.head.era + u32::from(memory == Memory::Forgets),
             log: number,
             next_origin: 0,
             next_failed: 0,
             ..self.head
-        });
+        };
+        let mut step = Step::new(head, self.session);
         for (name, _) in self.lasting::<crate::sink::Position>(keys::SINKS)? {
             step.writes.insert(keys::lasting(keys::SINKS, &name), None);
         }
@@ -374,69 +442,4 @@ fn begin(dir: &StateDir, options: &DiskOptions) -> Result<(), StoreError> {
     drop(frontier);
     fs::rename(&fresh, dir.frontier()).map_err(|error| io_error(&fresh, &error))?;
     dir.sync()
-}
-
-fn only_head(path: &Path, head: &Head) -> Result<Writes, StoreError> {
-    let bytes = codec::encode(head).map_err(|error| damaged(path, "the head", &error))?;
-    Ok(Writes::from([(keys::HEAD.to_vec(), Some(bytes))]))
-}
-
-fn read_head(frontier: &Frontier, path: &Path) -> Result<Head, StoreError> {
-    let bytes = frontier.get(keys::HEAD)?;
-    codec::decode(bytes.as_deref().unwrap_or_default()).map_err(|error| damaged(path, "the head", &error))
-}
-
-/// All origins of a round with their counts.
-fn read_queues(
-    frontier: &Frontier,
-    keys: Generation,
-    path: &Path,
-) -> Result<HashMap<Origin, Queue>, StoreError> {
-    let mut counts: HashMap<u32, u64> = HashMap::new();
-    frontier.each(&keys.all(Kind::Count), |key, value| {
-        let count = codec::decode(value).map_err(|error| damaged(path, "a count", &error))?;
-        counts.extend(keys::number(key).map(|id| (id, count)));
-        Ok(())
-    })?;
-    let mut queues = HashMap::new();
-    frontier.each(&keys.all(Kind::Origin), |key, value| {
-        let text: String = codec::decode(value).map_err(|error| damaged(path, "an origin", &error))?;
-        let origin = origin_of(path, &text)?;
-        if let Some(id) = keys::number(key) {
-            let count = counts.remove(&id).unwrap_or_default();
-            let first = Queue::FRONT;
-            queues.insert(origin, Queue { id, count, first });
-        }
-        Ok(())
-    })?;
-    match counts.is_empty() {
-        true => Ok(queues),
-        false => Err(StoreError::Damaged {
-            path: path.to_owned(),
-            reason: "requests wait for an origin that is not known".to_owned(),
-        }),
-    }
-}
-
-fn origin_of(path: &Path, text: &str) -> Result<Origin, StoreError> {
-    let origin = CanonicalUrl::parse(text).ok().map(|url| url.origin());
-    origin
-        .filter(|origin| origin.as_str() == text)
-        .ok_or_else(|| damaged(path, "an origin", &CodecError::Text))
-}
-
-fn read_pending(path: &Path, origin: &Origin, key: &[u8], value: &[u8]) -> Result<Pending, StoreError> {
-    let place = keys::queue_key(key).ok_or(CodecError::Short);
-    place
-        .and_then(|place| codec::decode_pending(place, value, origin.as_str()))
-        .map_err(|error| damaged(path, &format!("the queue of {origin}"), &error))
-}
-
-/// Requests are said to wait, and none is there.
-fn empty(path: &Path, origin: &Origin) -> StoreError {
-    StoreError::Damaged { path: path.to_owned(), reason: format!("the queue of {origin} is gone") }
-}
-
-fn damaged(path: &Path, what: &str, error: &CodecError) -> StoreError {
-    StoreError::Damaged { path: path.to_owned(), reason: format!("{what}: {error}") }
 }

@@ -1,12 +1,13 @@
 //! A batch on its way to the disk: worked out in full before anything is written, forgotten if the write fails.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
 
 use super::codec::{self, CodecError};
 use super::frontier::{Frontier, Writes};
 use super::keys::{self, Era, Generation, Kind};
+use super::queues::{Queue, Queues, Touched};
 use super::seen_log::SeenLog;
 use super::{Batch, Committed, FailedRecord, PageChange, Pending, QueueKey, StoreError};
 use crate::cookies::CookieChange;
@@ -62,29 +63,6 @@ impl Head {
     }
 }
 
-/// What is remembered of an origin's queue.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Queue {
-    pub(super) id: u32,
-    /// How many wait.
-    pub(super) count: u64,
-    /// Nothing waits before this place. Saves walking over the remains of what is done.
-    pub(super) first: QueueKey,
-}
-
-impl Queue {
-    /// The front of every queue.
-    pub(super) const FRONT: QueueKey = QueueKey { band: 0, seq: 0 };
-
-    /// Behind every queue.
-    pub(super) const BACK: QueueKey = QueueKey { band: u8::MAX, seq: u64::MAX };
-
-    fn push(&mut self, key: QueueKey) {
-        self.first = if self.count == 0 { key } else { self.first.min(key) };
-        self.count += 1;
-    }
-}
-
 /// Why a batch cannot be worked out.
 pub(super) enum StepError {
     Store(StoreError),
@@ -110,7 +88,9 @@ pub(super) struct Step {
     /// Where what is known of pages goes.
     pub(super) era: Era,
     /// Queues as they will be.
-    pub(super) queues: HashMap<Origin, Queue>,
+    pub(super) queues: Touched,
+    /// Which opening of the state this is.
+    session: u64,
     /// New in the seen-set.
     pub(super) fingerprints: Vec<u64>,
     /// The same, to know a link that comes twice in one batch.
@@ -121,16 +101,17 @@ pub(super) struct Step {
 pub(super) struct Before<'a> {
     pub(super) frontier: &'a Frontier,
     pub(super) seen: &'a SeenLog,
-    pub(super) queues: &'a HashMap<Origin, Queue>,
+    pub(super) queues: &'a Queues,
 }
 
 impl Step {
-    pub(super) fn new(head: Head) -> Self {
+    pub(super) fn new(head: Head, session: u64) -> Self {
         Self {
             writes: Writes::new(),
             era: head.pages(),
             head,
-            queues: HashMap::new(),
+            queues: Touched::new(),
+            session,
             fingerprints: Vec::new(),
             offered: HashSet::new(),
         }
@@ -172,6 +153,10 @@ impl Step {
         }
         for (host, state) in &batch.hosts {
             self.put(keys::lasting(keys::HOSTS, host.as_str()), state)?;
+        }
+        for (host, nap) in &batch.naps {
+            let nap = codec::encode(nap)?;
+            self.put(keys::lasting(keys::NAPS, host.as_str()), &(self.session, nap))?;
         }
         for (origin, record) in &batch.robots {
             self.put(keys::lasting(keys::ROBOTS, origin.as_str()), record)?;
@@ -284,7 +269,7 @@ impl Step {
 
     /// Takes a request out of its queue, if it is there.
     fn done(&mut self, origin: &Origin, key: QueueKey, before: &Before<'_>) -> Result<(), StepError> {
-        if !self.queues.contains_key(origin) && !before.queues.contains_key(origin) {
+        if !self.queues.contains_key(origin) && before.queues.get(origin).is_none() {
             return Ok(());
         }
         let id = self.queue(origin, before)?.id;
@@ -330,7 +315,7 @@ impl Step {
     fn queue(&mut self, origin: &Origin, before: &Before<'_>) -> Result<&mut Queue, CodecError> {
         if !self.queues.contains_key(origin) {
             let queue = match before.queues.get(origin) {
-                Some(queue) => *queue,
+                Some(queue) => queue,
                 None => self.new_queue(origin)?,
             };
             self.queues.insert(origin.clone(), queue);
@@ -342,13 +327,15 @@ impl Step {
         let id = self.head.next_origin;
         self.head.next_origin += 1;
         self.put(self.head.keys().origin(id), origin)?;
-        Ok(Queue { id, count: 0, first: Queue::FRONT })
+        Ok(Queue::new(id))
     }
 
     /// Writes the counts of the queues that were touched, so that opening need not walk over them.
     fn counts(&mut self) -> Result<(), CodecError> {
         for queue in self.queues.values() {
-            let count = (queue.count > 0).then(|| codec::encode(&queue.count)).transpose()?;
+            let count =
+                (queue.count > 0).then(|| codec::encode(&(queue.count, queue.first.band, queue.first.seq)));
+            let count = count.transpose()?;
             self.writes.insert(self.head.keys().count(queue.id), count);
         }
         Ok(())

@@ -2,12 +2,15 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::frontier::Nap;
 use crate::history::PageRecord;
+use crate::politeness::HostState;
 use crate::request::{Pending, QueueKey, Request};
+use crate::robots::RobotsRecord;
 use crate::store::memory::MemoryStore;
-use crate::store::{Batch, Committed, FailedRecord, Memory, Recovered, RunRecord, Store, StoreError};
+use crate::store::{Batch, Committed, FailedRecord, Memory, Recovered, RunRecord, Store, StoreError, Visit};
 use crate::time::Timestamp;
-use crate::url::{Fingerprint, Origin};
+use crate::url::{Fingerprint, HostKey, Origin};
 
 /// A [`MemoryStore`] whose clones share one state: what is left when a run is dropped, the next run finds.
 #[derive(Debug, Clone, Default)]
@@ -23,6 +26,38 @@ impl SharedStore {
 impl Store for SharedStore {
     fn recover(&mut self) -> Result<Recovered, StoreError> {
         self.state().recover()
+    }
+
+    fn each_host(&self, visit: Visit<'_, HostKey, HostState>) -> Result<(), StoreError> {
+        self.state().each_host(visit)
+    }
+
+    fn each_robots(&self, visit: Visit<'_, Origin, RobotsRecord>) -> Result<(), StoreError> {
+        self.state().each_robots(visit)
+    }
+
+    fn each_queue(&self, visit: Visit<'_, Origin, u64>) -> Result<(), StoreError> {
+        self.state().each_queue(visit)
+    }
+
+    fn host(&self, host: &HostKey) -> Result<Option<HostState>, StoreError> {
+        self.state().host(host)
+    }
+
+    fn nap(&self, host: &HostKey) -> Result<Option<Nap>, StoreError> {
+        self.state().nap(host)
+    }
+
+    fn robots(&self, origin: &Origin) -> Result<Option<RobotsRecord>, StoreError> {
+        self.state().robots(origin)
+    }
+
+    fn waiting(&self, origin: &Origin) -> u64 {
+        self.state().waiting(origin)
+    }
+
+    fn all_waiting(&self) -> u64 {
+        self.state().all_waiting()
     }
 
     fn pending(

@@ -11,16 +11,19 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use crawl::frontier::Nap;
 use crawl::history::PageRecord;
 use crawl::item::Item;
+use crawl::politeness::HostState;
 use crawl::request::{Pending, QueueKey, Request};
+use crawl::robots::RobotsRecord;
 use crawl::sink::memory::Collect;
 use crawl::sink::{Position, Sink, SinkError, Wants};
 use crawl::store::cache::{CacheEntry, Packed, ValidatorCache};
 use crawl::store::memory::MemoryStore;
-use crawl::store::{Batch, Committed, FailedRecord, Memory, Recovered, RunRecord, Store, StoreError};
+use crawl::store::{Batch, Committed, FailedRecord, Memory, Recovered, RunRecord, Store, StoreError, Visit};
 use crawl::time::Timestamp;
-use crawl::url::{Fingerprint, Origin};
+use crawl::url::{Fingerprint, HostKey, Origin};
 use tokio::sync::Notify;
 
 /// Counts steps, and ends the process at one of them.
@@ -205,6 +208,38 @@ impl Disk {
 impl Store for Disk {
     fn recover(&mut self) -> Result<Recovered, StoreError> {
         self.state().store.recover()
+    }
+
+    fn each_host(&self, visit: Visit<'_, HostKey, HostState>) -> Result<(), StoreError> {
+        self.state().store.each_host(visit)
+    }
+
+    fn each_robots(&self, visit: Visit<'_, Origin, RobotsRecord>) -> Result<(), StoreError> {
+        self.state().store.each_robots(visit)
+    }
+
+    fn each_queue(&self, visit: Visit<'_, Origin, u64>) -> Result<(), StoreError> {
+        self.state().store.each_queue(visit)
+    }
+
+    fn host(&self, host: &HostKey) -> Result<Option<HostState>, StoreError> {
+        self.state().store.host(host)
+    }
+
+    fn nap(&self, host: &HostKey) -> Result<Option<Nap>, StoreError> {
+        self.state().store.nap(host)
+    }
+
+    fn robots(&self, origin: &Origin) -> Result<Option<RobotsRecord>, StoreError> {
+        self.state().store.robots(origin)
+    }
+
+    fn waiting(&self, origin: &Origin) -> u64 {
+        self.state().store.waiting(origin)
+    }
+
+    fn all_waiting(&self) -> u64 {
+        self.state().store.all_waiting()
     }
 
     fn pending(

@@ -9,6 +9,7 @@ use super::Loop;
 use super::again::Again;
 use super::login::Gate;
 use crate::engine::archiving::Intake;
+use crate::engine::door::WriterDoor;
 use crate::engine::download::Desk;
 use crate::engine::output::{Beside, Output};
 use crate::engine::recorder::{Opening, Recorder};
@@ -18,7 +19,7 @@ use crate::engine::start::{self, Beginning, Past, Start};
 use crate::engine::tell::Voice;
 use crate::engine::totals::Totals;
 use crate::engine::worker::Context;
-use crate::engine::writer::{Parts, Writer, WriterDoor};
+use crate::engine::writer::{Parts, Writer};
 use crate::engine::{Crawl, CrawlError};
 use crate::fetch::Fetcher;
 use crate::frontier::Frontier;
@@ -35,8 +36,8 @@ impl<F: Fetcher> Crawl<F> {
         let Beginning { mut past, run, tally, changes } = self.begin(started)?;
         let round = run.round;
         let (desk, log) = Desk::open(self.downloads.take(), &self.scope, &run, past.positions())?.unzip();
-        let recorder = self.open_journal(&past, &run, desk.as_ref(), started)?;
-        let gate = Gate::of(self.login.as_ref(), &mut past, round);
+        let mut recorder = self.open_journal(&past, &run, desk.as_ref(), started)?;
+        let gate = Gate::of(self.login.as_ref(), &mut past, &*self.store, round)?;
         let context = Context {
             whole_from: self.cache.begin(started),
             fetcher: self.fetcher,
@@ -58,7 +59,8 @@ impl<F: Fetcher> Crawl<F> {
             files: desk,
         };
         let mut frontier = Frontier::new(self.settings, self.policies, round, run.pages());
-        past.restore(&mut frontier, context.cookies.as_ref(), started);
+        let troubled =
+            past.restore(&*self.store, &mut frontier, &mut recorder, context.cookies.as_ref(), started)?;
         let beside = Beside { changes, archive: self.archive, files: log };
         let parts = Parts {
             store: self.store,
@@ -68,7 +70,7 @@ impl<F: Fetcher> Crawl<F> {
             watch: self.watch,
         };
         let engine = Loop {
-            voice: Voice::begin(self.events, self.progress, self.clock.clone(), &frontier),
+            voice: Voice::begin(self.events, self.progress, self.clock.clone(), &troubled),
             frontier,
             workers: JoinSet::new(),
             out: HashMap::new(),
@@ -103,7 +105,6 @@ impl<F: Fetcher> Crawl<F> {
             settings: &self.settings,
             scope: &self.scope,
             file_hosts: desk.map_or(&[][..], Desk::hosts),
-            robots: past.robots(),
         };
         Ok(Recorder::start(self.journals.as_ref(), opening)?)
     }
