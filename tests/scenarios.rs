@@ -153,6 +153,10 @@ fn all_with_few_awake(awake: usize) -> Vec<&'static str> {
         assert!(run.faults.is_empty(), "{name}, {awake} awake\n{log}\n{}", run.faults.join("\n"));
         if log != usual.transcript.to_text() {
             others.push(*name);
+            let known = usual.transcript.to_text();
+            for (one, two) in known.lines().zip(log.lines()).filter(|(one, two)| one != two).take(4) {
+                println!("{awake} {name}\n  {one}\n  {two}");
+            }
         }
     }
     others
@@ -189,14 +193,13 @@ fn killed_at_random_moments_it_loses_nothing_and_undercuts_nothing() {
 
 #[test]
 fn killed_at_random_moments_it_keeps_its_promises_with_few_hosts_awake() {
-    let files = ["kill-anywhere", "sitemap-kill", "kill-with-crawl-delay", "kill-while-asking-robots"];
     let mut rng = fastrand::Rng::with_seed(13);
-    for name in files {
+    for (name, length) in [("kill-anywhere", 60.0), ("sitemap-kill", 12.0)] {
         let text = std::fs::read_to_string(folder().join(format!("{name}.toml"))).unwrap();
         let mut scenario = Scenario::parse(&text).unwrap();
         for awake in [0, 1, 2] {
             scenario.crawl.awake = awake;
-            kill_randomly(&mut scenario, 30, 60.0, &mut rng);
+            kill_randomly(&mut scenario, 50, length, &mut rng);
         }
     }
 }

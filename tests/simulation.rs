@@ -3,9 +3,11 @@
 use std::time::{Duration, Instant};
 
 use crawl::clock::Clock;
-use crawl::engine::{Crawl, End, Execution, Report};
+use crawl::engine::{Builder, Crawl, End, Execution, Report};
+use crawl::fetch::http::HttpFetcher;
 use crawl::politeness::Policy;
 use crawl::scope::Scope;
+use crawl::store::disk::DiskStore;
 use crawl::testing::{FollowAll, Latency, SimWeb, Site, Transcript, Yardstick};
 use crawl::time::Timestamp;
 
@@ -39,6 +41,13 @@ impl World {
 
     async fn crawl(&self) -> (Report, Transcript) {
         let clock = Clock::starting_at(Timestamp::from_secs(1_790_000_000));
+        let (web, crawl) = self.describe(&clock);
+        let crawl = crawl.build_with(web.clone()).expect("it has a name and a spider");
+        let report = crawl.run().await.expect("a store in memory does not fail");
+        (report, web.transcript())
+    }
+
+    fn describe(&self, clock: &Clock) -> (SimWeb, Builder<HttpFetcher>) {
         let site = Site {
             count: self.hosts,
             pages: self.pages - 1,
@@ -56,12 +65,9 @@ impl World {
             .scope(Scope::default())
             .policy(policy)
             .settings(move |settings| (settings.seed, settings.awake) = (seed, awake))
-            .clock(clock)
-            .execution(Execution::Inline)
-            .build_with(web.clone())
-            .expect("it has a name and a spider");
-        let report = crawl.run().await.expect("a store in memory does not fail");
-        (report, web.transcript())
+            .clock(clock.clone())
+            .execution(Execution::Inline);
+        (web, crawl)
     }
 
     fn yardstick(&self) -> Yardstick {
@@ -164,4 +170,37 @@ fn two_thousand_hosts_of_which_a_hundred_are_awake_take_no_longer_and_are_as_pol
         assert!(took[0] <= took[1] * 1.05);
         assert_eq!((drowsy.report.hosts.len(), drowsy.report.unlisted.hosts), (1_000, 1_000));
     }
+}
+
+#[test]
+fn hosts_that_sleep_in_a_state_on_disk_go_on_where_they_were_when_it_is_opened_again() {
+    let world = World {
+        hosts: 150,
+        pages: 6,
+        delay: 2,
+        jitter: 0.5,
+        latency: Latency::Fixed(0.1),
+        seed: 4,
+        awake: 10,
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    let transcript = runtime.block_on(async {
+        let clock = Clock::starting_at(Timestamp::from_secs(1_790_000_000));
+        let (web, _) = world.describe(&clock);
+        for most in [200, 450, 1_000] {
+            let store = DiskStore::open(dir.path(), Default::default()).unwrap();
+            let (_, crawl) = world.describe(&clock);
+            let crawl = crawl.store(store).settings(move |settings| {
+                (settings.awake, settings.max_pages) = (10, Some(most));
+            });
+            let report = crawl.build_with(web.clone()).unwrap().run().await.unwrap();
+            assert_eq!(report.totals.pages, most.min(900));
+            assert_eq!(report.end, if most < 900 { End::Limit } else { End::Complete });
+            assert_eq!(report.hosts.iter().map(|host| host.waiting).sum::<u64>() == 0, most > 900);
+        }
+        web.transcript()
+    });
+    transcript.assert_polite(&world.yardstick());
 }

@@ -32,6 +32,7 @@ impl Frontier {
                 return step;
             }
             let Some(soonest) = self.next_wake() else {
+                self.keep_small(now);
                 return if busy { Step::AwaitFetches } else { self.last_step() };
             };
             if self.page_limit_is_reached() && !self.files_only {

@@ -154,7 +154,8 @@ impl Frontier {
 
     /// Where many wait and the line is long, whoever comes last sleeps until it may be his turn.
     pub(super) fn sleeps_in_line(&mut self, now: Timestamp, group: usize, host: usize) -> bool {
-        let is_crowded = self.hosts.len() >= self.settings.awake / 2 && self.dropped.is_empty();
+        let most = self.settings.awake - self.settings.awake / SHARE;
+        let is_crowded = self.hosts.len() >= most && self.dropped.is_empty();
         if !is_crowded || !self.hosts[host].may_sleep(now, self.round) || !self.groups.may_sleep(host) {
             return false;
         }

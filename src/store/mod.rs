@@ -225,19 +225,19 @@ pub trait Store: Send + 'static {
     /// If the state is damaged or of another version.
     fn recover(&mut self) -> Result<Recovered, StoreError>;
 
-    /// Visits all hosts with a state until the visitor breaks off.
+    /// Visits all hosts with a state until the visitor breaks off. The visitor may ask the store other things meanwhile.
     ///
     /// # Errors
     /// If the state cannot be read.
     fn each_host(&self, visit: Visit<'_, HostKey, HostState>) -> Result<(), StoreError>;
 
-    /// Visits all robots.txt verdicts until the visitor breaks off.
+    /// Visits all robots.txt verdicts, as [`Store::each_host`] does hosts.
     ///
     /// # Errors
     /// If the state cannot be read.
     fn each_robots(&self, visit: Visit<'_, Origin, RobotsRecord>) -> Result<(), StoreError>;
 
-    /// Visits all origins with waiting requests until the visitor breaks off, and says how many wait.
+    /// Visits all origins with waiting requests, as [`Store::each_host`] does hosts, and says how many wait.
     ///
     /// # Errors
     /// If the state cannot be read.

