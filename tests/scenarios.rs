@@ -140,6 +140,42 @@ fn every_file_is_a_test() {
     println!("{} scenarios", FILES.len());
 }
 
+/// Runs every scenario with so few hosts awake; tells in which of them the servers see something else.
+fn all_with_few_awake(awake: usize) -> Vec<&'static str> {
+    let mut others = Vec::new();
+    for name in FILES {
+        let text = std::fs::read_to_string(folder().join(format!("{name}.toml"))).unwrap();
+        let mut scenario = Scenario::parse(&text).unwrap();
+        let usual = simulate(&scenario).unwrap();
+        scenario.crawl.awake = awake;
+        let run = simulate(&scenario).unwrap_or_else(|error| panic!("{name}, {awake} awake: {error}"));
+        let log = run.transcript.to_text();
+        assert!(run.faults.is_empty(), "{name}, {awake} awake\n{log}\n{}", run.faults.join("\n"));
+        if log != usual.transcript.to_text() {
+            others.push(*name);
+            let known = usual.transcript.to_text();
+            for (one, two) in known.lines().zip(log.lines()).filter(|(one, two)| one != two).take(4) {
+                println!("{awake} {name}\n  {one}\n  {two}");
+            }
+        }
+    }
+    others
+}
+
+#[test]
+fn every_scenario_holds_with_no_host_awake_between_two_requests() {
+    let others = all_with_few_awake(0);
+    println!("{} of {} scenarios differ: {others:?}", others.len(), FILES.len());
+}
+
+#[test]
+fn every_scenario_holds_with_one_or_two_hosts_awake() {
+    for awake in [1, 2] {
+        let others = all_with_few_awake(awake);
+        println!("{} of {} scenarios differ: {others:?}", others.len(), FILES.len());
+    }
+}
+
 #[test]
 fn every_scenario_is_the_same_when_it_is_run_again() {
     for name in ["kill-anywhere", "token-bucket", "burst-is-one-strike", "jitter-only-lengthens"] {
@@ -152,6 +188,44 @@ fn killed_at_random_moments_it_loses_nothing_and_undercuts_nothing() {
     for (name, length) in [("kill-anywhere", 60.0), ("sitemap-kill", 12.0)] {
         let text = std::fs::read_to_string(folder().join(format!("{name}.toml"))).unwrap();
         kill_again_and_again(&Scenario::parse(&text).unwrap(), length);
+    }
+}
+
+#[test]
+fn killed_at_random_moments_it_keeps_its_promises_with_few_hosts_awake() {
+    let mut rng = fastrand::Rng::with_seed(13);
+    for (name, length) in [("kill-anywhere", 60.0), ("sitemap-kill", 12.0)] {
+        let text = std::fs::read_to_string(folder().join(format!("{name}.toml"))).unwrap();
+        let mut scenario = Scenario::parse(&text).unwrap();
+        for awake in [0, 1, 2] {
+            scenario.crawl.awake = awake;
+            kill_randomly(&mut scenario, 50, length, &mut rng);
+        }
+    }
+}
+
+#[test]
+fn killed_at_random_moments_groups_keep_their_waits_with_few_hosts_awake() {
+    let mut rng = fastrand::Rng::with_seed(14);
+    for file in ["kill-in-a-group-s-wait.toml", "kill-with-addresses.toml"] {
+        let text = std::fs::read_to_string(folder().join(file)).unwrap();
+        let mut scenario = Scenario::parse(&text).unwrap();
+        for awake in [0, 1, 2] {
+            scenario.crawl.awake = awake;
+            kill_randomly(&mut scenario, 30, 50.0, &mut rng);
+        }
+    }
+}
+
+fn kill_randomly(scenario: &mut Scenario, times: u64, length: f64, rng: &mut fastrand::Rng) {
+    for seed in 0..times {
+        let kills = rng.usize(1..10);
+        scenario.crawl.seed = seed;
+        scenario.crawl.head = rng.usize(1..5);
+        scenario.crawl.kill_at = (0..kills).map(|_| rng.f64() * length).collect();
+        scenario.crawl.kill_at.sort_by(f64::total_cmp);
+        let run = simulate(scenario).unwrap_or_else(|error| panic!("{:?}\n{error}", scenario.crawl));
+        assert!(run.faults.is_empty(), "{:?}\n{}", scenario.crawl, run.faults.join("\n"));
     }
 }
 

@@ -52,7 +52,8 @@ const A: &str = "http://a.example";
 fn a_new_store_knows_nothing() {
     on_each(|store| {
         let recovered = store.recover().unwrap();
-        assert!(recovered.run.is_none() && recovered.queues.is_empty() && recovered.hosts.is_empty());
+        let held = store.holdings().unwrap();
+        assert!(recovered.run.is_none() && held.queues.is_empty() && held.hosts.is_empty());
         assert!(recovered.warnings.is_empty());
         assert!(store.pending(&origin(A), None, 9).unwrap().is_empty());
         assert!(store.failed().unwrap().is_empty());
@@ -139,7 +140,7 @@ fn a_link_enters_once_also_within_one_batch() {
         assert_eq!(first.known, 1);
         let again = store.commit(links(&["http://a.example/2", "http://a.example/3"])).unwrap();
         assert_eq!(urls(&again.fresh), ["http://a.example/3"]);
-        assert_eq!(store.recover().unwrap().queues, [(origin(A), 3)]);
+        assert_eq!(store.holdings().unwrap().queues, [(origin(A), 3)]);
     });
 }
 
@@ -149,7 +150,7 @@ fn a_link_that_is_done_does_not_come_back() {
         let fresh = store.commit(links(&["http://a.example/1"])).unwrap().fresh;
         let batch = Batch { done: vec![(origin(A), fresh[0].key)], ..links(&["http://a.example/1"]) };
         assert_eq!(store.commit(batch).unwrap().fresh.len(), 0);
-        assert!(store.recover().unwrap().queues.is_empty());
+        assert!(store.holdings().unwrap().queues.is_empty());
         assert!(store.pending(&origin(A), None, 9).unwrap().is_empty());
     });
 }
@@ -161,7 +162,7 @@ fn a_request_without_dedup_always_enters_and_marks_nothing() {
         assert_eq!(store.commit(always()).unwrap().fresh.len(), 1);
         assert_eq!(store.commit(always()).unwrap().fresh.len(), 1);
         assert_eq!(store.commit(links(&["http://a.example/login"])).unwrap().fresh.len(), 1);
-        assert_eq!(store.recover().unwrap().queues, [(origin(A), 3)]);
+        assert_eq!(store.holdings().unwrap().queues, [(origin(A), 3)]);
     });
 }
 
@@ -228,7 +229,7 @@ fn a_retry_keeps_its_place() {
         store.commit(batch).unwrap();
         let pending = store.pending(&origin(A), None, 9).unwrap();
         assert_eq!(pending, [again, fresh[1].clone()]);
-        assert_eq!(store.recover().unwrap().queues, [(origin(A), 2)]);
+        assert_eq!(store.holdings().unwrap().queues, [(origin(A), 2)]);
     });
 }
 
@@ -242,7 +243,7 @@ fn done_twice_is_done_once() {
         store.commit(done()).unwrap();
         let stranger = Batch { done: vec![(origin("http://b.example"), fresh[1].key)], ..Batch::default() };
         store.commit(stranger).unwrap();
-        assert_eq!(store.recover().unwrap().queues, [(origin(A), 1)]);
+        assert_eq!(store.holdings().unwrap().queues, [(origin(A), 1)]);
     });
 }
 
@@ -257,7 +258,8 @@ fn the_last_word_of_a_batch_counts() {
         };
         store.commit(batch).unwrap();
         let recovered = store.recover().unwrap();
-        assert_eq!(recovered.hosts, [(host, waiting(2))]);
+        let held = store.holdings().unwrap();
+        assert_eq!(held.hosts, [(host, waiting(2))]);
         assert_eq!(recovered.sinks, [("out".to_owned(), Position(2))]);
     });
 }
@@ -302,12 +304,12 @@ fn full() -> Batch {
 }
 
 fn holds_all(store: &mut dyn Store) {
-    let (recovered, batch) = (store.recover().unwrap(), full());
-    assert_eq!(recovered.hosts, batch.hosts);
-    assert_eq!(recovered.robots, batch.robots);
+    let (recovered, held, batch) = (store.recover().unwrap(), store.holdings().unwrap(), full());
+    assert_eq!(held.hosts, batch.hosts);
+    assert_eq!(held.robots, batch.robots);
     assert_eq!(recovered.sinks, batch.sinks);
     assert_eq!(recovered.run, batch.run);
-    assert_eq!(recovered.queues, [(origin(A), 1)]);
+    assert_eq!(held.queues, [(origin(A), 1)]);
     assert_eq!(store.failed().unwrap(), batch.failed);
 }
 
@@ -336,10 +338,11 @@ fn a_new_round_forgets_pages_and_keeps_hosts() {
         let run = RunRecord { round: 2, ..RunRecord::default() };
         store.begin_round(run.clone(), Memory::Keeps).unwrap();
         let recovered = store.recover().unwrap();
+        let held = store.holdings().unwrap();
         assert_eq!(recovered.run, Some(run));
-        assert_eq!(recovered.hosts, full().hosts);
-        assert_eq!(recovered.robots, full().robots);
-        assert!(recovered.queues.is_empty() && recovered.sinks.is_empty());
+        assert_eq!(held.hosts, full().hosts);
+        assert_eq!(held.robots, full().robots);
+        assert!(held.queues.is_empty() && recovered.sinks.is_empty());
         assert!(store.failed().unwrap().is_empty());
         assert!(store.pending(&origin(A), None, 9).unwrap().is_empty());
         let fresh = store.commit(links(&["http://a.example/1"])).unwrap().fresh;
@@ -358,8 +361,9 @@ fn a_new_round_is_still_there_after_opening_again() {
         drop(store);
         store = open(dir.path());
         let recovered = store.recover().unwrap();
+        let held = store.holdings().unwrap();
         assert_eq!(recovered.run.unwrap().round, round);
-        assert!(recovered.queues.is_empty());
+        assert!(held.queues.is_empty());
     }
     let names = std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name());
     let logs = names.filter(|name| name.to_str().unwrap().starts_with("seen-"));
@@ -417,7 +421,7 @@ fn many_origins_and_long_urls_are_no_matter() {
     assert_eq!(store.commit(batch).unwrap().fresh.len(), 5_000);
     drop(store);
     let mut store = open(dir.path());
-    assert_eq!(store.recover().unwrap().queues.len(), 5_000);
+    assert_eq!(store.holdings().unwrap().queues.len(), 5_000);
     let pending = store.pending(&origin("http://h4999.example"), None, 9).unwrap();
     assert_eq!(pending[0].request.url.path_and_query().len(), 5_000);
 }
@@ -495,9 +499,14 @@ fn batch_of(act: &Act, model: &mut MemoryStore) -> Batch {
 
 fn same(disk: &mut DiskStore, model: &mut MemoryStore) {
     let (found, expected) = (disk.recover().unwrap(), model.recover().unwrap());
-    assert_eq!(found.queues, expected.queues);
+    let (held, known) = (disk.holdings().unwrap(), model.holdings().unwrap());
+    for origin in held.queues.iter().map(|(origin, _)| origin) {
+        assert_eq!(disk.waiting(origin), model.waiting(origin));
+    }
+    assert_eq!(disk.all_waiting(), model.all_waiting());
+    assert_eq!(held.queues, known.queues);
     assert_eq!(found.sinks, expected.sinks);
-    assert_eq!(found.hosts, expected.hosts);
+    assert_eq!(held.hosts, known.hosts);
     assert_eq!(found.run, expected.run);
     assert_eq!(found.warnings, expected.warnings);
     assert_eq!(disk.failed().unwrap(), model.failed().unwrap());

@@ -97,8 +97,8 @@ fn child_commits_batches() {
 
 /// The state is that after exactly `count` batches.
 fn holds_exactly(store: &mut DiskStore, count: u64) {
-    let recovered = store.recover().unwrap();
-    let total: u64 = recovered.queues.iter().map(|(_, waiting)| waiting).sum();
+    let held = store.holdings().unwrap();
+    let total: u64 = held.queues.iter().map(|(_, waiting)| waiting).sum();
     let mut expected_total = 0;
     for host in 0..HOSTS {
         let numbers = (1..=count).filter(|number| number % HOSTS == host);
@@ -183,7 +183,7 @@ fn a_full_disk_stops_the_crawl_and_loses_nothing() {
         ..Batch::default()
     };
     assert_eq!(store.commit(all).unwrap().known, 3 * there);
-    let waiting: u64 = store.recover().unwrap().queues.iter().map(|(_, count)| count).sum();
+    let waiting: u64 = store.holdings().unwrap().queues.iter().map(|(_, count)| count).sum();
     assert_eq!(waiting, 3 * there);
 }
 
@@ -218,10 +218,11 @@ fn a_kill_leaves_the_old_round_or_the_new_one() {
         let last = run_and_kill(dir.path(), "child_begins_rounds", acks, rng.u64(..100_000)).unwrap();
         let mut store = open(dir.path());
         let recovered = store.recover().unwrap();
+        let held = store.holdings().unwrap();
         assert_eq!(recovered.warnings, Vec::<String>::new());
         let reached = u64::from(recovered.run.unwrap().round);
         assert!((last..=last + 1).contains(&reached));
-        let waiting = recovered.queues.first().map_or(0, |(_, count)| *count);
+        let waiting = held.queues.first().map_or(0, |(_, count)| *count);
         assert!(waiting == 50 || (waiting == 0 && reached == last + 1));
         assert_eq!(recovered.sinks.len() as u64, waiting / 50);
         assert_eq!(store.commit(round()).unwrap().known, waiting);

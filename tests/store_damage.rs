@@ -90,6 +90,7 @@ fn look(dir: &Path) -> Found {
     let looked = || -> Result<Found, StoreError> {
         let mut store = DiskStore::open(dir, options(16 << 20))?;
         let recovered = store.recover()?;
+        store.holdings()?;
         let waiting = store.pending(&origin(), None, usize::MAX)?.len();
         store.failed()?;
         let all = Batch {

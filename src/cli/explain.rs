@@ -371,8 +371,7 @@ impl QueueSaid {
     fn of(ahead: u64, pending: &Pending, known: &Known, host: &HostRow) -> Self {
         let request = &pending.request;
         let origin = request.origin();
-        let of =
-            known.recovered.queues.iter().find(|(name, _)| *name == origin).map_or(0, |(_, count)| *count);
+        let of = known.held.queues.iter().find(|(name, _)| *name == origin).map_or(0, |(_, count)| *count);
         let wait = Duration::try_from_secs_f64(host.wait_s).unwrap_or_default();
         Self {
             origin: origin.to_string(),

@@ -257,7 +257,7 @@ mod tests {
     use crate::politeness::HostState;
     use crate::politeness::Phase;
     use crate::store::disk::DiskStore;
-    use crate::store::{Recovered, RunRecord};
+    use crate::store::{Holdings, Recovered, RunRecord};
     use crate::time::Timestamp;
     use crate::url::{CanonicalUrl, HostKey};
 
@@ -275,16 +275,16 @@ mod tests {
         record(RobotsAnswer::Text(body.into()))
     }
 
-    fn known(recovered: Recovered, dir: &std::path::Path) -> Known {
+    fn known(held: Holdings, dir: &std::path::Path) -> Known {
         let run = Some(RunRecord { round: 1, ..RunRecord::default() });
-        let recovered = Recovered { run, ..recovered };
+        let recovered = Recovered { run, ..Recovered::default() };
         let store = DiskStore::open(dir, Default::default()).unwrap();
-        Known { store, recovered, now: NOW, plan: None }
+        Known { store, recovered, held, now: NOW, plan: None }
     }
 
-    fn rows_of(recovered: Recovered) -> Vec<HostRow> {
+    fn rows_of(held: Holdings) -> Vec<HostRow> {
         let dir = tempfile::tempdir().unwrap();
-        rows(&known(recovered, dir.path()))
+        rows(&known(held, dir.path()))
     }
 
     fn limited(wait: u64) -> HostState {
@@ -310,7 +310,7 @@ mod tests {
             reason: "robots.txt answered 503".to_owned(),
         };
         let robots = vec![(origin("mute"), record(unreachable))];
-        let rows = rows_of(Recovered { hosts, robots, ..Recovered::default() });
+        let rows = rows_of(Holdings { hosts, robots, ..Holdings::default() });
         let told: Vec<_> = rows.iter().map(|row| (row.host.as_str(), row.standing)).collect();
         assert_eq!(told, [("late", "limited"), ("soon", "limited"), ("mute", "shut"), ("calm", "ok")]);
     }
@@ -319,7 +319,7 @@ mod tests {
     fn a_limited_host_says_why_until_when_and_what_to_do() {
         let hosts = vec![(HostKey::of("a.example"), limited(200))];
         let queues = vec![(origin("a.example"), 7)];
-        let text = text(&rows_of(Recovered { hosts, queues, ..Recovered::default() }));
+        let text = text(&rows_of(Holdings { hosts, queues, ..Holdings::default() }));
         let lines: Vec<_> = text.lines().collect();
         assert_eq!(lines.len(), 5, "{text}");
         assert!(lines[1].starts_with("a.example   ") && lines[1].contains("limited"), "{text}");
@@ -338,7 +338,7 @@ mod tests {
         let closed = text_record("User-agent: *\nDisallow: /\n");
         let refused = record(RobotsAnswer::DenyAll);
         let robots = vec![(origin("a"), slow), (origin("b"), closed), (origin("c"), refused)];
-        let rows = rows_of(Recovered { robots, ..Recovered::default() });
+        let rows = rows_of(Holdings { robots, ..Holdings::default() });
         let told: Vec<_> = rows.iter().map(|row| row.trouble.as_deref().unwrap()).collect();
         assert_eq!(told[0], "its robots.txt asks for 6 min 40 s between requests, more than 5 min");
         assert_eq!(told[1], "robots.txt closes it to us: Disallow: / (robots.txt line 2)");
@@ -354,7 +354,7 @@ mod tests {
         let unreachable = RobotsAnswer::Unreachable { tries: 3, retry_at: NOW, reason };
         let robots = vec![(origin("mute"), record(unreachable))];
         let hosts = vec![(HostKey::of(long), state)];
-        let text = text(&rows_of(Recovered { hosts, robots, ..Recovered::default() }));
+        let text = text(&rows_of(Holdings { hosts, robots, ..Holdings::default() }));
         assert!(text.lines().all(|line| line.chars().count() <= WIDTH), "{text}");
         assert!(text.chars().all(|letter| letter == '\n' || !letter.is_control()), "{text}");
         assert!(text.contains(long), "{text}");

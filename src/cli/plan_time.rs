@@ -249,7 +249,7 @@ mod tests {
     use crate::config::Loader;
     use crate::robots::{RobotsAnswer, RobotsRecord};
     use crate::store::disk::DiskStore;
-    use crate::store::{Recovered, RunRecord};
+    use crate::store::{Holdings, Recovered, RunRecord};
     use crate::time::Timestamp;
     use crate::url::{CanonicalUrl, Origin};
 
@@ -265,23 +265,26 @@ mod tests {
     }
 
     /// The estimate of a state with these queues.
-    fn of_queues(queues: &[(&str, u64)], plan: Plan, more: impl FnOnce(&mut Recovered)) -> Estimate {
+    fn of_queues(
+        queues: &[(&str, u64)],
+        plan: Plan,
+        more: impl FnOnce(&mut Recovered, &mut Holdings),
+    ) -> Estimate {
         let dir = tempfile::tempdir().unwrap();
         let store = DiskStore::open(dir.path(), Default::default()).unwrap();
-        let mut recovered = Recovered {
-            run: Some(RunRecord { round: 1, ..RunRecord::default() }),
-            queues: queues.iter().map(|(host, count)| (origin(host), *count)).collect(),
-            ..Recovered::default()
-        };
-        more(&mut recovered);
-        Estimate::of_state(&Known { store, recovered, now: NOW, plan: Some(plan) })
+        let mut recovered =
+            Recovered { run: Some(RunRecord { round: 1, ..RunRecord::default() }), ..Recovered::default() };
+        let queues = queues.iter().map(|(host, count)| (origin(host), *count)).collect();
+        let mut held = Holdings { queues, ..Holdings::default() };
+        more(&mut recovered, &mut held);
+        Estimate::of_state(&Known { store, recovered, held, now: NOW, plan: Some(plan) })
     }
 
     const SEED: &str = "seeds = [\"http://a.example/\"]\n[politeness]\njitter = 0\ndelay = \"1.2s\"";
 
     #[test]
     fn the_slowest_host_decides() {
-        let estimate = of_queues(&[("a.example", 10_000), ("b.example", 10)], plan(SEED), |_| {});
+        let estimate = of_queues(&[("a.example", 10_000), ("b.example", 10)], plan(SEED), |_, _| {});
         assert_eq!(estimate.time, Duration::from_secs(15_000));
         let text = estimate.text();
         let head = "4 h 10 min at least for 10010 known pages that wait; a.example decides, at 1 request every 1.5 s";
@@ -298,9 +301,9 @@ mod tests {
         let body = RobotsAnswer::Text("User-agent: *\nCrawl-delay: 9.7\n".into());
         let record = RobotsRecord { fetched_at: NOW, expires_at: NOW, answer: body, copy: None };
         let late = HostState { not_before: Timestamp::from_secs(1_060), ..HostState::default() };
-        let estimate = of_queues(&[("a.example", 6)], plan(SEED), |recovered| {
-            recovered.robots.push((origin("a.example"), record));
-            recovered.hosts.push((HostKey::of("a.example"), late));
+        let estimate = of_queues(&[("a.example", 6)], plan(SEED), |_, held| {
+            held.robots.push((origin("a.example"), record));
+            held.hosts.push((HostKey::of("a.example"), late));
         });
         assert_eq!(estimate.time, Duration::from_secs(120));
         assert!(
@@ -320,7 +323,7 @@ mod tests {
     #[test]
     fn the_limits_of_the_crawl_count() {
         let slow = plan(&format!("{SEED}\nmax-rate = \"1/min\"\n[scope]\nmax-pages = 5"));
-        let estimate = of_queues(&[("a.example", 10)], slow, |_| {});
+        let estimate = of_queues(&[("a.example", 10)], slow, |_, _| {});
         assert_eq!(estimate.time, Duration::from_mins(10));
         assert_eq!(estimate.decided_by.as_deref(), Some("politeness.max-rate \"1/min\""));
         assert!(estimate.unknown.iter().any(|unknown| unknown.contains("after 5 pages more")));
@@ -329,12 +332,12 @@ mod tests {
     #[test]
     fn a_complete_round_is_followed_by_one_that_asks_for_its_pages_again() {
         let asked = HostState { pages: 8, round: 1, ..HostState::default() };
-        let estimate = of_queues(&[], plan(SEED), |recovered| {
-            recovered.hosts.push((HostKey::of("a.example"), asked));
+        let estimate = of_queues(&[], plan(SEED), |recovered, held| {
+            held.hosts.push((HostKey::of("a.example"), asked));
             recovered.run.as_mut().unwrap().completed = Some(NOW);
         });
         assert!(estimate.text().starts_with("12.0 s at least for 8 known pages of the last round"));
-        let nothing = of_queues(&[], plan(SEED), |_| {});
+        let nothing = of_queues(&[], plan(SEED), |_, _| {});
         assert!(nothing.text().starts_with("nothing is left to ask"));
     }
 }

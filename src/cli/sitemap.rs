@@ -59,7 +59,7 @@ pub(super) fn sitemap(args: &SitemapArgs) -> Result<Exit, Failure> {
 /// All that was asked for are sitemaps: that no page was fetched is no loss.
 fn exit_of(report: &Report) -> Exit {
     let whole = report.end == End::Complete && report.totals.failed == 0;
-    let nothing_waits = report.hosts.iter().all(|host| host.waiting == 0);
+    let nothing_waits = report.unlisted.waiting == 0 && report.hosts.iter().all(|host| host.waiting == 0);
     if whole && nothing_waits && report.totals.sitemaps > 0 {
         return Exit::COMPLETE;
     }

@@ -13,7 +13,7 @@ use crate::config::{Loader, Plan};
 use crate::politeness::{HostState, Policy};
 use crate::robots::{ProductToken, RobotsAnswer, RobotsRecord, RobotsRules};
 use crate::store::disk::DiskStore;
-use crate::store::{Recovered, RunRecord, Store};
+use crate::store::{Holdings, Recovered, RunRecord, Store};
 use crate::time::Timestamp;
 use crate::url::{HostKey, Origin};
 
@@ -75,10 +75,10 @@ impl Place {
         self.must_be_begun()?;
         let options = self.plan.as_ref().map(|plan| plan.disk.clone()).unwrap_or_default();
         let mut store = DiskStore::open(&self.dir, options)?;
-        let recovered = store.recover()?;
+        let (recovered, held) = (store.recover()?, store.holdings()?);
         let run = recovered.run.as_ref();
         let plan = self.plan.clone().or_else(|| plan_of(run?, &self.sets));
-        let mut known = Known { store, recovered, now: now()?, plan };
+        let mut known = Known { store, recovered, held, now: now()?, plan };
         if let (Some(plan), Some(home)) = (&mut known.plan, demo_site::known_home(&self.dir)) {
             plan.place_demo(&home);
         }
@@ -111,6 +111,8 @@ fn plan_of(run: &RunRecord, sets: &Sets) -> Option<Plan> {
 pub(super) struct Known {
     pub(super) store: DiskStore,
     pub(super) recovered: Recovered,
+    /// Hosts, their robots.txt and their queues.
+    pub(super) held: Holdings,
     pub(super) now: Timestamp,
     /// The crawler file given, else the values that the last run had.
     pub(super) plan: Option<Plan>,
@@ -159,13 +161,13 @@ impl Known {
     /// Every host that was asked or has something waiting, by name.
     pub(super) fn hosts(&self) -> Vec<KnownHost<'_>> {
         let mut hosts: HashMap<HostKey, KnownHost<'_>> = HashMap::new();
-        for (key, state) in &self.recovered.hosts {
+        for (key, state) in &self.held.hosts {
             Self::entry(&mut hosts, key.clone()).state = state.clone();
         }
-        for (origin, count) in &self.recovered.queues {
+        for (origin, count) in &self.held.queues {
             Self::entry(&mut hosts, origin.host_key()).waiting += count;
         }
-        for record in &self.recovered.robots {
+        for record in &self.held.robots {
             Self::entry(&mut hosts, record.0.host_key()).robots.push(record);
         }
         let mut hosts: Vec<_> = hosts.into_values().collect();

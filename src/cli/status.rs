@@ -14,7 +14,7 @@ use super::state::Place;
 use crate::politeness::{HostState, Phase};
 use crate::robots::{RobotsAnswer, RobotsRecord};
 use crate::stage::tally::ItemTally;
-use crate::store::{FailedRecord, Recovered, RunRecord, Store};
+use crate::store::{FailedRecord, Holdings, Recovered, RunRecord, Store};
 use crate::time::Timestamp;
 use crate::url::Origin;
 
@@ -34,7 +34,7 @@ pub(super) fn status(args: &StateArgs) -> Result<Exit, Failure> {
 fn read(place: &Place) -> Result<Status, Failure> {
     let mut known = place.open()?;
     let failed = known.store.failed()?;
-    Ok(Status::of(&place.dir, known.recovered, &failed, known.now))
+    Ok(Status::of(&place.dir, known.recovered, &known.held, &failed, known.now))
 }
 
 /// What a state directory says of its crawl.
@@ -94,13 +94,13 @@ struct FailedStatus {
 }
 
 impl Status {
-    fn of(dir: &Path, known: Recovered, failed: &[FailedRecord], now: Timestamp) -> Self {
+    fn of(dir: &Path, known: Recovered, held: &Holdings, failed: &[FailedRecord], now: Timestamp) -> Self {
         let mut waiting: BTreeMap<String, u64> = BTreeMap::new();
-        for (origin, count) in &known.queues {
+        for (origin, count) in &held.queues {
             *waiting.entry(origin.host_key().to_string()).or_default() += count;
         }
         let run = known.run.unwrap_or_default();
-        let mut hosts: Vec<_> = known
+        let mut hosts: Vec<_> = held
             .hosts
             .iter()
             .map(|(key, state)| HostStatus::of(key.as_str(), state, waiting.remove(key.as_str()), now))
@@ -116,11 +116,11 @@ impl Status {
             round: run.round,
             started: (run.round > 0).then(|| run.started.to_string()),
             completed: run.completed.filter(|_| run.round > 0).map(|at| at.to_string()),
-            waiting: known.queues.iter().map(|(_, count)| count).sum(),
+            waiting: held.queues.iter().map(|(_, count)| count).sum(),
             totals: run.totals,
             items: known.tally,
             hosts,
-            robots: known.robots.iter().map(|(origin, record)| RobotsStatus::of(origin, record)).collect(),
+            robots: held.robots.iter().map(|(origin, record)| RobotsStatus::of(origin, record)).collect(),
             failed: failed.iter().map(FailedStatus::of).collect(),
             warnings: known.warnings,
         }

@@ -11,7 +11,7 @@ use super::items;
 use super::render::{bytes, counted, duration, per_time, safe};
 use crate::config::{Plan, Reader};
 use crate::engine::changes::path_of;
-use crate::engine::{End, HostReport, Progress, Report, Totals, advice, gravity, told};
+use crate::engine::{End, HostReport, Progress, Report, Totals, Unlisted, advice, gravity, told};
 use crate::politeness::Standing;
 use crate::store::files::MANIFEST;
 use crate::url::HostKey;
@@ -65,6 +65,7 @@ pub(super) fn counts(plan: &Plan, report: &Report, last: &Progress) -> String {
     if more > 0 {
         line(&mut text, "", &format!("and {} more", counted(more as u64, "host")));
     }
+    line_of_others(&mut text, &report.unlisted);
     for file in files(plan) {
         line(&mut text, "output", &file);
     }
@@ -204,6 +205,20 @@ fn troubled<'a>(plan: &Plan, report: &'a Report) -> Vec<&'a HostReport> {
     troubled
 }
 
+/// Hosts of which the report has no line each: they are counted.
+fn line_of_others(text: &mut String, others: &Unlisted) {
+    let Unlisted { hosts, waiting, doubted, parked, shut } = *others;
+    let counts = [(doubted, "that refuse us"), (parked, "that must wait"), (shut, "shut by robots.txt")];
+    let counts = counts.into_iter().filter(|(count, _)| *count > 0);
+    let mut parts: Vec<_> = counts.map(|(count, what)| format!("{count} {what}")).collect();
+    if waiting > 0 {
+        parts.push(format!("{} left", counted(waiting, "page")));
+    }
+    if !parts.is_empty() {
+        line(text, "", &format!("of {} more: {}", counted(hosts, "host"), parts.join(", ")));
+    }
+}
+
 /// The learned rate of a host, if it is below the one that is configured.
 fn learned(plan: &Plan, host: &HostReport) -> Option<f64> {
     let delay = plan.policy(&HostKey::of(&host.host)).delay.as_secs_f64();
@@ -339,7 +354,22 @@ mod tests {
         let tally = ItemTally::default();
         let (stages, load) = (Default::default(), Default::default());
         let (problem, missed, limited_by) = (None, Vec::new(), None);
-        Report { end, round, started, took, totals, problem, tally, missed, stages, load, limited_by, hosts }
+        let unlisted = Default::default();
+        Report {
+            end,
+            round,
+            started,
+            took,
+            totals,
+            problem,
+            tally,
+            missed,
+            stages,
+            load,
+            limited_by,
+            hosts,
+            unlisted,
+        }
     }
 
     fn summary(report: &Report) -> String {

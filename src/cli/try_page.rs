@@ -95,7 +95,7 @@ async fn replay(
 pub(super) fn keep_waits(builder: Builder<HttpFetcher>, dir: &Path) -> Result<Builder<HttpFetcher>, Failure> {
     let mut store = MemoryStore::default();
     if dir.join("FORMAT").exists() {
-        let known = DiskStore::open(dir, Default::default())?.recover()?;
+        let known = DiskStore::open(dir, Default::default())?.holdings()?;
         store.commit(Batch { hosts: known.hosts, ..Batch::default() })?;
     }
     Ok(builder.store(store))

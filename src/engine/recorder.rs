@@ -5,6 +5,7 @@
 //! unrecorded.
 
 use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher, RandomState};
 
 use http::Method as HttpMethod;
 
@@ -13,7 +14,7 @@ use crate::audit::record::{
     Begin, BodyPart, Bucket, End, Found, HostLine, Method, OriginLine, Pace, Record, Reply, RobotsLine,
     Ruling, RunEnd, RunStart, ScopeLine, Verdict, Wait, What,
 };
-use crate::frontier::{ControlLease, Lease, RobotsLease, Settings};
+use crate::frontier::{ControlLease, Lease, RobotsLease, Settings, Stored};
 use crate::politeness::{Class, Outcome, PaceRule, Policy};
 use crate::request::Kind;
 use crate::robots::{RobotsAnswer, RobotsRecord};
@@ -42,8 +43,6 @@ pub(super) struct Opening<'a> {
     pub(super) scope: &'a Scope,
     /// Hosts that files may come from.
     pub(super) file_hosts: &'a [HostPattern],
-    /// The verdicts that earlier runs have left.
-    pub(super) robots: Vec<(Origin, RobotsRecord)>,
 }
 
 /// A request that is about to leave.
@@ -73,10 +72,12 @@ pub(super) enum Errand {
 /// Writes the journal of a run, if one is kept.
 pub(super) struct Recorder(Option<Book>);
 
+/// There may be millions of hosts: they are known by 64 bits of their names, under a key that nobody can know.
 struct Book {
     writer: JournalWriter,
-    hosts: HashMap<HostKey, u32>,
-    origins: HashMap<Origin, OriginEntry>,
+    marks: RandomState,
+    hosts: HashMap<u64, u32>,
+    origins: HashMap<u64, OriginEntry>,
     texts: HashSet<u64>,
     kept: HashMap<Origin, RobotsRecord>,
     begun: u64,
@@ -105,12 +106,29 @@ impl Recorder {
         }
         Ok(Self(Some(Book {
             writer,
+            marks: RandomState::new(),
             hosts: HashMap::new(),
             origins: HashMap::new(),
             texts: HashSet::new(),
-            kept: opening.robots.into_iter().collect(),
+            kept: HashMap::new(),
             begun: 0,
         })))
+    }
+
+    /// A verdict that an earlier run has left.
+    pub(super) fn keep(&mut self, origin: &Origin, record: &RobotsRecord) {
+        if let Some(book) = &mut self.0 {
+            book.kept.insert(origin.clone(), record.clone());
+        }
+    }
+
+    /// The same of hosts that are woken for the first time in this run.
+    pub(super) fn keep_first(&mut self, woken: &[Stored]) {
+        for stored in woken.iter().filter(|stored| stored.nap.is_none()) {
+            for origin in &stored.origins {
+                origin.robots.iter().for_each(|record| self.keep(&origin.origin, record));
+            }
+        }
     }
 
     /// A page is about to leave. `policy` is that of its host.
@@ -236,24 +254,26 @@ impl Book {
 
     /// The number of an origin. The first time, it is said who it is and what is configured for its host.
     fn origin(&mut self, origin: &Origin, policy: &Policy) -> Result<u32, JournalError> {
-        if let Some(entry) = self.origins.get(origin) {
+        let mark = self.marks.hash_one(origin.as_str());
+        if let Some(entry) = self.origins.get(&mark) {
             return Ok(entry.number);
         }
-        let host = self.host(origin.host_key(), policy)?;
+        let host = self.host(&origin.host_key(), policy)?;
         let number = self.origins.len() as u32;
         self.writer.write(Record::Origin(OriginLine { host, text: origin.as_str().to_owned() }))?;
-        self.origins.insert(origin.clone(), OriginEntry { number, rule: None });
+        self.origins.insert(mark, OriginEntry { number, rule: None });
         Ok(number)
     }
 
-    fn host(&mut self, key: HostKey, policy: &Policy) -> Result<u32, JournalError> {
-        if let Some(number) = self.hosts.get(&key) {
+    fn host(&mut self, key: &HostKey, policy: &Policy) -> Result<u32, JournalError> {
+        let mark = self.marks.hash_one(key.as_str());
+        if let Some(number) = self.hosts.get(&mark) {
             return Ok(*number);
         }
         let number = self.hosts.len() as u32;
         let line = HostLine { name: key.as_str().to_owned(), pace: pace(policy) };
         self.writer.write(Record::Host(line))?;
-        self.hosts.insert(key, number);
+        self.hosts.insert(mark, number);
         Ok(number)
     }
 
@@ -272,7 +292,8 @@ impl Book {
         record: &RobotsRecord,
     ) -> Result<(), JournalError> {
         self.kept.remove(origin);
-        let Some(number) = self.origins.get(origin).map(|entry| entry.number) else {
+        let mark = self.marks.hash_one(origin.as_str());
+        let Some(number) = self.origins.get(&mark).map(|entry| entry.number) else {
             return Ok(());
         };
         let verdict = match &record.answer {
@@ -309,7 +330,8 @@ impl Book {
     }
 
     fn ruling(&mut self, origin: &Origin, rule: Option<&str>) -> Ruling {
-        let (Some(rule), Some(entry)) = (rule, self.origins.get_mut(origin)) else {
+        let mark = self.marks.hash_one(origin.as_str());
+        let (Some(rule), Some(entry)) = (rule, self.origins.get_mut(&mark)) else {
             return Ruling::NoLine;
         };
         let rule = cut(rule, MAX_RULE);

@@ -12,10 +12,11 @@ use super::stages::{StageTimes, as_seconds};
 use super::standing::{evidence_of, learned_rate, standing_of};
 use super::totals::Totals;
 use crate::frontier::HostView;
-use crate::politeness::Phase;
 use crate::politeness::block::{Evidence, Standing};
+use crate::politeness::{HostState, Phase};
 use crate::stage::tally::ItemTally;
 use crate::time::Timestamp;
+use crate::url::HostKey;
 
 /// The end of a run.
 #[derive(Debug, Clone, Serialize)]
@@ -46,8 +47,34 @@ pub struct Report {
     /// What this run was limited by, as far as that can be told.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limited_by: Option<Limit>,
-    /// Every host, in the order in which it was found.
+    /// Every host, in the order in which it was found; if there are many (see [`Settings::awake`](crate::frontier::Settings::awake)),
+    /// the thousand that matter most: those that refuse, those that must wait, those that gave most.
     pub hosts: Vec<HostReport>,
+    /// The others, as far as there are any.
+    #[serde(skip_serializing_if = "Unlisted::is_empty")]
+    pub unlisted: Unlisted,
+}
+
+/// Hosts without a line of their own.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Unlisted {
+    /// How many there are that were asked in this or an earlier round.
+    pub hosts: u64,
+    /// Requests that are still in their queues, those of hosts that were never asked included.
+    pub waiting: u64,
+    /// How many have shut us out, as far as can be told.
+    pub doubted: u64,
+    /// How many are well otherwise, and must wait with requests in their queues.
+    pub parked: u64,
+    /// How many may not be asked in this run, or not in part, with requests in their queues.
+    pub shut: u64,
+}
+
+impl Unlisted {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// Why a run ended.
@@ -116,14 +143,24 @@ pub struct HostReport {
 
 impl HostReport {
     pub(super) fn of(view: &HostView<'_>, round: u32) -> Self {
-        let state = view.state;
+        let row = Self::of_state(view.key, view.state, round);
+        Self { waiting: view.waiting, shut: view.shut.clone(), ..row }
+    }
+
+    /// Whether it must wait at this moment although it is well otherwise.
+    pub(super) fn is_parked(&self, now: Timestamp) -> bool {
+        self.waiting > 0 && self.not_before > now && self.shut.is_none() && !self.standing.only_probes()
+    }
+
+    /// What is known of a host's queues is to be added.
+    pub(super) fn of_state(key: &HostKey, state: &HostState, round: u32) -> Self {
         Self {
-            host: view.key.to_string(),
+            host: key.to_string(),
             requests: state.requests,
             pages: state.pages_in(round),
             throttled: state.throttled,
             throttled_s: state.throttled_ms / 1000,
-            waiting: view.waiting,
+            waiting: 0,
             not_before: state.not_before,
             strikes: match state.phase {
                 Phase::Open => 0,
@@ -133,7 +170,7 @@ impl HostReport {
             evidence: evidence_of(state).cloned().unwrap_or_default(),
             learned_rate: learned_rate(state),
             last_status: state.last_status,
-            shut: view.shut.clone(),
+            shut: None,
         }
     }
 }
@@ -159,9 +196,7 @@ impl Report {
 
     /// Whether a host that is well otherwise must wait longer than the run's patience.
     fn is_parked_for_a_wait(&self) -> bool {
-        let parked =
-            |host: &HostReport| host.waiting > 0 && host.not_before > self.ended() && host.shut.is_none();
-        self.hosts.iter().any(|host| parked(host) && !host.standing.only_probes())
+        self.unlisted.parked > 0 || self.hosts.iter().any(|host| host.is_parked(self.ended()))
     }
 
     fn ended(&self) -> Timestamp {
@@ -171,14 +206,16 @@ impl Report {
     /// Whether a host has shut us out, as far as can be told.
     #[must_use]
     pub fn is_doubted(&self) -> bool {
-        self.hosts.iter().any(|host| host.standing.only_probes())
+        self.unlisted.doubted > 0 || self.hosts.iter().any(|host| host.standing.only_probes())
     }
 
     /// Whether robots.txt stands in the way of everything, or of a whole host because it cannot be had.
     #[must_use]
     pub fn is_refused(&self) -> bool {
         let nothing_allowed = self.totals.pages == 0 && self.totals.disallowed > 0;
-        nothing_allowed || self.hosts.iter().any(|host| host.shut.is_some() && host.waiting > 0)
+        nothing_allowed
+            || self.unlisted.shut > 0
+            || self.hosts.iter().any(|host| host.shut.is_some() && host.waiting > 0)
     }
 
     /// Whether something that may exist was not got.
@@ -186,7 +223,7 @@ impl Report {
     pub fn is_partial(&self) -> bool {
         let totals = &self.totals;
         let lost = totals.failed + totals.parse_errors + totals.items_refused > 0;
-        let left = self.hosts.iter().any(|host| host.waiting > 0);
+        let left = self.unlisted.waiting > 0 || self.hosts.iter().any(|host| host.waiting > 0);
         lost || left || self.end == End::Limit || totals.pages == 0
     }
 }

@@ -146,15 +146,15 @@ mod tests {
         ]);
         let requeued = requeue_failed(&mut store, |record| record.class == "server-error").unwrap();
         assert_eq!(requeued, Requeued { requests: 1, left: 1 });
-        let found = store.recover().unwrap();
+        let found = store.holdings().unwrap();
         assert_eq!(found.queues.iter().map(|(_, count)| count).sum::<u64>(), 1);
-        let run = found.run.unwrap();
+        let run = store.recover().unwrap().run.unwrap();
         assert_eq!((run.completed, run.totals["failed"], run.totals["unknown"]), (None, 1, 1));
         assert_eq!(store.failed().unwrap().len(), 1);
         // Asked for once more, there is nothing left to put back.
         let again = requeue_failed(&mut store, |record| record.class == "server-error").unwrap();
         assert_eq!(again, Requeued { requests: 0, left: 1 });
-        assert_eq!(store.recover().unwrap().queues[0].1, 1);
+        assert_eq!(store.holdings().unwrap().queues[0].1, 1);
     }
 
     #[test]

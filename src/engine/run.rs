@@ -23,11 +23,12 @@ use super::event::Event;
 use super::expect::Expectations;
 use super::plant;
 use super::recorder::Recorder;
-use super::report::{End, HostReport, Report};
+use super::report::{End, HostReport, Report, Unlisted};
 use super::sitemap::Quota;
 use super::stages::limit::limit;
 use super::stages::load::{Sight, Watch};
 use super::stop::Stop;
+use super::survey::{Awake, Survey};
 use super::tell::Voice;
 use super::totals::Totals;
 use super::worker::{Context, Execution};
@@ -221,6 +222,7 @@ impl<F: Fetcher> Loop<F> {
         loop {
             let step = self.frontier.next(self.clock.now());
             self.commit_drops().await;
+            self.commit_naps().await;
             self.plant_sitemaps().await;
             match step {
                 Step::Fetch(lease) => match self.context.fresh(lease.request(), self.clock.now()) {
@@ -230,6 +232,7 @@ impl<F: Fetcher> Loop<F> {
                 Step::Robots(lease) => self.ask_robots(lease)?,
                 Step::Control(lease) => self.ask_control(lease)?,
                 Step::Load(load) => self.ask_writer(Job::Load(load)).await,
+                Step::Wake(request) => self.ask_writer(Job::Wake(request)).await,
                 Step::Resolve(request) => self.ask_address(request),
                 Step::WaitUntil(moment) => return Ok(Wait::Until(moment)),
                 Step::AwaitFetches => return Ok(Wait::Answer),
@@ -248,6 +251,14 @@ impl<F: Fetcher> Loop<F> {
         let mut change = Change::default();
         self.take_drops(&mut change, drops);
         self.commit(change).await;
+    }
+
+    /// Hosts that went to sleep are written down before anybody asks for them.
+    async fn commit_naps(&mut self) {
+        let naps = self.frontier.take_naps();
+        if !naps.is_empty() {
+            self.commit(Change { naps, ..Change::default() }).await;
+        }
     }
 
     /// Takes in the sitemaps of every robots.txt that is new to this run.
@@ -297,15 +308,20 @@ impl<F: Fetcher> Loop<F> {
                 self.uncommitted -= 1;
                 self.take_unmet(found, next).await;
             }
-            Reply::Finished(..) => {}
+            Reply::Woken(request, found) => {
+                self.uncommitted -= 1;
+                self.recorder.keep_first(&found);
+                self.frontier.wake(now, request, found);
+            }
+            Reply::Surveyed(_) | Reply::Finished(..) => {}
             Reply::Fatal(error) => return Err(error.into()),
         }
         Ok(())
     }
 
     async fn finish(mut self, end: End, started: Timestamp, round: u32) -> Result<Report, CrawlError> {
-        let hosts: Vec<_> = self.frontier.hosts().map(|view| HostReport::of(&view, round)).collect();
-        let nothing_left = hosts.iter().all(|host| host.waiting == 0);
+        let Survey { hosts, unlisted } = self.survey(round).await?;
+        let nothing_left = hosts.iter().all(|host| host.waiting == 0) && unlisted.waiting == 0;
         let completed = (end == End::Complete && nothing_left).then(|| self.clock.now());
         self.writer.send(Job::Finish { completed }).await;
         let (record, tally) = self.last_word().await?;
@@ -331,7 +347,26 @@ impl<F: Fetcher> Loop<F> {
             load,
             limited_by,
             hosts,
+            unlisted,
         })
+    }
+
+    /// The hosts of the report: all of them, or those that matter if there are many.
+    async fn survey(&mut self, round: u32) -> Result<Survey, CrawlError> {
+        let hosts: Vec<_> = self.frontier.hosts().map(|view| HostReport::of(&view, round)).collect();
+        if self.frontier.all_awake() {
+            return Ok(Survey { hosts, unlisted: Unlisted::default() });
+        }
+        let awake = Awake { hosts, shut: self.frontier.shut_asleep().collect() };
+        self.writer.send(Job::Survey(Box::new(awake))).await;
+        loop {
+            match self.writer.reply().await {
+                Some(Reply::Surveyed(survey)) => return Ok(*survey),
+                Some(Reply::Fatal(error)) => return Err(error.into()),
+                Some(_) => {}
+                None => return Err(CrawlError::WriterGone),
+            }
+        }
     }
 
     /// At the end of a crawl: gives up the pages that were held back; `false` if there are none.

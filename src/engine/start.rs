@@ -6,15 +6,17 @@ use std::path::Path;
 use super::CrawlError;
 use super::changes::ChangeLog;
 use super::output::{committed_of, notes_of};
+use super::recorder::Recorder;
+use super::restore::WithQueues;
 use crate::audit::record::Found;
 use crate::cookies::CookieJar;
 use crate::frontier::Frontier;
-use crate::robots::RobotsRecord;
+use crate::politeness::HostState;
 use crate::sink::{Position, Round, Sink};
 use crate::stage::tally::ItemTally;
-use crate::store::{Batch, LoginRecord, Memory, Recovered, RunRecord, Store, outlives};
+use crate::store::{Batch, LoginRecord, Memory, Recovered, RunRecord, Store, StoreError, outlives};
 use crate::time::Timestamp;
-use crate::url::Origin;
+use crate::url::{HostKey, Origin};
 
 /// What to make of an earlier state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -69,6 +71,7 @@ pub(super) struct Past {
     recovered: Recovered,
     /// Whether there never was a run in this state.
     is_empty: bool,
+    queues: WithQueues,
     start: Start,
 }
 
@@ -96,8 +99,9 @@ impl Past {
     }
 
     /// The queues that wait in the store: whoever takes them puts them into the frontier.
-    pub(super) fn take_queues(&mut self) -> Vec<(Origin, u64)> {
-        std::mem::take(&mut self.recovered.queues)
+    pub(super) fn take_queues(&mut self, store: &dyn Store) -> Result<Vec<(Origin, u64)>, StoreError> {
+        self.queues = WithQueues::No;
+        super::restore::queues(store)
     }
 
     /// How far outputs reach that were committed.
@@ -105,28 +109,23 @@ impl Past {
         &self.recovered.sinks
     }
 
-    /// The robots.txt verdicts that were kept.
-    pub(super) fn robots(&self) -> Vec<(Origin, RobotsRecord)> {
-        self.recovered.robots.clone()
-    }
-
-    /// Brings a new frontier and the jar to where the last run was.
-    pub(super) fn restore(self, frontier: &mut Frontier, cookies: Option<&CookieJar>, now: Timestamp) {
+    /// Brings a new frontier, the journal and the jar to where the last run was. Tells which hosts are in trouble.
+    pub(super) fn restore(
+        self,
+        store: &dyn Store,
+        frontier: &mut Frontier,
+        recorder: &mut Recorder,
+        cookies: Option<&CookieJar>,
+        now: Timestamp,
+    ) -> Result<Vec<(HostKey, HostState)>, StoreError> {
         if let Some(jar) = cookies {
             jar.open().restore(self.recovered.cookies, now);
         }
         if !self.is_empty {
             frontier.resume(now);
         }
-        for (key, state) in self.recovered.hosts {
-            frontier.restore_host(now, &key, state);
-        }
-        for (origin, record) in self.recovered.robots {
-            frontier.restore_robots(origin, record);
-        }
-        for (origin, count) in &self.recovered.queues {
-            frontier.restore_queue(now, origin, *count);
-        }
+        let mut keep = |origin: &_, record: &_| recorder.keep(origin, record);
+        super::restore::hosts(store, frontier, &mut keep, self.queues, now)
     }
 }
 
@@ -171,7 +170,6 @@ pub(super) fn begin(
         last => begun(last.map_or(1, |run| run.round + 1)),
     };
     if is_new {
-        recovered.queues.clear();
         recovered.sinks.clear();
         recovered.tally = ItemTally::default();
     }
@@ -188,7 +186,7 @@ pub(super) fn begin(
     rewind(store, sinks, &recovered.sinks)?;
     let changes = changes.map(|dir| ChangeLog::open(dir, run.round, &recovered.sinks)).transpose()?;
     let tally = std::mem::take(&mut recovered.tally);
-    let past = Past { recovered, is_empty, start };
+    let past = Past { recovered, is_empty, queues: WithQueues::Yes, start };
     Ok(Beginning { past, run, tally, changes })
 }
 

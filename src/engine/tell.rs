@@ -42,18 +42,18 @@ pub(super) struct Voice {
 }
 
 impl Voice {
-    /// Begins with the hosts that are in trouble since an earlier run.
+    /// Begins with the hosts that are in trouble since an earlier run: all that are not well, or were refused.
     pub(super) fn begin(
         events: broadcast::Sender<Event>,
         progress: watch::Sender<Progress>,
         clock: Clock,
-        frontier: &Frontier,
+        troubled: &[(HostKey, HostState)],
     ) -> Self {
         let mut voice = Self { events, progress, clock, troubles: Troubles::default() };
-        for host in frontier.hosts() {
-            voice.troubles.remember(host.key, host.state);
-            if gravity(standing_of(host.state)) > gravity(Standing::Limited) {
-                voice.standing(host.key, host.state);
+        for (host, state) in troubled {
+            voice.troubles.remember(host, state);
+            if gravity(standing_of(state)) > gravity(Standing::Limited) {
+                voice.standing(host, state);
             }
         }
         voice
@@ -168,10 +168,8 @@ mod tests {
         let (events, mut heard) = broadcast::channel(8);
         let (progress, _) = watch::channel(Progress::default());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-        let settings = crate::frontier::Settings::new(crate::robots::ProductToken::parse("x").unwrap());
-        let frontier = Frontier::new(settings, Box::new(|_| crate::politeness::Policy::default()), 1, 0);
         let clock = runtime.block_on(async { Clock::start() });
-        let mut voice = Voice::begin(events, progress, clock, &frontier);
+        let mut voice = Voice::begin(events, progress, clock, &[]);
         let until = crate::time::Timestamp::from_secs(9);
         let phase = crate::politeness::Phase::Backoff { until, strikes: 1 };
         let state = HostState { phase, throttled: 1, ..HostState::default() };

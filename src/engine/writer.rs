@@ -19,11 +19,12 @@ use super::recall::Memo;
 use super::schedule::{Schedule, revisit};
 use super::sieve::{Crop, Sieve};
 use super::stages::{Mark, Stopwatch};
+use super::survey::{self, Awake, Survey};
 use super::totals::Totals;
 use super::worker::Context;
 use crate::clock::Clock;
 use crate::cookies::CookieChange;
-use crate::frontier::LoadRequest;
+use crate::frontier::{LoadRequest, Nap, Stored, WakeRequest};
 use crate::history::{Due, PageRecord, Shift};
 use crate::politeness::HostState;
 use crate::request::{Kind, Request};
@@ -39,7 +40,7 @@ use crate::time::Timestamp;
 use crate::url::{CanonicalUrl, Fingerprint, HostKey, Origin};
 
 /// Settled pages that are committed together at most.
-const GROUP: usize = 256;
+pub(super) const GROUP: usize = 256;
 /// How often what was committed is made to survive a power cut as well.
 const SYNC_EVERY: Duration = Duration::from_secs(1);
 
@@ -50,6 +51,10 @@ pub(super) enum Job {
     Commit(Box<Change>),
     /// Read a part of a queue.
     Load(LoadRequest),
+    /// Look up what is known of hosts that sleep.
+    Wake(WakeRequest),
+    /// Look through all hosts for the report.
+    Survey(Box<Awake>),
     /// Look for pages behind this one that are known and were not met in this round.
     Unmet(Option<Fingerprint>),
     /// Plan the known pages that are not planned.
@@ -73,6 +78,8 @@ pub(super) struct Change {
     pub(super) done: Vec<(Origin, QueueKey)>,
     pub(super) retry: Option<(Origin, Pending)>,
     pub(super) host: Option<(HostKey, HostState)>,
+    /// Hosts that went to sleep.
+    pub(super) naps: Vec<(HostKey, Nap)>,
     pub(super) robots: Option<(Origin, RobotsRecord)>,
     pub(super) failed: Vec<FailedRecord>,
     pub(super) cookies: Vec<CookieChange>,
@@ -107,6 +114,10 @@ pub(super) enum Reply {
     Unmet(Vec<Request>, Option<Fingerprint>),
     /// What a queue held.
     Loaded(LoadRequest, Vec<Pending>),
+    /// What is known of hosts that sleep.
+    Woken(WakeRequest, Vec<Stored>),
+    /// The hosts of the report.
+    Surveyed(Box<Survey>),
     /// Everything is written; the run's record as it stands now, and the items of the round.
     Finished(RunRecord, ItemTally),
     /// Nothing can be written any more.
@@ -184,6 +195,16 @@ impl Writer {
                 let found = self.store.pending(&load.origin, load.after, load.limit)?;
                 replies.push(Reply::Loaded(load, found));
             }
+            Job::Wake(request) => {
+                let hosts = request.hosts().iter();
+                let found = hosts.map(|host| self.store.wake(&host.key, &host.origins, request.head));
+                let found = found.collect::<Result<_, _>>()?;
+                replies.push(Reply::Woken(request, found));
+            }
+            Job::Survey(awake) => {
+                let survey = survey::take(&*self.store, *awake, self.run.round, self.clock.now())?;
+                replies.push(Reply::Surveyed(Box::new(survey)));
+            }
             Job::Unmet(after) => {
                 let (found, next) = self.unmet(after)?;
                 replies.push(Reply::Unmet(found, next));
@@ -254,6 +275,7 @@ impl Writer {
             batch.done.extend(change.done);
             batch.retry.extend(change.retry);
             batch.hosts.extend(change.host);
+            batch.naps.extend(change.naps);
             batch.robots.extend(change.robots);
             batch.failed.extend(change.failed);
             batch.cookies.extend(change.cookies);

@@ -82,6 +82,23 @@ impl Bucket {
         self.rate
     }
 
+    /// When it is full again; the epoch if it is now, as far as anybody has looked.
+    pub(super) fn full_at(&self) -> Timestamp {
+        let level = Duration::from_nanos(self.level.0.load(Ordering::Relaxed));
+        let shows = Duration::from_nanos(self.clock.now().into());
+        level
+            .checked_sub(shows)
+            .filter(|left| !left.is_zero())
+            .map_or(Timestamp::ZERO, |left| self.shows + left)
+    }
+
+    /// Makes a new bucket one that is full again at a moment.
+    pub(super) fn fill_at(&mut self, now: Timestamp, full_at: Timestamp) {
+        self.check(now);
+        let level = Duration::from_nanos(self.clock.now().into()) + full_at.since(now);
+        self.level.0.store(u64::try_from(level.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
     /// When there is a token; the epoch if there is one now.
     pub(super) fn ready_at(&mut self, now: Timestamp) -> Timestamp {
         let before = self.level.0.load(Ordering::Relaxed);

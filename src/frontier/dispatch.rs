@@ -14,7 +14,8 @@ use crate::politeness::Outcome;
 use crate::time::Timestamp;
 
 impl Frontier {
-    /// What to do now. Called until it no longer says [`Step::Fetch`], [`Step::Robots`], [`Step::Load`] or [`Step::Resolve`].
+    /// What to do now. Called until it no longer says [`Step::Fetch`], [`Step::Robots`], [`Step::Load`],
+    /// [`Step::Wake`] or [`Step::Resolve`].
     pub fn next(&mut self, now: Timestamp) -> Step {
         loop {
             if let Some((host, lane)) = self.loads.pop() {
@@ -31,7 +32,8 @@ impl Frontier {
                 return step;
             }
             self.sort_due(now);
-            let Some((at, turn, due)) = self.timetable.first() else {
+            let Some(soonest) = self.next_wake() else {
+                self.keep_small(now);
                 return if busy { Step::AwaitFetches } else { self.last_step() };
             };
             if self.page_limit_is_reached() && !self.files_only {
@@ -41,8 +43,9 @@ impl Frontier {
                 }
                 return if busy { Step::AwaitFetches } else { Step::LimitReached };
             }
-            if at > now {
-                return self.wait_until(at, now);
+            if soonest > now {
+                self.keep_small(now);
+                return self.wait_until(soonest, now);
             }
             let token = self.ceiling.as_mut().map_or(Timestamp::ZERO, |ceiling| ceiling.ready_at(now));
             if token > now {
@@ -51,6 +54,12 @@ impl Frontier {
             if self.wants_breath() {
                 return Step::WaitUntil(now);
             }
+            if let Some(step) = self.wake_due(now) {
+                return step;
+            }
+            let Some((at, turn, due)) = self.timetable.first().filter(|(at, ..)| *at <= now) else {
+                return Step::AwaitFetches;
+            };
             self.timetable.take((at, turn, due));
             self.groups_due -= usize::from(matches!(due, Due::Group(_)));
             let step = match due {
@@ -65,7 +74,7 @@ impl Frontier {
     }
 
     fn is_busy(&self) -> bool {
-        self.in_flight + self.loading + self.groups.asking > 0
+        self.in_flight + self.loading + self.waking + self.groups.asking > 0
     }
 
     fn wait_until(&self, at: Timestamp, now: Timestamp) -> Step {
@@ -79,13 +88,14 @@ impl Frontier {
     /// request in hours: a run does not sit through more than the longest Crawl-delay that it keeps.
     fn somebody_is_paced(&self, now: Timestamp) -> bool {
         let is_short = |host: usize, at: Timestamp| at.since(now) <= self.hosts[host].policy.max_crawl_delay;
-        self.timetable.iter().any(|&(at, _, due)| match due {
+        let somebody_awake = self.timetable.iter().any(|&(at, _, due)| match due {
             Due::Host(host) => {
                 self.hosts[host].waits_for_pace() && is_short(host, at)
                     || self.groups.waits_for_token(host, at)
             }
             Due::Group(group) => self.groups.waits_for_pace(group, at),
-        })
+        });
+        somebody_awake || self.a_sleeper_is_paced(now)
     }
 
     fn page_limit_is_reached(&self) -> bool {
@@ -100,7 +110,9 @@ impl Frontier {
     /// From here on only files go out: an item is not complete without them.
     fn go_on_with_files(&mut self, now: Timestamp) {
         self.files_only = true;
-        for host in 0..self.hosts.len() {
+        self.sleepers.only_files();
+        let hosts: Vec<_> = self.hosts.iter().map(|(host, _)| host).collect();
+        for host in hosts {
             self.hosts[host].files_only = true;
             self.touch(host, now);
         }
@@ -108,12 +120,14 @@ impl Frontier {
 
     /// The end, when nothing that may go out is left.
     fn last_step(&self) -> Step {
-        let has_more = || self.hosts.iter().any(|host| host.lanes.iter().any(|lane| lane.queue.has_work()));
+        let has_more =
+            || self.hosts.iter().any(|(_, host)| host.lanes.iter().any(|lane| lane.queue.has_work()));
+        let has_more = || has_more() || self.sleepers.has_work();
         if self.files_only && has_more() { Step::LimitReached } else { Step::Finished }
     }
 
     fn start_load(&mut self, host: usize, lane: usize) -> Option<Step> {
-        let entry = &mut self.hosts[host].lanes[lane];
+        let entry = self.hosts.get_mut(host)?.lanes.get_mut(lane)?;
         let from = entry.queue.wants_load()?;
         self.loading += 1;
         let limit = self.settings.head;
@@ -203,7 +217,9 @@ impl Frontier {
     }
 
     fn line_up(&mut self, now: Timestamp, group: usize, host: usize) {
-        self.groups.line_up(group, host);
+        if !self.sleeps_in_line(now, group, host) {
+            self.groups.line_up(group, host);
+        }
         self.touch_group(now, group);
     }
 
@@ -271,8 +287,9 @@ impl Frontier {
 
     /// Asks for more of the queues of a host that run low.
     pub(super) fn fill(&mut self, host: usize, now: Timestamp) {
-        for (lane, queue) in self.hosts[host].lanes.iter_mut().enumerate() {
-            if queue.runs_low(now) {
+        let files_only = !self.hosts[host].pages_left(self.round);
+        for (lane, queue) in self.hosts[host].lanes.iter().enumerate() {
+            if queue.runs_low(now, files_only) {
                 self.loads.push((host, lane));
             }
         }
@@ -280,6 +297,7 @@ impl Frontier {
 
     /// Puts a host where it now belongs in the timetable.
     pub(super) fn touch(&mut self, host: usize, now: Timestamp) {
+        self.touches += 1;
         self.fill(host, now);
         self.count(host);
         if self.groups.has(host) {

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use crate::politeness::Policy;
 use crate::response::FailureKind;
@@ -166,11 +167,23 @@ impl Gate {
     pub(super) fn shut(&self) -> Option<String> {
         match self {
             Self::Unreachable { reason } => Some(reason.clone()),
-            Self::TooSlow { wish } => {
-                Some(format!("asks for {} s between requests, more than max-crawl-delay", wish.as_secs()))
-            }
+            Self::TooSlow { wish } => Some(too_slow(*wish)),
             Self::Ask { .. } | Self::Asking | Self::Open { .. } => None,
         }
+    }
+
+    /// Whether nothing is under way and nothing is known that a record does not hold.
+    pub(super) fn may_sleep(&self) -> bool {
+        match self {
+            Self::Asking => false,
+            Self::Ask { ask, .. } => ask.hops == 0 && ask.url == ask.home,
+            Self::Open { .. } | Self::Unreachable { .. } | Self::TooSlow { .. } => true,
+        }
+    }
+
+    /// Whether it is as the last run left it.
+    pub(super) fn is_untouched(&self) -> bool {
+        matches!(self, Self::Ask { ask, at } if *at == Timestamp::ZERO && ask.tries == 0 && !ask.misled)
     }
 
     /// Shuts an open gate whose verdict is too old (RFC 9309 2.4). What is at hand may be confirmed.
@@ -268,6 +281,69 @@ impl Gate {
         let answer = RobotsAnswer::Unreachable { tries, retry_at, reason };
         RobotsRecord { fetched_at: heard.now, expires_at: retry_at, answer, copy }
     }
+}
+
+/// What must be known of a gate whose host sleeps, beside the record of its robots.txt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum GateNap {
+    /// Open as the record says.
+    Open,
+    /// As [`Gate::TooSlow`].
+    TooSlow { wish: Duration },
+    /// As [`Gate::Unreachable`].
+    Unreachable { reason: String },
+    /// As [`Gate::Ask`], for robots.txt itself. What is at hand of it is in the record.
+    Ask { at: Timestamp, tries: u32, since: Option<Timestamp>, misled: bool },
+}
+
+impl GateNap {
+    pub(super) fn of(gate: &Gate) -> Self {
+        match gate {
+            Gate::Open { .. } => Self::Open,
+            Gate::TooSlow { wish } => Self::TooSlow { wish: *wish },
+            Gate::Unreachable { reason } => Self::Unreachable { reason: reason.clone() },
+            Gate::Ask { ask, at } => {
+                Self::Ask { at: *at, tries: ask.tries, since: ask.since, misled: ask.misled }
+            }
+            Gate::Asking => Self::Ask { at: Timestamp::ZERO, tries: 0, since: None, misled: false },
+        }
+    }
+
+    /// The gate as it was.
+    pub(super) fn wake(
+        self,
+        origin: &Origin,
+        record: Option<&RobotsRecord>,
+        policy: &Policy,
+        agent: &ProductToken,
+    ) -> Gate {
+        match (self, record) {
+            (Self::Open, Some(record)) => {
+                Gate::ruled(record.answer.rules(agent), record.expires_at, Copy::of(record), policy)
+            }
+            (Self::Open, None) => Gate::new(origin),
+            (Self::TooSlow { wish }, _) => Gate::TooSlow { wish },
+            (Self::Unreachable { reason }, _) => Gate::Unreachable { reason },
+            (Self::Ask { at, tries, since, misled }, record) => {
+                let copy = record.filter(|_| !misled).and_then(Copy::of);
+                let ask = Ask { tries, since, misled, ..Ask::again(origin, copy) };
+                Gate::Ask { ask: Box::new(ask), at }
+            }
+        }
+    }
+
+    /// Why nothing may be asked in this run, in words.
+    pub(super) fn shut(&self) -> Option<String> {
+        match self {
+            Self::Unreachable { reason } => Some(reason.clone()),
+            Self::TooSlow { wish } => Some(too_slow(*wish)),
+            Self::Open | Self::Ask { .. } => None,
+        }
+    }
+}
+
+fn too_slow(wish: Duration) -> String {
+    format!("asks for {} s between requests, more than max-crawl-delay", wish.as_secs())
 }
 
 impl Heard<'_> {

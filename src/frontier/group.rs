@@ -3,16 +3,36 @@
 //! It knows nothing of timetables and of other groups. What it lets pass, it can take back while nothing else has happened.
 
 use std::collections::VecDeque;
+use std::net::IpAddr;
+use std::time::Duration;
 
 use super::bucket::{Bucket, Token};
 use super::sharing::TENANTS_IN_FLIGHT;
 use crate::politeness::{Class, Host, Outcome, Wait};
 use crate::time::Timestamp;
 
+/// What hosts share.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) enum Key {
+    /// One pace for a domain.
+    Domain(Box<str>),
+    /// One pace for an address.
+    Near(IpAddr),
+    /// A ceiling for the customers of a domain.
+    Tenants(Box<str>),
+    /// A ceiling for an address.
+    Address(IpAddr),
+}
+
 /// A group.
 #[derive(Debug)]
 pub(super) struct Group {
+    pub(super) key: Key,
     pub(super) kind: Kind,
+    /// Hosts of it that are awake.
+    pub(super) members: usize,
+    /// Places in its line that are promised to hosts which sleep until then.
+    promised: Timestamp,
     out: u32,
     /// The only host with requests out, if there is only one.
     holder: Option<usize>,
@@ -56,9 +76,12 @@ pub(super) enum Kind {
 }
 
 impl Group {
-    pub(super) fn new(kind: Kind) -> Self {
+    pub(super) fn new(key: Key, kind: Kind) -> Self {
         Self {
+            key,
             kind,
+            members: 0,
+            promised: Timestamp::ZERO,
             out: 0,
             holder: None,
             held_before: None,
@@ -71,6 +94,31 @@ impl Group {
             slot: None,
             moves: 0,
         }
+    }
+
+    /// Until when it must be remembered, now that nobody of it is awake. What is struck or counts tokens for hosts of different
+    /// rates is kept.
+    pub(super) fn lasts_until(&self) -> Timestamp {
+        match (&self.bucket, self.kind) {
+            _ if self.struck => Timestamp::MAX,
+            (Some(_), Kind::Pace) => Timestamp::MAX,
+            (bucket, _) => {
+                let full = bucket.as_ref().map_or(Timestamp::ZERO, Bucket::full_at);
+                full.max(self.next).max(self.promised)
+            }
+        }
+    }
+
+    /// Whether somebody is out, in line, or expected.
+    pub(super) fn is_busy(&self) -> bool {
+        self.members > 0 || self.out > 0 || self.slot.is_some() || !self.line.is_empty()
+    }
+
+    /// A place in its line for somebody who sleeps until it is his turn: `step` behind the last that was promised.
+    pub(super) fn promise(&mut self, now: Timestamp, step: Duration) -> Timestamp {
+        let ahead = u32::try_from(self.line.len()).unwrap_or(u32::MAX);
+        self.promised = self.promised.max(now + step.saturating_mul(ahead / 2)) + step;
+        self.promised
     }
 
     /// A request goes out: the group has its pace, and its bucket a token less.

@@ -7,13 +7,15 @@
 //! A host passes its pace first and its address second, and keeps its place in the first while it stands in line at the second:
 //! of each domain no more hosts stand there than may be in flight, and none is sent back and forth.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::time::Duration;
 
 use super::bucket::{Bucket, Token};
-use super::group::{Group, Kind, Turn};
+use super::group::{Group, Key, Kind, Turn};
+use super::nap::SharedNap;
 use super::sharing::{Grouping, Sharing};
+use super::slab::Slab;
 use crate::address::address_of;
 use crate::host::parse_host;
 use crate::politeness::{Host, Policy};
@@ -22,6 +24,8 @@ use crate::url::HostKey;
 
 /// How long an address is relied on.
 const ADDRESS_LIFE: Duration = Duration::from_hours(1);
+/// How long a place in a line takes, as far as can be told.
+const A_PLACE: Duration = Duration::from_millis(500);
 /// How long a host whose address is not known goes without one.
 const UNKNOWN_LIFE: Duration = Duration::from_mins(5);
 
@@ -29,9 +33,11 @@ const UNKNOWN_LIFE: Duration = Duration::from_mins(5);
 #[derive(Debug)]
 pub(super) struct Groups {
     sharing: Sharing,
-    list: Vec<Group>,
+    list: Slab<Group>,
     index: HashMap<Key, usize>,
-    members: Vec<Member>,
+    members: Slab<Member>,
+    /// Groups of which nobody is awake and that must be remembered until then.
+    lingering: BTreeSet<(Timestamp, usize)>,
     /// Hosts that an earlier run left in a wait and whose address decides who else must wait.
     pub(super) held: Vec<usize>,
     /// Those of them whose address is not known yet.
@@ -40,19 +46,6 @@ pub(super) struct Groups {
     pub(super) asking: usize,
     /// Hosts that stand in some line.
     pub(super) in_line: usize,
-}
-
-/// What hosts share.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum Key {
-    /// One pace for a domain.
-    Domain(Box<str>),
-    /// One pace for an address.
-    Near(IpAddr),
-    /// A ceiling for the customers of a domain.
-    Tenants(Box<str>),
-    /// A ceiling for an address.
-    Address(IpAddr),
 }
 
 /// What a request has spent where its host belongs: given back if it never leaves.
@@ -67,6 +60,8 @@ pub(super) struct Spent {
 struct Member {
     group: Option<usize>,
     address: Option<usize>,
+    /// The address itself, if it has one that was asked for.
+    found: Option<IpAddr>,
     known: Known,
     /// Its own requests in a time; a group with one pace keeps the bucket of its hosts.
     bucket: Option<Bucket>,
@@ -77,6 +72,10 @@ struct Member {
     /// Nobody goes before its address is known.
     held: bool,
 }
+
+/// How much of a host's memory is here.
+#[cfg(test)]
+pub(super) const MEMBER_BYTES: usize = size_of::<Member>();
 
 /// What is known of a host's address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,9 +96,10 @@ impl Groups {
     pub(super) fn new(sharing: Sharing) -> Self {
         Self {
             sharing,
-            list: Vec::new(),
+            list: Slab::new(),
             index: HashMap::new(),
-            members: Vec::new(),
+            members: Slab::new(),
+            lingering: BTreeSet::new(),
             held: Vec::new(),
             held_left: 0,
             asking: 0,
@@ -107,13 +107,15 @@ impl Groups {
         }
     }
 
-    /// Takes up the next host. After a restart all buckets are empty from `resumed` on.
+    /// Takes up the next host, which has the same place here as in the frontier. After a restart all buckets are empty from `resumed` on.
     pub(super) fn add(&mut self, key: &HostKey, policy: &Policy, resumed: Option<Timestamp>) {
         let literal = parse_host(key.as_str()).and_then(|host| address_of(&host));
         let settled = literal.is_some() || !self.sharing.needs_addresses();
+        let group = self.group_by_name(key);
         let member = Member {
-            group: self.group_by_name(key),
+            group: None,
             address: None,
+            found: None,
             known: if settled { Known::Until(Timestamp::MAX) } else { Known::Nothing },
             bucket: policy.rate.and_then(|rate| Bucket::new(rate, policy.burst, resumed)),
             token_at: Timestamp::ZERO,
@@ -121,8 +123,8 @@ impl Groups {
             in_line: false,
             held: false,
         };
-        let host = self.members.len();
-        self.members.push(member);
+        let host = self.members.insert(member);
+        self.enter(host, group);
         self.join(host, literal, resumed);
         self.share_bucket(host);
     }
@@ -141,21 +143,106 @@ impl Groups {
     }
 
     fn group(&mut self, key: Key, kind: Kind) -> usize {
-        *self.index.entry(key).or_insert_with(|| {
-            self.list.push(Group::new(kind));
-            self.list.len() - 1
-        })
+        let list = &mut self.list;
+        *self.index.entry(key).or_insert_with_key(|key| list.insert(Group::new(key.clone(), kind)))
+    }
+
+    /// A host belongs to this group from now on, and to no other of its kind.
+    fn enter(&mut self, host: usize, group: Option<usize>) {
+        let before = std::mem::replace(&mut self.members[host].group, group);
+        self.move_member(before, group);
+    }
+
+    /// A host leaves a group for another.
+    fn move_member(&mut self, before: Option<usize>, now: Option<usize>) {
+        now.into_iter().for_each(|group| self.list[group].members += 1);
+        if let Some(group) = before {
+            self.list[group].members -= 1;
+            if self.list[group].members == 0 {
+                self.lingering.insert((self.list[group].lasts_until(), group));
+            }
+        }
+    }
+
+    /// Whether a host stands in no line, and nobody waits for its address.
+    pub(super) fn may_sleep(&self, host: usize) -> bool {
+        let member = &self.members[host];
+        !member.in_line && !member.held && member.known != Known::Asking
+    }
+
+    /// A host goes to sleep. Its groups are forgotten with the last of their hosts, unless somebody would be asked too early then.
+    pub(super) fn release(&mut self, host: usize, now: Timestamp) -> SharedNap {
+        // What a group has before it is told by those who are awake: it only decides in which order hosts go.
+        self.count(host, 0);
+        let Some(member) = self.members.remove(host) else { return SharedNap::default() };
+        self.move_member(member.group, None);
+        self.move_member(member.address, None);
+        self.forget(now);
+        let known = if let Known::Until(moment) = member.known { Some(moment) } else { None };
+        SharedNap { address: member.found, known, full_at: member.bucket.as_ref().map(Bucket::full_at) }
+    }
+
+    /// Forgets groups that nobody needs any more.
+    fn forget(&mut self, now: Timestamp) {
+        while let Some(&(_, place)) = self.lingering.first().filter(|(until, _)| *until <= now) {
+            self.lingering.pop_first();
+            let Some(group) = self.list.get_mut(place) else { continue };
+            // Somebody of it may have been awake since. While one is, the last to leave brings it here again.
+            let later = group.lasts_until();
+            if group.members > 0 {
+                continue;
+            } else if group.is_busy() || later > now {
+                self.lingering.insert((later.max(now + A_PLACE), place));
+            } else if let Some(group) = self.list.remove(place) {
+                self.index.remove(&group.key);
+            }
+        }
+    }
+
+    /// A host that slept belongs where it belonged.
+    pub(super) fn take_up(
+        &mut self,
+        host: usize,
+        now: Timestamp,
+        nap: SharedNap,
+        resumed: Option<Timestamp>,
+    ) {
+        let member = &mut self.members[host];
+        if let (Some(bucket), Some(full_at)) = (&mut member.bucket, nap.full_at) {
+            bucket.fill_at(now, full_at);
+        }
+        if member.known != Known::Nothing {
+            return;
+        }
+        if let Some(until) = nap.known {
+            member.known = Known::Until(until);
+            let before = member.group;
+            self.join(host, nap.address, resumed);
+            if self.members[host].group != before {
+                self.share_bucket(host);
+            }
+        }
+    }
+
+    /// Whether the line in which a host would stand is longer than anybody should stay awake for; then when it should come again.
+    pub(super) fn come_again(&mut self, group: usize, most: usize, now: Timestamp) -> Option<Timestamp> {
+        let group = &mut self.list[group];
+        (group.line.len() >= most).then(|| group.promise(now, A_PLACE))
     }
 
     /// Puts a host where its address belongs.
     fn join(&mut self, host: usize, address: Option<IpAddr>, resumed: Option<Timestamp>) {
+        self.members[host].found = address;
         let address = address.and_then(|address| self.sharing.counted(address));
         let waiting = self.members[host].waiting;
         self.count(host, 0);
         if self.sharing.group == Grouping::Ip {
-            self.members[host].group = address.map(|address| self.group(Key::Near(address), Kind::Pace));
+            let near = address.map(|address| self.group(Key::Near(address), Kind::Pace));
+            self.enter(host, near);
         }
-        self.members[host].address = address.and_then(|address| self.ceiling(address, resumed));
+        let ceiling = address.and_then(|address| self.ceiling(address, resumed));
+        let before = std::mem::replace(&mut self.members[host].address, ceiling);
+        self.move_member(before, ceiling);
         self.count(host, waiting);
     }
 
@@ -185,9 +272,9 @@ impl Groups {
         if most.is_none() && rate.is_none() {
             return None;
         }
-        let known = self.list.len();
+        let is_new = !self.index.contains_key(&Key::Address(address));
         let at = self.group(Key::Address(address), Kind::Address { most: most.unwrap_or(u32::MAX) });
-        if at == known {
+        if is_new {
             self.list[at].bucket = rate.and_then(|rate| Bucket::new(rate, 1, resumed));
         }
         Some(at)

@@ -62,7 +62,7 @@ pub(super) struct OriginLane {
     pub(super) origin: Origin,
     pub(super) gate: Gate,
     pub(super) queue: Lane,
-    sections: Sections,
+    pub(super) sections: Sections,
 }
 
 impl HostEntry {
@@ -149,6 +149,15 @@ impl HostEntry {
         self.turn
     }
 
+    pub(super) const fn set_turn(&mut self, turn: usize) {
+        self.turn = turn;
+    }
+
+    /// Whether pages were refused of which nobody knows yet why.
+    pub(super) fn holds_pages(&self) -> bool {
+        !self.held.is_empty()
+    }
+
     /// The page of this lane was not asked for after all: if no other was leased since, the turn is again where it was.
     pub(super) fn take_turn_back(&mut self, lane: usize, turn: usize) {
         if self.turn == lane + 1 {
@@ -156,7 +165,7 @@ impl HostEntry {
         }
     }
 
-    fn pages_left(&self, round: u32) -> bool {
+    pub(super) fn pages_left(&self, round: u32) -> bool {
         !self.files_only
             && self
                 .policy
@@ -382,7 +391,7 @@ impl HostEntry {
         HostView {
             key: &self.key,
             state: self.machine.state(),
-            waiting: self.lanes.iter().map(|lane| lane.queue.waiting()).sum(),
+            waiting: self.waiting(),
             in_flight: self.machine.in_flight(),
             shut: self.lanes.iter().find_map(|lane| lane.gate.shut()),
         }

@@ -64,6 +64,33 @@ impl Lane {
         Self { rest: if count > 0 { Rest::Behind } else { Rest::None }, waiting: count, ..Self::new() }
     }
 
+    /// A queue of which `count` requests are in the store, and the first of them at hand.
+    pub(super) fn begun(count: u64, first: Vec<Pending>, room: usize) -> Self {
+        let mut lane = Self::stored(count);
+        let at_hand = first.len() as u64;
+        if at_hand > 0 {
+            first.into_iter().for_each(|pending| lane.insert(pending, room));
+            lane.rest = if at_hand < count { Rest::Behind } else { Rest::None };
+        }
+        lane
+    }
+
+    /// Whether all that it knows is in the store too: nothing is out or held, no load is under way, and no request is one of
+    /// memory alone.
+    pub(super) fn may_sleep(&self) -> bool {
+        let mut all = self.head.values().chain(self.delayed.values());
+        self.rest != Rest::Loading
+            && self.parting.is_empty()
+            && self.aside.len() == self.delayed.len()
+            && all.all(|pending| pending.request.kind != Kind::Login)
+    }
+
+    /// Whether a file may be among its requests, as far as is known: they stand in front.
+    pub(super) fn may_hold_files(&self) -> bool {
+        let is_unread = self.cursor.is_none() && self.rest == Rest::Behind;
+        is_unread || self.file_ready_at().is_some()
+    }
+
     /// All requests that are not settled, those in flight included.
     pub(super) const fn waiting(&self) -> u64 {
         self.waiting

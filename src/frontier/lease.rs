@@ -12,6 +12,7 @@ use crate::url::{CanonicalUrl, HostKey, Origin};
 use super::control::ControlLease;
 use super::gate::Ask;
 use super::groups::Pass;
+use super::nap::WakeRequest;
 use super::stored::Spent;
 
 /// What is to be done now.
@@ -25,6 +26,8 @@ pub enum Step {
     Control(ControlLease),
     /// Read more of a queue from the store.
     Load(LoadRequest),
+    /// Look up what the store knows of some hosts.
+    Wake(WakeRequest),
     /// Find out which address the requests of this host will go to.
     Resolve(AddressRequest),
     /// Nothing may go out before this moment.

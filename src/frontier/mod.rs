@@ -11,16 +11,21 @@
 mod bucket;
 mod control;
 mod dispatch;
+mod doze;
 mod gate;
 mod group;
 mod groups;
 mod host;
 mod lane;
 mod lease;
+mod nap;
 mod origin;
 mod ready;
 mod settings;
 mod sharing;
+mod slab;
+mod sleep;
+mod sleepers;
 mod stored;
 #[cfg(test)]
 mod tests;
@@ -35,6 +40,7 @@ pub use gate::RobotsReply;
 pub use lease::{
     AddressRequest, Drop, HostView, Lease, LoadRequest, RobotsLease, RobotsSettlement, Settlement, Step,
 };
+pub use nap::{Drowsy, Nap, Stored, StoredOrigin, WakeRequest};
 pub use settings::Settings;
 pub use sharing::{Grouping, MULTI_TENANT, Sharing, TENANTS_IN_FLIGHT, content_networks};
 
@@ -49,6 +55,8 @@ use gate::{Ask, Gate, Heard};
 use groups::Groups;
 use host::HostEntry;
 use ready::{Timetable, Work};
+use slab::Slab;
+use sleepers::Sleepers;
 
 /// Gives the policy of a host.
 pub type Policies = Box<dyn Fn(&HostKey) -> Policy + Send + Sync>;
@@ -66,7 +74,7 @@ enum Due {
 pub struct Frontier {
     settings: Settings,
     policies: Policies,
-    hosts: Vec<HostEntry>,
+    hosts: Slab<HostEntry>,
     index: HashMap<HostKey, usize>,
     timetable: Timetable,
     work: Work,
@@ -74,6 +82,15 @@ pub struct Frontier {
     /// Groups in the timetable.
     groups_due: usize,
     groups: Groups,
+    sleepers: Sleepers,
+    /// Sleepers that the store was asked for.
+    waking: usize,
+    /// Hosts that went to sleep since the caller last took them.
+    naps: Vec<(HostKey, Nap)>,
+    /// Whether a host that is neither awake nor asleep is surely new.
+    knows_all: bool,
+    /// What has happened to hosts since somebody last looked for one that may sleep.
+    touches: usize,
     loads: Vec<(usize, usize)>,
     loading: usize,
     in_flight: usize,
@@ -103,12 +120,17 @@ impl Frontier {
             groups: Groups::new(settings.sharing.clone()),
             settings,
             policies,
-            hosts: Vec::new(),
+            hosts: Slab::new(),
             index: HashMap::new(),
             timetable: Timetable::default(),
             work: Work::default(),
             turn: 0,
             groups_due: 0,
+            sleepers: Sleepers::new(),
+            waking: 0,
+            naps: Vec::new(),
+            knows_all: true,
+            touches: 0,
             loads: Vec::new(),
             loading: 0,
             in_flight: 0,
@@ -158,8 +180,10 @@ impl Frontier {
 
     /// A request has entered the store's queue.
     pub fn admit(&mut self, now: Timestamp, pending: Pending) {
-        let origin = pending.request.origin();
-        let host = self.host_of(&pending.request.host());
+        let (origin, key) = (pending.request.origin(), pending.request.host());
+        let Some(host) = self.seek(&key) else {
+            return self.admit_asleep(now, &key, &origin, pending);
+        };
         let lane = self.lane_of(now, host, &origin);
         let room = self.settings.head;
         self.hosts[host].lanes[lane].queue.admit(pending, room);
@@ -335,9 +359,18 @@ impl Frontier {
         }
         let ask = Ask::clone(ask);
         entry.lanes[lane].gate = Gate::Asking;
-        let host = self.host_of(&target);
-        self.hosts[host].errands.push_back(((owner, lane), ask));
-        self.touch(host, now);
+        let errand = ((owner, lane), ask);
+        match self.seek(&target) {
+            Some(host) => {
+                self.hosts[host].errands.push_back(errand);
+                self.touch(host, now);
+            }
+            None => {
+                let id = self.sleeper_of(&target);
+                self.sleepers.brought(id).errands.push(errand);
+                self.call_soon(id, now);
+            }
+        }
     }
 
     /// Requests that were dropped without being asked (robots.txt forbids them) since the last call.
@@ -347,13 +380,13 @@ impl Frontier {
 
     /// At the end of the crawl: the pages that were held back after a 401 or 403 and never got another answer.
     pub fn release_held(&mut self) -> Vec<Drop> {
-        self.hosts.iter_mut().flat_map(HostEntry::release_held).collect()
+        self.hosts.iter_mut().flat_map(|(_, host)| host.release_held()).collect()
     }
 
     /// The soonest moment at which something may go out, if anything waits.
     #[must_use]
     pub fn next_wake(&self) -> Option<Timestamp> {
-        self.timetable.soonest()
+        self.timetable.soonest().into_iter().chain(self.first_sleeper()).min()
     }
 
     /// Requests in flight.
@@ -365,7 +398,7 @@ impl Frontier {
     /// Hosts that wait for their time.
     #[must_use]
     pub fn hosts_waiting(&self) -> usize {
-        self.timetable.len() - self.groups_due + self.groups.in_line
+        self.timetable.len() - self.groups_due + self.groups.in_line + self.sleepers.due_len()
     }
 
     /// Of these, the hosts that stand in the line of a group or an address: their own time has come.
@@ -380,16 +413,16 @@ impl Frontier {
         self.in_flight + self.groups.asking >= self.settings.max_in_flight
     }
 
-    /// All hosts, in the order in which they were found.
+    /// All hosts that are awake; as long as none has gone to sleep, all hosts in the order in which they were found.
     pub fn hosts(&self) -> impl Iterator<Item = HostView<'_>> {
-        self.hosts.iter().map(HostEntry::view)
+        self.hosts.iter().map(|(_, host)| host.view())
     }
 
     fn host_of(&mut self, key: &HostKey) -> usize {
         if let Some(&host) = self.index.get(key) {
             return host;
         }
-        let host = self.hosts.len();
+        let host = self.hosts.next_place();
         self.index.insert(key.clone(), host);
         let mut entry = HostEntry::new(host, key.clone(), (self.policies)(key));
         if let Some(moment) = self.resumed_at {
@@ -397,7 +430,7 @@ impl Frontier {
         }
         entry.files_only = self.files_only;
         self.groups.add(key, &entry.policy, self.resumed_at);
-        self.hosts.push(entry);
+        self.hosts.insert(entry);
         host
     }
 

@@ -7,9 +7,9 @@ use super::host::{OriginLane, opens_at};
 use crate::robots::RobotsRules;
 use crate::time::Timestamp;
 impl OriginLane {
-    /// Whether requests should be read from the store now.
-    pub(super) fn runs_low(&self, now: Timestamp) -> bool {
-        self.gate.rules(now).is_some() && self.queue.needs_load()
+    /// Whether requests should be read from the store now. Where only files may go out, it must be known whether there are any.
+    pub(super) fn runs_low(&self, now: Timestamp, files_only: bool) -> bool {
+        (files_only || self.gate.rules(now).is_some()) && self.queue.needs_load()
     }
 
     /// When something of this origin may be asked, the host's own pace aside; `rest` is [`HostEntry::longest_rest`].

@@ -132,6 +132,16 @@ impl Default for Work {
 }
 
 impl Work {
+    /// So many requests more wait.
+    pub(super) fn grow(&mut self, requests: u64) {
+        self.requests += requests;
+    }
+
+    /// So many wait no more.
+    pub(super) fn shrink(&mut self, requests: u64) {
+        self.requests -= requests;
+    }
+
     /// An answer has taken so long.
     pub(super) fn hear(&mut self, took: Duration) {
         self.answers = (self.answers + 1).min(MEMORY);

@@ -21,6 +21,9 @@ pub struct Settings {
     pub max_pages: Option<u64>,
     /// Requests of an origin that are kept in memory, 1 at least. Default 64.
     pub head: usize,
+    /// Hosts of which everything is in memory; all others sleep, with little more than their names, until they are due. More are
+    /// awake if more are in flight, or hold what is not in the store. Default 20,000.
+    pub awake: usize,
     /// Longest wait that a run sits through with nothing else to do. Default 60 s.
     pub patience: Duration,
     /// Seed of all random draws. The same seed and the same answers give the same crawl.
@@ -38,6 +41,7 @@ impl Settings {
             sharing: Sharing::default(),
             max_pages: None,
             head: 64,
+            awake: 20_000,
             patience: Policy::default().backoff.patience,
             seed: 0,
         }

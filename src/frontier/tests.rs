@@ -8,6 +8,7 @@ mod groups;
 mod missing;
 mod ready;
 mod robots;
+mod sleep;
 mod stored;
 mod visit;
 
@@ -253,12 +254,14 @@ type Place = (Origin, QueueKey);
 enum Job {
     Commit(Box<Batch>),
     Load(LoadRequest),
+    Wake(WakeRequest),
 }
 
 /// What the writer brings back.
 enum Reply {
     Fresh(Vec<Pending>),
     Loaded(LoadRequest, Vec<Pending>),
+    Woken(WakeRequest, Vec<Stored>),
 }
 
 /// What is in flight.
@@ -289,6 +292,8 @@ struct World {
     replies: VecDeque<Reply>,
     out: Vec<Out>,
     stands: BTreeMap<Place, (Stand, Option<Timestamp>)>,
+    /// Before these moments a host may not be asked.
+    rests: BTreeMap<HostKey, Timestamp>,
     offered: u32,
 }
 
@@ -341,9 +346,10 @@ fn sharing() -> impl Strategy<Value = Sharing> {
 }
 
 impl World {
-    fn new(head: usize, cap: u32, sharing: Sharing) -> Self {
+    fn new(head: usize, awake: usize, cap: u32, sharing: Sharing) -> Self {
         let settings = Settings {
             head,
+            awake,
             sharing: sharing.clone(),
             max_in_flight: 5,
             patience: Duration::from_hours(10_000),
@@ -360,6 +366,7 @@ impl World {
             replies: VecDeque::new(),
             out: Vec::new(),
             stands: BTreeMap::new(),
+            rests: BTreeMap::new(),
             offered: 0,
         }
     }
@@ -391,12 +398,20 @@ impl World {
         loop {
             let step = self.frontier.next(self.now);
             assert!(self.frontier.take_dropped().is_empty(), "robots.txt forbids nothing here");
+            let naps = self.frontier.take_naps();
+            if !naps.is_empty() {
+                self.jobs.push_back(Job::Commit(Box::new(Batch { naps, ..Batch::default() })));
+            }
             match step {
                 Step::Fetch(lease) => {
                     self.leased(&lease);
                     self.out.push(Out::Page(lease));
                 }
-                Step::Robots(lease) => self.out.push(Out::Robots(lease)),
+                Step::Robots(lease) => {
+                    self.rested(&lease.url().host_key());
+                    self.out.push(Out::Robots(lease));
+                }
+                Step::Wake(request) => self.jobs.push_back(Job::Wake(request)),
                 Step::Control(lease) => self.out.push(Out::Control(lease)),
                 Step::Load(load) => self.jobs.push_back(Job::Load(load)),
                 Step::Resolve(request) => self.out.push(Out::Address(request)),
@@ -415,7 +430,21 @@ impl World {
         let host = lease.request().host();
         let of_host = self.frontier.hosts().find(|view| *view.key == host).unwrap();
         assert!(of_host.in_flight <= self.cap);
+        self.rested(&host);
         self.judge_groups(&host);
+    }
+
+    /// Whoever is asked has had his rest, asleep or awake.
+    fn rested(&self, host: &HostKey) {
+        let rest = self.rests.get(host).copied().unwrap_or_default();
+        assert!(rest <= self.now, "{host} is asked at {}, not before {rest}", self.now);
+    }
+
+    fn rest(&mut self, host: &HostKey, outcome: &Outcome) {
+        let delay = if self.cap == 1 { Duration::from_millis(100) } else { Duration::ZERO };
+        let until = outcome.ended + delay.max(outcome.told.unwrap_or_default());
+        let rest = self.rests.entry(host.clone()).or_default();
+        *rest = until.max(*rest);
     }
 
     /// How many are out together with a host, by what the settings say.
@@ -446,20 +475,25 @@ impl World {
                 return self.frontier.resolved(self.now, request, found);
             }
             Out::Robots(lease) => {
-                let _ = self.frontier.settle_robots(self.now, lease, &outcome, &answer(404, ""));
+                self.rest(&lease.url().host_key(), &outcome);
+                let settled = self.frontier.settle_robots(self.now, lease, &outcome, &answer(404, ""));
+                let (hosts, robots) = (vec![settled.host], settled.record.into_iter().collect());
+                self.jobs.push_back(Job::Commit(Box::new(Batch { hosts, robots, ..Batch::default() })));
                 return;
             }
             Out::Control(lease) => {
+                self.rest(&lease.url().host_key(), &outcome);
                 let settled = self.frontier.settle_control(self.now, lease, &outcome);
-                let mut batch = Batch::default();
+                let mut batch = Batch { hosts: vec![settled.host], ..Batch::default() };
                 self.release(settled.released, &mut batch);
                 self.jobs.push_back(Job::Commit(Box::new(batch)));
                 return;
             }
         };
+        self.rest(&lease.request().host(), &outcome);
         let settled = self.frontier.settle(self.now, lease, &outcome, None);
         let place = (settled.origin.clone(), settled.pending.key);
-        let mut batch = Batch::default();
+        let mut batch = Batch { hosts: vec![settled.host], ..Batch::default() };
         let stand = match settled.verdict {
             Verdict::Done | Verdict::Dropped(_) => {
                 batch.done.push(place.clone());
@@ -495,6 +529,13 @@ impl World {
                 let found = self.store.pending(&load.origin, load.after, load.limit).unwrap();
                 self.replies.push_back(Reply::Loaded(load, found));
             }
+            Some(Job::Wake(request)) => {
+                let hosts = request.hosts().iter();
+                let found =
+                    hosts.map(|host| self.store.wake(&host.key, &host.origins, request.head).unwrap());
+                let found = found.collect();
+                self.replies.push_back(Reply::Woken(request, found));
+            }
             None => {}
         }
     }
@@ -509,6 +550,7 @@ impl World {
                 }
             }
             Some(Reply::Loaded(load, found)) => self.frontier.load(self.now, load, found),
+            Some(Reply::Woken(request, found)) => self.frontier.wake(self.now, request, found),
             None => {}
         }
     }
@@ -545,6 +587,7 @@ impl World {
         assert!(lost.is_empty(), "lost: {lost:?}");
         assert_eq!(self.stands.len() as u32, self.offered);
         assert_eq!(self.frontier.hosts().map(|view| view.waiting).sum::<u64>(), 0);
+        assert_eq!(self.frontier.sleeping(), 0);
     }
 }
 
@@ -554,11 +597,12 @@ proptest! {
     #[test]
     fn every_request_is_leased_until_it_is_settled_and_none_is_lost(
         head in 1..4_usize,
+        awake in prop::sample::select(vec![0, 1, 2, 20_000]),
         cap in 1..4_u32,
         sharing in sharing(),
         ops in prop::collection::vec(ops(), 1..250),
     ) {
-        let mut world = World::new(head, cap, sharing);
+        let mut world = World::new(head, awake, cap, sharing);
         ops.iter().for_each(|op| world.act(op));
         world.finish();
     }
@@ -566,7 +610,7 @@ proptest! {
 
 #[test]
 fn more_waiting_moments_than_fit_in_memory_are_kept_all_the_same() {
-    let mut world = World::new(1, 1, settings().sharing);
+    let mut world = World::new(1, 0, 1, settings().sharing);
     for number in 0..400_u16 {
         world.act(&Op::Offer {
             host: 0,
@@ -583,7 +627,7 @@ fn more_waiting_moments_than_fit_in_memory_are_kept_all_the_same() {
 
 #[test]
 fn a_queue_longer_than_the_head_is_read_in_order() {
-    let mut world = World::new(2, 1, settings().sharing);
+    let mut world = World::new(2, 20_000, 1, settings().sharing);
     for _number in 0..20 {
         world.act(&Op::Offer { host: 0, port: 0, priority: 0, wait: None });
     }

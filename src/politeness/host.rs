@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use fastrand::Rng;
+use serde::{Deserialize, Serialize};
 
 use super::block::{Standing, Watch};
 use super::latency::Load;
@@ -24,8 +25,8 @@ const SLACK_AFTER_PROBE: u32 = 2;
 /// The longest slack.
 const MOST_SLACK: Duration = Duration::from_secs(60);
 
-/// One host's pace.
-#[derive(Debug)]
+/// One host's pace. Stored as a whole only while its host sleeps: a restart begins with [`Host::resume`].
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Host {
     pub(super) state: HostState,
     pub(super) watch: Watch,
@@ -99,6 +100,12 @@ impl Host {
     #[must_use]
     pub fn state(&self) -> &HostState {
         &self.state
+    }
+
+    /// Whether nothing has happened to it yet in this run.
+    #[must_use]
+    pub const fn is_untouched(&self) -> bool {
+        self.moves == 0
     }
 
     /// Requests in flight.

@@ -8,6 +8,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 /// Answers in a median.
 const SAMPLE: usize = 20;
 /// Share of the difference by which the base follows a lower median.
@@ -18,7 +20,7 @@ const RISES: f32 = 0.01;
 const QUICK: f32 = 0.05;
 
 /// What the last answers say of the host's load.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(super) enum Load {
     /// As quick as usual, as far as is known.
     #[default]
@@ -30,7 +32,7 @@ pub(super) enum Load {
 }
 
 /// The medians of one host.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct LatencyGuard {
     sample: Vec<f32>,
     base: Option<f32>,

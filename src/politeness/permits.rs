@@ -5,8 +5,10 @@
 //!
 //! Pure: counts in, a count out.
 
+use serde::{Deserialize, Serialize};
+
 /// The window of one host.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Permits {
     now: u32,
     /// Successes since it last changed that it held up.

@@ -13,8 +13,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::disk::{DiskOptions, DiskStore};
 use super::memory::MemoryStore;
 use super::{
-    Batch, Committed, FailedRecord, Memory, Pending, QueueKey, Recovered, RunRecord, Store, StoreError,
+    Batch, Committed, FailedRecord, Memory, Pending, QueueKey, Recovered, RunRecord, Store, StoreError, Visit,
 };
+use crate::frontier::Nap;
 use crate::history::{Due, PageRecord};
 use crate::politeness::HostState;
 use crate::request::Request;
@@ -108,12 +109,46 @@ impl Store for Beside {
             self.crawl.commit(Batch { run: Some(run), ..Batch::default() })?;
         }
         let mut facts = self.known.facts();
-        facts.before = found.hosts.iter().cloned().collect();
+        let held = self.crawl.holdings()?;
+        facts.before = held.hosts.into_iter().collect();
         facts.hosts = facts.before.clone();
-        facts.robots = found.robots.iter().cloned().collect();
+        facts.robots = held.robots.into_iter().collect();
         let run = found.run.map(|run| RunRecord { round: run.round, ..RunRecord::default() });
         let tally = ItemTally::default();
-        Ok(Recovered { run, queues: Vec::new(), sinks: Vec::new(), tally, ..found })
+        Ok(Recovered { run, sinks: Vec::new(), tally, ..found })
+    }
+
+    fn each_host(&self, visit: Visit<'_, HostKey, HostState>) -> Result<(), StoreError> {
+        self.crawl.each_host(visit)
+    }
+
+    fn each_robots(&self, visit: Visit<'_, Origin, RobotsRecord>) -> Result<(), StoreError> {
+        self.crawl.each_robots(visit)
+    }
+
+    /// What waits in the crawl's queues is not asked for.
+    fn each_queue(&self, _visit: Visit<'_, Origin, u64>) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn host(&self, host: &HostKey) -> Result<Option<HostState>, StoreError> {
+        self.crawl.host(host)
+    }
+
+    fn nap(&self, host: &HostKey) -> Result<Option<Nap>, StoreError> {
+        self.page.nap(host)
+    }
+
+    fn robots(&self, origin: &Origin) -> Result<Option<RobotsRecord>, StoreError> {
+        self.crawl.robots(origin)
+    }
+
+    fn waiting(&self, origin: &Origin) -> u64 {
+        self.page.waiting(origin)
+    }
+
+    fn all_waiting(&self) -> u64 {
+        self.page.all_waiting()
     }
 
     fn pending(
@@ -138,9 +173,17 @@ impl Store for Beside {
         }
         let links = self.admit(links);
         let (revisits, done, retry) = (batch.revisits, batch.done, batch.retry);
-        let (failed, run) = (batch.failed, batch.run);
-        let mut committed =
-            self.page.commit(Batch { links, revisits, done, retry, failed, run, ..Batch::default() })?;
+        let (failed, run, naps) = (batch.failed, batch.run, batch.naps);
+        let mut committed = self.page.commit(Batch {
+            links,
+            revisits,
+            done,
+            retry,
+            failed,
+            run,
+            naps,
+            ..Batch::default()
+        })?;
         for pending in &mut committed.fresh {
             pending.known = self.page(pending.request.fingerprint())?.is_some();
         }

@@ -7,16 +7,12 @@
 //!
 //! `sync` brings the log to the disk first and the database second, so that the database is never ahead for long.
 
-mod reading;
-
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::fs;
-use std::ops::Bound;
+use std::ops::{Bound, ControlFlow};
 use std::path::Path;
 
 use serde::de::DeserializeOwned;
-
-use reading::{damaged, empty, only_head, origin_of, read_head, read_pending, read_queues};
 
 use super::codec::{self, CodecError};
 use super::frame::Frame;
@@ -24,14 +20,21 @@ use super::frontier::Frontier;
 use super::keys::{self, Era, Kind};
 use super::lock::{StateDir, io_error};
 pub use super::options::DiskOptions;
+use super::queues::{Queue, Queues};
+use super::read_back::{
+    damaged, each_origin, empty, only_head, origin_of, read_head, read_pending, read_queues,
+};
 use super::seen::{self, SeenSet, SeenView};
-use super::step::{Before, Head, Queue, Spot, Step, StepError, mark};
+use super::step::{Before, Head, Spot, Step, StepError, mark};
 use super::{
-    Batch, Committed, FailedRecord, Memory, Pending, QueueKey, Recovered, RunRecord, Store, StoreError,
+    Batch, Committed, FailedRecord, Memory, Pending, QueueKey, Recovered, RunRecord, Store, StoreError, Visit,
 };
 use crate::cookies::Cookie;
+use crate::frontier::Nap;
 use crate::history::PageRecord;
+use crate::politeness::HostState;
 use crate::request::Request;
+use crate::robots::RobotsRecord;
 use crate::time::Timestamp;
 use crate::url::{Fingerprint, HostKey, Origin};
 
@@ -43,7 +46,9 @@ pub struct DiskStore {
     frontier: Frontier,
     seen: SeenSet,
     head: Head,
-    queues: HashMap<Origin, Queue>,
+    queues: Queues,
+    /// Which opening of the state this is: naps of an earlier one mean nothing any more.
+    session: u64,
     /// Places whose requests were handed out and wait until they are done. Saves reading them again.
     handed: HashSet<Spot>,
     /// The run's frame, once this process has written it.
@@ -82,6 +87,7 @@ impl DiskStore {
             queues,
             handed,
             frame,
+            session: head.steps,
             warnings: report.warnings(lost),
             broken: false,
             dir,
@@ -108,14 +114,15 @@ impl DiskStore {
     fn repair(&mut self) -> Result<(), StoreError> {
         let path = self.dir.frontier();
         let mut waiting = Vec::new();
-        for (origin, queue) in &self.queues {
-            let prefix = self.head.keys().whole_queue(queue.id);
+        self.each_origin(|id, origin| {
+            let prefix = self.head.keys().whole_queue(id);
             self.frontier.each(&prefix, |key, value| {
-                let pending = read_pending(&path, origin, key, value)?;
+                let pending = read_pending(&path, &origin, key, value)?;
                 waiting.extend(mark(&pending.request));
                 Ok(())
             })?;
-        }
+            Ok(ControlFlow::Continue(()))
+        })?;
         let number = self.next_log()?;
         self.seen.rewrite(&self.dir.seen_log(number), number, &waiting)?;
         self.dir.sync()?;
@@ -172,7 +179,7 @@ impl DiskStore {
         written?;
         self.seen.confirm(&step.fingerprints, length);
         self.head = step.head;
-        self.queues.extend(step.queues);
+        step.queues.iter().for_each(|(origin, queue)| self.queues.put(origin.as_str(), *queue));
         self.frame = step.frame.or(self.frame.take());
         self.hand_out(step.came.into_iter());
         for spot in &step.left {
@@ -199,7 +206,7 @@ impl DiskStore {
 
     /// As [`Store::commit`], for a page that was asked for beside the crawl: what is known of it is none of the crawl's business.
     pub(super) fn commit_beside(&mut self, batch: Batch) -> Result<(), StoreError> {
-        let mut step = Step::new(self.head);
+        let mut step = Step::new(self.head, self.session);
         step.era = Era::BESIDE;
         self.carry_out(step, batch).map(drop)
     }
@@ -244,29 +251,39 @@ impl DiskStore {
     /// All records that hold across rounds and have this tag, by name.
     fn lasting<T: DeserializeOwned>(&self, tag: u8) -> Result<Vec<(String, T)>, StoreError> {
         let mut found = Vec::new();
-        self.frontier.each(&[tag], |key, value| {
-            let name = String::from_utf8_lossy(&key[1..]).into_owned();
-            let record = codec::decode(value).map_err(|error| self.damaged(&name, &error))?;
-            found.push((name, record));
-            Ok(())
+        self.each_lasting(tag, |name, record| {
+            found.push((name.to_owned(), record));
+            Ok(ControlFlow::Continue(()))
         })?;
         Ok(found)
+    }
+
+    /// The same, one after the other.
+    fn each_lasting<T: DeserializeOwned>(
+        &self,
+        tag: u8,
+        mut visit: impl FnMut(&str, T) -> Result<ControlFlow<()>, StoreError>,
+    ) -> Result<(), StoreError> {
+        self.frontier.each_until(&[tag], |key, value| {
+            let name = String::from_utf8_lossy(&key[1..]);
+            let record = codec::decode(value).map_err(|error| self.damaged(&name, &error))?;
+            visit(&name, record)
+        })
+    }
+
+    /// All origins of the round with their numbers.
+    fn each_origin(
+        &self,
+        visit: impl FnMut(u32, Origin) -> Result<ControlFlow<()>, StoreError>,
+    ) -> Result<(), StoreError> {
+        each_origin(&self.frontier, self.head.keys(), &self.dir.frontier(), visit)
     }
 }
 
 impl Store for DiskStore {
     fn recover(&mut self) -> Result<Recovered, StoreError> {
-        let waiting = self.queues.iter().filter(|(_, queue)| queue.count > 0);
-        let mut queues: Vec<_> = waiting.map(|(origin, queue)| (origin.clone(), queue.count)).collect();
-        queues.sort_unstable();
-        let hosts = self.lasting(keys::HOSTS)?.into_iter();
-        let robots = self.lasting(keys::ROBOTS)?.into_iter();
-        let robots = robots.map(|(name, record)| Ok((origin_of(&self.dir.frontier(), &name)?, record)));
         Ok(Recovered {
             run: self.run()?,
-            hosts: hosts.map(|(host, state)| (HostKey::of(&host), state)).collect(),
-            robots: robots.collect::<Result<_, _>>()?,
-            queues,
             sinks: self.lasting(keys::SINKS)?,
             cookies: self.lasting(keys::COOKIES)?.into_iter().map(|(_, cookie)| cookie).collect(),
             login: self.single(keys::LOGIN, "the login")?,
@@ -277,13 +294,61 @@ impl Store for DiskStore {
         })
     }
 
+    fn each_host(&self, visit: Visit<'_, HostKey, HostState>) -> Result<(), StoreError> {
+        self.each_lasting(keys::HOSTS, |name, state| Ok(visit(HostKey::of(name), state)))
+    }
+
+    fn each_robots(&self, visit: Visit<'_, Origin, RobotsRecord>) -> Result<(), StoreError> {
+        let path = self.dir.frontier();
+        self.each_lasting(keys::ROBOTS, |name, record| Ok(visit(origin_of(&path, name)?, record)))
+    }
+
+    fn each_queue(&self, visit: Visit<'_, Origin, u64>) -> Result<(), StoreError> {
+        self.each_origin(|id, origin| {
+            let count = self.queues.by_number(id).map_or(0, |queue| queue.count);
+            Ok(if count > 0 { visit(origin, count) } else { ControlFlow::Continue(()) })
+        })
+    }
+
+    fn host(&self, host: &HostKey) -> Result<Option<HostState>, StoreError> {
+        self.single(&keys::lasting(keys::HOSTS, host.as_str()), host.as_str())
+    }
+
+    fn nap(&self, host: &HostKey) -> Result<Option<Nap>, StoreError> {
+        let found: Option<(u64, Vec<u8>)> =
+            self.single(&keys::lasting(keys::NAPS, host.as_str()), host.as_str())?;
+        // What another run has written is not even read: it may be of another version.
+        let bytes = found.filter(|(session, _)| *session == self.session).map(|(_, bytes)| bytes);
+        let nap: Option<Nap> = bytes
+            .map(|bytes| codec::decode(&bytes))
+            .transpose()
+            .map_err(|error| self.damaged("a host that sleeps", &error))?;
+        let path = self.dir.frontier();
+        nap.iter()
+            .flat_map(Nap::origins)
+            .try_for_each(|origin| origin_of(&path, origin.as_str()).map(drop))?;
+        Ok(nap)
+    }
+
+    fn robots(&self, origin: &Origin) -> Result<Option<RobotsRecord>, StoreError> {
+        self.single(&keys::lasting(keys::ROBOTS, origin.as_str()), origin.as_str())
+    }
+
+    fn waiting(&self, origin: &Origin) -> u64 {
+        self.queues.get(origin).map_or(0, |queue| queue.count)
+    }
+
+    fn all_waiting(&self) -> u64 {
+        self.queues.waiting()
+    }
+
     fn pending(
         &mut self,
         origin: &Origin,
         after: Option<QueueKey>,
         limit: usize,
     ) -> Result<Vec<Pending>, StoreError> {
-        let Some(queue) = self.queues.get_mut(origin).filter(|queue| queue.count > 0) else {
+        let Some(queue) = self.queues.get(origin).filter(|queue| queue.count > 0) else {
             return Ok(Vec::new());
         };
         let keys = self.head.keys();
@@ -298,7 +363,7 @@ impl Store for DiskStore {
         let found: Vec<Pending> = pairs.iter().map(read).collect::<Result<_, _>>()?;
         let id = queue.id;
         match (after, found.first()) {
-            (None, Some(first)) => queue.first = first.key,
+            (None, Some(first)) => self.queues.begins_at(queue, first.key),
             (None, None) if limit > 0 => return Err(empty(&path, origin)),
             _ => {}
         }
@@ -315,7 +380,7 @@ impl Store for DiskStore {
     }
 
     fn commit(&mut self, batch: Batch) -> Result<Committed, StoreError> {
-        self.carry_out(Step::new(self.head), batch)
+        self.carry_out(Step::new(self.head, self.session), batch)
     }
 
     fn begin_round(&mut self, run: RunRecord, memory: Memory) -> Result<(), StoreError> {
@@ -323,7 +388,7 @@ impl Store for DiskStore {
         let number = self.next_log()?;
         let log = self.seen.begin(&self.dir.seen_log(number), number)?;
         self.dir.sync()?;
-        let mut step = Step::new(Head {
+        let head = Head {
             generation: self.head.generation + 1,
             era: self.head.era + u32::from(memory == Memory::Forgets),
             looks_back: memory == Memory::Keeps && !self.pages(None, 1)?.is_empty(),
@@ -331,7 +396,8 @@ impl Store for DiskStore {
             next_origin: 0,
             next_failed: 0,
             ..self.head
-        });
+        };
+        let mut step = Step::new(head, self.session);
         for (name, _) in self.lasting::<crate::sink::Position>(keys::SINKS)? {
             step.writes.insert(keys::lasting(keys::SINKS, &name), None);
         }

@@ -4,7 +4,7 @@
 //! cut. Whatever the database says or does with bytes that are not its own, a panic included, comes back as a typed error.
 
 use std::collections::BTreeMap;
-use std::ops::RangeBounds;
+use std::ops::{ControlFlow, RangeBounds};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -111,11 +111,22 @@ impl Frontier {
         prefix: &[u8],
         mut visit: impl FnMut(&[u8], &[u8]) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
+        self.each_until(prefix, |key, value| visit(key, value).map(|()| ControlFlow::Continue(())))
+    }
+
+    /// The same, until the visitor breaks off.
+    pub(super) fn each_until(
+        &self,
+        prefix: &[u8],
+        mut visit: impl FnMut(&[u8], &[u8]) -> Result<ControlFlow<()>, StoreError>,
+    ) -> Result<(), StoreError> {
         let mut pairs = guarded(&self.path, || Ok(self.space.prefix(prefix)))?;
         while let Some((key, value)) =
             guarded(&self.path, || pairs.next().map(fjall::Guard::into_inner).transpose())?
         {
-            visit(&key, &value)?;
+            if visit(&key, &value)?.is_break() {
+                break;
+            }
         }
         Ok(())
     }

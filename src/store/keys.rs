@@ -1,6 +1,6 @@
 //! The layout of the database: one key space, so that whatever a crash leaves of it is a prefix of its history.
 //!
-//! `h` host · `r` origin · `s` sink · `c` cookie · `m` name: what holds across rounds, and the head. `g` generation kind …: what belongs
+//! `h` host · `n` host that sleeps · `r` origin · `s` sink · `c` cookie · `m` name: what holds across rounds, and the head. `g` generation kind …: what belongs
 //! to one round. A new round is a new generation; the old one is out of sight at once and swept up afterwards. `p` era
 //! fingerprint, `d` era moment fingerprint: what is known of pages, and when each is due. Who begins anew begins a new era.
 
@@ -15,6 +15,7 @@ pub(super) const RUN: &[u8] = b"mrun";
 pub(super) const TOTALS: &[u8] = b"mtotals";
 pub(super) const LOGIN: &[u8] = b"mlogin";
 pub(super) const HOSTS: u8 = b'h';
+pub(super) const NAPS: u8 = b'n';
 pub(super) const ROBOTS: u8 = b'r';
 pub(super) const SINKS: u8 = b's';
 pub(super) const COOKIES: u8 = b'c';
@@ -28,7 +29,7 @@ const DUE: u8 = b'd';
 pub(super) enum Kind {
     /// Number of an origin to its text.
     Origin = b'o',
-    /// Number of an origin to how many requests wait.
+    /// Number of an origin to how many requests wait, and where the first of them may be.
     Count = b'n',
     /// Place in a queue to the request.
     Queue = b'q',

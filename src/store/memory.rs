@@ -1,15 +1,16 @@
 //! The state in memory: for simulations and tests. It is gone with its owner.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::ops::Bound;
+use std::ops::{Bound, ControlFlow};
 use std::sync::Arc;
 
 use super::seen::{SeenTable, SeenView};
 use super::{
     Batch, Committed, FailedRecord, LoginRecord, Memory, PageChange, Pending, QueueKey, Recovered, RunRecord,
-    Store, StoreError,
+    Store, StoreError, Visit,
 };
 use crate::cookies::{Cookie, CookieChange};
+use crate::frontier::Nap;
 use crate::history::PageRecord;
 use crate::politeness::HostState;
 use crate::request::{Dedup, Request};
@@ -27,6 +28,7 @@ pub struct MemoryStore {
     seen: Arc<SeenTable>,
     queues: HashMap<Origin, Queue>,
     hosts: BTreeMap<HostKey, HostState>,
+    naps: HashMap<HostKey, Nap>,
     robots: BTreeMap<Origin, RobotsRecord>,
     sinks: BTreeMap<String, Position>,
     cookies: BTreeMap<String, Cookie>,
@@ -98,23 +100,54 @@ impl MemoryStore {
 
 impl Store for MemoryStore {
     fn recover(&mut self) -> Result<Recovered, StoreError> {
-        let counts = self.queues.iter().map(|(origin, queue)| (origin, queue.len()));
-        let mut queues: Vec<_> = counts
-            .filter(|(_, count)| *count > 0)
-            .map(|(origin, count)| (origin.clone(), count as u64))
-            .collect();
-        queues.sort_unstable();
+        self.naps.clear();
         Ok(Recovered {
             run: self.run.clone(),
-            hosts: pairs(&self.hosts),
-            robots: pairs(&self.robots),
-            queues,
             sinks: pairs(&self.sinks),
             cookies: self.cookies.values().cloned().collect(),
             login: self.login.clone(),
             tally: self.tally.clone(),
             warnings: Vec::new(),
         })
+    }
+
+    fn each_host(&self, visit: Visit<'_, HostKey, HostState>) -> Result<(), StoreError> {
+        each(&self.hosts, visit);
+        Ok(())
+    }
+
+    fn each_robots(&self, visit: Visit<'_, Origin, RobotsRecord>) -> Result<(), StoreError> {
+        each(&self.robots, visit);
+        Ok(())
+    }
+
+    fn each_queue(&self, visit: Visit<'_, Origin, u64>) -> Result<(), StoreError> {
+        let counts = self.queues.iter().map(|(origin, queue)| (origin, queue.len() as u64));
+        let mut counts: Vec<_> = counts.filter(|(_, count)| *count > 0).collect();
+        counts.sort_unstable();
+        let _: ControlFlow<()> =
+            counts.into_iter().try_for_each(|(origin, count)| visit(origin.clone(), count));
+        Ok(())
+    }
+
+    fn host(&self, host: &HostKey) -> Result<Option<HostState>, StoreError> {
+        Ok(self.hosts.get(host).cloned())
+    }
+
+    fn nap(&self, host: &HostKey) -> Result<Option<Nap>, StoreError> {
+        Ok(self.naps.get(host).cloned())
+    }
+
+    fn robots(&self, origin: &Origin) -> Result<Option<RobotsRecord>, StoreError> {
+        Ok(self.robots.get(origin).cloned())
+    }
+
+    fn waiting(&self, origin: &Origin) -> u64 {
+        self.queues.get(origin).map_or(0, |queue| queue.len() as u64)
+    }
+
+    fn all_waiting(&self) -> u64 {
+        self.queues.values().map(|queue| queue.len() as u64).sum()
     }
 
     fn pending(
@@ -148,6 +181,7 @@ impl Store for MemoryStore {
         batch.pages.into_iter().for_each(|change| self.learn(change));
         self.settle(batch.done, batch.retry);
         self.hosts.extend(batch.hosts);
+        self.naps.extend(batch.naps);
         self.robots.extend(batch.robots);
         self.sinks.extend(batch.sinks);
         // What is asked again leaves the list before it may come back.
@@ -210,6 +244,10 @@ impl Store for MemoryStore {
     fn sync(&mut self) -> Result<(), StoreError> {
         Ok(())
     }
+}
+
+fn each<K: Clone, V: Clone>(map: &BTreeMap<K, V>, visit: Visit<'_, K, V>) {
+    let _: ControlFlow<()> = map.iter().try_for_each(|(key, value)| visit(key.clone(), value.clone()));
 }
 
 fn pairs<K: Clone, V: Clone>(map: &BTreeMap<K, V>) -> Vec<(K, V)> {

@@ -19,17 +19,21 @@ mod frontier;
 mod keys;
 mod lock;
 mod options;
+mod queues;
+mod read_back;
 mod sled_cache;
 mod step;
 mod watch;
 mod write_behind;
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 use crate::cookies::{Cookie, CookieChange};
+use crate::frontier::{Nap, Stored, StoredOrigin};
 use crate::history::PageRecord;
 use crate::politeness::HostState;
 use crate::request::Request;
@@ -57,6 +61,8 @@ pub struct Batch {
     pub retry: Vec<(Origin, Pending)>,
     /// Hosts whose state changed.
     pub hosts: Vec<(HostKey, HostState)>,
+    /// Hosts that went to sleep, for as long as the state is open.
+    pub naps: Vec<(HostKey, Nap)>,
     /// Origins whose robots.txt was asked.
     pub robots: Vec<(Origin, RobotsRecord)>,
     /// Cookies that came or went, in their order.
@@ -164,17 +170,22 @@ pub struct LoginRecord {
     pub rules: u64,
 }
 
-/// What is there when a state is opened.
-#[derive(Debug, Default)]
-pub struct Recovered {
-    /// `None` if the state is new.
-    pub run: Option<RunRecord>,
+/// Everything that a state holds of hosts, for whoever looks at it as a whole. A run does not: there may be millions.
+#[derive(Debug, Clone, Default)]
+pub struct Holdings {
     /// All hosts with a state.
     pub hosts: Vec<(HostKey, HostState)>,
     /// All robots.txt verdicts.
     pub robots: Vec<(Origin, RobotsRecord)>,
     /// Origins with waiting requests, and how many.
     pub queues: Vec<(Origin, u64)>,
+}
+
+/// What is there when a state is opened, beside hosts, their robots.txt and their queues.
+#[derive(Debug, Default)]
+pub struct Recovered {
+    /// `None` if the state is new.
+    pub run: Option<RunRecord>,
     /// Committed positions of the sinks.
     pub sinks: Vec<(String, Position)>,
     /// All cookies that were written down.
@@ -185,6 +196,14 @@ pub struct Recovered {
     pub tally: ItemTally,
     /// What was lost and how it was made good, in words for the user; empty but after a power cut or damage.
     pub warnings: Vec<String>,
+}
+
+/// Looks at one thing after the other.
+pub type Visit<'a, K, V> = &'a mut dyn FnMut(K, V) -> ControlFlow<()>;
+
+fn keep<K, V>(list: &mut Vec<(K, V)>, key: K, value: V) -> ControlFlow<()> {
+    list.push((key, value));
+    ControlFlow::Continue(())
 }
 
 /// Keeps the crawl's state.
@@ -209,6 +228,81 @@ pub trait Store: Send + 'static {
     /// # Errors
     /// If the state is damaged or of another version.
     fn recover(&mut self) -> Result<Recovered, StoreError>;
+
+    /// Visits all hosts with a state until the visitor breaks off. The visitor may ask the store other things meanwhile.
+    ///
+    /// # Errors
+    /// If the state cannot be read.
+    fn each_host(&self, visit: Visit<'_, HostKey, HostState>) -> Result<(), StoreError>;
+
+    /// Visits all robots.txt verdicts, as [`Store::each_host`] does hosts.
+    ///
+    /// # Errors
+    /// If the state cannot be read.
+    fn each_robots(&self, visit: Visit<'_, Origin, RobotsRecord>) -> Result<(), StoreError>;
+
+    /// Visits all origins with waiting requests, as [`Store::each_host`] does hosts, and says how many wait.
+    ///
+    /// # Errors
+    /// If the state cannot be read.
+    fn each_queue(&self, visit: Visit<'_, Origin, u64>) -> Result<(), StoreError>;
+
+    /// Everything that is held of hosts, each list in order.
+    ///
+    /// # Errors
+    /// If the state cannot be read.
+    fn holdings(&self) -> Result<Holdings, StoreError> {
+        let mut all = Holdings::default();
+        self.each_host(&mut |key, state| keep(&mut all.hosts, key, state))?;
+        self.each_robots(&mut |origin, record| keep(&mut all.robots, origin, record))?;
+        self.each_queue(&mut |origin, count| keep(&mut all.queues, origin, count))?;
+        all.queues.sort_unstable();
+        Ok(all)
+    }
+
+    /// What is stored of a host.
+    ///
+    /// # Errors
+    /// If the state cannot be read.
+    fn host(&self, host: &HostKey) -> Result<Option<HostState>, StoreError>;
+
+    /// How a host went to sleep since the state was opened, if it did.
+    ///
+    /// # Errors
+    /// If the state cannot be read.
+    fn nap(&self, host: &HostKey) -> Result<Option<Nap>, StoreError>;
+
+    /// What is stored of an origin's robots.txt.
+    ///
+    /// # Errors
+    /// If the state cannot be read.
+    fn robots(&self, origin: &Origin) -> Result<Option<RobotsRecord>, StoreError>;
+
+    /// How many requests of an origin wait.
+    fn waiting(&self, origin: &Origin) -> u64;
+
+    /// How many requests wait at all.
+    fn all_waiting(&self) -> u64;
+
+    /// All that a host needs to be woken: its origins are those that it had when it went to sleep, and then `origins`. Of each
+    /// the first `head` requests come along.
+    ///
+    /// # Errors
+    /// If the state cannot be read.
+    fn wake(&mut self, host: &HostKey, origins: &[Origin], head: usize) -> Result<Stored, StoreError> {
+        let nap = self.nap(host)?;
+        let mut all: Vec<Origin> = nap.iter().flat_map(Nap::origins).cloned().collect();
+        let more: Vec<_> = origins.iter().filter(|origin| !all.contains(origin)).cloned().collect();
+        all.extend(more);
+        let mut found = Vec::with_capacity(all.len());
+        for origin in all {
+            let (robots, waiting) = (self.robots(&origin)?, self.waiting(&origin));
+            let first = if waiting > 0 { self.pending(&origin, None, head)? } else { Vec::new() };
+            found.push(StoredOrigin { origin, robots, waiting, first });
+        }
+        let state = if nap.is_some() { None } else { self.host(host)? };
+        Ok(Stored { state, nap, origins: found })
+    }
 
     /// The first `limit` waiting requests of an origin behind `after`, in queue order.
     ///

@@ -1,7 +1,7 @@
 //! A batch on its way to the disk: worked out in full before anything is written, forgotten if the write fails.
 
 use std::collections::HashSet;
-use std::collections::hash_map::{Entry, HashMap};
+use std::collections::hash_map::Entry;
 
 use serde::{Deserialize, Serialize};
 
@@ -9,6 +9,7 @@ use super::codec::{self, CodecError};
 use super::frame::Frame;
 use super::frontier::{Frontier, Writes};
 use super::keys::{self, Era, Generation, Kind};
+use super::queues::{Queue, Queues, Touched};
 use super::seen::SeenSet;
 use super::{Batch, Committed, FailedRecord, PageChange, Pending, QueueKey, RunRecord, StoreError};
 use crate::cookies::CookieChange;
@@ -70,29 +71,6 @@ impl Head {
     }
 }
 
-/// What is remembered of an origin's queue.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Queue {
-    pub(super) id: u32,
-    /// How many wait.
-    pub(super) count: u64,
-    /// Nothing waits before this place. Saves walking over the remains of what is done.
-    pub(super) first: QueueKey,
-}
-
-impl Queue {
-    /// The front of every queue.
-    pub(super) const FRONT: QueueKey = QueueKey { band: 0, seq: 0 };
-
-    /// Behind every queue.
-    pub(super) const BACK: QueueKey = QueueKey { band: u8::MAX, seq: u64::MAX };
-
-    fn push(&mut self, key: QueueKey) {
-        self.first = if self.count == 0 { key } else { self.first.min(key) };
-        self.count += 1;
-    }
-}
-
 /// Why a batch cannot be worked out.
 pub(super) enum StepError {
     Store(StoreError),
@@ -118,7 +96,9 @@ pub(super) struct Step {
     /// Where what is known of pages goes.
     pub(super) era: Era,
     /// Queues as they will be.
-    pub(super) queues: HashMap<Origin, Queue>,
+    pub(super) queues: Touched,
+    /// Which opening of the state this is.
+    session: u64,
     /// The run's frame, if it is another than it was.
     pub(super) frame: Option<Frame>,
     /// Places of requests that came into short queues, whose turn is soon.
@@ -135,7 +115,7 @@ pub(super) struct Step {
 pub(super) struct Before<'a> {
     pub(super) frontier: &'a Frontier,
     pub(super) seen: &'a SeenSet,
-    pub(super) queues: &'a HashMap<Origin, Queue>,
+    pub(super) queues: &'a Queues,
     pub(super) frame: Option<&'a Frame>,
     /// Places at which something waits for sure, though not all of them.
     pub(super) handed: &'a HashSet<Spot>,
@@ -145,12 +125,13 @@ pub(super) struct Before<'a> {
 pub(super) type Spot = (u32, QueueKey);
 
 impl Step {
-    pub(super) fn new(head: Head) -> Self {
+    pub(super) fn new(head: Head, session: u64) -> Self {
         Self {
             writes: Writes::new(),
             era: head.pages(),
             head,
-            queues: HashMap::new(),
+            queues: Touched::new(),
+            session,
             frame: None,
             came: Vec::new(),
             left: Vec::new(),
@@ -200,6 +181,10 @@ impl Step {
         }
         for (host, state) in &batch.hosts {
             self.put(keys::lasting(keys::HOSTS, host.as_str()), state)?;
+        }
+        for (host, nap) in &batch.naps {
+            let nap = codec::encode(nap)?;
+            self.put(keys::lasting(keys::NAPS, host.as_str()), &(self.session, nap))?;
         }
         for (origin, record) in &batch.robots {
             self.put(keys::lasting(keys::ROBOTS, origin.as_str()), record)?;
@@ -327,7 +312,7 @@ impl Step {
 
     /// Takes a request out of its queue, if it is there.
     fn done(&mut self, origin: &Origin, key: QueueKey, before: &Before<'_>) -> Result<(), StepError> {
-        if !self.queues.contains_key(origin) && !before.queues.contains_key(origin) {
+        if !self.queues.contains_key(origin) && before.queues.get(origin).is_none() {
             return Ok(());
         }
         let id = self.queue(origin, before)?.id;
@@ -379,18 +364,20 @@ impl Step {
             Entry::Vacant(entry) => entry,
         };
         if let Some(queue) = before.queues.get(origin) {
-            return Ok(entry.insert(*queue));
+            return Ok(entry.insert(queue));
         }
         let id = head.next_origin;
         head.next_origin += 1;
         writes.insert(head.keys().origin(id), Some(codec::encode(origin)?));
-        Ok(entry.insert(Queue { id, count: 0, first: Queue::FRONT }))
+        Ok(entry.insert(Queue::new(id)))
     }
 
     /// Writes the counts of the queues that were touched, so that opening need not walk over them.
     fn counts(&mut self) -> Result<(), CodecError> {
         for queue in self.queues.values() {
-            let count = (queue.count > 0).then(|| codec::encode(&queue.count)).transpose()?;
+            let count =
+                (queue.count > 0).then(|| codec::encode(&(queue.count, queue.first.band, queue.first.seq)));
+            let count = count.transpose()?;
             self.writes.insert(self.head.keys().count(queue.id), count);
         }
         Ok(())

@@ -87,6 +87,8 @@ pub struct CrawlModel {
     pub patience: f64,
     /// Requests of an origin that are kept in memory. Default 64.
     pub head: usize,
+    /// Hosts of which everything is in memory; none at all puts every host to sleep after each answer. Default 20,000.
+    pub awake: usize,
     /// Seed of all random draws, the crawler's and the web's.
     pub seed: u64,
     /// Seconds after midnight UTC at which it begins.
@@ -122,6 +124,7 @@ impl Default for CrawlModel {
             max_sitemaps: 500,
             patience: 60.0,
             head: 64,
+            awake: 20_000,
             seed: 1,
             time_of_day: 0,
             kill_at: Vec::new(),
@@ -347,6 +350,7 @@ impl Scenario {
             settings.max_in_flight = model.max_in_flight.unwrap_or(settings.max_in_flight);
             settings.max_pages = model.max_pages;
             settings.head = model.head;
+            settings.awake = model.awake;
             settings.sharing = sharing;
             settings.seed = model.seed;
         });

@@ -149,7 +149,6 @@ impl Simulation {
     /// # Errors
     /// Never: the store is in memory.
     pub fn hosts(&self) -> Result<Vec<(HostKey, HostState)>, ScenarioError> {
-        let recovered = self.store.clone().recover();
-        Ok(recovered.map_err(crate::engine::CrawlError::from)?.hosts)
+        Ok(self.store.holdings().map_err(crate::engine::CrawlError::from)?.hosts)
     }
 }

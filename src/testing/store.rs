@@ -2,13 +2,16 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::frontier::Nap;
 use crate::history::PageRecord;
+use crate::politeness::HostState;
 use crate::request::{Pending, QueueKey, Request};
+use crate::robots::RobotsRecord;
 use crate::store::memory::MemoryStore;
 use crate::store::seen::SeenView;
-use crate::store::{Batch, Committed, FailedRecord, Memory, Recovered, RunRecord, Store, StoreError};
+use crate::store::{Batch, Committed, FailedRecord, Memory, Recovered, RunRecord, Store, StoreError, Visit};
 use crate::time::Timestamp;
-use crate::url::{Fingerprint, Origin};
+use crate::url::{Fingerprint, HostKey, Origin};
 
 /// A [`MemoryStore`] whose clones share one state: what is left when a run is dropped, the next run finds.
 #[derive(Debug, Clone, Default)]
@@ -21,9 +24,59 @@ impl SharedStore {
     }
 }
 
+/// A list of what is visited: whoever looks at it may ask the store again.
+fn listed<K, V>(
+    each: impl FnOnce(Visit<'_, K, V>) -> Result<(), StoreError>,
+) -> Result<Vec<(K, V)>, StoreError> {
+    let mut all = Vec::new();
+    each(&mut |key, value| {
+        all.push((key, value));
+        std::ops::ControlFlow::Continue(())
+    })?;
+    Ok(all)
+}
+
 impl Store for SharedStore {
     fn recover(&mut self) -> Result<Recovered, StoreError> {
         self.state().recover()
+    }
+
+    fn each_host(&self, visit: Visit<'_, HostKey, HostState>) -> Result<(), StoreError> {
+        let all = listed(|visit| self.state().each_host(visit))?;
+        let _ = all.into_iter().try_for_each(|(key, value)| visit(key, value));
+        Ok(())
+    }
+
+    fn each_robots(&self, visit: Visit<'_, Origin, RobotsRecord>) -> Result<(), StoreError> {
+        let all = listed(|visit| self.state().each_robots(visit))?;
+        let _ = all.into_iter().try_for_each(|(key, value)| visit(key, value));
+        Ok(())
+    }
+
+    fn each_queue(&self, visit: Visit<'_, Origin, u64>) -> Result<(), StoreError> {
+        let all = listed(|visit| self.state().each_queue(visit))?;
+        let _ = all.into_iter().try_for_each(|(key, value)| visit(key, value));
+        Ok(())
+    }
+
+    fn host(&self, host: &HostKey) -> Result<Option<HostState>, StoreError> {
+        self.state().host(host)
+    }
+
+    fn nap(&self, host: &HostKey) -> Result<Option<Nap>, StoreError> {
+        self.state().nap(host)
+    }
+
+    fn robots(&self, origin: &Origin) -> Result<Option<RobotsRecord>, StoreError> {
+        self.state().robots(origin)
+    }
+
+    fn waiting(&self, origin: &Origin) -> u64 {
+        self.state().waiting(origin)
+    }
+
+    fn all_waiting(&self) -> u64 {
+        self.state().all_waiting()
     }
 
     fn pending(

@@ -197,7 +197,11 @@ impl Origin {
     /// The host of this origin.
     #[must_use]
     pub fn host_key(&self) -> HostKey {
-        self.robots_url().host_key()
+        let name = self.0.split_once("://").map_or(&*self.0, |(_, name)| name);
+        // A colon is in front of a port, or inside of an address in brackets.
+        let name =
+            name.rsplit_once(':').filter(|(_, port)| !port.ends_with(']')).map_or(name, |(name, _)| name);
+        HostKey::of(name)
     }
 }
 

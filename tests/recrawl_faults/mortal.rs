@@ -11,16 +11,19 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use crawl::frontier::Nap;
 use crawl::history::PageRecord;
 use crawl::item::Item;
+use crawl::politeness::HostState;
 use crawl::request::{Pending, QueueKey, Request};
+use crawl::robots::RobotsRecord;
 use crawl::sink::memory::Collect;
 use crawl::sink::{Position, Sink, SinkError, Wants};
 use crawl::store::cache::{CacheEntry, Packed, ValidatorCache};
 use crawl::store::memory::MemoryStore;
-use crawl::store::{Batch, Committed, FailedRecord, Memory, Recovered, RunRecord, Store, StoreError};
+use crawl::store::{Batch, Committed, FailedRecord, Memory, Recovered, RunRecord, Store, StoreError, Visit};
 use crawl::time::Timestamp;
-use crawl::url::{Fingerprint, Origin};
+use crawl::url::{Fingerprint, HostKey, Origin};
 use tokio::sync::Notify;
 
 /// Counts steps, and ends the process at one of them.
@@ -109,9 +112,13 @@ enum Written {
 }
 
 impl State {
-    fn write(&mut self, written: Written) -> Result<Committed, StoreError> {
-        let committed = match &written {
-            Written::Batch(batch) => self.store.commit(copy(batch))?,
+    fn write(&mut self, mut written: Written) -> Result<Committed, StoreError> {
+        let committed = match &mut written {
+            // What hosts that sleep wrote down means nothing to a later run.
+            Written::Batch(batch) => {
+                let naps = std::mem::take(&mut batch.naps);
+                self.store.commit(Batch { naps, ..copy(batch) })?
+            }
             Written::Round(run, memory) => {
                 self.store.begin_round(run.clone(), *memory)?;
                 Committed::default()
@@ -130,6 +137,7 @@ fn copy(batch: &Batch) -> Batch {
         done: batch.done.clone(),
         retry: batch.retry.clone(),
         hosts: batch.hosts.clone(),
+        naps: Vec::new(),
         robots: batch.robots.clone(),
         cookies: batch.cookies.clone(),
         login: batch.login.clone(),
@@ -202,9 +210,59 @@ impl Disk {
     }
 }
 
+/// A list of what is visited: whoever looks at it may ask the store again.
+fn listed<K, V>(
+    each: impl FnOnce(Visit<'_, K, V>) -> Result<(), StoreError>,
+) -> Result<Vec<(K, V)>, StoreError> {
+    let mut all = Vec::new();
+    each(&mut |key, value| {
+        all.push((key, value));
+        std::ops::ControlFlow::Continue(())
+    })?;
+    Ok(all)
+}
+
 impl Store for Disk {
     fn recover(&mut self) -> Result<Recovered, StoreError> {
         self.state().store.recover()
+    }
+
+    fn each_host(&self, visit: Visit<'_, HostKey, HostState>) -> Result<(), StoreError> {
+        let all = listed(|visit| self.state().store.each_host(visit))?;
+        let _ = all.into_iter().try_for_each(|(key, value)| visit(key, value));
+        Ok(())
+    }
+
+    fn each_robots(&self, visit: Visit<'_, Origin, RobotsRecord>) -> Result<(), StoreError> {
+        let all = listed(|visit| self.state().store.each_robots(visit))?;
+        let _ = all.into_iter().try_for_each(|(key, value)| visit(key, value));
+        Ok(())
+    }
+
+    fn each_queue(&self, visit: Visit<'_, Origin, u64>) -> Result<(), StoreError> {
+        let all = listed(|visit| self.state().store.each_queue(visit))?;
+        let _ = all.into_iter().try_for_each(|(key, value)| visit(key, value));
+        Ok(())
+    }
+
+    fn host(&self, host: &HostKey) -> Result<Option<HostState>, StoreError> {
+        self.state().store.host(host)
+    }
+
+    fn nap(&self, host: &HostKey) -> Result<Option<Nap>, StoreError> {
+        self.state().store.nap(host)
+    }
+
+    fn robots(&self, origin: &Origin) -> Result<Option<RobotsRecord>, StoreError> {
+        self.state().store.robots(origin)
+    }
+
+    fn waiting(&self, origin: &Origin) -> u64 {
+        self.state().store.waiting(origin)
+    }
+
+    fn all_waiting(&self) -> u64 {
+        self.state().store.all_waiting()
     }
 
     fn pending(

@@ -159,10 +159,12 @@ fn of_fill(work: &Work, cpu: Duration, figures: &mut Figures) {
 /// `cpu` is that of all threads, `beside` of it that of all others.
 fn of_pages(work: &Work, cpu: Duration, beside: Duration, figures: &mut Figures) {
     let (spans, pages) = (&work.spans, work.done);
-    figures.add("CPU of a lease", each(spans.next.cpu + spans.load.cpu, pages), "us").note(format!(
-        "frontier {:.2}, reading queues {:.2}",
+    let sleep = spans.wake.cpu + spans.naps.cpu;
+    figures.add("CPU of a lease", each(spans.next.cpu + spans.load.cpu + sleep, pages), "us").note(format!(
+        "frontier {:.2}, reading queues {:.2}, hosts that wake or fall asleep {:.2}",
         each(spans.next.cpu, pages),
-        each(spans.load.cpu, pages)
+        each(spans.load.cpu, pages),
+        each(sleep, pages)
     ));
     figures.add("CPU of a settle", each(spans.settle.cpu, pages), "us");
     figures.add("CPU of looking a page up", each(spans.look_up.cpu, pages), "us");
@@ -182,6 +184,8 @@ fn of_pauses(work: &Work, figures: &mut Figures) {
         ("longest pause of a commit of pages", &spans.commit),
         ("longest pause of the look-ups of a commit", &spans.look_up),
         ("longest pause of reading a queue", &spans.load),
+        ("longest pause of waking hosts", &spans.wake),
+        ("longest pause of putting hosts to sleep", &spans.naps),
         ("longest next", &spans.next),
         ("longest settle", &spans.settle),
         ("longest pause of a sync", &spans.sync),

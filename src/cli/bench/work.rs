@@ -13,7 +13,8 @@ use super::world::{Place, World};
 use crate::cli::args::FrontierArgs;
 use crate::cli::exit::Failure;
 use crate::clock::Stopwatch;
-use crate::frontier::{Frontier, Lease, Settings, Settlement, Step};
+use crate::engine::restore::{self, WithQueues};
+use crate::frontier::{Frontier, Lease, Settings, Settlement, Step, WakeRequest};
 use crate::history::{Occasion, PageRecord, Sight, judge};
 use crate::politeness::{Class, Outcome, Policy};
 use crate::request::Pending;
@@ -49,6 +50,10 @@ pub(super) struct Spans {
     pub(super) next: Span,
     /// Reading a part of a queue.
     pub(super) load: Span,
+    /// Looking up what is known of hosts that sleep.
+    pub(super) wake: Span,
+    /// Writing down what is known of hosts that go to sleep.
+    pub(super) naps: Span,
     /// Handing an answer over.
     pub(super) settle: Span,
     /// Bringing to the disk what was committed.
@@ -111,8 +116,11 @@ impl Work {
                 robots: places.iter().filter(|place| place.page == 0).map(robots).collect(),
                 ..Batch::default()
             });
-            for (origin, record) in &batch.robots {
-                self.frontier.restore_robots(origin.clone(), record.clone());
+            // A host that sleeps finds its record in the store.
+            if self.frontier.sleeping() == 0 {
+                for (origin, record) in &batch.robots {
+                    self.frontier.restore_robots(origin.clone(), record.clone());
+                }
             }
             let store = &mut self.store;
             let committed = self.spans.add.wait(&mut self.queue, || store.commit(batch))?;
@@ -152,7 +160,10 @@ impl Work {
         let mut leases = Vec::with_capacity(GROUP);
         while leases.len() < GROUP {
             let (frontier, now) = (&mut self.frontier, self.now);
-            match self.spans.next.compute(|| frontier.next(now)) {
+            let step = self.spans.next.compute(|| frontier.next(now));
+            self.write_naps()?;
+            match step {
+                Step::Wake(request) => self.wake(request)?,
                 Step::Fetch(lease) => leases.push(lease),
                 Step::Load(load) => {
                     let store = &mut self.store;
@@ -176,6 +187,29 @@ impl Work {
             }
         }
         Ok(leases)
+    }
+
+    /// What is known of hosts that went to sleep, before anybody asks for it.
+    fn write_naps(&mut self) -> Result<(), StoreError> {
+        let naps = self.frontier.take_naps();
+        if naps.is_empty() {
+            return Ok(());
+        }
+        let store = &mut self.store;
+        let batch = Batch { naps, ..Batch::default() };
+        self.spans.naps.wait(&mut self.queue, || store.commit(batch)).map(drop)
+    }
+
+    fn wake(&mut self, request: WakeRequest) -> Result<(), StoreError> {
+        let store = &mut self.store;
+        let mut ask = || {
+            let hosts = request.hosts().iter();
+            hosts.map(|host| store.wake(&host.key, &host.origins, request.head)).collect::<Result<_, _>>()
+        };
+        let found = self.spans.wake.wait(&mut self.queue, &mut ask)?;
+        let (frontier, now) = (&mut self.frontier, self.now);
+        self.spans.next.compute(|| frontier.wake(now, request, found));
+        Ok(())
     }
 
     /// A page came: its links, what becomes of it, and what is known of it from now on.
@@ -235,21 +269,12 @@ impl Work {
 /// A frontier with everything that a state in `dir` holds, as a run that goes on has it.
 pub(super) fn reopen(dir: &Path) -> Result<(DiskStore, Frontier, u64), StoreError> {
     let mut store = DiskStore::open(dir, DiskOptions::default())?;
-    let found = store.recover()?;
+    store.recover()?;
     let now = START + Duration::from_hours(24 * 365);
     let mut frontier = frontier();
     frontier.resume(now);
-    for (host, state) in found.hosts {
-        frontier.restore_host(now, &host, state);
-    }
-    for (origin, record) in found.robots {
-        frontier.restore_robots(origin, record);
-    }
-    let mut waiting = 0;
-    for (origin, count) in &found.queues {
-        frontier.restore_queue(now, origin, *count);
-        waiting += count;
-    }
+    restore::hosts(&store, &mut frontier, &mut |_, _| {}, WithQueues::Yes, now)?;
+    let waiting = store.all_waiting();
     Ok((store, frontier, waiting))
 }
 

@@ -59,10 +59,10 @@ impl Fixture {
     fn open(self) -> (Known, tempfile::TempDir) {
         let mut store = DiskStore::open(self.dir.path(), Default::default()).unwrap();
         store.commit(self.batch).unwrap();
-        let recovered = store.recover().unwrap();
+        let (recovered, held) = (store.recover().unwrap(), store.holdings().unwrap());
         let head = "seeds = [\"http://a.example/\"]\n[identity]\ncontact = \"me@a.example\"";
         let plan = Loader::new().text("a.toml", format!("{head}\n{}", self.file)).load().unwrap();
-        (Known { store, recovered, now: NOW, plan: Some(plan) }, self.dir)
+        (Known { store, recovered, held, now: NOW, plan: Some(plan) }, self.dir)
     }
 
     /// The same after the first request of the queue was settled.
@@ -73,6 +73,7 @@ impl Fixture {
         let done = vec![(origin, first.key)];
         known.store.commit(Batch { done, ..batch(&first) }).unwrap();
         known.recovered = known.store.recover().unwrap();
+        known.held = known.store.holdings().unwrap();
         (known, dir)
     }
 }

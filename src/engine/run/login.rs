@@ -15,7 +15,7 @@ use crate::frontier::{Drop, Settlement};
 use crate::politeness::{Class, Verdict};
 use crate::request::{Kind, Pending, QueueKey, Request};
 use crate::response::FailureClass;
-use crate::store::LoginRecord;
+use crate::store::{LoginRecord, Store, StoreError};
 use crate::url::Origin;
 
 /// Whether the crawl may begin.
@@ -31,13 +31,18 @@ pub(super) enum Gate {
 
 impl Gate {
     /// Closed if a login is configured and earlier runs of the round have not done it.
-    pub(super) fn of(login: Option<&Login>, past: &mut Past, round: u32) -> Self {
-        match login {
+    pub(super) fn of(
+        login: Option<&Login>,
+        past: &mut Past,
+        store: &dyn Store,
+        round: u32,
+    ) -> Result<Self, StoreError> {
+        Ok(match login {
             Some(login) if !past.is_logged_in(round, login.rules()) => {
-                Self::Closed { queues: past.take_queues(), asked: 0 }
+                Self::Closed { queues: past.take_queues(store)?, asked: 0 }
             }
             _ => Self::Open,
-        }
+        })
     }
 }
 
@@ -138,7 +143,7 @@ impl<F: Fetcher> Loop<F> {
         tracing::info!("logged in");
         if let Gate::Closed { queues, .. } = std::mem::replace(&mut self.gate, Gate::Open) {
             for (origin, count) in queues {
-                self.frontier.restore_queue(self.clock.now(), &origin, count);
+                self.frontier.restore_held_queue(self.clock.now(), &origin, count);
             }
         }
         self.plant_seeds().await;

@@ -37,8 +37,8 @@ impl<F: Fetcher> Crawl<F> {
         let Beginning { mut past, run: run @ RunRecord { round, .. }, tally, changes } =
             self.begin(started)?;
         let (desk, log) = Desk::open(self.downloads.take(), &self.scope, &run, past.positions())?.unzip();
-        let recorder = self.open_journal(&past, &run, desk.as_ref(), started)?;
-        let gate = Gate::of(self.login.as_ref(), &mut past, round);
+        let mut recorder = self.open_journal(&past, &run, desk.as_ref(), started)?;
+        let gate = Gate::of(self.login.as_ref(), &mut past, &*self.store, round)?;
         let context = Context {
             whole_from: self.cache.begin(started),
             fetcher: self.fetcher,
@@ -62,12 +62,13 @@ impl<F: Fetcher> Crawl<F> {
             seen: self.store.seen(),
         };
         let mut frontier = Frontier::new(self.settings, self.policies, round, run.pages());
-        past.restore(&mut frontier, context.cookies.as_ref(), started);
+        let troubled =
+            past.restore(&*self.store, &mut frontier, &mut recorder, context.cookies.as_ref(), started)?;
         let beside = Beside { changes, archive: self.archive, files: log };
         let out = Output::new(self.sinks, beside, self.watch.is_some(), Arc::clone(&context.stopwatch));
         let parts = Parts { store: self.store, out, run, tally, watch: self.watch };
         let engine = Loop {
-            voice: Voice::begin(self.events, self.progress, self.clock.clone(), &frontier),
+            voice: Voice::begin(self.events, self.progress, self.clock.clone(), &troubled),
             frontier,
             workers: JoinSet::new(),
             out: HashMap::new(),
@@ -103,7 +104,6 @@ impl<F: Fetcher> Crawl<F> {
             settings: &self.settings,
             scope: &self.scope,
             file_hosts: desk.map_or(&[][..], Desk::hosts),
-            robots: past.robots(),
         };
         Ok(Recorder::start(self.journals.as_ref(), opening)?)
     }

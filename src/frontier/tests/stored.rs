@@ -218,7 +218,7 @@ fn what_happened_while_a_known_page_was_out_is_not_taken_back() {
 
 #[test]
 fn ten_thousand_known_pages_hold_no_other_host_up() {
-    let mut world = World::new(4, 1, settings().sharing);
+    let mut world = World::new(4, 20_000, 1, settings().sharing);
     for _page in 0..10_000 {
         world.act(&Op::Offer { host: 0, port: 0, priority: 0, wait: None });
     }

@@ -3,9 +3,11 @@
 //! A section is the first directory of a path: `/private/` for `/private/a/b.html`. Pages at the root have none. Only a host
 //! that is known to answer (a control has passed) has forbidden sections; else it may be the host that forbids.
 //!
-//! Bounded: sections beyond 256 push out the one that was forbidden least recently. Not stored: a later run asks again.
+//! Bounded: sections beyond 256 push out the one that was forbidden least recently. Kept while the host sleeps, and not from run to run: a later run asks again.
 
 use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
 
 use super::BlockPolicy;
 
@@ -15,13 +17,13 @@ const MAX_SECTIONS: usize = 256;
 const MAX_NAME: usize = 200;
 
 /// Forbidden pages in a row, for each section of a host.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Sections {
     counts: HashMap<Box<str>, Count>,
     turn: u64,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct Count {
     in_a_row: u32,
     /// Whether a control has shown since the first of them that the host as a whole is not forbidden.

@@ -19,7 +19,7 @@ const SPREAD: f64 = 0.1;
 const LONGEST_ANSWER: Duration = Duration::from_hours(1);
 
 /// One host's standing and what it rests on.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Watch {
     state: WatchState,
 }

@@ -50,7 +50,7 @@ pub(super) enum Sign {
 }
 
 /// The pace of one host.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Pace {
     recall: Recall,
     guard: LatencyGuard,
@@ -64,7 +64,7 @@ pub(super) struct Pace {
 pub(super) struct Before(Recall);
 
 /// What the last answer announced.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 enum Told {
     #[default]
     Nothing,

@@ -11,6 +11,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Learned, SLOWEST};
 use crate::politeness::latency::Load;
 use crate::time::Timestamp;
@@ -66,7 +68,7 @@ const RESTART: f64 = 0.95;
 const SLOWED: f64 = 0.8;
 
 /// The rate of one host and how it came about.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Recall {
     /// Requests a second in force.
     rate: f64,
@@ -81,7 +83,7 @@ pub(super) struct Recall {
 }
 
 /// What is being done about the rate.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 enum Stage {
     /// It was never refused and grows.
     Start,
@@ -92,7 +94,7 @@ enum Stage {
 }
 
 /// Why a rate is held.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 enum Why {
     /// The server bears it.
     Settled,
@@ -103,7 +105,7 @@ enum Why {
     InDoubt { before: f64 },
 }
 
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 struct Probe {
     /// When this step began.
     since: Timestamp,
@@ -116,7 +118,7 @@ struct Probe {
 }
 
 /// The time from one refusal to the next.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct Epoch {
     /// Its beginning, idle time left out; `None` before the first request.
     since: Option<Timestamp>,
