@@ -214,7 +214,7 @@
 //!   with long work ahead, and one lease in eight for the others. In the order of their moments alone the long ones ended last.
 //!   (`docs/order.md`)
 //! - **Hosts sleep.** A full entry of a host takes a kilobyte or two, so only some thousands
-//!   ([`Settings::awake`](frontier::Settings::awake)) have one. Of all others the frontier has the name and when it is due, in about 110
+//!   ([`Settings::awake`](frontier::Settings::awake)) have one. Of all others the frontier has the name and when it is due, in about 120
 //!   bytes, and the store the rest. What is stored with each answer is what a restart needs, and a restart is cautious: it forgets how long
 //!   a rate was borne. So who goes to sleep also writes down a [`Nap`](frontier::Nap), his whole machine, and goes on from it exactly;
 //!   it holds for the run that wrote it. Store and loop answer in order, which is why a question to the store (`Step::Wake`) needs no lock.

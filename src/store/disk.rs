@@ -7,10 +7,10 @@
 //!
 //! `sync` brings the log to the disk first and the database second, so that the database is never ahead for long.
 
+mod opening;
+
 use std::collections::HashSet;
-use std::fs;
 use std::ops::{Bound, ControlFlow};
-use std::path::Path;
 
 use serde::de::DeserializeOwned;
 
@@ -18,14 +18,12 @@ use super::codec::{self, CodecError};
 use super::frame::Frame;
 use super::frontier::Frontier;
 use super::keys::{self, Era, Kind};
-use super::lock::{StateDir, io_error};
+use super::lock::StateDir;
 pub use super::options::DiskOptions;
 use super::queues::{Queue, Queues};
-use super::read_back::{
-    damaged, each_origin, empty, only_head, origin_of, read_head, read_pending, read_queues,
-};
-use super::seen::{self, SeenSet, SeenView};
-use super::step::{Before, Head, Spot, Step, StepError, mark};
+use super::read_back::{damaged, each_origin, empty, origin_of, read_pending};
+use super::seen::{SeenSet, SeenView};
+use super::step::{Before, Head, Spot, Step, StepError};
 use super::{
     Batch, Committed, FailedRecord, Memory, Pending, QueueKey, Recovered, RunRecord, Store, StoreError, Visit,
 };
@@ -61,108 +59,12 @@ pub struct DiskStore {
 }
 
 impl DiskStore {
-    /// Opens the state in `dir`, or begins one there. Files that are not the store's are left alone.
-    ///
-    /// # Errors
-    /// [`StoreError::InUse`] if another process has it, [`StoreError::Version`] if it is of another version,
-    /// [`StoreError::Damaged`] if it cannot be read, [`StoreError::Io`] if the file system refuses.
-    #[expect(clippy::needless_pass_by_value, reason = "options are given away once, at the start")]
-    pub fn open(dir: &Path, options: DiskOptions) -> Result<Self, StoreError> {
-        let dir = StateDir::take(dir)?;
-        if !dir.frontier().exists() {
-            begin(&dir, &options)?;
-        }
-        let frontier = Frontier::open(&dir.frontier(), &options)?;
-        let head = read_head(&frontier, &dir.frontier())?;
-        let queues = read_queues(&frontier, head.keys(), &dir.frontier())?;
-        let (frame, handed) = (None, HashSet::new());
-        let log = dir.seen_log(head.log);
-        let (seen, report) = SeenSet::open(&log, head.log, head.log_length, options.seen_bytes)?;
-        let lost = dir.synced().saturating_sub(head.steps);
-        let lost = lost.max(report.ahead.saturating_sub(1));
-        let mut store = Self {
-            frontier,
-            seen,
-            head,
-            queues,
-            handed,
-            frame,
-            session: head.steps,
-            warnings: report.warnings(lost),
-            broken: false,
-            dir,
-        };
-        if report.needs_repair() {
-            store.repair()?;
-        }
-        if lost > 0 {
-            store.dir.note_synced(head.steps)?;
-        }
-        store.sweep()?;
-        Ok(store)
-    }
-
     /// Bytes of the database's journals: what opening after a crash reads again.
     ///
     /// # Errors
     /// If the state cannot be read.
     pub fn journal_bytes(&self) -> Result<u64, StoreError> {
         self.frontier.journal_bytes()
-    }
-
-    /// Marks what waits as seen and writes a new log with all that is known.
-    fn repair(&mut self) -> Result<(), StoreError> {
-        let path = self.dir.frontier();
-        let mut waiting = Vec::new();
-        self.each_origin(|id, origin| {
-            let prefix = self.head.keys().whole_queue(id);
-            self.frontier.each(&prefix, |key, value| {
-                let pending = read_pending(&path, &origin, key, value)?;
-                waiting.extend(mark(&pending.request));
-                Ok(())
-            })?;
-            Ok(ControlFlow::Continue(()))
-        })?;
-        let number = self.next_log()?;
-        self.seen.rewrite(&self.dir.seen_log(number), number, &waiting)?;
-        self.dir.sync()?;
-        self.head.log = number;
-        self.head.log_length = self.seen.length();
-        // A page that the log has lost is new to it, and was seen.
-        self.head.looks_back = true;
-        self.frontier.write(only_head(&path, &self.head)?)?;
-        self.frontier.sync()
-    }
-
-    /// A number that no log has or had.
-    fn next_log(&self) -> Result<u32, StoreError> {
-        let taken = self.dir.seen_logs()?.into_iter().chain([self.head.log]);
-        Ok(taken.max().unwrap_or_default().wrapping_add(1))
-    }
-
-    /// Removes what an earlier round left behind.
-    fn sweep(&mut self) -> Result<(), StoreError> {
-        for number in self.dir.seen_logs()? {
-            let path = self.dir.seen_log(number);
-            if path != self.seen.path() {
-                fs::remove_file(&path).map_err(|error| io_error(&path, &error))?;
-            }
-        }
-        seen::sweep(self.dir.path(), self.seen.number())
-            .map_err(|error| io_error(self.dir.path(), &error))?;
-        if self.head.swept < self.head.generation {
-            self.frontier.sweep(self.head.keys().earlier())?;
-            self.head.swept = self.head.generation;
-            self.frontier.write(only_head(&self.dir.frontier(), &self.head)?)?;
-        }
-        if self.head.swept_era < self.head.era {
-            for range in self.head.pages().earlier() {
-                self.frontier.sweep(range)?;
-            }
-            self.head.swept_era = self.head.era;
-            self.frontier.write(only_head(&self.dir.frontier(), &self.head)?)?;
-        }
-        Ok(())
     }
 
     fn damaged(&self, what: &str, error: &CodecError) -> StoreError {
@@ -467,21 +369,4 @@ impl Store for DiskStore {
         self.frontier.sync()?;
         self.dir.note_synced(self.head.steps)
     }
-}
-
-/// Makes the database beside its place and moves it there, so that it is never half there.
-fn begin(dir: &StateDir, options: &DiskOptions) -> Result<(), StoreError> {
-    if !dir.seen_logs()?.is_empty() {
-        return Err(StoreError::Damaged { path: dir.frontier(), reason: "the folder is missing".to_owned() });
-    }
-    let fresh = dir.path().join("frontier.new");
-    if fresh.exists() {
-        fs::remove_dir_all(&fresh).map_err(|error| io_error(&fresh, &error))?;
-    }
-    let frontier = Frontier::open(&fresh, options)?;
-    frontier.write(only_head(&fresh, &Head::FIRST)?)?;
-    frontier.sync()?;
-    drop(frontier);
-    fs::rename(&fresh, dir.frontier()).map_err(|error| io_error(&fresh, &error))?;
-    dir.sync()
 }

@@ -143,6 +143,7 @@ impl Step {
     /// Works a batch out.
     pub(super) fn take(&mut self, batch: Batch, before: &Before<'_>) -> Result<Committed, StepError> {
         let mut committed = Committed::default();
+        self.note(&batch)?;
         // Most links are known; room for the others at once is cheaper than room bit by bit.
         let likely = batch.links.len() / 8;
         self.fingerprints.reserve(likely);
@@ -179,6 +180,14 @@ impl Step {
         if let Some(tally) = &batch.tally {
             self.put(self.head.keys().all(Kind::Tally), tally)?;
         }
+        if let Some(run) = &batch.run {
+            self.run(run, before.frame)?;
+        }
+        Ok(committed)
+    }
+
+    /// Writes down what holds beyond the queues.
+    fn note(&mut self, batch: &Batch) -> Result<(), CodecError> {
         for (host, state) in &batch.hosts {
             self.put(keys::lasting(keys::HOSTS, host.as_str()), state)?;
         }
@@ -198,10 +207,7 @@ impl Step {
         for (name, position) in &batch.sinks {
             self.put(keys::lasting(keys::SINKS, name), position)?;
         }
-        if let Some(run) = &batch.run {
-            self.run(run, before.frame)?;
-        }
-        Ok(committed)
+        Ok(())
     }
 
     /// Adds the counters: the last thing before writing, when the length of the log is known.
