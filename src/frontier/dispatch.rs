@@ -127,10 +127,10 @@ impl Frontier {
     }
 
     fn start_load(&mut self, host: usize, lane: usize) -> Option<Step> {
+        let limit = self.head_room();
         let entry = self.hosts.get_mut(host)?.lanes.get_mut(lane)?;
         let from = entry.queue.wants_load()?;
         self.loading += 1;
-        let limit = self.settings.head;
         Some(Step::Load(LoadRequest { host, lane, origin: entry.origin.clone(), after: from.0, limit }))
     }
 
@@ -259,6 +259,7 @@ impl Frontier {
                 let pages = u64::from(pending.request.kind.is_page());
                 self.pages_out += pages;
                 entry.pages_out += pages;
+                entry.asked = entry.asked.saturating_add(1);
                 let origin = entry.lanes[lane].origin.clone();
                 let draws = Draws { before: seed, after: self.rng.get_seed() };
                 let spent = Box::new(Spent { way, turn, machine, groups, ceiling, draws });

@@ -49,6 +49,8 @@ pub(super) struct HostEntry {
     /// Its place in the timetable.
     pub(super) slot: Option<(Timestamp, u64)>,
     pub(super) pages_out: u64,
+    /// Pages that were asked for since it was woken.
+    pub(super) asked: u32,
     /// What waits here, as it was last counted.
     pub(super) counted: u64,
     /// The crawl has all the pages that it may have.
@@ -79,6 +81,7 @@ impl HostEntry {
             suspicious: 0,
             slot: None,
             pages_out: 0,
+            asked: 0,
             counted: 0,
             files_only: false,
             turn: 0,

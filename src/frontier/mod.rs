@@ -58,6 +58,11 @@ use ready::{Timetable, Work};
 use slab::Slab;
 use sleepers::Sleepers;
 
+/// Requests that all origins together have in memory, roughly.
+const HEADS: usize = 1 << 16;
+/// What an origin has of them at least.
+const LEAST_HEAD: usize = 8;
+
 /// Gives the policy of a host.
 pub type Policies = Box<dyn Fn(&HostKey) -> Policy + Send + Sync>;
 
@@ -185,7 +190,7 @@ impl Frontier {
             return self.admit_asleep(now, &key, &origin, pending);
         };
         let lane = self.lane_of(now, host, &origin);
-        let room = self.settings.head;
+        let room = self.head_room();
         self.hosts[host].lanes[lane].queue.admit(pending, room);
         self.touch(host, now);
     }
@@ -235,7 +240,7 @@ impl Frontier {
         self.in_flight -= 1;
         let pages = u64::from(pending.request.kind.is_page());
         self.pages_out -= pages;
-        let room = self.settings.head;
+        let room = self.head_room();
         let entry = &mut self.hosts[host];
         entry.pages_out -= pages;
         let reaction = entry.finish(lane, &pending.request, outcome, headers, &mut self.rng);
@@ -285,7 +290,7 @@ impl Frontier {
         outcome: &Outcome,
     ) -> ControlSettlement {
         self.in_flight -= 1;
-        let room = self.settings.head;
+        let room = self.head_room();
         let entry = &mut self.hosts[lease.host];
         let reaction = entry.finish_control(&lease, outcome, room, &mut self.rng);
         let passed = reaction == Reaction::SectionRefuses;
@@ -306,11 +311,12 @@ impl Frontier {
     ) -> RobotsSettlement {
         let RobotsLease { host, pass, owner: (owner, lane), ask, .. } = lease;
         self.in_flight -= 1;
+        let room = self.head_room();
         let asked = &mut self.hosts[host];
         let waits = asked.machine.finish(outcome, &asked.policy, &mut self.rng);
         let stands = asked.machine.heed_robots(outcome, &asked.policy, &mut self.rng);
         let reaction = if stands == Reaction::None { waits } else { stands };
-        asked.sort_held_back(self.settings.head);
+        asked.sort_held_back(room);
         let not_before = asked.machine.state().not_before;
         let roll = self.rng.f64();
         let entry = &mut self.hosts[owner];
@@ -416,6 +422,12 @@ impl Frontier {
     /// All hosts that are awake; as long as none has gone to sleep, all hosts in the order in which they were found.
     pub fn hosts(&self) -> impl Iterator<Item = HostView<'_>> {
         self.hosts.iter().map(|(_, host)| host.view())
+    }
+
+    /// Requests that an origin has in memory. Where many hosts are awake a few are enough: the next ones are read while they are asked.
+    fn head_room(&self) -> usize {
+        let share = HEADS / self.hosts.len().max(1);
+        share.max(LEAST_HEAD).min(self.settings.head)
     }
 
     fn host_of(&mut self, key: &HostKey) -> usize {

@@ -193,6 +193,11 @@ impl Frontier {
         if self.crawl_takes().is_some_and(is_long) { Band::Long } else { Band::Others }
     }
 
+    /// Whether a host may decide how long the crawl takes.
+    pub(super) fn is_long(&self, host: usize) -> bool {
+        self.band(Due::Host(host)) == Band::Long
+    }
+
     /// Seconds that all connections together need for everything that waits; `None` if no host can make it longer: a short
     /// crawl, or one that ends at a number of pages, whosever they are.
     fn crawl_takes(&self) -> Option<f64> {

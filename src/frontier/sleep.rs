@@ -5,9 +5,15 @@
 //! goes to sleep when nothing of it is out and nothing is in memory alone, those first that are due last. It is woken when it is
 //! due, from its nap as if it had never slept, or from what earlier runs have left as after a restart.
 //!
+//! To wake a host costs more than to ask it. So where there is enough to ask among those that are awake, a host stays so for a few
+//! requests; where nobody awake is due, whoever is not due makes room, and no connection waits for the sake of a nap.
+//!
 //! The store answers in the order in which it was asked. So when a host is woken, everything is known that was committed before
 //! the question, and what comes later comes to the entry.
 
+use std::time::Duration;
+
+use super::host::HostEntry;
 use super::lane::Lane;
 use super::nap::{Drowsy, Nap, Stored, StoredOrigin, WakeRequest};
 use super::sleepers::{Id, Marks};
@@ -23,8 +29,21 @@ const WAKE_AT_ONCE: usize = 64;
 const WAKE_HEAD: usize = 8;
 /// Hosts that stand in one line while others want to be awake.
 const LONGEST_LINE: usize = 256;
+/// Pages that a host is asked for before it makes room for others, as long as somebody awake is due.
+const TURN: u32 = 8;
+/// Who is not due for so long makes room before that.
+const LONG_WAIT: Duration = Duration::from_secs(30);
 /// Share of the entries that go to sleep together, so that not every step has to look for one.
 const SHARE: usize = 8;
+
+/// Who may be put to sleep.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Who {
+    /// Those that had their turn or wait for long.
+    HadTheirTurn,
+    /// All that are not due.
+    NotDue,
+}
 
 impl Frontier {
     /// The entry of a host, if it is awake or surely new; `None` if it must be woken first.
@@ -82,10 +101,8 @@ impl Frontier {
     /// Sleepers that are due are woken before anything goes out that is due later than they are.
     pub(super) fn wake_due(&mut self, now: Timestamp) -> Option<Step> {
         self.sleepers.first().filter(|(at, ..)| *at <= now)?;
-        let room = self.room(now);
-        let somebody_is_due = self.timetable.soonest().is_some_and(|first| first <= now);
-        let most = match room {
-            0 if somebody_is_due => return None,
+        let most = match self.room(now) {
+            0 if self.somebody_awake_is_due(now) => return None,
             0 => self.settings.max_in_flight.saturating_sub(self.in_flight + self.waking).min(WAKE_AT_ONCE),
             room => room.min(WAKE_AT_ONCE),
         };
@@ -101,7 +118,7 @@ impl Frontier {
             hosts.push(Drowsy { id, key: self.sleepers.key(id), origins: self.origins_of(id) });
         }
         self.waking += hosts.len();
-        let head = self.settings.head.min(WAKE_HEAD);
+        let head = self.head_room().min(WAKE_HEAD);
         (!hosts.is_empty()).then_some(Step::Wake(WakeRequest { hosts, head }))
     }
 
@@ -117,32 +134,42 @@ impl Frontier {
 
     /// How many more may be awake, after those have gone to sleep that may.
     fn room(&mut self, now: Timestamp) -> usize {
-        let awake = self.settings.awake;
-        if self.hosts.len() + self.waking >= awake {
-            self.make_room(now);
+        let free =
+            |frontier: &Self| frontier.settings.awake.saturating_sub(frontier.hosts.len() + frontier.waking);
+        if free(self) == 0 && self.search_may_find() {
+            self.make_room(now, Who::HadTheirTurn);
+            if free(self) == 0 && !self.somebody_awake_is_due(now) {
+                self.make_room(now, Who::NotDue);
+            }
         }
-        awake.saturating_sub(self.hosts.len() + self.waking)
+        free(self)
     }
 
     /// Puts hosts to sleep if there are more than there may be.
     pub(super) fn keep_small(&mut self, now: Timestamp) {
-        if self.hosts.len() > self.settings.awake {
-            self.make_room(now);
+        if self.hosts.len() > self.settings.awake && self.search_may_find() {
+            self.make_room(now, Who::NotDue);
         }
     }
 
-    /// Puts hosts to sleep that are not due, those first that are due last. After a search in vain it waits until enough has
-    /// happened for another one to find somebody.
-    fn make_room(&mut self, now: Timestamp) {
-        if self.touches * SHARE < self.hosts.len() || !self.dropped.is_empty() {
-            return;
-        }
-        self.touches = 0;
+    fn somebody_awake_is_due(&self, now: Timestamp) -> bool {
+        self.timetable.soonest().is_some_and(|first| first <= now)
+    }
+
+    /// After a search in vain enough must happen for another one to find somebody.
+    fn search_may_find(&mut self) -> bool {
+        let may = self.touches * SHARE >= self.hosts.len() && self.dropped.is_empty();
+        self.touches = if may { 0 } else { self.touches };
+        may
+    }
+
+    /// Puts hosts to sleep, those first that are due last.
+    fn make_room(&mut self, now: Timestamp, who: Who) {
         let left = self.settings.awake - self.settings.awake / SHARE;
         let most =
             (self.hosts.len() + self.waking).saturating_sub(left.min(self.settings.awake.saturating_sub(1)));
-        let may_sleep = |&(id, entry): &(usize, &super::host::HostEntry)| {
-            entry.slot.is_none_or(|(at, _)| at > now)
+        let may_sleep = |&(id, entry): &(usize, &HostEntry)| {
+            self.is_one_of(who, id, entry, now)
                 && entry.may_sleep(now, self.round)
                 && self.groups.may_sleep(id)
         };
@@ -152,6 +179,15 @@ impl Frontier {
         found.sort_unstable_by(|one, other| other.cmp(one));
         for (_, host) in found.into_iter().take(most) {
             self.put_to_sleep(host, now);
+        }
+    }
+
+    fn is_one_of(&self, who: Who, id: usize, entry: &HostEntry, now: Timestamp) -> bool {
+        let Some((at, _)) = entry.slot else { return true };
+        match who {
+            Who::NotDue => at > now,
+            // A host that decides how long the crawl takes is not sent to the end of the line.
+            Who::HadTheirTurn => at.since(now) > LONG_WAIT || entry.asked >= TURN && !self.is_long(id),
         }
     }
 
@@ -237,7 +273,7 @@ impl Frontier {
             None => self.begin_again(host, now, state, origins),
         }
         self.groups.count(host, backlog);
-        let room = self.settings.head;
+        let room = self.head_room();
         for pending in brought.requests {
             let lane = self.lane_of(now, host, &pending.request.origin());
             self.hosts[host].lanes[lane].queue.admit(pending, room);
@@ -251,7 +287,8 @@ impl Frontier {
     fn go_on(&mut self, host: usize, now: Timestamp, nap: Nap, origins: Vec<StoredOrigin>) {
         let Nap { machine, turn, lanes, shared } = nap;
         self.groups.take_up(host, now, shared, self.resumed_at);
-        let (agent, room) = (&self.settings.agent, self.settings.head);
+        let room = self.head_room();
+        let agent = &self.settings.agent;
         let entry = &mut self.hosts[host];
         entry.go_on(machine, turn);
         let mut lanes = lanes.into_iter();
@@ -282,7 +319,7 @@ impl Frontier {
     }
 
     fn add_stored(&mut self, host: usize, now: Timestamp, origins: Vec<StoredOrigin>) {
-        let room = self.settings.head;
+        let room = self.head_room();
         for StoredOrigin { origin, robots, waiting, first } in origins {
             self.robots.extend(robots.map(|record| (origin.clone(), record)));
             let lane = self.lane_of(now, host, &origin);

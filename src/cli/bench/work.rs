@@ -1,7 +1,7 @@
 //! The work of a bench: links into the store, leases out of the frontier, settled pages back into the store.
 //!
-//! It is what the engine does, in the same order and in the same batches, but for the network and the page: every answer is a 200 and
-//! comes at once. Time is simulated: when nobody may be asked, it is the moment at which the next one may.
+//! It is what the engine does, in the same order and in the same batches, but for the network and the page: every answer is a 200,
+//! and [`RATE`] of them come in a second. Time is simulated: when nobody may be asked, it is the moment at which the next one may.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -26,6 +26,8 @@ use crate::time::Timestamp;
 
 /// Settled pages of a commit.
 const GROUP: usize = 64;
+/// Answers in a second, as a fast machine gets them.
+const RATE: u32 = 2_000;
 /// Links of a commit while the queues are filled.
 const LINKS: u64 = 1_000;
 /// As the engine makes commits survive a power cut.
@@ -142,6 +144,7 @@ impl Work {
             self.settle(lease, known, &mut batch);
         }
         let pages = batch.done.len() as u64;
+        self.now = self.now + Duration::from_secs(1) * pages as u32 / RATE;
         *self.run.totals.entry("pages".to_owned()).or_default() += pages;
         *self.run.totals.entry("requests".to_owned()).or_default() += pages;
         batch.run = Some(self.run.clone());
