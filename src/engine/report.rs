@@ -16,6 +16,7 @@ use crate::politeness::Phase;
 use crate::politeness::block::{Evidence, Standing};
 use crate::stage::tally::ItemTally;
 use crate::time::Timestamp;
+use crate::trap::Parked;
 
 /// The end of a run.
 #[derive(Debug, Clone, Serialize)]
@@ -110,6 +111,8 @@ pub struct HostReport {
     pub learned_rate: Option<f64>,
     /// The last status.
     pub last_status: Option<u16>,
+    /// Patterns of its URLs whose pages bring nothing new, and which are not asked for in this run.
+    pub parked: Vec<Parked>,
     /// Why (a part of) it may not be asked in this run.
     pub shut: Option<String>,
 }
@@ -133,6 +136,7 @@ impl HostReport {
             evidence: evidence_of(state).cloned().unwrap_or_default(),
             learned_rate: learned_rate(state),
             last_status: state.last_status,
+            parked: view.parked.to_vec(),
             shut: view.shut.clone(),
         }
     }
@@ -185,7 +189,7 @@ impl Report {
     #[must_use]
     pub fn is_partial(&self) -> bool {
         let totals = &self.totals;
-        let lost = totals.failed + totals.parse_errors + totals.items_refused > 0;
+        let lost = totals.failed + totals.parse_errors + totals.items_refused + totals.parked > 0;
         let left = self.hosts.iter().any(|host| host.waiting > 0);
         lost || left || self.end == End::Limit || totals.pages == 0
     }

@@ -6,6 +6,7 @@ mod open;
 mod out;
 mod settle;
 mod stored;
+mod traps;
 
 use std::collections::HashMap;
 use std::sync::Arc;

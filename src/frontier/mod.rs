@@ -24,6 +24,7 @@ mod sharing;
 mod stored;
 #[cfg(test)]
 mod tests;
+mod traps;
 
 use std::collections::HashMap;
 
@@ -37,6 +38,7 @@ pub use lease::{
 };
 pub use settings::Settings;
 pub use sharing::{Grouping, MULTI_TENANT, Sharing, TENANTS_IN_FLIGHT, content_networks};
+pub use traps::Notice;
 
 use crate::politeness::{Class, History, Host, HostState, Outcome, Policy, Reaction, Repeat, Verdict};
 use crate::request::Pending;
@@ -89,6 +91,8 @@ pub struct Frontier {
     ceiling: Option<Bucket>,
     /// Pages that were known already, since the caller last looked for answers.
     stored: u32,
+    /// Digests of pages that are remembered, over all hosts.
+    remembered: usize,
     rng: Rng,
 }
 
@@ -121,6 +125,7 @@ impl Frontier {
             opened: Vec::new(),
             robots: HashMap::new(),
             stored: 0,
+            remembered: 0,
         }
     }
 

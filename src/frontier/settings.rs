@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::sharing::Sharing;
 use crate::politeness::{Policy, Rate};
 use crate::robots::ProductToken;
+use crate::trap::TrapPolicy;
 
 /// What holds for the crawl as a whole.
 #[derive(Debug, Clone)]
@@ -19,6 +20,8 @@ pub struct Settings {
     pub sharing: Sharing,
     /// Pages of a round after which the run ends. Default: no limit.
     pub max_pages: Option<u64>,
+    /// How much of the same is too much. Default 50 pages.
+    pub traps: TrapPolicy,
     /// Requests of an origin that are kept in memory, 1 at least. Default 64.
     pub head: usize,
     /// Longest wait that a run sits through with nothing else to do. Default 60 s.
@@ -37,6 +40,7 @@ impl Settings {
             max_rate: None,
             sharing: Sharing::default(),
             max_pages: None,
+            traps: TrapPolicy::default(),
             head: 64,
             patience: Policy::default().backoff.patience,
             seed: 0,
