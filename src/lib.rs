@@ -123,6 +123,7 @@
 //! | 1 | [`stage`] | what happens to an item on its way to the sinks: checked, cleaned, dropped, counted |
 //! | 1 | [`history`] | what earlier rounds saw of a page, and what the sight of this one makes of it: new, changed, unchanged, gone, unknown |
 //! | 1 | [`revisit`] | how often a page changes, and when it is worth asking again |
+//! | 1 | [`trap`] | which URLs of a host lead to nothing but more of the same, from what its pages brought |
 //! | 2 | [`politeness`] | the machine of one host: an outcome goes in, the earliest next time comes out |
 //! | | `politeness::pace` | in it: how fast, from what is announced, refused, slow, and remembered |
 //! | | [`politeness::block`] | in it: how we stand with the host, and the evidence for it |
@@ -278,6 +279,7 @@ pub mod stage;
 pub mod store;
 pub mod testing;
 pub mod time;
+pub mod trap;
 pub mod url;
 
 pub use engine::Crawl;

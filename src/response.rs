@@ -193,6 +193,8 @@ pub enum FailureClass {
     Parse,
     /// A file of a type or size that is not wanted, or too many of them.
     Unwanted,
+    /// Not asked: too many URLs of its pattern brought nothing new.
+    Trap,
 }
 
 impl FailureClass {
@@ -210,6 +212,7 @@ impl FailureClass {
             Self::Truncated => "truncated",
             Self::Parse => "parse",
             Self::Unwanted => "unwanted",
+            Self::Trap => "trap",
         }
     }
 
@@ -218,7 +221,12 @@ impl FailureClass {
     pub const fn is_loss(self) -> bool {
         matches!(
             self,
-            Self::Challenge | Self::ServerError | Self::Unreachable(_) | Self::Truncated | Self::Parse
+            Self::Challenge
+                | Self::ServerError
+                | Self::Unreachable(_)
+                | Self::Truncated
+                | Self::Parse
+                | Self::Trap
         )
     }
 }

@@ -23,6 +23,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("history", 1),
     ("revisit", 1),
     ("stage", 1),
+    ("trap", 1),
     ("politeness", 2),
     ("audit", 2),
     ("frontier", 3),

@@ -386,10 +386,16 @@ fn the_second_to_open_is_told_who_has_it() {
 fn another_format_is_refused_and_named() {
     let dir = tempfile::tempdir().unwrap();
     drop(open(dir.path()));
-    for (text, named) in [("crawl state, format 7\n", "7"), ("shopping list", "shopping list"), ("", "")] {
+    std::fs::write(dir.path().join("FORMAT"), "crawl state, format 7\n").unwrap();
+    match DiskStore::open(dir.path(), DiskOptions::default()).map(drop) {
+        Err(StoreError::Version { found, .. }) => assert_eq!(found, "7"),
+        other => panic!("{other:?}"),
+    }
+    // What no version ever wrote is damage: there is no other version to go on with.
+    for text in ["shopping list", "", "crawl state, format", "crawl state,$format 5\n"] {
         std::fs::write(dir.path().join("FORMAT"), text).unwrap();
         match DiskStore::open(dir.path(), DiskOptions::default()).map(drop) {
-            Err(StoreError::Version { found, .. }) => assert_eq!(found, named),
+            Err(StoreError::Damaged { path, .. }) => assert!(path.ends_with("FORMAT")),
             other => panic!("{other:?}"),
         }
     }

@@ -148,6 +148,24 @@ impl Failure {
         }
     }
 
+    /// What to do where the machine has come to an end of something. Libraries hand such errors on as words, so words are looked at.
+    pub(super) fn remedy(&self) -> Option<&'static str> {
+        let text = self.to_string();
+        let said = |codes: &[&str]| codes.iter().any(|code| text.contains(code));
+        if said(&["(os error 28)", "(os error 122)"]) {
+            return Some(
+                "make room there and run it again: it goes on where it was, and nothing that was fetched is lost",
+            );
+        }
+        if said(&["(os error 24)", "(os error 23)"]) {
+            return Some(
+                "allow more open files (`ulimit -n 1024`) or lower politeness.max-in-flight, and run it again",
+            );
+        }
+        said(&["(os error 30)", "(os error 13)"])
+            .then_some("make it writable for this user, or name another place, and run it again")
+    }
+
     /// Whether this only says that nobody reads our output any more.
     pub(super) fn is_closed_output(&self) -> bool {
         match self {

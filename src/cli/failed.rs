@@ -22,7 +22,7 @@ use crate::store::disk::DiskStore;
 use crate::store::{FailedRecord, Store};
 
 /// Words for classes, as in the list.
-const CLASSES: [&str; 5] = ["challenge", "server-error", "unreachable", "truncated", "parse"];
+const CLASSES: [&str; 6] = ["challenge", "server-error", "unreachable", "truncated", "parse", "trap"];
 /// Words for why no answer came.
 const CAUSES: [FailureKind; 11] = [
     FailureKind::Dns,

@@ -129,7 +129,11 @@ fn completions(shell: clap_complete::Shell) -> Result<Exit, Failure> {
 
 /// Crawler-file problems are laid out by their own room; everything else is one sentence.
 fn tell_failure(failure: &Failure, form: LogForm) {
-    let text = failure.to_string();
+    let mut text = failure.to_string();
+    if let Some(remedy) = failure.remedy() {
+        text.push_str("\n  ");
+        text.push_str(remedy);
+    }
     match (form, failure) {
         (LogForm::Json, failure) => {
             tracing::error!(exit_code = failure.exit().0, reason = text, "the command failed");

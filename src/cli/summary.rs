@@ -14,6 +14,7 @@ use crate::engine::changes::path_of;
 use crate::engine::{End, HostReport, Progress, Report, Totals, Unlisted, advice, gravity, told};
 use crate::politeness::Standing;
 use crate::store::files::MANIFEST;
+use crate::trap::Parked;
 use crate::url::HostKey;
 
 /// Hosts that are listed.
@@ -57,7 +58,7 @@ pub(super) fn counts(plan: &Plan, report: &Report, last: &Progress) -> String {
     let troubled = troubled(plan, report);
     for host in troubled.iter().take(MOST_HOSTS) {
         line(&mut text, "host", &host_line(plan, host));
-        for note in verdict(host) {
+        for note in verdict(host).into_iter().chain(traps(host)) {
             line(&mut text, "", &note);
         }
     }
@@ -175,6 +176,8 @@ fn rows(report: &Report) -> Vec<(&'static str, String)> {
         (PROBLEMS, totals.problems),
         ("items dropped", totals.items_dropped),
         ("items refused", totals.items_refused),
+        ("nothing new", totals.alike),
+        ("not asked", totals.parked),
         ("retries", totals.retries),
         ("throttled", totals.throttled),
         ("out of scope", totals.out_of_scope),
@@ -198,7 +201,10 @@ fn of_which(count: u64, part: u64, what: &str) -> String {
 fn troubled<'a>(plan: &Plan, report: &'a Report) -> Vec<&'a HostReport> {
     let is_troubled = |host: &&HostReport| {
         let left = host.waiting > 0 || host.shut.is_some();
-        left || host.throttled > 0 || host.standing != Standing::Ok || learned(plan, host).is_some()
+        left || host.throttled > 0
+            || !host.parked.is_empty()
+            || host.standing != Standing::Ok
+            || learned(plan, host).is_some()
     };
     let mut troubled: Vec<_> = report.hosts.iter().filter(is_troubled).collect();
     troubled.sort_by_key(|host| Reverse(gravity(host.standing)));
@@ -251,6 +257,10 @@ fn host_line(plan: &Plan, host: &HostReport) -> String {
         let waited = std::time::Duration::from_secs(host.throttled_s);
         parts.push(format!("pushed back {}, which cost {}", times(host.throttled), duration(waited)));
     }
+    if !host.parked.is_empty() {
+        let patterns = counted(host.parked.len() as u64, "pattern");
+        parts.push(format!("{patterns} of URLs parked: more of the same"));
+    }
     parts.extend(learned(plan, host).map(|rate| format!("bears {}", per_time(rate))));
     if let Some(status) = host.last_status.filter(|_| host.waiting > 0) {
         parts.push(format!("last status {status}"));
@@ -265,6 +275,30 @@ fn verdict(host: &HostReport) -> Vec<String> {
     }
     vec![safe(&told(&host.evidence)).into_owned(), advice(host.standing).to_owned()]
 }
+
+/// Patterns that are told of a host.
+const MOST_PATTERNS: usize = 8;
+
+/// The traps of a host, each with an example, and what to do about them.
+fn traps(host: &HostReport) -> Vec<String> {
+    let told = |trap: &Parked| {
+        let example = trap.examples.last().map(|url| safe(url)).unwrap_or_default();
+        let (pattern, why) = (safe(&trap.pattern), trap.why.as_str());
+        format!("{pattern}: {} {why}, such as {example}; {} not asked", trap.pages, trap.skipped)
+    };
+    let mut notes: Vec<_> = host.parked.iter().take(MOST_PATTERNS).map(told).collect();
+    if let Some(more) = host.parked.len().checked_sub(MOST_PATTERNS).filter(|more| *more > 0) {
+        notes.push(format!("and {}", counted(more as u64, "pattern")));
+    }
+    if !notes.is_empty() {
+        notes.push(TRAPS.to_owned());
+    }
+    notes
+}
+
+/// What to do about traps.
+const TRAPS: &str =
+    "a trap is left out from the start with scope.exclude; scope.traps.alike = 0 asks for all of it";
 
 fn times(count: u64) -> String {
     match count {
@@ -308,6 +342,9 @@ fn remedy(plan: &Plan, report: &Report, exit: Exit) -> String {
         End::LoginFailed(why) => why.to_string(),
         End::Complete if exit == Exit::PARTIAL && at_limit() => RAISE.to_owned(),
         End::Complete if exit == Exit::PARTIAL && report.totals.failed > 0 => GIVEN_UP.to_owned(),
+        End::Complete if exit == Exit::PARTIAL && report.totals.parked > 0 => {
+            format!("{TRAPS}; `crawl failed` lists what was not asked for")
+        }
         End::Complete => exit.remedy().to_owned(),
     }
 }
@@ -335,6 +372,7 @@ mod tests {
             evidence: Default::default(),
             learned_rate: None,
             last_status: None,
+            parked: Vec::new(),
             shut: None,
         }
     }

@@ -31,6 +31,7 @@ use crate::spider::declarative::{Recipe, RequestRule, carrying};
 use crate::stage::rule::StageRule;
 use crate::store::cache::CacheOptions;
 use crate::store::disk::DiskOptions;
+use crate::trap::TrapPolicy;
 use crate::url::{Canon, CanonicalUrl, HostKey};
 
 /// Everything that is needed to run a crawl. Made by [`Loader::load`](super::Loader::load).
@@ -198,6 +199,8 @@ pub struct Budget {
     pub max_pages: Option<u64>,
     /// Pages of one host, unless its own table says otherwise; `None`: no limit.
     pub max_pages_per_host: Option<u64>,
+    /// How much of the same is too much.
+    pub traps: TrapPolicy,
 }
 
 /// A value in force, and where it came from.
@@ -234,6 +237,7 @@ impl Plan {
         settings.max_rate = self.max_rate;
         settings.sharing = self.sharing.clone();
         settings.max_pages = self.budget.max_pages;
+        settings.traps = self.budget.traps;
         settings.patience = self.policy.backoff.patience;
     }
 

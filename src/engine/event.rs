@@ -5,6 +5,7 @@ use crate::politeness::Class;
 use crate::politeness::block::Standing;
 use crate::response::Failure;
 use crate::time::Timestamp;
+use crate::trap::Why;
 use crate::url::{CanonicalUrl, HostKey, Origin};
 
 /// Something that happened in a crawl. Broadcast; a listener that is too slow loses the oldest.
@@ -60,6 +61,15 @@ pub enum Event {
         host: HostKey,
         /// How we stand now.
         standing: Standing,
+    },
+    /// Too many pages of a pattern brought nothing new: its others are not asked for.
+    PatternParked {
+        /// The host.
+        host: HostKey,
+        /// Which URLs: `#` is a piece with a digit in it, `*` any piece, `**` anything.
+        pattern: String,
+        /// Why most of them brought nothing.
+        why: Why,
     },
     /// robots.txt of an origin was asked.
     RobotsAsked {

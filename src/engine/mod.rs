@@ -23,6 +23,7 @@ mod download;
 mod errand;
 mod event;
 mod expect;
+mod glance;
 mod items;
 mod login;
 mod output;

@@ -13,6 +13,7 @@ use http::header::{CACHE_CONTROL, COOKIE, PRAGMA, SET_COOKIE};
 use http::{HeaderMap, Method, StatusCode};
 
 use super::download::FileDone;
+use super::glance::Glance;
 use super::sieve::staged;
 use super::sitemap::{Lastmod, Reader};
 use super::worker::{Context, PageDone, Yield};
@@ -82,6 +83,8 @@ pub(super) struct Recalled {
     pub(super) entry: Option<CacheEntry>,
     /// The cookies that the request leaves with. Those of the jar may be others by the time of its answer.
     pub(super) cookie: Option<String>,
+    /// Whether it is noted what the page looks like.
+    pub(super) glance: Glance,
 }
 
 impl Recalled {
@@ -178,6 +181,7 @@ impl<F: Fetcher> Context<F> {
             place: found.is_some().then_some(place),
             entry: found.filter(|entry| entry.rules == rules),
             cookie,
+            ..Recalled::default()
         }
     }
 

@@ -16,6 +16,7 @@ use crate::politeness::block::{Evidence, Standing};
 use crate::politeness::{HostState, Phase};
 use crate::stage::tally::ItemTally;
 use crate::time::Timestamp;
+use crate::trap::Parked;
 use crate::url::HostKey;
 
 /// The end of a run.
@@ -137,6 +138,8 @@ pub struct HostReport {
     pub learned_rate: Option<f64>,
     /// The last status.
     pub last_status: Option<u16>,
+    /// Patterns of its URLs whose pages bring nothing new, and which are not asked for in this run.
+    pub parked: Vec<Parked>,
     /// Why (a part of) it may not be asked in this run.
     pub shut: Option<String>,
 }
@@ -144,7 +147,7 @@ pub struct HostReport {
 impl HostReport {
     pub(super) fn of(view: &HostView<'_>, round: u32) -> Self {
         let row = Self::of_state(view.key, view.state, round);
-        Self { waiting: view.waiting, shut: view.shut.clone(), ..row }
+        Self { waiting: view.waiting, parked: view.parked.to_vec(), shut: view.shut.clone(), ..row }
     }
 
     /// Whether it must wait at this moment although it is well otherwise.
@@ -170,6 +173,7 @@ impl HostReport {
             evidence: evidence_of(state).cloned().unwrap_or_default(),
             learned_rate: learned_rate(state),
             last_status: state.last_status,
+            parked: Vec::new(),
             shut: None,
         }
     }
@@ -222,7 +226,7 @@ impl Report {
     #[must_use]
     pub fn is_partial(&self) -> bool {
         let totals = &self.totals;
-        let lost = totals.failed + totals.parse_errors + totals.items_refused > 0;
+        let lost = totals.failed + totals.parse_errors + totals.items_refused + totals.parked > 0;
         let left = self.unlisted.waiting > 0 || self.hosts.iter().any(|host| host.waiting > 0);
         lost || left || self.end == End::Limit || totals.pages == 0
     }

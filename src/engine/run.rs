@@ -6,6 +6,7 @@ mod open;
 mod out;
 mod settle;
 mod stored;
+mod traps;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -357,7 +358,8 @@ impl<F: Fetcher> Loop<F> {
         if self.frontier.all_awake() {
             return Ok(Survey { hosts, unlisted: Unlisted::default() });
         }
-        let awake = Awake { hosts, shut: self.frontier.shut_asleep().collect() };
+        let parked = self.frontier.parked_asleep().map(|(host, parked)| (host, parked.to_vec())).collect();
+        let awake = Awake { hosts, shut: self.frontier.shut_asleep().collect(), parked };
         self.writer.send(Job::Survey(Box::new(awake))).await;
         loop {
             match self.writer.reply().await {

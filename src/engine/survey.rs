@@ -9,6 +9,7 @@ use super::standing::gravity;
 use crate::frontier::Nap;
 use crate::store::{Store, StoreError};
 use crate::time::Timestamp;
+use crate::trap::Parked;
 use crate::url::{CanonicalUrl, HostKey, Origin};
 
 /// Hosts that have a line at most.
@@ -21,6 +22,8 @@ pub(super) struct Awake {
     pub(super) hosts: Vec<HostReport>,
     /// Hosts that sleep and of which a part may not be asked in this run.
     pub(super) shut: HashSet<HostKey>,
+    /// Hosts that sleep and have patterns of URLs that are not asked for.
+    pub(super) parked: HashMap<HostKey, Vec<Parked>>,
 }
 
 /// The hosts of a report.
@@ -48,7 +51,7 @@ pub(super) fn take(
     round: u32,
     now: Timestamp,
 ) -> Result<Survey, StoreError> {
-    let Awake { hosts, shut } = awake;
+    let Awake { hosts, shut, mut parked } = awake;
     let names: HashSet<String> = hosts.iter().map(|row| row.host.clone()).collect();
     let mut lines =
         Lines { now, kept: BinaryHeap::new(), rows: HashMap::new(), unlisted: Unlisted::default() };
@@ -59,6 +62,7 @@ pub(super) fn take(
             return ControlFlow::Continue(());
         }
         let mut row = HostReport::of_state(&key, &state, round);
+        row.parked = parked.remove(&key).unwrap_or_default();
         if row.not_before > now || row.standing.only_probes() || shut.contains(&key) {
             match complete(store, &key, &mut row) {
                 Ok(()) => {}
@@ -119,7 +123,7 @@ impl Lines {
 }
 
 fn is_stuck(row: &HostReport, now: Timestamp) -> bool {
-    row.is_parked(now) || row.shut.is_some() && row.waiting > 0
+    row.is_parked(now) || !row.parked.is_empty() || row.shut.is_some() && row.waiting > 0
 }
 
 /// Adds what the store knows of a host's queues and of how it went to sleep.

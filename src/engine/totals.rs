@@ -52,6 +52,10 @@ pub struct Totals {
     pub throttled: u64,
     /// Requests put back to be tried again.
     pub retries: u64,
+    /// Pages, counted above, that brought nothing that others had not brought.
+    pub alike: u64,
+    /// Requests that were not made because too many pages of their pattern brought nothing.
+    pub parked: u64,
     /// Links that do not belong to the crawl.
     pub out_of_scope: u64,
     /// Pages that robots.txt forbids; never asked.
@@ -116,6 +120,8 @@ counts! {
     redirects => "redirects",
     throttled => "throttled",
     retries => "retries",
+    alike => "alike",
+    parked => "parked",
     out_of_scope => "out-of-scope",
     disallowed => "disallowed",
     missing => "missing",

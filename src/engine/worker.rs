@@ -11,6 +11,7 @@ use http::HeaderMap;
 
 use super::archiving::{Archived, Intake};
 use super::download::{Desk, FileDone};
+use super::glance::{Glance, cut_off, impression};
 use super::login::{Login, LoginFailure, LoginStep};
 use super::recall::{Freshness, Memo, Recalled, with_harvest};
 use super::sieve::{Stages, staged};
@@ -32,6 +33,7 @@ use crate::stage::tally::ItemTally;
 use crate::store::cache::{CacheEntry, ValidatorCache};
 use crate::store::seen::SeenView;
 use crate::time::Timestamp;
+use crate::trap::Impression;
 use crate::url::{Canon, Fingerprint, HostKey};
 
 /// Pages up to this size are parsed where they arrive if their spider is quick: even with a tree that is done in a millisecond.
@@ -121,6 +123,8 @@ pub(super) struct Yield {
     pub(super) links: Vec<Request>,
     pub(super) problems: Vec<String>,
     pub(super) out_of_scope: u64,
+    /// What the page looked like, if somebody wanted to know.
+    pub(super) look: Option<Impression>,
     /// The spider's error or panic, if it failed.
     pub(super) error: Option<String>,
     /// What is to be done next, if it was asked for to log in.
@@ -129,11 +133,17 @@ pub(super) struct Yield {
 
 impl<F: Fetcher> Context<F> {
     /// Fetches a page and takes its harvest. Its host has a `pause` after it.
-    pub(super) async fn page(self: &Arc<Self>, request: Request, pause: Duration) -> PageDone {
+    pub(super) async fn page(
+        self: &Arc<Self>,
+        request: Request,
+        pause: Duration,
+        glance: Glance,
+    ) -> PageDone {
         if request.kind == Kind::Download {
             return self.file(request).await;
         }
-        let recalled = self.recall(&request);
+        let mut recalled = self.recall(&request);
+        recalled.glance = glance;
         let began = self.clock.now();
         let mut outgoing = self.outgoing(request.clone(), recalled.cookie.as_deref());
         outgoing.headers.extend(recalled.conditions());
@@ -204,7 +214,8 @@ impl<F: Fetcher> Context<F> {
         let digest = Fingerprint::of(&response.body).get();
         done.digest = Some(digest);
         let (place, entry) = self.keepable(&request, &response, &recalled, digest).unzip();
-        let (harvest, entry) = self.parse(request, response, entry, recalled.cookie.is_some()).await;
+        let around = (recalled.glance, recalled.cookie.is_some());
+        let (harvest, entry) = self.parse(request, response, entry, around).await;
         done.harvest = harvest;
         done.cache = match (place, entry) {
             (Some(place), Some(mut entry)) => {
@@ -261,7 +272,7 @@ impl<F: Fetcher> Context<F> {
         request: Request,
         response: Response,
         entry: Option<CacheEntry>,
-        went_with_cookies: bool,
+        (glance, went_with_cookies): (Glance, bool),
     ) -> (Yield, Option<CacheEntry>) {
         let response = match request.kind {
             Kind::Page | Kind::NextPage | Kind::Login | Kind::Download => response,
@@ -276,7 +287,7 @@ impl<F: Fetcher> Context<F> {
                     let login = context.logs_in(request, response, went_with_cookies);
                     (Yield { login: Some(login), ..Yield::default() }, None)
                 }
-                _ => context.harvest(request, response, entry),
+                _ => context.harvest(request, response, entry, glance),
             };
             context.stopwatch.end(Mark::Reading, began);
             gained
@@ -299,19 +310,21 @@ impl<F: Fetcher> Context<F> {
         request: Request,
         response: Response,
         entry: Option<CacheEntry>,
+        glance: Glance,
     ) -> (Yield, Option<CacheEntry>) {
         let spider = Arc::clone(self.spider_of(&request));
         let request = Arc::new(request);
         let read = || match request.kind {
             Kind::Page | Kind::NextPage | Kind::Login | Kind::Download => {
-                self.read(&request, response, &*spider)
+                self.read(&request, response, &*spider, glance)
             }
-            Kind::Sitemap { .. } => (self.sitemap(&request, &response, &*spider), None),
+            Kind::Sitemap { .. } => (self.sitemap(&request, &response, &*spider), None, None),
         };
-        let (harvest, error) = catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|panic| {
-            (Harvest::new(), Some(format!("the spider panicked: {}", panic_text(panic.as_ref()))))
+        let (harvest, error, look) = catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|panic| {
+            let error = format!("the spider panicked: {}", panic_text(panic.as_ref()));
+            (Harvest::new(), Some(error), None)
         });
-        let mut gained = self.judged(&request, harvest);
+        let mut gained = Yield { look, ..self.judged(&request, harvest) };
         if error.is_some() {
             // A page that failed half-way gives nothing: half of its items would look like all of them.
             gained = Yield { error, problems: gained.problems, ..Yield::default() };
@@ -341,13 +354,18 @@ impl<F: Fetcher> Context<F> {
         request: &Arc<Request>,
         response: Response,
         spider: &dyn Spider,
-    ) -> (Harvest, Option<String>) {
+        glance: Glance,
+    ) -> (Harvest, Option<String>, Option<Impression>) {
         let page = Page::new(Arc::clone(request), response).with_canon(self.canon.clone());
         let page = page.measured_by(self.clock.clone());
         let mut harvest = Harvest::new();
         let error = spider.parse(&page, &mut harvest).err();
+        if let Some(problem) = cut_off(page.response(), &self.limits) {
+            harvest.problem(problem);
+        }
+        let look = (glance == Glance::Look && error.is_none()).then(|| impression(&page, &harvest));
         self.stopwatch.add(Mark::Parse, page.parsing());
-        (harvest, error.map(|error| error.to_string()))
+        (harvest, error.map(|error| error.to_string()), look)
     }
 
     /// What the spider takes from a sitemap.

@@ -10,12 +10,14 @@ use super::control::{Control, ControlLease};
 use super::gate::{Ask, Gate};
 use super::lane::Lane;
 use super::lease::{Drop, Errand, HostView};
+use super::traps;
 use crate::politeness::block::{Sections, section};
 use crate::politeness::{Class, Host, Outcome, Policy, Reaction, Verdict};
 use crate::request::{Pending, Request};
 use crate::response::{Failure, FailureClass};
 use crate::robots::{ProductToken, RobotsRecord, RobotsRules, RobotsVerdict, VisitTime};
 use crate::time::Timestamp;
+use crate::trap::Traps;
 use crate::url::{CanonicalUrl, HostKey, Origin};
 
 /// Pages of a host that are held after a refusal.
@@ -56,6 +58,8 @@ pub(super) struct HostEntry {
     /// The crawl has all the pages that it may have.
     pub(super) files_only: bool,
     turn: usize,
+    /// What its pages bring, once somebody looks.
+    pub(super) traps: Option<Box<Traps>>,
 }
 
 /// One origin's queue behind its gate.
@@ -85,6 +89,7 @@ impl HostEntry {
             counted: 0,
             files_only: false,
             turn: 0,
+            traps: None,
         }
     }
 
@@ -255,6 +260,11 @@ impl HostEntry {
                 dropped.push(Drop { origin: lane.origin.clone(), pending, failure });
                 continue;
             }
+            if allowed && let Some(failure) = traps::parked(self.traps.as_deref_mut(), &pending.request) {
+                lane.queue.settle(pending.key);
+                dropped.push(Drop { origin: lane.origin.clone(), pending, failure });
+                continue;
+            }
             if allowed {
                 return Some(Errand::Page { lane: at, pending, rule });
             }
@@ -396,6 +406,7 @@ impl HostEntry {
             state: self.machine.state(),
             waiting: self.waiting(),
             in_flight: self.machine.in_flight(),
+            parked: self.parked(),
             shut: self.lanes.iter().find_map(|lane| lane.gate.shut()),
         }
     }

@@ -7,6 +7,7 @@ use crate::request::{Pending, QueueKey, Request};
 use crate::response::Failure;
 use crate::robots::RobotsRecord;
 use crate::time::Timestamp;
+use crate::trap::Parked;
 use crate::url::{CanonicalUrl, HostKey, Origin};
 
 use super::control::ControlLease;
@@ -231,6 +232,8 @@ pub struct HostView<'a> {
     pub waiting: u64,
     /// Requests in flight.
     pub in_flight: u32,
+    /// Patterns of its URLs that are not asked for.
+    pub parked: &'a [Parked],
     /// Why nothing may be asked of (a part of) it, in words.
     pub shut: Option<String>,
 }

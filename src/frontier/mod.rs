@@ -29,6 +29,7 @@ mod sleepers;
 mod stored;
 #[cfg(test)]
 mod tests;
+mod traps;
 
 use std::collections::HashMap;
 
@@ -43,6 +44,7 @@ pub use lease::{
 pub use nap::{Drowsy, Nap, Stored, StoredOrigin, WakeRequest};
 pub use settings::Settings;
 pub use sharing::{Grouping, MULTI_TENANT, Sharing, TENANTS_IN_FLIGHT, content_networks};
+pub use traps::Notice;
 
 use crate::politeness::{Class, History, Host, HostState, Outcome, Policy, Reaction, Repeat, Verdict};
 use crate::request::Pending;
@@ -111,6 +113,8 @@ pub struct Frontier {
     ceiling: Option<Bucket>,
     /// Pages that were known already, since the caller last looked for answers.
     stored: u32,
+    /// Digests of pages that are remembered, over all hosts.
+    remembered: usize,
     rng: Rng,
 }
 
@@ -148,6 +152,7 @@ impl Frontier {
             opened: Vec::new(),
             robots: HashMap::new(),
             stored: 0,
+            remembered: 0,
         }
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::sharing::Sharing;
 use crate::politeness::{Policy, Rate};
 use crate::robots::ProductToken;
+use crate::trap::TrapPolicy;
 
 /// What holds for the crawl as a whole.
 #[derive(Debug, Clone)]
@@ -19,6 +20,8 @@ pub struct Settings {
     pub sharing: Sharing,
     /// Pages of a round after which the run ends. Default: no limit.
     pub max_pages: Option<u64>,
+    /// How much of the same is too much. Default 50 pages.
+    pub traps: TrapPolicy,
     /// Requests of an origin that are kept in memory, 1 at least; down to 8 where thousands of hosts are awake. Default 64.
     pub head: usize,
     /// Hosts of which everything is in memory; all others sleep, with little more than their names, until they are due. More are
@@ -40,6 +43,7 @@ impl Settings {
             max_rate: None,
             sharing: Sharing::default(),
             max_pages: None,
+            traps: TrapPolicy::default(),
             head: 64,
             awake: 20_000,
             patience: Policy::default().backoff.patience,

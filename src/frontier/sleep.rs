@@ -21,6 +21,7 @@ use super::{Due, Frontier, Grouping, Step};
 use crate::politeness::{Host, HostState};
 use crate::request::{Kind, Pending};
 use crate::time::Timestamp;
+use crate::trap::Parked;
 use crate::url::{CanonicalUrl, HostKey, Origin};
 
 /// Hosts that are woken in one step at most.
@@ -217,10 +218,13 @@ impl Frontier {
         let slot = self.hosts[host].slot;
         let token = slot.is_some_and(|(at, _)| self.groups.waits_for_token(host, at));
         self.leave_timetable(host);
-        let Some(entry) = self.hosts.remove(host) else { return };
+        let Some(mut entry) = self.hosts.remove(host) else { return };
         self.index.remove(&entry.key);
         let shared = self.groups.release(host, now);
-        if entry.waiting() == 0 && !entry.is_shut() {
+        let traps = entry.traps.take();
+        let is_trap = traps.as_ref().is_some_and(|traps| !traps.parked().is_empty());
+        if entry.waiting() == 0 && !entry.is_shut() && !is_trap {
+            self.forget_look(traps.as_deref());
             self.work.shrink(entry.counted);
             self.knows_all = false;
         } else {
@@ -232,6 +236,9 @@ impl Frontier {
             let id = self.sleepers.insert(entry.key.as_str(), due, turn, marks);
             let kept = self.sleepers.add_backlog(id, entry.counted);
             self.work.shrink(entry.counted - kept);
+            if traps.is_some() {
+                self.sleepers.brought(id).traps = traps;
+            }
             for lane in entry.lanes.iter().filter(|lane| lane.queue.waiting() > 0) {
                 self.sleepers.note_origin(id, &lane.origin);
             }
@@ -279,6 +286,7 @@ impl Frontier {
             self.hosts[host].lanes[lane].queue.admit(pending, room);
         }
         self.hosts[host].errands.extend(brought.errands);
+        self.hosts[host].traps = brought.traps;
         self.touch(host, now);
         self.keep_turn(host, slot);
     }
@@ -404,6 +412,11 @@ impl Frontier {
     /// Hosts that sleep and of which a part may not be asked in this run.
     pub fn shut_asleep(&self) -> impl Iterator<Item = HostKey> {
         self.sleepers.marked(Marks::SHUT).map(|id| self.sleepers.key(id))
+    }
+
+    /// Hosts that sleep and have patterns of URLs that are not asked for, with them.
+    pub fn parked_asleep(&self) -> impl Iterator<Item = (HostKey, &[Parked])> {
+        self.sleepers.parked().map(|(id, patterns)| (self.sleepers.key(id), patterns))
     }
 
     /// Hosts that sleep, and those that are being woken.

@@ -10,6 +10,7 @@ use std::hash::{BuildHasher, RandomState};
 use super::gate::Ask;
 use crate::request::Pending;
 use crate::time::Timestamp;
+use crate::trap::{Parked, Traps};
 use crate::url::{HostKey, Origin};
 
 /// A number in the table.
@@ -88,6 +89,8 @@ pub(super) struct Brought {
     pub(super) requests: Vec<Pending>,
     /// Origins at odd ports at which something waits.
     pub(super) origins: Vec<Origin>,
+    /// What its pages have brought.
+    pub(super) traps: Option<Box<Traps>>,
 }
 
 /// A sleeper.
@@ -359,6 +362,13 @@ impl Sleepers {
     /// Whether anything waits that is not asked in this run any more.
     pub(super) fn has_work(&self) -> bool {
         self.list.iter().any(|sleeper| sleeper.length > 0 && sleeper.marks.has(Marks::WORK))
+    }
+
+    /// All that have patterns of URLs that are parked, with them.
+    pub(super) fn parked(&self) -> impl Iterator<Item = (Id, &[Parked])> {
+        let parked =
+            self.brought.iter().filter_map(|(id, brought)| Some((*id, brought.traps.as_ref()?.parked())));
+        parked.filter(|(_, patterns)| !patterns.is_empty())
     }
 
     /// All that have this mark.

@@ -13,6 +13,7 @@ pub mod element;
 mod error;
 pub mod form;
 mod gist;
+mod impression;
 pub mod json;
 pub mod links;
 pub mod markup;

@@ -246,8 +246,20 @@ fn store_error(path: &Path, error: &fjall::Error) -> StoreError {
         fjall::Error::Locked => {
             StoreError::Io { path, reason: "another program has the database open".to_owned() }
         }
-        other => StoreError::Damaged { path, reason: format!("{other:?}") },
+        other => StoreError::Damaged { path, reason: plainly(&format!("{other:?}")) },
     }
+}
+
+/// What the database says of damage, for somebody who does not know its parts.
+fn plainly(said: &str) -> String {
+    let is = |word: &str| said.contains(word);
+    let plain = match said {
+        _ if is("hecksum") => "a checksum does not match: bytes of a file were changed",
+        _ if is("InvalidVersion") => "the database does not say its version: a file was cut or changed",
+        _ if is("Invalid") || is("UnexpectedEof") || is("Decode") => "a file was cut or changed",
+        _ => return said.to_owned(),
+    };
+    format!("{plain}; {said}")
 }
 
 /// Files that end too early, hold nonsense, are not there or should not be there are damage; everything else is the file system's word.

@@ -82,15 +82,22 @@ impl StateDir {
     }
 
     fn read_format(&self, text: &str) -> Result<(), StoreError> {
-        let number = text.trim_end().strip_prefix(FORMAT_LINE);
-        if number.and_then(|number| number.parse().ok()) == Some(FORMAT) {
-            return Ok(());
+        let number = text.trim_end().strip_prefix(FORMAT_LINE).and_then(|number| number.parse::<u32>().ok());
+        match number {
+            Some(FORMAT) => Ok(()),
+            Some(found) => Err(StoreError::Version {
+                path: self.path.clone(),
+                found: found.to_string(),
+                expected: FORMAT,
+            }),
+            // No version ever wrote that.
+            None => Err(StoreError::Damaged {
+                path: self.path.join("FORMAT"),
+                reason: format!(
+                    "it does not hold a version; in a state of this program it is `{FORMAT_LINE}{FORMAT}`"
+                ),
+            }),
         }
-        Err(StoreError::Version {
-            path: self.path.clone(),
-            found: number.unwrap_or(text).trim().chars().take(40).collect(),
-            expected: FORMAT,
-        })
     }
 
     /// Writes `FORMAT` beside its place and moves it there, so that it is never half there.

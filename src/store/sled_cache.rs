@@ -118,7 +118,9 @@ impl SledCache {
     pub fn open(dir: &Path, options: CacheOptions) -> Result<Self, StoreError> {
         let (database, log, (count, _, unused)) = match open_when_free(dir, &options) {
             Ok(opened) => opened,
-            Err(reason) if is_locked(&reason) => return Err(refused(dir, reason)),
+            Err(reason) if is_locked(&reason) || is_of_the_system(&reason) => {
+                return Err(refused(dir, reason));
+            }
             Err(reason) => {
                 let aside = put_aside(dir)?;
                 tracing::warn!(cache = %dir.display(), aside = %aside.display(), reason, "validator cache does not open: going on with an empty one");
@@ -364,6 +366,14 @@ fn open_when_free(dir: &Path, options: &CacheOptions) -> Result<Opened, String> 
 
 fn is_locked(reason: &str) -> bool {
     reason.contains("could not acquire lock")
+}
+
+/// What says nothing about the files themselves: a full disk, too many open files, no rights. A cache that cannot be read for
+/// such a reason is as good as it was.
+fn is_of_the_system(reason: &str) -> bool {
+    ["os error 28)", "os error 122)", "os error 24)", "os error 23)", "os error 13)", "os error 30)"]
+        .iter()
+        .any(|code| reason.contains(code))
 }
 
 type Opened = (sled::Db, Log, Note);

@@ -8,6 +8,7 @@ use crate::config::path::Path;
 use crate::config::plan::Budget;
 use crate::request::Request;
 use crate::scope::{HostPattern, Scope, UrlLimits, UrlPattern};
+use crate::trap::TrapPolicy;
 
 /// What belongs to the crawl. Judged on every seed, link and redirect.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -33,7 +34,7 @@ pub(in crate::config) struct ScopeTable {
     traps: TrapTable,
 }
 
-/// Shapes of URLs that only endless pages have; such a URL does not belong.
+/// Endless pages: shapes of URLs that only they have, and how many of them may bring nothing new.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 #[schemars(rename = "Traps")]
@@ -48,6 +49,8 @@ struct TrapTable {
     max_in_all: Option<u32>,
     /// Most parameters of a query. Default 12.
     max_parameters: Option<u32>,
+    /// Pages of one pattern of URLs that bring nothing new, before its others are no longer asked for; 0: all are. Default 50.
+    alike: Option<u32>,
 }
 
 impl TrapTable {
@@ -78,7 +81,11 @@ impl ScopeTable {
             max_depth: self.max_depth,
             limits: self.traps.build(),
         };
-        let budget = Budget { max_pages: self.max_pages, max_pages_per_host: self.max_pages_per_host };
+        let budget = Budget {
+            max_pages: self.max_pages,
+            max_pages_per_host: self.max_pages_per_host,
+            traps: TrapPolicy { alike: self.traps.alike.unwrap_or_default() },
+        };
         for (key, most) in
             [("max-pages", budget.max_pages), ("max-pages-per-host", budget.max_pages_per_host)]
         {

@@ -9,6 +9,7 @@ use tokio::task::{Id, JoinError};
 use super::Loop;
 use crate::engine::CrawlError;
 use crate::engine::errand::RobotsDone;
+use crate::engine::glance::Glance;
 use crate::engine::recorder::Ticket;
 use crate::engine::worker::PageDone;
 use crate::fetch::Fetcher;
@@ -40,9 +41,11 @@ impl<F: Fetcher> Loop<F> {
         let context = Arc::clone(&self.context);
         let request = lease.request().clone();
         let pause = self.pause(&request.host());
+        let glance = if self.frontier.looks_at(&request) { Glance::Look } else { Glance::Pass };
         tracing::debug!(host = %request.host(), url = %request.url, attempt = lease.pending().tries + 1, "fetch");
-        let task =
-            self.workers.spawn(async move { Done::Page(Box::new(context.page(request, pause).await)) });
+        let task = self
+            .workers
+            .spawn(async move { Done::Page(Box::new(context.page(request, pause, glance).await)) });
         self.out.insert(task.id(), Out::Page(lease, ticket));
         Ok(())
     }

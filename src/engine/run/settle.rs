@@ -46,6 +46,7 @@ impl<F: Fetcher> Loop<F> {
         match settled.verdict {
             Verdict::Done => {
                 change.done.push((settled.origin.clone(), settled.pending.key));
+                self.look(request, &mut page, &mut change);
                 self.reap(&mut change, &settled.pending, page);
             }
             Verdict::RetryAt(_) => {
@@ -147,9 +148,11 @@ impl<F: Fetcher> Loop<F> {
             FailureClass::Redirect => &mut totals.dead_ends,
             FailureClass::Parse => &mut totals.parse_errors,
             FailureClass::Unwanted => &mut totals.unwanted,
+            FailureClass::Trap => &mut totals.parked,
             _ => &mut totals.failed,
         } += 1;
-        if request.kind.is_page() {
+        // Of what was not asked on purpose nothing is to be known.
+        if request.kind.is_page() && failure.class != FailureClass::Trap {
             let pace = self.frontier.rate(&request.host());
             change.visits.push(unseen(request, failure, self.clock.now(), pace));
         }
