@@ -410,6 +410,9 @@ pub(super) enum ProbeOp {
     Page,
     Headers,
     Sfv,
+    Redirect,
+    Cookies,
+    Decode,
     Sitemap,
 }
 
