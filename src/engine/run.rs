@@ -325,6 +325,7 @@ impl<F: Fetcher> Loop<F> {
             took,
             totals,
             problem,
+            code: self.context.calls.told(),
             tally,
             missed,
             stages,
