@@ -72,7 +72,7 @@ const OUTER: &[(&str, &[&str])] = &[
     ("hickory_resolver", &["fetch"]),
     ("tower_layer", &["fetch"]),
     ("tower_service", &["fetch"]),
-    ("nix", &["engine", "sink"]),
+    ("nix", &["cli", "engine", "sink"]),
     ("rustls", &["fetch", "sink"]),
     ("rusqlite", &["sink"]),
     ("postgres", &["sink"]),

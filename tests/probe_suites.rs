@@ -92,7 +92,7 @@ fn cookies_are_sent_as_the_ietf_has_them() {
     let Some(all) = cases::<Vec<Value>>("cookies-httpstate/parser.json") else { return };
     let name = |case: &Value| case["test"].as_str().unwrap().to_owned();
     let chosen: Vec<_> = all.into_iter().filter(|case| !name(case).starts_with("DISABLED_")).collect();
-    let lines: Vec<_> = chosen.iter().map(|case| {
+    let lines = chosen.iter().map(|case| {
         let from = format!("http://home.example.org:8888/cookie-parser?{}", name(case));
         let to = case["sent-to"].as_str().unwrap_or("/cookie-parser-result");
         let to = url::Url::parse(&from).unwrap().join(to).unwrap();

@@ -11,7 +11,7 @@ use tokio::runtime::Runtime;
 use super::args::{LogForm, ReportArgs, ResumeArgs, RunArgs};
 use super::demo_site::Demo;
 use super::exit::{Exit, Failure};
-use super::render::tell;
+use super::render::{json_text, tell};
 use super::{Registry, Stage, failed, profile, progress, setup, signals, summary};
 use crate::clock::Clock;
 use crate::config::{Loader, Plan, Reader};
@@ -276,6 +276,5 @@ pub(super) fn write_report(
     let exit = Exit(report.exit_code());
     let written =
         Written { name: &plan.name, exit_code: exit.0, meaning: exit.meaning(), change_list, report };
-    let text = serde_json::to_string_pretty(&written).map_err(std::io::Error::from);
-    text.and_then(|text| std::fs::write(file, text + "\n")).map_err(Failure::file(file))
+    std::fs::write(file, json_text(&written)?).map_err(Failure::file(file))
 }

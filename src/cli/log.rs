@@ -24,12 +24,24 @@ pub(super) fn start(voice: Voice, bars: &MultiProgress) {
     drop(started);
 }
 
+/// The words of a panic may come from a page: they are one line of the log, and nothing else.
+pub(super) fn panics_are_lines() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        let words = panic.payload_as_str().unwrap_or("no words");
+        tracing::error!(place, "panicked: {words}");
+    }));
+}
+
+/// Those who read markup would write every page into the log, with all that stands in it.
+const EVERY_DETAIL: &str = "debug,crawl=trace,html5ever=info,markup5ever=info,selectors=info,cssparser=info";
+
 /// Flags first, then `RUST_LOG`, then warnings and what the engine has to say of hosts.
 fn filter(voice: Voice) -> EnvFilter {
     let wanted = match (voice.quiet, voice.verbose, std::env::var("RUST_LOG")) {
         (true, ..) => "error".to_owned(),
         (_, 1, _) => "warn,crawl=debug".to_owned(),
-        (_, 2.., _) => "debug,crawl=trace".to_owned(),
+        (_, 2.., _) => EVERY_DETAIL.to_owned(),
         (_, 0, Ok(wanted)) if !wanted.trim().is_empty() => wanted,
         _ => "warn,crawl=info".to_owned(),
     };

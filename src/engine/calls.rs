@@ -18,6 +18,7 @@ use serde::Serialize;
 use tokio::sync::oneshot;
 
 use crate::clock::Clock;
+use crate::url::CanonicalUrl;
 use hall::{Hall, Seat, Sight};
 
 /// What is done about calls that do not return.
@@ -190,7 +191,7 @@ impl Calls {
     }
 
     /// Takes down that something went wrong.
-    pub(super) fn note(&self, by: (Callback, &str), misdeed: Misdeed, url: &str, words: &str) {
+    pub(super) fn note(&self, by: (Callback, &str), misdeed: Misdeed, url: &CanonicalUrl, words: &str) {
         let (callback, spider) = by;
         let mut faults = self.faults();
         let fault = faults.entry((callback, spider.to_owned(), misdeed)).or_insert_with(|| CodeFault {
@@ -198,7 +199,7 @@ impl Calls {
             spider: spider.to_owned(),
             misdeed,
             count: 0,
-            url: url.to_owned(),
+            url: url.to_string(),
             words: words.to_owned(),
         });
         fault.count += 1;
@@ -242,6 +243,10 @@ mod tests {
         Calls::new(CallLimits { time: Duration::from_millis(time), stuck: 1 }, Clock::start())
     }
 
+    fn url(text: &str) -> CanonicalUrl {
+        CanonicalUrl::parse(text).unwrap()
+    }
+
     /// Does not return before it is told to.
     fn endless() -> (impl FnOnce() + Send + 'static, mpsc::Sender<()>) {
         let (free, held) = mpsc::channel::<()>();
@@ -267,7 +272,7 @@ mod tests {
             assert_eq!(calls.hall.stuck(), held);
             holders.push(free);
         }
-        calls.note((Callback::Parse, "a"), Misdeed::Stuck, "http://a.example/", "");
+        calls.note((Callback::Parse, "a"), Misdeed::Stuck, &url("http://a.example/"), "");
         let words = calls.too_many_stuck().unwrap();
         assert!(words.starts_with("20 threads are held by") && words.contains("`parse` of `a`"), "{words}");
         // There is always one more; and what returns late frees its place.
@@ -296,9 +301,9 @@ mod tests {
     #[test]
     fn faults_are_counted_with_their_first_example() {
         let calls = calls(20);
-        calls.note((Callback::Parse, "a"), Misdeed::Panic, "http://a.example/1", "one");
-        calls.note((Callback::Parse, "a"), Misdeed::Panic, "http://a.example/2", "two");
-        calls.note((Callback::Parse, "a"), Misdeed::Error, "http://a.example/3", "three");
+        calls.note((Callback::Parse, "a"), Misdeed::Panic, &url("http://a.example/1"), "one");
+        calls.note((Callback::Parse, "a"), Misdeed::Panic, &url("http://a.example/2"), "two");
+        calls.note((Callback::Parse, "a"), Misdeed::Error, &url("http://a.example/3"), "three");
         let told = calls.told();
         assert_eq!(told.len(), 2);
         assert_eq!((told[1].count, told[1].url.as_str(), told[1].words.as_str()), (2, "http://a.example/1", "one"));

@@ -90,7 +90,7 @@ impl<F: Fetcher> Context<F> {
             }
         };
         tracing::error!(url = %request.url, spider, callback = callback.as_str(), "{words}: its page is given up");
-        self.calls.note((callback, spider), misdeed, request.url.as_str(), &words);
+        self.calls.note((callback, spider), misdeed, &request.url, &words);
         words
     }
 
@@ -98,7 +98,7 @@ impl<F: Fetcher> Context<F> {
     fn misdeed(&self, callback: Callback, misdeed: Misdeed, request: &Request, words: &str) {
         let spider = self.spider_of(request);
         if misdeed != Misdeed::Error || ours(&**spider).is_none() {
-            self.calls.note((callback, spider.name()), misdeed, request.url.as_str(), words);
+            self.calls.note((callback, spider.name()), misdeed, &request.url, words);
         }
     }
 

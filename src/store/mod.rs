@@ -9,6 +9,7 @@ pub mod bodies;
 pub mod cache;
 pub mod codec;
 pub mod disk;
+pub mod doctor;
 pub mod files;
 pub mod journal;
 pub mod memory;

@@ -201,7 +201,7 @@ impl<F: Fetcher> Context<F> {
             Err(panic) => {
                 let words = panic_text(panic.as_ref());
                 let by = (Callback::Downloaded, spider.name());
-                self.calls.note(by, Misdeed::Panic, request.url.as_str(), words);
+                self.calls.note(by, Misdeed::Panic, &request.url, words);
                 let problem = format!("the spider panicked in `downloaded`: {words}");
                 Yield { problems: vec![problem], ..Yield::default() }
             }
