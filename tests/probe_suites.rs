@@ -32,6 +32,7 @@ fn is_scrapys_own(case: &Value) -> bool {
     let keys = ["proxy", "dont_redirect", "handle_httpstatus_list", "handle_httpstatus_all"];
     keys.iter().any(|key| !case["request"]["meta"][key].is_null())
         || !case["request"]["headers"]["Proxy-Authorization"].is_null()
+        || case["test"].as_str().is_some_and(|name| name.ends_with("test_spider_handling"))
 }
 
 /// Method, URL, body and header names of a request; URLs in normal form.
@@ -44,11 +45,20 @@ fn essence(request: &Value) -> (String, String, String, Vec<String>) {
     (text(&request["method"]), url, text(&request["body"]["b64"]), names)
 }
 
-/// Scrapy lets a `Cookie` field go on to another port, and from http to https; here no credential leaves its origin.
-fn deviates(case: &Value) -> bool {
-    let cookie = |of: &Value| !of["headers"]["Cookie"].is_null();
+/// Where this crawler is stricter than Scrapy. A `Cookie` field goes on to another port, and from http to https: here no credential
+/// leaves its origin. A `Referer` is made for every redirect: here none is ever made, and one that the user wrote stays at its origin.
+/// A URL keeps its fragment: here no URL has one.
+fn deviates(case: &Value, answer: &Value) -> bool {
+    let plain = |request: &Value| {
+        let (method, url, body, mut names) = essence(request);
+        names.retain(|name| !["cookie", "referer"].contains(&name.as_str()));
+        (method, url.split('#').next().unwrap().to_owned(), body, names)
+    };
     let origin = |of: &Value| url::Url::parse(of["url"].as_str().unwrap()).unwrap().origin();
-    cookie(&case["redirect"]) && origin(&case["request"]) != origin(&case["redirect"])
+    let headers = answer["headers"].as_object().unwrap();
+    let is_home = origin(&case["request"]) == origin(&case["redirect"]);
+    let leaks = !is_home && ["cookie", "referer"].iter().any(|name| headers.contains_key(*name));
+    !leaks && plain(&case["redirect"]) == plain(answer)
 }
 
 fn redirects(file: &str) -> Option<(usize, usize)> {
@@ -60,9 +70,7 @@ fn redirects(file: &str) -> Option<(usize, usize)> {
             Value::Null => answer["stop"].is_string(),
             next => answer["request"].is_object() && essence(&answer["request"]) == essence(next),
         };
-        if !right && deviates(case) {
-            let strict = answer["request"]["headers"].as_object().unwrap();
-            assert!(!strict.contains_key("cookie"), "{answer}");
+        if !right && case["redirect"].is_object() && answer["request"].is_object() && deviates(case, &answer["request"]) {
             deviations += 1;
         } else if !right {
             wrong.push(format!("{}\n  {answer}\n  {}", case["test"], case["redirect"]));
@@ -75,15 +83,14 @@ fn redirects(file: &str) -> Option<(usize, usize)> {
 #[test]
 fn redirects_go_where_scrapys_advisories_want_them() {
     if let Some(judged) = redirects("redirect.json") {
-        assert_eq!(judged, (54, 2));
+        assert_eq!(judged, (79, 9));
     }
 }
 
 #[test]
 fn refreshes_go_where_scrapys_advisories_want_them() {
     if let Some(judged) = redirects("meta_refresh.json") {
-        assert!(judged.0 > 40, "{judged:?}");
-        assert_eq!(judged.1, 2);
+        assert_eq!(judged, (89, 4));
     }
 }
 

@@ -69,7 +69,11 @@ pub fn main(registry: Registry) -> ExitCode {
         }
     };
     let stage = Stage { voice: cli.voice, screen: progress::screen() };
-    log::start(stage.voice, &stage.screen);
+    let databases = match &cli.command {
+        Command::Doctor(_) | Command::Repair(_) => log::Databases::Silent,
+        _ => log::Databases::Speak,
+    };
+    log::start(stage.voice, &stage.screen, databases);
     log::panics_are_lines();
     let exit = obey(cli.command, &stage, &registry).unwrap_or_else(|failure| {
         if failure.is_closed_output() {

@@ -1,6 +1,7 @@
 //! Requests that are no pages: robots.txt, and controls that only ask whether a host still answers.
 
 use std::any::TypeId;
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -125,7 +126,7 @@ fn robots_reply(response: Response) -> (Outcome, RobotsReply) {
     let reply = RobotsReply::Answer {
         // A challenge page is no robots.txt: it is refused.
         status: if outcome.class == Class::Challenge { 403 } else { response.status.as_u16() },
-        location: response.header("location").map(str::to_owned),
+        location: response.location().map(Cow::into_owned),
         cache_control: response.header("cache-control").map(str::to_owned),
         validators: Validators::read(&response.headers).conditions(),
         body: response.body,

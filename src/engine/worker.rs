@@ -3,6 +3,7 @@
 //! A worker owns nothing that outlives its request. It reads the validator cache (see [`super::recall`]) and changes no state:
 //! what it brings back is settled by the loop and written by the writer.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -237,8 +238,8 @@ impl<F: Fetcher> Context<F> {
     }
 
     pub(super) fn redirected(&self, request: &Request, response: &Response, done: &mut PageDone) {
-        let location = response.header("location");
-        done.location = location.map(str::to_owned);
+        done.location = response.location().map(Cow::into_owned);
+        let location = done.location.as_deref();
         match redirect::follow(request, response.status.as_u16(), location, &self.canon) {
             Ok(next) => match self.judge(&next) {
                 Ok(()) => done.harvest.links.push(next),

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
-use http::{HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
@@ -28,12 +28,17 @@ const RATIO: u64 = 200;
 /// The request that follows from an answer, by its Location or by the refresh in its page; or why none does.
 pub(super) fn redirected(asked: &Value) -> Answer {
     let (told, answer) = (part(asked, "request")?, part(asked, "response")?);
+    let from = text(told, "url")?;
+    if let Err(error) = CanonicalUrl::parse(from) {
+        return Ok(json!({ "stop": format!("`url`: {error}") }));
+    }
     let request = request(told)?;
     let status = fields::status(answer)?.ok_or("`response.status` is missing")?;
     let next = if status.is_redirection() {
-        let headers = headers(answer.get("headers"))?;
-        let location = headers.get("location").and_then(|field| field.to_str().ok());
-        redirect::follow(&request, status.as_u16(), location, &Canon::default())
+        let mut response = Response::of(request.url.clone(), status, Bytes::new());
+        response.headers = octet_headers(answer.get("headers"))?;
+        let location = response.location();
+        redirect::follow(&request, status.as_u16(), location.as_deref(), &Canon::default())
             .map_err(|stop| stop.to_string())
     } else {
         refreshed(request, status, answer)?
@@ -43,6 +48,18 @@ pub(super) fn redirected(asked: &Value) -> Answer {
 
 fn part<'a>(asked: &'a Value, key: &str) -> Result<&'a Value, String> {
     asked.get(key).filter(|value| value.is_object()).ok_or_else(|| format!("`{key}` is no object"))
+}
+
+/// Header fields whose letters stand for one octet each, as far as there are such octets.
+fn octet_headers(asked: Option<&Value>) -> Result<HeaderMap, String> {
+    let mut headers = headers(asked)?;
+    for value in headers.values_mut() {
+        let octets = std::str::from_utf8(value.as_bytes()).ok().map(|text| text.chars().map(u8::try_from));
+        if let Some(octets) = octets.and_then(|octets| octets.collect::<Result<Vec<_>, _>>().ok()) {
+            *value = HeaderValue::from_bytes(&octets).map_err(|error| error.to_string())?;
+        }
+    }
+    Ok(headers)
 }
 
 /// A request as the suite writes it. `meta.redirect_ttl` is the number of redirects that may still follow.

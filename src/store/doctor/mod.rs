@@ -8,6 +8,7 @@
 //! Knows nothing of terminals and crawler files.
 
 mod database;
+mod prefix;
 mod repair;
 mod view;
 
@@ -213,6 +214,12 @@ fn look_at_database(dir: &Path, found: &mut Examination) -> Result<Option<Scan>,
     let view = View::of(&path, dir)?;
     let scan = match Scan::of(view.path()) {
         Ok(scan) => scan,
+        Err(error) if prefix::cut(view.path())?.is_some() => {
+            let says = format!("does not open: {}", reason_of(&error));
+            let remedy = "damage in its journal: a repair cuts it there, and the pages of the steps behind it are asked again";
+            found.note(Part::Database, path, Verdict::Damaged, says, remedy);
+            return Ok(None);
+        }
         Err(error) => {
             let says = format!("does not open: {}", reason_of(&error));
             let remedy = "its queues cannot be read: a repair begins anew, and the cache makes that cheap";

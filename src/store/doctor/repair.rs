@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::database::{Keep, Scan, read_all};
+use super::prefix;
 use super::view::{View, copy};
 use super::{Examination, Part, Verdict, damaged_bodies};
 use crate::store::codec::{self, CodecError};
@@ -132,7 +133,7 @@ impl Mending<'_> {
             }
         };
         let Some((damaged, view)) = opened else {
-            return self.begin_anew(&path);
+            return if self.goes_back(&path)? { Ok(()) } else { self.begin_anew(&path) };
         };
         let scan = Scan::read(&damaged);
         if scan.gaps.is_empty() {
@@ -157,6 +158,21 @@ impl Mending<'_> {
         Ok(())
     }
 
+    /// Cuts the database's journal before the damage, if that makes it open.
+    fn goes_back(&mut self, path: &Path) -> Result<bool, StoreError> {
+        if !path.is_dir() {
+            return Ok(false);
+        }
+        let view = View::of(path, self.dir)?;
+        let Some(cut) = prefix::cut(view.path())? else {
+            return Ok(false);
+        };
+        copy(path, &self.place_of(path)?).map_err(refused(path))?;
+        cut.apply(path)?;
+        self.did(Part::Database, format!("{cut}: the pages of the steps behind it are asked again"));
+        Ok(true)
+    }
+
     /// Nothing of the queues can be read: a seen log without them would shut out what was waiting.
     fn begin_anew(&mut self, path: &Path) -> Result<(), StoreError> {
         self.move_aside(path)?;
@@ -166,7 +182,7 @@ impl Mending<'_> {
             }
         }
         self.move_aside(&self.dir.join("synced"))?;
-        let did = "nothing of it can be read: the crawl begins anew, with its cache. What hosts had told us to wait is lost: look at \
+        let did = "nothing of it can be read: the crawl begins anew, with its cache, and writes its outputs anew. What hosts had told us to wait is lost: look at \
                    `crawl audit` for their last answers before you run it";
         self.did(Part::Database, did);
         Ok(())
