@@ -154,7 +154,8 @@
 //! whatever could skip politeness does not exist. To observe, listen to [`Event`](engine::Event)s; to change requests, wrap a
 //! [`Fetcher`](fetch::Fetcher); to change or drop items, add a [`Stage`](stage::Stage).
 //!
-//! Parsing, storage and sinks are sync. Pages are parsed off the async threads, one page a thread, and a panic fails one page.
+//! Parsing, storage and sinks are sync. Pages are parsed off the async threads, one page a thread; an error, a panic or a call that does
+//! not return fails one page.
 //! Store and sinks belong to one writer thread behind a bounded channel; the full channel is the back-pressure. One task owns the
 //! frontier, so there are no locks around it.
 //!
@@ -207,8 +208,10 @@
 //!   may be changed without changing the state. Workers ask a [`SeenView`](store::seen::SeenView), which never waits for the disk.
 //! - **A known link ends in the worker.** Whoever commits must ask the seen-set anyway, but most links of a page lead where others have led:
 //!   they need not travel to the loop and to the writer to be dropped there. What the worker does not know for certain the commit judges.
-//! - **Quick spiders parse where the page arrives** ([`Spider::is_quick`](spider::Spider::is_quick)). To wake another thread costs more than
-//!   to read a small page in passing. With a single core the whole crawl runs on one async thread.
+//! - **Rules that are quick read where the page arrives**: those of a crawler file that only follows links. To wake another thread costs
+//!   more than to read a small page in passing. With a single core the whole crawl runs on one async thread. Code that is not ours
+//!   never runs there: it could stay for ever. It has threads of its own, which are replaced when a call does not return
+//!   ([`CallLimits`](engine::CallLimits)).
 //! - **The loop hands over to the writer what it has settled in one go**, and lets a parcel grow while the writer waits for the disk: a
 //!   commit of twenty pages costs little more than that of one, and a slow disk delays no request.
 //! - **Who decides how long the crawl takes goes first.** Where connections are scarce, hosts that are due are taken from two bands: those

@@ -58,7 +58,7 @@ pub fn follow(
         next.headers.retain(|(name, _)| !describes_body(name));
     }
     if next.origin() != request.origin() {
-        next.headers.retain(|(name, _)| !is_credential(name));
+        next.headers.retain(|(name, _)| !stays_at_home(name));
     }
     if next.fingerprint() == request.fingerprint() {
         return Err(RedirectStop::ToItself);
@@ -80,8 +80,9 @@ fn describes_body(name: &str) -> bool {
     names.iter().any(|known| name.eq_ignore_ascii_case(known))
 }
 
-fn is_credential(name: &str) -> bool {
-    ["authorization", "cookie", "proxy-authorization", "host"]
+/// Credentials, and where we came from: a `Referer` may name what only its own site is to know.
+fn stays_at_home(name: &str) -> bool {
+    ["authorization", "cookie", "proxy-authorization", "host", "referer"]
         .iter()
         .any(|known| name.eq_ignore_ascii_case(known))
 }
@@ -167,5 +168,12 @@ mod tests {
             let next = to(&request, 302, other).unwrap();
             assert_eq!(next.headers, [("X-Page".to_owned(), "1".to_owned())], "{other}");
         }
+    }
+
+    #[test]
+    fn a_referer_stays_at_its_origin() {
+        let request = get("https://a.example/").header("Referer", "https://a.example/inbox?token=1");
+        assert_eq!(to(&request, 302, "/b").unwrap().headers.len(), 1);
+        assert_eq!(to(&request, 302, "https://b.example/").unwrap().headers, []);
     }
 }

@@ -1,6 +1,8 @@
 //! What came back: a response, or the kind of failure that stood in its place.
 
+use std::borrow::Cow;
 use std::fmt;
+use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
@@ -59,6 +61,24 @@ impl Response {
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// The Location field. Octets that are no ASCII, which the field may not have but often has, are percent-encoded: whatever
+    /// encoding the server meant, these are the octets that it means in its path.
+    #[must_use]
+    pub fn location(&self) -> Option<Cow<'_, str>> {
+        let value = self.headers.get("location")?;
+        if let Ok(text) = value.to_str() {
+            return Some(Cow::Borrowed(text));
+        }
+        let mut text = String::with_capacity(value.len() + 16);
+        for byte in value.as_bytes() {
+            match byte.is_ascii() {
+                true => text.push(char::from(*byte)),
+                false => write!(text, "%{byte:02X}").expect("a String takes everything"),
+            }
+        }
+        Some(Cow::Owned(text))
     }
 
     /// A response for tests and simulations: status and body, no headers, no time passed.

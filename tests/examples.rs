@@ -9,7 +9,7 @@ fn run(name: &str) -> String {
 }
 
 fn run_with(name: &str, arguments: &[&str]) -> String {
-    let binary = examples().join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
+    let binary = binary_of(name);
     let output = Command::new(&binary)
         .args(arguments)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
@@ -18,6 +18,10 @@ fn run_with(name: &str, arguments: &[&str]) -> String {
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{name}: {}\n{out}\n{err}", output.status);
     out.into_owned()
+}
+
+fn binary_of(name: &str) -> PathBuf {
+    examples().join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
 }
 
 /// Cargo builds examples beside the binary before it runs integration tests.
@@ -101,6 +105,44 @@ fn a_binary_of_ones_own_runs_a_crawler_file_that_names_its_spider() {
     let out = run_with("own_binary", &["run", file, "--state", &state, "-q"]);
     assert_eq!(out.lines().count(), 4, "{out}");
     assert!(out.starts_with("{\"pence\":3905,"), "{out}");
+}
+
+#[test]
+fn code_that_goes_wrong_costs_its_page_and_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let report = folder.path().join("report.json");
+    let output = Command::new(binary_of("chaos"))
+        .args(["run", "examples/chaos.toml", "--state"])
+        .arg(folder.path().join("state"))
+        .arg("--report")
+        .arg(&report)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.code(), Some(3), "{err}");
+    // What the spider has printed is elsewhere.
+    let items: Vec<serde_json::Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(items.len() == 6 && items.iter().all(|item| item["title"].is_string()), "{out}");
+    assert!(err.contains("printed by the spider"), "{err}");
+    let told: serde_json::Value = serde_json::from_slice(&std::fs::read(&report).unwrap()).unwrap();
+    let faults = told["code"].as_array().unwrap().iter();
+    let faults: Vec<_> = faults
+        .map(|fault| {
+            (fault["callback"].as_str().unwrap(), fault["misdeed"].as_str().unwrap(), &fault["count"])
+        })
+        .collect();
+    assert_eq!(
+        faults,
+        [
+            ("parse", "error", &1.into()),
+            ("parse", "panic", &1.into()),
+            ("parse", "stuck", &1.into()),
+            ("failed", "panic", &1.into())
+        ]
+    );
+    assert!(err.contains("`parse` of `chaos` did not return in time on 1 page, first http://"), "{err}");
+    assert!(err.contains("`failed` of `chaos` panicked on 1 page"), "{err}");
 }
 
 #[test]

@@ -11,14 +11,15 @@ use tokio::runtime::Runtime;
 use super::args::{LogForm, ReportArgs, ResumeArgs, RunArgs};
 use super::demo_site::Demo;
 use super::exit::{Exit, Failure};
-use super::render::tell;
+use super::render::{json_text, tell};
 use super::{Registry, Stage, failed, profile, progress, setup, signals, summary};
 use crate::clock::Clock;
-use crate::config::{Loader, Plan};
+use crate::config::{Loader, Plan, Reader};
 use crate::engine::{Builder, Crawl, CrawlError, Progress, Report, Start};
 use crate::fetch::http::HttpFetcher;
 use crate::fetch::record::Recording;
 use crate::fetch::{Fetcher, LOOK_UPS_AT_ONCE};
+use crate::sink::stdout::keep_for_items;
 use crate::sink::warc::Warc;
 use crate::store::bodies::Bodies;
 use crate::store::cache::{NoCache, SledCache, ValidatorCache};
@@ -163,6 +164,9 @@ impl Job<'_> {
         let cache = open_cache(plan)?;
         let (demo, start) = open_demo(plan, self.start).await?;
         let spider = setup::spider(plan, registry)?;
+        if matches!(plan.reader, Reader::Spider(_)) {
+            keep_for_items().map_err(|source| Failure::System { what: "the standard output", source })?;
+        }
         let clock = Clock::start();
         let mut builder = setup::describe(plan, spider, &clock)?.store(store).cache(cache).start(start);
         builder = builder.expect(plan.expect.clone());
@@ -272,6 +276,5 @@ pub(super) fn write_report(
     let exit = Exit(report.exit_code());
     let written =
         Written { name: &plan.name, exit_code: exit.0, meaning: exit.meaning(), change_list, report };
-    let text = serde_json::to_string_pretty(&written).map_err(std::io::Error::from);
-    text.and_then(|text| std::fs::write(file, text + "\n")).map_err(Failure::file(file))
+    std::fs::write(file, json_text(&written)?).map_err(Failure::file(file))
 }

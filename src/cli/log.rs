@@ -12,10 +12,21 @@ use tracing_subscriber::fmt::MakeWriter;
 use super::args::{LogForm, Voice};
 use super::render::safe;
 
+/// Whether databases say themselves what is wrong with their files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Databases {
+    Speak,
+    /// Who looks for damage says it in words of its own.
+    Silent,
+}
+
 /// Starts the log of this process; `bars` is what it takes turns with. A log that is there already stays.
-pub(super) fn start(voice: Voice, bars: &MultiProgress) {
+pub(super) fn start(voice: Voice, bars: &MultiProgress, databases: Databases) {
     let lines = Lines { bars: bars.clone() };
-    let log = tracing_subscriber::fmt().with_env_filter(filter(voice)).with_ansi(false).with_writer(lines);
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter(voice, databases))
+        .with_ansi(false)
+        .with_writer(lines);
     let started = match voice.log {
         LogForm::Text => log.with_target(voice.verbose > 1).try_init(),
         LogForm::Json => log.json().flatten_event(true).try_init(),
@@ -24,16 +35,29 @@ pub(super) fn start(voice: Voice, bars: &MultiProgress) {
     drop(started);
 }
 
+/// The words of a panic may come from a page: they are one line of the log, and nothing else.
+pub(super) fn panics_are_lines() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        let words = panic.payload_as_str().unwrap_or("no words");
+        tracing::error!(place, "panicked: {words}");
+    }));
+}
+
+/// Those who read markup would write every page into the log, with all that stands in it.
+const EVERY_DETAIL: &str = "debug,crawl=trace,html5ever=info,markup5ever=info,selectors=info,cssparser=info";
+
 /// Flags first, then `RUST_LOG`, then warnings and what the engine has to say of hosts.
-fn filter(voice: Voice) -> EnvFilter {
+fn filter(voice: Voice, databases: Databases) -> EnvFilter {
     let wanted = match (voice.quiet, voice.verbose, std::env::var("RUST_LOG")) {
         (true, ..) => "error".to_owned(),
         (_, 1, _) => "warn,crawl=debug".to_owned(),
-        (_, 2.., _) => "debug,crawl=trace".to_owned(),
+        (_, 2.., _) => EVERY_DETAIL.to_owned(),
         (_, 0, Ok(wanted)) if !wanted.trim().is_empty() => wanted,
         _ => "warn,crawl=info".to_owned(),
     };
-    EnvFilter::builder().parse_lossy(wanted)
+    let silence = if databases == Databases::Silent { ",fjall=off,lsm_tree=off,sled=off" } else { "" };
+    EnvFilter::builder().parse_lossy(wanted + silence)
 }
 
 /// Where log lines go.
@@ -120,7 +144,7 @@ mod tests {
     #[test]
     fn flags_come_before_the_environment() {
         let voice = |verbose, quiet| Voice { verbose, quiet, log: LogForm::Text };
-        assert_eq!(filter(voice(0, true)).to_string(), "error");
-        assert!(filter(voice(1, false)).to_string().contains("crawl=debug"));
+        assert_eq!(filter(voice(0, true), Databases::Speak).to_string(), "error");
+        assert!(filter(voice(1, false), Databases::Speak).to_string().contains("crawl=debug"));
     }
 }

@@ -14,6 +14,7 @@ mod check;
 mod command_line;
 mod crawling;
 mod demo_site;
+mod doctor;
 mod exit;
 mod explain;
 mod export;
@@ -68,7 +69,12 @@ pub fn main(registry: Registry) -> ExitCode {
         }
     };
     let stage = Stage { voice: cli.voice, screen: progress::screen() };
-    log::start(stage.voice, &stage.screen);
+    let databases = match &cli.command {
+        Command::Doctor(_) | Command::Repair(_) => log::Databases::Silent,
+        _ => log::Databases::Speak,
+    };
+    log::start(stage.voice, &stage.screen, databases);
+    log::panics_are_lines();
     let exit = obey(cli.command, &stage, &registry).unwrap_or_else(|failure| {
         if failure.is_closed_output() {
             // Whoever read our output had enough: that is no reason to complain.
@@ -99,6 +105,8 @@ fn obey(command: Command, stage: &Stage, registry: &Registry) -> Result<Exit, Fa
         Command::Test(args) => test::test(&args, registry),
         Command::Sitemap(args) => sitemap::sitemap(&args),
         Command::Status(args) => status::status(&args),
+        Command::Doctor(args) => doctor::doctor(&args),
+        Command::Repair(args) => doctor::repair_state(&args),
         Command::Export(args) => export::export(&args),
         Command::Failed(args) => failed::failed(&args),
         Command::RetryFailed(args) => failed::retry(&args, stage, registry),

@@ -4,6 +4,7 @@
 //! An answer is written out before the next line is read. A line that cannot be answered gets `{"error": …}`; only the end of
 //! the input ends it.
 
+mod answers;
 mod fields;
 
 use std::io::{self, BufRead, Read, Write};
@@ -78,6 +79,9 @@ fn answer(op: ProbeOp, asked: &Value) -> Answer {
         ProbeOp::Page => page(asked),
         ProbeOp::Headers => fields::told(asked),
         ProbeOp::Sfv => fields::structured(asked),
+        ProbeOp::Redirect => answers::redirected(asked),
+        ProbeOp::Cookies => answers::cookies(asked),
+        ProbeOp::Decode => answers::decoded(asked),
         ProbeOp::Sitemap => sitemap::probed(optional_text(asked, "url")?, octets(asked, "body")?),
     }
 }

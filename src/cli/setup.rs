@@ -65,6 +65,7 @@ pub(super) fn describe(
         .sitemaps(plan.sitemaps.clone())
         .canon(plan.canon.clone())
         .limits(plan.limits)
+        .calls(plan.calls)
         .freshness(plan.freshness)
         .unlinked(plan.unlinked)
         .policies(move |host| policies.policy(host))

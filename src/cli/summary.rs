@@ -11,7 +11,7 @@ use super::items;
 use super::render::{bytes, counted, duration, per_time, safe};
 use crate::config::{Plan, Reader};
 use crate::engine::changes::path_of;
-use crate::engine::{End, HostReport, Progress, Report, Totals, Unlisted, advice, gravity, told};
+use crate::engine::{CodeFault, End, HostReport, Progress, Report, Totals, Unlisted, advice, gravity, told};
 use crate::politeness::Standing;
 use crate::store::files::MANIFEST;
 use crate::trap::Parked;
@@ -40,6 +40,14 @@ pub(super) fn text(plan: &Plan, report: &Report, last: &Progress, exit: Exit) ->
     text
 }
 
+/// What a spider in code did wrong.
+fn of_code(fault: &CodeFault) -> String {
+    let CodeFault { callback, spider, misdeed, count, url, words } = fault;
+    let (callback, misdeed) = (callback.as_str(), misdeed.as_str());
+    let (spider, url, words) = (safe(spider), safe(url), safe(words));
+    format!("`{callback}` of `{spider}` {misdeed} on {}, first {url}: {words}", counted(*count, "page"))
+}
+
 /// The summary without its last word.
 pub(super) fn counts(plan: &Plan, report: &Report, last: &Progress) -> String {
     let mut text = headline(plan, report, last);
@@ -48,6 +56,9 @@ pub(super) fn counts(plan: &Plan, report: &Report, last: &Progress) -> String {
         if let Some(problem) = report.problem.as_ref().filter(|_| name == PROBLEMS) {
             line(&mut text, "", &format!("such as {}", safe(problem)));
         }
+    }
+    for (place, fault) in report.code.iter().enumerate() {
+        line(&mut text, if place == 0 { "in code" } else { "" }, &of_code(fault));
     }
     if let Some(limit) = &report.limited_by {
         line(&mut text, "limited by", &limit.says);
@@ -392,7 +403,7 @@ mod tests {
         let tally = ItemTally::default();
         let (stages, load) = (Default::default(), Default::default());
         let (problem, missed, limited_by) = (None, Vec::new(), None);
-        let unlisted = Default::default();
+        let (code, unlisted) = (Vec::new(), Default::default());
         Report {
             end,
             round,
@@ -400,6 +411,7 @@ mod tests {
             took,
             totals,
             problem,
+            code,
             tally,
             missed,
             stages,

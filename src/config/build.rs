@@ -62,6 +62,7 @@ pub(super) fn build(file: CrawlerFile, around: Surroundings, check: &mut Check<'
         sinks,
         downloads: file.download.build(names.rules(), file.spider.as_deref(), check),
         limits: file.http.limits(check),
+        calls: file.limits.build(check),
         cookies,
         login: login.map(|(_, login)| login),
         max_bodies: file.cache.bodies(check),

@@ -14,7 +14,7 @@ use super::overrides::Overrides;
 use super::tables::session::jar_of;
 use crate::address::AddressPolicy;
 use crate::cookies::CookieJar;
-use crate::engine::{Downloads, Expectations, Freshness, Login, Sitemaps, Unlinked};
+use crate::engine::{CallLimits, Downloads, Expectations, Freshness, Login, Sitemaps, Unlinked};
 use crate::fetch::Limits;
 use crate::fetch::http::HttpOptions;
 use crate::frontier::{Settings, Sharing};
@@ -65,6 +65,8 @@ pub struct Plan {
     pub limits: Limits,
     /// What the fetcher is built with: User-Agent, headers of every request, proxy, addresses.
     pub http: HttpOptions,
+    /// What is done about calls into code that do not return.
+    pub calls: CallLimits,
     /// Cookies to begin with, by host; `None` if no cookie is kept at all. They may be secrets.
     pub cookies: Option<Vec<(String, String)>>,
     /// How the crawl logs in, if it does.

@@ -15,6 +15,7 @@ use super::tables::follow::FollowTable;
 use super::tables::hosts::HostTable;
 use super::tables::identity::IdentityTable;
 use super::tables::journal::JournalTable;
+use super::tables::limits::LimitsTable;
 use super::tables::ordered::ordered;
 use super::tables::pace::{BackoffTable, PolitenessTable, RetryTable, RobotsTable};
 use super::tables::pages::ExtractTable;
@@ -56,6 +57,7 @@ pub(super) struct CrawlerFile {
     pub(super) login: LoginTable,
     pub(super) http: HttpTable,
     pub(super) net: NetTable,
+    pub(super) limits: LimitsTable,
     pub(super) url: UrlTable,
     /// What to take from pages; may be given several times.
     pub(super) extract: Vec<ExtractTable>,

@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use tokio::sync::{broadcast, watch};
 
+use super::calls::CallLimits;
 use super::sieve::ItemRules;
 use super::{
     Crawl, Execution, Freshness, HostHeaders, Login, Progress, Sitemaps, Start, StopHandle, Unlinked,
@@ -79,6 +80,7 @@ pub struct Builder<F> {
     sitemaps: Sitemaps,
     canon: Canon,
     limits: Limits,
+    calls: CallLimits,
     host_headers: HostHeaders,
     cookies: Option<CookieJar>,
     login: Option<Login>,
@@ -116,6 +118,7 @@ impl Builder<HttpFetcher> {
             sitemaps: Sitemaps::default(),
             canon: Canon::default(),
             limits: Limits::default(),
+            calls: CallLimits::default(),
             host_headers: Box::new(|_| Vec::new()),
             cookies: Some(CookieJar::default()),
             login: None,
@@ -244,6 +247,12 @@ impl<F: Fetcher> Builder<F> {
     /// Bounds of one exchange.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// What is done about calls into your code that do not return: how long one may take, and how many may hang at a time.
+    pub fn calls(mut self, limits: CallLimits) -> Self {
+        self.calls = limits;
         self
     }
 
@@ -390,6 +399,7 @@ impl<F: Fetcher> Builder<F> {
             spiders: self.spiders,
             canon: self.canon,
             limits: self.limits,
+            calls: self.calls,
             host_headers: self.host_headers,
             cookies: self.cookies,
             login: self.login,

@@ -1,5 +1,7 @@
 //! Requests that are no pages: robots.txt, and controls that only ask whether a host still answers.
 
+use std::any::TypeId;
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,8 +9,10 @@ use std::time::Duration;
 use http::Method;
 
 use super::archiving::Archived;
+use super::calls::Callback;
 use super::stages::Mark;
-use super::worker::Context;
+use super::worker::{Context, Execution};
+use crate::fetch::http::HttpFetcher;
 use crate::fetch::timing::Timing;
 use crate::fetch::{FetchError, Fetcher, Limits, Outgoing, Purpose};
 use crate::frontier::RobotsReply;
@@ -40,9 +44,23 @@ impl<F: Fetcher> Context<F> {
     pub(super) async fn ask(&self, mut outgoing: Outgoing) -> Result<Response, FetchError> {
         let timing = Arc::new(Timing::new(self.clock.clone()));
         outgoing.timing = Some(Arc::clone(&timing));
-        let answer = self.fetcher.fetch(outgoing).await;
+        let answer = self.in_time(outgoing).await;
         self.stopwatch.exchange(timing.times(), answer.as_ref().ok());
         answer
+    }
+
+    /// A fetcher keeps its limits itself. One that is not ours and does not come back long after them is not waited for.
+    async fn in_time(&self, outgoing: Outgoing) -> Result<Response, FetchError> {
+        let keeps_limits = TypeId::of::<F>() == TypeId::of::<HttpFetcher>();
+        if keeps_limits || self.execution == Execution::Inline || outgoing.purpose == Purpose::File {
+            return self.fetcher.fetch(outgoing).await;
+        }
+        let (request, time) =
+            (outgoing.request.clone(), 2 * (outgoing.limits.connect + outgoing.limits.total));
+        let answer = self.calls.within(time, self.fetcher.fetch(outgoing)).await;
+        answer.unwrap_or_else(|lost| {
+            Err(FetchError::new(FailureKind::ResponseTimeout, self.lost(Callback::Fetch, &request, lost)))
+        })
     }
 
     /// The address of a host, and how long it took to find it.
@@ -109,7 +127,7 @@ fn robots_reply(response: Response) -> (Outcome, RobotsReply) {
     let reply = RobotsReply::Answer {
         // A challenge page is no robots.txt: it is refused.
         status: if outcome.class == Class::Challenge { 403 } else { response.status.as_u16() },
-        location: response.header("location").map(str::to_owned),
+        location: response.location().map(Cow::into_owned),
         cache_control: response.header("cache-control").map(str::to_owned),
         validators: Validators::read(&response.headers).conditions(),
         body: response.body,

@@ -18,6 +18,7 @@
 
 mod archiving;
 mod builder;
+mod calls;
 pub mod changes;
 mod download;
 mod errand;
@@ -28,6 +29,7 @@ mod items;
 mod login;
 mod output;
 mod plant;
+mod reading;
 mod recall;
 mod recorder;
 mod report;
@@ -49,6 +51,7 @@ mod worker;
 mod writer;
 
 pub use builder::{BuildError, Builder};
+pub use calls::{CallLimits, Callback, CodeFault, Misdeed};
 pub use download::{Downloads, FileField, FileHosts};
 pub use event::Event;
 pub use expect::{Expectations, Missed};
@@ -99,6 +102,7 @@ pub struct Crawl<F> {
     sitemaps: Sitemaps,
     canon: Canon,
     limits: Limits,
+    calls: CallLimits,
     host_headers: HostHeaders,
     cookies: Option<CookieJar>,
     login: Option<Login>,
@@ -177,6 +181,11 @@ pub enum CrawlError {
         /// What was found instead.
         reason: &'static str,
     },
+    /// Calls into a spider, a stage or an extractor do not return, and each holds a thread.
+    #[error(
+        "{0}: mend that code, or raise `limits.stuck-calls`; the pages are on the failed list, and the crawl goes on from here"
+    )]
+    Stuck(String),
     /// The writer ended without a word.
     #[error("the writer thread ended unexpectedly: this is a defect, please report it")]
     WriterGone,

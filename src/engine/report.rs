@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::calls::CodeFault;
 use super::expect::Missed;
 use super::login::LoginFailure;
 use super::stages::limit::Limit;
@@ -37,6 +38,9 @@ pub struct Report {
     /// The first problem that a page had in this run, as an example of those that are counted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
+    /// What spiders, stages and fetchers in code did wrong in this run, by call.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub code: Vec<CodeFault>,
     /// What the items of the round hold, field by field, and what became of those that were not written.
     pub tally: ItemTally,
     /// What was expected of the crawl and not met; empty while it has not come to its end.

@@ -342,6 +342,7 @@ impl<F: Fetcher> Loop<F> {
             took,
             totals,
             problem,
+            code: self.context.calls.told(),
             tally,
             missed,
             stages,

@@ -3,41 +3,38 @@
 //! A worker owns nothing that outlives its request. It reads the validator cache (see [`super::recall`]) and changes no state:
 //! what it brings back is settled by the loop and written by the writer.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderMap;
 
 use super::archiving::{Archived, Intake};
+use super::calls::Calls;
 use super::download::{Desk, FileDone};
-use super::glance::{Glance, cut_off, impression};
+use super::glance::Glance;
 use super::login::{Login, LoginFailure, LoginStep};
-use super::recall::{Freshness, Memo, Recalled, with_harvest};
-use super::sieve::{Stages, staged};
-use super::sitemap::{Reader, is_worth_keeping};
-use super::stages::{Mark, Stopwatch};
+use super::recall::{Freshness, Memo, Recalled};
+use super::sieve::Stages;
+use super::sitemap::Reader;
+use super::stages::Stopwatch;
 use super::totals::Totals;
 use crate::clock::Clock;
 use crate::cookies::CookieJar;
 use crate::fetch::{FetchError, Fetcher, Limits, Outgoing, Purpose};
 use crate::item::{Harvest, Item};
-use crate::page::Page;
 use crate::politeness::{Class, Outcome};
 use crate::redirect::{self, RedirectStop};
-use crate::request::{Dedup, Kind, Request};
+use crate::request::{Kind, Request};
 use crate::response::{FailureKind, Response};
 use crate::scope::Scope;
 use crate::spider::Spider;
 use crate::stage::tally::ItemTally;
-use crate::store::cache::{CacheEntry, ValidatorCache};
+use crate::store::cache::ValidatorCache;
 use crate::store::seen::SeenView;
 use crate::time::Timestamp;
 use crate::trap::Impression;
 use crate::url::{Canon, Fingerprint, HostKey};
-
-/// Pages up to this size are parsed where they arrive if their spider is quick: even with a tree that is done in a millisecond.
-const IN_PASSING: usize = 64 << 10;
 
 /// What all workers of a crawl share.
 pub(super) struct Context<F> {
@@ -60,6 +57,8 @@ pub(super) struct Context<F> {
     pub(super) rules: u64,
     pub(super) clock: Clock,
     pub(super) execution: Execution,
+    /// Where code that is not ours is called.
+    pub(super) calls: Calls,
     /// Where files go, if any are wanted.
     pub(super) files: Option<Desk>,
     /// Takes down what takes how long.
@@ -250,8 +249,8 @@ impl<F: Fetcher> Context<F> {
     }
 
     pub(super) fn redirected(&self, request: &Request, response: &Response, done: &mut PageDone) {
-        let location = response.header("location");
-        done.location = location.map(str::to_owned);
+        done.location = response.location().map(Cow::into_owned);
+        let location = done.location.as_deref();
         match redirect::follow(request, response.status.as_u16(), location, &self.canon) {
             Ok(next) => match self.judge(&next) {
                 Ok(()) => done.harvest.links.push(next),
@@ -265,115 +264,6 @@ impl<F: Fetcher> Context<F> {
             }
             Err(stop) => done.dead_end = Some(stop.to_string()),
         }
-    }
-
-    async fn parse(
-        self: &Arc<Self>,
-        request: Request,
-        response: Response,
-        entry: Option<CacheEntry>,
-        (glance, went_with_cookies): (Glance, bool),
-    ) -> (Yield, Option<CacheEntry>) {
-        let response = match request.kind {
-            Kind::Page | Kind::NextPage | Kind::Login | Kind::Download => response,
-            Kind::Sitemap { .. } => Reader::unpacked(response, self.limits).await,
-        };
-        let in_passing = response.body.len() <= IN_PASSING && self.spider_of(&request).is_quick();
-        let context = Arc::clone(self);
-        let work = move || {
-            let began = context.stopwatch.begin();
-            let gained = match request.kind {
-                Kind::Login => {
-                    let login = context.logs_in(request, response, went_with_cookies);
-                    (Yield { login: Some(login), ..Yield::default() }, None)
-                }
-                _ => context.harvest(request, response, entry, glance),
-            };
-            context.stopwatch.end(Mark::Reading, began);
-            gained
-        };
-        match self.execution {
-            Execution::Inline => work(),
-            Execution::Threads if in_passing => work(),
-            Execution::Threads => tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| {
-                (Yield { error: Some(format!("parsing was cut off: {error}")), ..Yield::default() }, None)
-            }),
-        }
-    }
-
-    fn spider_of(&self, request: &Request) -> &Arc<dyn Spider> {
-        &self.spiders[usize::from(request.spider)]
-    }
-
-    fn harvest(
-        &self,
-        request: Request,
-        response: Response,
-        entry: Option<CacheEntry>,
-        glance: Glance,
-    ) -> (Yield, Option<CacheEntry>) {
-        let spider = Arc::clone(self.spider_of(&request));
-        let request = Arc::new(request);
-        let read = || match request.kind {
-            Kind::Page | Kind::NextPage | Kind::Login | Kind::Download => {
-                self.read(&request, response, &*spider, glance)
-            }
-            Kind::Sitemap { .. } => (self.sitemap(&request, &response, &*spider), None, None),
-        };
-        let (harvest, error, look) = catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|panic| {
-            let error = format!("the spider panicked: {}", panic_text(panic.as_ref()));
-            (Harvest::new(), Some(error), None)
-        });
-        let mut gained = Yield { look, ..self.judged(&request, harvest) };
-        if error.is_some() {
-            // A page that failed half-way gives nothing: half of its items would look like all of them.
-            gained = Yield { error, problems: gained.problems, ..Yield::default() };
-        }
-        // Items are kept as the page gave them: what stages make of them is the same each time.
-        let entry = entry
-            .filter(|_| is_worth_keeping(&request, &gained))
-            .and_then(|entry| with_harvest(entry, &gained));
-        let mut gained = staged(&self.stages, &request.url, gained);
-        let entry = entry.filter(|_| gained.error.is_none());
-        self.drop_known(&mut gained);
-        (gained, entry)
-    }
-
-    /// Nearly all links of a page lead where others have led. What the seen-set has for certain goes no further, but for sitemaps: each that is
-    /// listed counts against the limit of its host.
-    fn drop_known(&self, gained: &mut Yield) {
-        let Some(seen) = &self.seen else { return };
-        let enters_once = |link: &Request| link.kind.is_page() && link.dedup == Dedup::Once;
-        let is_known = |link: &Request| enters_once(link) && seen.contains(link.fingerprint());
-        gained.links.retain(|link| !is_known(link));
-    }
-
-    /// What the spider takes from a page, and its error if it failed.
-    fn read(
-        &self,
-        request: &Arc<Request>,
-        response: Response,
-        spider: &dyn Spider,
-        glance: Glance,
-    ) -> (Harvest, Option<String>, Option<Impression>) {
-        let page = Page::new(Arc::clone(request), response).with_canon(self.canon.clone());
-        let page = page.measured_by(self.clock.clone());
-        let mut harvest = Harvest::new();
-        let error = spider.parse(&page, &mut harvest).err();
-        if let Some(problem) = cut_off(page.response(), &self.limits) {
-            harvest.problem(problem);
-        }
-        let look = (glance == Glance::Look && error.is_none()).then(|| impression(&page, &harvest));
-        self.stopwatch.add(Mark::Parse, page.parsing());
-        (harvest, error.map(|error| error.to_string()), look)
-    }
-
-    /// What the spider takes from a sitemap.
-    fn sitemap(&self, request: &Request, response: &Response, spider: &dyn Spider) -> Harvest {
-        let began = self.stopwatch.begin();
-        let harvest = self.sitemaps.read(request, response, &self.canon, spider);
-        self.stopwatch.end(Mark::Parse, began);
-        harvest
     }
 
     /// Takes a harvest apart and drops the links that do not belong to the crawl.
@@ -408,6 +298,13 @@ impl<F: Fetcher> Context<F> {
         let request = request.wanted_on(Some(&parent.url));
         self.judge(&request).ok()?;
         Some(request)
+    }
+}
+
+impl Yield {
+    /// Nothing, and why.
+    pub(super) fn failed(error: String) -> Self {
+        Self { error: Some(error), ..Self::default() }
     }
 }
 

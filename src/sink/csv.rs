@@ -5,9 +5,11 @@
 //! empty cell. Lists and objects are JSON text.
 //!
 //! The text comes from web sites, and a spreadsheet takes a cell that begins with `=`, `+`, `-`, `@`, TAB or CR for a formula.
-//! Such a cell gets a leading `'`, unless it is a plain number.
+//! Such a cell gets a leading `'`, unless it is a plain number. What a terminal would obey (control characters, marks that reorder a
+//! line) is written as JSON escapes it, for who looks into the file; JSON lines and tables of databases have the text as it was.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -18,7 +20,7 @@ use super::files::FileOptions;
 use super::line_file::refused;
 use super::parts::Found;
 use super::text::{Format, TextSink};
-use super::{SinkError, shown_kind, shown_seen};
+use super::{SinkError, is_obeyed_by_terminals, shown_kind, shown_seen};
 use crate::item::Item;
 
 /// The column that shows an item's kind, unless the item has a field of this name.
@@ -221,7 +223,7 @@ fn cell<'a>(item: &'a Item, column: &str) -> Cow<'a, str> {
     match item.fields.get(column).or_else(|| item.fields.get(unguarded(column))) {
         Some(Value::String(text)) => guarded(text.into()),
         Some(Value::Null) => Cow::Borrowed(""),
-        Some(value) => Cow::Owned(value.to_string()),
+        Some(value) => harmless(value.to_string().into()),
         None if column == KIND => guarded(item.kind.as_deref().unwrap_or_default().into()),
         None => Cow::Borrowed(""),
     }
@@ -230,10 +232,31 @@ fn cell<'a>(item: &'a Item, column: &str) -> Cow<'a, str> {
 /// The text as a spreadsheet may see it.
 fn guarded(text: Cow<'_, str>) -> Cow<'_, str> {
     if text.starts_with(['=', '+', '-', '@', '\t', '\r']) && !is_number(&text) {
-        Cow::Owned(format!("'{text}"))
+        Cow::Owned(format!("'{}", harmless(text)))
     } else {
-        text
+        harmless(text)
     }
+}
+
+/// The text with everything escaped that a terminal would obey, as JSON escapes it; line ends and TAB stay.
+fn harmless(text: Cow<'_, str>) -> Cow<'_, str> {
+    let stays = |place: usize, letter: char| match letter {
+        '\n' | '\t' => true,
+        '\r' => text[place + 1..].starts_with('\n'),
+        letter => !is_obeyed_by_terminals(letter),
+    };
+    if text.char_indices().all(|(place, letter)| stays(place, letter)) {
+        return text;
+    }
+    let mut shown = String::with_capacity(text.len() + 16);
+    for (place, letter) in text.char_indices() {
+        if stays(place, letter) {
+            shown.push(letter);
+        } else {
+            write!(shown, "\\u{:04x}", u32::from(letter)).expect("a String takes everything");
+        }
+    }
+    shown.into()
 }
 
 /// The text as it was before it was guarded.

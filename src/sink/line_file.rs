@@ -218,7 +218,7 @@ impl LineFile {
 impl Target {
     fn open(path: &Path) -> io::Result<Self> {
         if path == Path::new("-") {
-            return Ok(Self::Stream(Box::new(io::stdout())));
+            return Ok(Self::Stream(super::stdout::open()?));
         }
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder)?;

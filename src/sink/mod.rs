@@ -26,6 +26,7 @@ mod places;
 pub mod postgres;
 pub mod read;
 pub mod sqlite;
+pub mod stdout;
 pub mod table;
 pub mod template;
 mod text;

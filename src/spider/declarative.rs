@@ -213,12 +213,6 @@ impl Spider for Declarative {
         self.recipe.seeds.clone()
     }
 
-    /// Without rules that look into a page no tree is built.
-    fn is_quick(&self) -> bool {
-        let Recipe { extract, follow, paginate, .. } = &self.recipe;
-        extract.is_empty() && paginate.is_empty() && follow.iter().all(FollowRule::asks_for_urls_alone)
-    }
-
     fn sitemap(&self, _request: &Request, sitemap: &Sitemap, harvest: &mut Harvest) {
         follow::follow_sitemap(&self.recipe, sitemap, harvest);
     }
@@ -240,6 +234,13 @@ impl Spider for Declarative {
 }
 
 impl Declarative {
+    /// Whether [`parse`](Spider::parse) is done sooner than another thread could be asked to do it: in some microseconds for each
+    /// kilobyte of the page, whatever the page holds. Without rules that look into a page no tree is built.
+    pub(crate) fn is_quick(&self) -> bool {
+        let Recipe { extract, follow, paginate, .. } = &self.recipe;
+        extract.is_empty() && paginate.is_empty() && follow.iter().all(FollowRule::asks_for_urls_alone)
+    }
+
     fn read(
         &self,
         page: &Page,

@@ -3,6 +3,8 @@
 pub mod declarative;
 pub mod router;
 
+use std::any::Any;
+
 use crate::extract::ExtractError;
 use crate::extract::sitemap::Sitemap;
 use crate::item::Harvest;
@@ -14,9 +16,9 @@ pub use declarative::SeedError;
 
 /// A crawl's own code: where it starts, and what each page gives.
 ///
-/// Parsing is sync: it runs off the async threads unless the spider [is quick](Spider::is_quick), one page at a time per thread, and a
-/// panic fails that page only.
-pub trait Spider: Send + Sync + 'static {
+/// Parsing is sync: it runs off the async threads, one page at a time per thread. An error, a panic or a call that does not return
+/// in time ([`CallLimits`](crate::engine::CallLimits)) fails that page only.
+pub trait Spider: Any + Send + Sync + 'static {
     /// A name for logs, state and `spider = "…"` in a crawler file.
     fn name(&self) -> &str;
 
@@ -27,13 +29,6 @@ pub trait Spider: Send + Sync + 'static {
     /// once. They are asked for anew by every run, and what was asked for before in its round is not asked again. Default: none.
     fn more_seeds(&self) -> Box<dyn Iterator<Item = Result<Request, SeedError>> + Send + '_> {
         Box::new(std::iter::empty())
-    }
-
-    /// Whether [`parse`](Spider::parse) is done sooner than another thread could be asked to do it: in some microseconds for each kilobyte
-    /// of the page, whatever the page holds. Then small pages are parsed where they arrive. Default: no, every page is parsed off
-    /// the async threads.
-    fn is_quick(&self) -> bool {
-        false
     }
 
     /// Takes items and links from a page. [`Request::label`] of `page.request()` says which kind of page it is.

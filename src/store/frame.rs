@@ -30,6 +30,11 @@ impl Frame {
         times == (run.round, run.started, run.completed) && self.plan == run.plan
     }
 
+    /// The same round, over since this moment.
+    pub(super) fn ended(self, at: Timestamp) -> Self {
+        Self { completed: self.completed.or(Some(at)), ..self }
+    }
+
     pub(super) fn with(self, totals: BTreeMap<String, u64>) -> RunRecord {
         let Self { round, started, completed, plan } = self;
         RunRecord { round, started, completed, plan, totals }

@@ -36,6 +36,13 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Keys to write, or with `None` to remove, in one step.
 pub(super) type Writes = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
 
+/// In which order keys are walked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    Up,
+    Down,
+}
+
 /// The open database.
 pub(super) struct Frontier {
     path: PathBuf,
@@ -128,6 +135,26 @@ impl Frontier {
             if visit(&key, &value)?.is_break() {
                 break;
             }
+        }
+        Ok(())
+    }
+
+    /// The pairs of a range, one after the other, until one cannot be read.
+    pub(super) fn walk(
+        &self,
+        range: impl RangeBounds<Vec<u8>>,
+        way: Way,
+        visit: &mut dyn FnMut(&[u8], &[u8]),
+    ) -> Result<(), StoreError> {
+        let mut pairs = guarded(&self.path, || Ok(self.space.range(range)))?;
+        let mut next = || match way {
+            Way::Up => pairs.next(),
+            Way::Down => pairs.next_back(),
+        };
+        while let Some((key, value)) =
+            guarded(&self.path, || next().map(fjall::Guard::into_inner).transpose())?
+        {
+            visit(&key, &value);
         }
         Ok(())
     }

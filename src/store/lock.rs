@@ -82,8 +82,7 @@ impl StateDir {
     }
 
     fn read_format(&self, text: &str) -> Result<(), StoreError> {
-        let number = text.trim_end().strip_prefix(FORMAT_LINE).and_then(|number| number.parse::<u32>().ok());
-        match number {
+        match format_of(text) {
             Some(FORMAT) => Ok(()),
             Some(found) => Err(StoreError::Version {
                 path: self.path.clone(),
@@ -125,7 +124,18 @@ impl Drop for StateDir {
     }
 }
 
-fn lock(dir: &Path) -> Result<File, StoreError> {
+/// Which format a text of the file `FORMAT` names.
+pub(super) fn format_of(text: &str) -> Option<u32> {
+    text.trim_end().strip_prefix(FORMAT_LINE)?.parse().ok()
+}
+
+/// What the file `FORMAT` says of this format.
+pub(super) fn format_line() -> String {
+    format!("{FORMAT_LINE}{FORMAT}\n")
+}
+
+/// Holds the directory alone, without a look at what is in it.
+pub(super) fn lock(dir: &Path) -> Result<File, StoreError> {
     let path = dir.join("lock");
     let mut file = OpenOptions::new()
         .read(true)
@@ -157,7 +167,7 @@ fn in_use(dir: &Path, file: &mut File) -> StoreError {
     StoreError::InUse { path: dir.to_owned(), pid }
 }
 
-fn seen_log_name(number: u32) -> String {
+pub(super) fn seen_log_name(number: u32) -> String {
     format!("seen-{number:04}.log")
 }
 

@@ -9,6 +9,7 @@ pub mod bodies;
 pub mod cache;
 pub mod codec;
 pub mod disk;
+pub mod doctor;
 pub mod files;
 pub mod journal;
 pub mod memory;
@@ -405,7 +406,7 @@ pub enum StoreError {
         expected: u32,
     },
     /// What is there cannot be read.
-    #[error("state in `{}` is damaged ({reason}): restore it from a copy, or remove the directory to start over", .path.display())]
+    #[error("state in `{}` is damaged ({reason}): `crawl doctor` says what is wrong, `crawl repair` mends what can be mended; or restore it from a copy", .path.display())]
     Damaged {
         /// The directory or file.
         path: PathBuf,

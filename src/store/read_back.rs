@@ -61,7 +61,7 @@ pub(super) fn read_queues(frontier: &Frontier, keys: Generation, path: &Path) ->
 }
 
 /// How many wait, and where the first may be. Older states do not say where.
-fn read_count(id: u32, value: &[u8]) -> Result<Queue, CodecError> {
+pub(super) fn read_count(id: u32, value: &[u8]) -> Result<Queue, CodecError> {
     match codec::decode::<(u64, u8, u64)>(value) {
         Ok((count, band, seq)) => Ok(Queue { id, count, first: QueueKey { band, seq } }),
         Err(_) => Ok(Queue { count: codec::decode(value)?, ..Queue::new(id) }),

@@ -9,6 +9,7 @@
 //! the entry that was confirmed longest ago among a few neighbours goes; keys are hashes, so neighbours are a random draw. What
 //! was written in the last second before a kill or a power cut may be lost: sled writes behind.
 
+mod inspect;
 pub(super) mod log;
 mod record;
 mod tidy;
@@ -22,6 +23,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+pub(super) use inspect::inspect;
 use log::{End, FILE_BYTES, Log, Place};
 use record::Pointer;
 use xxhash_rust::xxh3::xxh3_64;

@@ -2,6 +2,7 @@
 
 #[cfg(unix)]
 mod bench;
+mod doctor;
 mod export;
 mod failed;
 mod fetch;
@@ -19,6 +20,7 @@ use super::exit;
 use crate::config::Loader;
 #[cfg(unix)]
 pub(super) use bench::{BenchCommand, FrontierArgs};
+pub(super) use doctor::{DoctorArgs, RepairArgs};
 pub(super) use export::ExportArgs;
 pub(super) use failed::{FailedArgs, RetryArgs, WhichArgs};
 pub(super) use fetch::FetchArgs;
@@ -130,6 +132,10 @@ pub(super) enum Command {
     Sitemap(SitemapArgs),
     /// Show how far a crawl is, from its state directory
     Status(StateArgs),
+    /// Look whether a state is sound, and what a crash or a bad disk has left of it; changes nothing
+    Doctor(DoctorArgs),
+    /// Mend a damaged state: what is damaged is kept aside, what can be read is kept, what is lost is told
+    Repair(RepairArgs),
     /// Convert stored items into another kind of file
     #[command(after_help = export::EXAMPLES)]
     Export(ExportArgs),
@@ -410,6 +416,9 @@ pub(super) enum ProbeOp {
     Page,
     Headers,
     Sfv,
+    Redirect,
+    Cookies,
+    Decode,
     Sitemap,
 }
 

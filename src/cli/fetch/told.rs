@@ -322,7 +322,7 @@ fn hops(ended: &Ended) -> Vec<Hop> {
     let hop = |exchange: &Exchange| {
         let answer = exchange.answer.as_ref()?;
         let is_redirect = Class::of_status(answer.status) == Class::Redirected;
-        let location = answer.header("location").map(str::to_owned);
+        let location = answer.location().map(std::borrow::Cow::into_owned);
         let status = answer.status.as_u16();
         is_redirect.then(|| Hop { url: exchange.url.to_string(), status, location })
     };

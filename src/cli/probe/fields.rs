@@ -50,7 +50,7 @@ pub(super) fn structured(asked: &Value) -> Answer {
 }
 
 /// Seconds since the epoch; the machine's time if not given.
-fn now(asked: &Value) -> Result<Timestamp, String> {
+pub(super) fn now(asked: &Value) -> Result<Timestamp, String> {
     let Some(now) = asked.get("now").filter(|now| !now.is_null()) else {
         return Ok(Clock::start().now());
     };
@@ -58,7 +58,7 @@ fn now(asked: &Value) -> Result<Timestamp, String> {
     secs.map(|secs| Timestamp::ZERO + secs).ok_or_else(|| "`now` is no number of seconds".to_owned())
 }
 
-fn status(asked: &Value) -> Result<Option<StatusCode>, String> {
+pub(super) fn status(asked: &Value) -> Result<Option<StatusCode>, String> {
     let Some(status) = asked.get("status").filter(|status| !status.is_null()) else {
         return Ok(None);
     };

@@ -17,6 +17,7 @@ pub(super) mod hosts;
 pub(super) mod identity;
 pub(super) mod journal;
 pub(super) mod labels;
+pub(super) mod limits;
 pub(super) mod names;
 pub(super) mod ordered;
 pub(super) mod pace;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use http::StatusCode;
 
 use super::{FileDone, FileLine, NO_FOLDER, NotWanted};
+use crate::engine::calls::{Callback, Misdeed};
 use crate::engine::recall::{Memo, Recalled, untold};
 use crate::engine::worker::{Context, Execution, PageDone, Yield, panic_text};
 use crate::engine::writer::Change;
@@ -177,7 +178,15 @@ impl<F: Fetcher> Context<F> {
     async fn file_is_here(self: &Arc<Self>, request: Request, arrived: Box<Arrived>, done: &mut PageDone) {
         let context = Arc::clone(self);
         let told = arrived.clone();
-        done.harvest = self.aside(move || context.tell_of_file(&request, &told)).await.unwrap_or_default();
+        let known = request.clone();
+        let tell = move || context.tell_of_file(&request, &told);
+        done.harvest = match self.execution {
+            Execution::Inline => tell(),
+            Execution::Threads => self.calls.aside(tell).await.unwrap_or_else(|lost| {
+                let problem = self.lost(Callback::Downloaded, &known, lost);
+                Yield { problems: vec![problem], ..Yield::default() }
+            }),
+        };
         done.file = Some(FileDone::Arrived(arrived));
     }
 
@@ -190,7 +199,10 @@ impl<F: Fetcher> Context<F> {
         match catch_unwind(AssertUnwindSafe(|| spider.downloaded(request, &file, &mut harvest))) {
             Ok(()) => self.judged(request, harvest),
             Err(panic) => {
-                let problem = format!("the spider panicked in `downloaded`: {}", panic_text(panic.as_ref()));
+                let words = panic_text(panic.as_ref());
+                let by = (Callback::Downloaded, spider.name());
+                self.calls.note(by, Misdeed::Panic, &request.url, words);
+                let problem = format!("the spider panicked in `downloaded`: {words}");
                 Yield { problems: vec![problem], ..Yield::default() }
             }
         }

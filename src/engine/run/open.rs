@@ -9,6 +9,7 @@ use super::Loop;
 use super::again::Again;
 use super::login::Gate;
 use crate::engine::archiving::Intake;
+use crate::engine::calls::Calls;
 use crate::engine::download::Desk;
 use crate::engine::output::{Beside, Output};
 use crate::engine::recorder::{Opening, Recorder};
@@ -57,6 +58,7 @@ impl<F: Fetcher> Crawl<F> {
             rules: self.rules,
             clock: self.clock.clone(),
             execution: self.execution,
+            calls: Calls::new(self.calls, self.clock.clone()),
             files: desk,
             stopwatch: Arc::new(Stopwatch::new(self.clock.clone())),
             seen: self.store.seen(),

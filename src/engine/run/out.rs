@@ -84,6 +84,11 @@ impl<F: Fetcher> Loop<F> {
     }
 
     pub(super) async fn came_back(&mut self, done: Result<(Id, Done), JoinError>) -> Result<(), CrawlError> {
+        self.take_back(done).await?;
+        self.context.calls.too_many_stuck().map_or(Ok(()), |words| Err(CrawlError::Stuck(words)))
+    }
+
+    async fn take_back(&mut self, done: Result<(Id, Done), JoinError>) -> Result<(), CrawlError> {
         let (id, done) = match done {
             Ok((id, done)) => (id, Some(done)),
             Err(error) => (error.id(), None),

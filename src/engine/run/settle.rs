@@ -157,13 +157,10 @@ impl<F: Fetcher> Loop<F> {
             change.visits.push(unseen(request, failure, self.clock.now(), pace));
         }
         self.voice.given_up(request, failure);
-        let mut harvest = Harvest::new();
-        let spider = &self.context.spiders[usize::from(request.spider)];
-        let told = std::panic::AssertUnwindSafe(|| spider.failed(request, failure, &mut harvest));
-        if std::panic::catch_unwind(told).is_err() {
-            tracing::error!(url = %request.url, spider = spider.name(), "the spider panicked in `failed`");
-            harvest = Harvest::new();
-        }
+        let harvest = self.context.of_failure(request, failure).unwrap_or_else(|error| {
+            tracing::error!(url = %request.url, error, "what the spider makes of a failure is not known");
+            Harvest::new()
+        });
         let gained = self.context.judged(request, harvest);
         let gained = staged(&self.context.stages, &request.url, gained);
         if let Some(error) = &gained.error {

@@ -5,12 +5,12 @@
 //! line break in a value, which a folded field may leave behind, never becomes one in the archive.
 
 use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, COOKIE, PROXY_AUTHORIZATION};
-use http::header::{HeaderName, TRANSFER_ENCODING};
+use http::header::{HeaderName, SET_COOKIE, TRANSFER_ENCODING};
 use http::{Method, StatusCode, Version};
 
 use super::exchange::{BodyForm, Exchange};
 
-/// What becomes of secrets in requests.
+/// What becomes of secrets in the heads of requests and answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Secrets {
     /// `[removed]` stands in the place of cookies, passwords and keys.
@@ -37,7 +37,7 @@ pub(super) fn of_request(exchange: &Exchange, secrets: Secrets) -> Vec<u8> {
 }
 
 /// Status line and fields, with the empty line.
-pub(super) fn of_answer(exchange: &Exchange) -> Vec<u8> {
+pub(super) fn of_answer(exchange: &Exchange, secrets: Secrets) -> Vec<u8> {
     let mut head = Vec::with_capacity(512);
     // There is no form in which HTTP/2 could be written down; this is how it is usually done.
     head.extend_from_slice(if exchange.version < Version::HTTP_11 { b"HTTP/1.0 " } else { b"HTTP/1.1 " });
@@ -61,13 +61,23 @@ pub(super) fn of_answer(exchange: &Exchange) -> Vec<u8> {
         if !is_true {
             head.extend_from_slice(RENAMED.as_bytes());
         }
-        field(&mut head, name.as_str(), value.as_bytes());
+        match *name == SET_COOKIE && secrets == Secrets::Removed {
+            true => field(&mut head, name.as_str(), &without_value(value.as_bytes())),
+            false => field(&mut head, name.as_str(), value.as_bytes()),
+        }
     }
     if let Some(length) = length.filter(|_| !is_framed) {
         field(&mut head, CONTENT_LENGTH.as_str(), length.as_bytes());
     }
     head.extend_from_slice(b"\r\n");
     head
+}
+
+/// A cookie that is set, with its name and how long and where it holds.
+fn without_value(field: &[u8]) -> Vec<u8> {
+    let end = field.iter().position(|byte| *byte == b';').unwrap_or(field.len());
+    let name = field[..end].iter().position(|byte| *byte == b'=').map_or(0, |place| place + 1);
+    [&field[..name], REMOVED, &field[end..]].concat()
 }
 
 /// Whether content follows the head (RFC 9110 6.4.1). Where it does not, a length is that of another answer.

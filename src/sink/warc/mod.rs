@@ -169,7 +169,7 @@ impl Warc {
         let payload = digest.of(&[&exchange.body]);
         let (answer, request) = (self.id(), self.id());
         let pair = Pair { exchange, digest, answer, request, payload };
-        let head = head::of_answer(exchange);
+        let head = head::of_answer(exchange, self.options.secrets);
         let written = match self.before(exchange, payload) {
             Before::NotModified(capture) => pair.not_modified(capture.as_deref()),
             Before::Same(capture) => {

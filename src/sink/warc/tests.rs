@@ -53,13 +53,13 @@ fn text(record: &Record<'_>) -> String {
 }
 
 fn answer_head(exchange: &Exchange) -> String {
-    String::from_utf8(head::of_answer(exchange)).unwrap()
+    String::from_utf8(head::of_answer(exchange, Secrets::Removed)).unwrap()
 }
 
 #[test]
 fn a_response_and_its_request_are_these_bytes() {
     let exchange = exchange("http://a.example/p?q", "<p>");
-    let answer = head::of_answer(&exchange);
+    let answer = head::of_answer(&exchange, Secrets::Removed);
     assert_eq!(
         text(&pair(&exchange).response(&answer)),
         "WARC/1.1\r\n\
@@ -103,7 +103,7 @@ fn a_revisit_names_the_record_that_has_the_body() {
         at: Timestamp::ZERO,
         payload: pair.payload,
     };
-    let head = head::of_answer(&exchange);
+    let head = head::of_answer(&exchange, Secrets::Removed);
     let same = text(&pair.same_payload(&head, &before));
     assert!(same.contains(
         "WARC-Profile: http://netpreserve.org/warc/1.1/revisit/identical-payload-digest\r\n\

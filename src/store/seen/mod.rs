@@ -8,6 +8,7 @@
 //!
 //! A look-up asks the tables, then what the disk confirmed lately (`recent`), then the filters, and at last it reads one page.
 
+mod check;
 mod filter;
 mod limits;
 mod log;
@@ -24,6 +25,7 @@ mod work;
 
 use std::sync::Arc;
 
+pub(super) use check::{runs, unreadable};
 pub(super) use names::sweep;
 pub(super) use set::SeenSet;
 pub(super) use table::SeenTable;
