@@ -64,8 +64,10 @@ fn is_bounded(jar: &Jar) {
         *of_domain.entry(&cookie.domain).or_default() += 1;
         assert!(cookie.name.len() + cookie.value.len() <= 4_096);
         assert!(cookie.reach == Reach::Host || cookie.domain.contains('.'), "{cookie:?}");
+        let known =
+            [&cookie.name, &cookie.path, &cookie.domain].iter().any(|part| part.contains(&cookie.value));
         assert!(
-            !format!("{cookie:?}").contains(&cookie.value) || cookie.value.len() < 32,
+            known || !format!("{cookie:?}").contains(&cookie.value) || cookie.value.len() < 8,
             "a value is a secret"
         );
     }

@@ -84,9 +84,9 @@ fn freshness(headers: &HeaderMap) {
     let mut read = Lifetime::read(headers);
     assert!(read.fresh_until(NOW) >= NOW);
     assert!(read.text_bytes() <= 3 * 1_024, "{read:?}");
-    if forbids_storing(headers) {
-        assert_eq!(read.fresh_until(NOW), NOW, "{read:?}");
-    }
+    let mut more = headers.clone();
+    more.append("cache-control", HeaderValue::from_static("no-store"));
+    assert!(forbids_storing(&more), "a line that says so says so whatever the others say");
     let before = read.clone();
     read.update(headers);
     assert_eq!(read, before);

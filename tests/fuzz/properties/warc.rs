@@ -93,6 +93,14 @@ fn records(mut file: &[u8]) -> Vec<Record> {
     records
 }
 
+/// Bodies of pages with longer URLs are not remembered.
+const NOTED: usize = 1_000;
+
+fn first_target(records: &[Record]) -> &str {
+    let mut fields = records.iter().flat_map(|record| &record.fields);
+    fields.find(|(name, _)| name == "WARC-Target-URI").map_or("", |(_, target)| target)
+}
+
 fn holds_what_was_sent(records: &[Record], body: &[u8], status: StatusCode) {
     let of_kind = |kind: &str| {
         let is_one =
@@ -105,7 +113,14 @@ fn holds_what_was_sent(records: &[Record], body: &[u8], status: StatusCode) {
         let first = &answers.first().expect("the first answer is whole").block;
         let end = first.windows(4).position(|window| window == b"\r\n\r\n").expect("a head ends");
         assert_eq!(&first[end + 4..], body);
-        assert_eq!(of_kind("revisit").len(), usize::from(!body.is_empty()), "the second has the same body");
+        let target = first_target(records);
+        if target.len() <= NOTED {
+            assert_eq!(
+                of_kind("revisit").len(),
+                usize::from(!body.is_empty()),
+                "the second has the same body"
+            );
+        }
     }
     for record in records {
         let holds = |secret: &[u8]| record.block.windows(secret.len()).any(|window| window == secret);
