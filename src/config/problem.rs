@@ -240,12 +240,12 @@ impl Sources {
             Origin::File(span) => (self.name.clone(), self.position(span.start), Some(self.excerpt(span))),
         };
         Problem {
-            path,
+            path: shown(&path),
             line,
             column,
-            key,
-            message: message.chars().map(printable).collect(),
-            suggestion: finding.suggestion,
+            key: shown(&key),
+            message: shown(&message),
+            suggestion: finding.suggestion.as_deref().map(shown),
             excerpt,
         }
     }
@@ -279,6 +279,10 @@ fn hushed(tree: &Node, path: &Path, message: String) -> String {
         }
         _ => message,
     }
+}
+
+fn shown(text: &str) -> String {
+    text.chars().map(printable).collect()
 }
 
 /// Control characters could move the terminal's cursor.

@@ -60,8 +60,8 @@ impl Parts {
             year => year,
         };
         let in_range = (1..=31).contains(&day) && year >= 1601 && hour <= 23 && minute <= 59 && second <= 59;
-        // 1600 and 2000 share their calendar: a date before 1970 must exist as well.
-        let era = if year < 1970 { year - 1600 + 2000 } else { year };
+        // The calendar repeats itself every 400 years: a date before 1970 must exist as well.
+        let era = if year < 1970 { year + 400 } else { year };
         let date = moment(era, month, day, hour * 3600 + minute * 60 + second, 0).filter(|_| in_range)?;
         Some(if year < 1970 { Timestamp::ZERO } else { date })
     }
@@ -108,6 +108,7 @@ mod tests {
             "tomorrow",
             "31 Feb 2026 10:00:00",
             "1 Jan 1600 10:00:00",
+            "1 Jan 150 10:00:00",
             "1 Jan 2026 24:00:00",
             "1 Jan 2026",
         ] {

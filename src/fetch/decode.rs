@@ -93,7 +93,7 @@ pub async fn unpack_gzip(mut body: Bytes, bounds: Bounds) -> (Bytes, Option<Trun
 /// As [`decode`], piece by piece. Stops pulling when a limit is reached.
 ///
 /// The wire reports its end as an [`io::Error`] that holds a [`FetchError`]; it is handed back beside what was decoded till then.
-pub(super) async fn decode_stream<S>(
+pub(crate) async fn decode_stream<S>(
     encoding: &str,
     pieces: S,
     bounds: Bounds,

@@ -120,9 +120,12 @@ fn ascii(name: &str) -> Result<String, String> {
         return Ok(format!("[{address}]"));
     }
     let plain = name.strip_suffix('.').unwrap_or(name);
-    Host::parse(plain).map(|host| host.to_string()).map_err(|error| {
-        format!("`{name}` is no host name ({error}): write it as in `example.com` or `*.example.com`")
-    })
+    let refused = |reason: &str| {
+        format!("`{name}` is no host name ({reason}): write it as in `example.com` or `*.example.com`")
+    };
+    let host = Host::parse(plain).map_err(|error| refused(&error.to_string()))?.to_string();
+    // What is left of `a..` would be written as `a.` and be read as `a` again.
+    if host.ends_with('.') { Err(refused("empty label")) } else { Ok(host) }
 }
 
 #[cfg(test)]
@@ -177,6 +180,7 @@ mod tests {
             ("*.127.0.0.1", "write `127.0.0.1`"),
             ("a b", "no host name"),
             ("", "no host name"),
+            ("a.example..", "no host name"),
         ] {
             let error = HostPattern::parse(text).unwrap_err();
             assert!(error.contains(remedy), "{text}: {error}");

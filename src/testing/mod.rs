@@ -44,6 +44,8 @@
 
 mod answer;
 mod expect;
+#[doc(hidden)]
+pub mod inside;
 mod judge;
 mod limit;
 mod measure;

@@ -905,6 +905,9 @@ fn places_are_counted_in_characters_and_control_characters_are_not_printed() {
     let problem = &error.problems[1];
     assert_eq!((problem.line, problem.column), (3, 22), "{error}");
     assert!(!error.to_string().contains('\u{1b}'), "{error}");
+    let error = loader("seeds = [\"demo:\"]\n\"a\\u001b\" = 1").set("b\u{1b}[2J=1").load().unwrap_err();
+    assert_eq!(error.problems.len(), 2, "{error}");
+    assert!(!error.to_string().contains('\u{1b}'), "{error}");
 }
 
 #[test]

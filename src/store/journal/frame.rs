@@ -115,7 +115,8 @@ enum State {
 }
 
 impl JournalReader {
-    pub(super) fn new(input: impl Read + Send + 'static) -> Self {
+    /// Reads the journal that begins where `input` stands.
+    pub fn new(input: impl Read + Send + 'static) -> Self {
         Self {
             input: Box::new(input),
             window: Vec::new(),

@@ -195,12 +195,20 @@ pub(super) struct Tally {
 pub(super) fn read(
     path: &Path,
     places: Range<u64>,
-    mut each: impl FnMut(Record<'_>) -> io::Result<()>,
+    each: impl FnMut(Record<'_>) -> io::Result<()>,
 ) -> io::Result<Tally> {
     let mut file = File::open(path)?;
     file.seek(SeekFrom::Start(places.start))?;
-    let mut input = file.take(places.end.saturating_sub(places.start));
-    let (mut window, mut at, mut place) = (Vec::new(), 0, places.start);
+    read_from(file.take(places.end.saturating_sub(places.start)), places.start, each)
+}
+
+/// Reads the records of a stretch of the file that begins at `place`, to the end of `input`.
+fn read_from(
+    mut input: impl Read,
+    mut place: u64,
+    mut each: impl FnMut(Record<'_>) -> io::Result<()>,
+) -> io::Result<Tally> {
+    let (mut window, mut at) = (Vec::new(), 0);
     let mut read = Tally::default();
     loop {
         if window.len() - at < HEADER + 8 * MAX_COUNT {
@@ -224,6 +232,16 @@ pub(super) fn read(
         at += step;
         place += step as u64;
     }
+}
+
+/// The fingerprints that a whole log of these bytes holds, and how many of its bytes do not read back.
+pub(crate) fn fingerprints_in(log: &[u8]) -> io::Result<(Vec<u64>, u64)> {
+    let mut found = Vec::new();
+    let tally = read_from(log, 0, |record| {
+        found.extend(record.fingerprints());
+        Ok(())
+    })?;
+    Ok((found, tally.unreadable))
 }
 
 /// The record at the start of `bytes`, if it is whole and its check is right.

@@ -23,6 +23,8 @@ mod tests;
 mod upkeep;
 mod work;
 
+pub(crate) use log::fingerprints_in;
+
 use std::sync::Arc;
 
 pub(super) use check::{runs, unreadable};
