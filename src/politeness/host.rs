@@ -22,6 +22,8 @@ const FAILURES_BEFORE_BACKOFF: u32 = 3;
 /// left for two requests in a row.
 const SLACK_AFTER_WAIT: u32 = 3;
 const SLACK_AFTER_PROBE: u32 = 2;
+/// The latter where the server has named the wait: at its end it has what it thinks is enough.
+const SLACK_AFTER_TOLD: u32 = 1;
 /// The longest slack.
 const MOST_SLACK: Duration = Duration::from_secs(60);
 
@@ -44,6 +46,8 @@ pub struct Host {
     permits: Permits,
     /// The last wait of our own, to be remembered if it was long enough.
     own_wait: Option<Duration>,
+    /// Intervals of slack after the probe that ends the wait.
+    slack_after_probe: u32,
     /// Counts everything that happens to it, so that a turn is only taken back if nothing has happened since.
     moves: u64,
 }
@@ -314,7 +318,7 @@ impl Host {
                 self.wait(until + slack, Wait::OwnBackoff);
             }
             (_, Reaction::Recovered) => {
-                let slack = interval.saturating_mul(SLACK_AFTER_PROBE).min(interval.max(MOST_SLACK));
+                let slack = interval.saturating_mul(self.slack_after_probe).min(interval.max(MOST_SLACK));
                 self.pace_to(outcome.began + slack, Wait::LearnedPace);
             }
             _ => {}
@@ -392,6 +396,7 @@ impl Host {
             (None, _) => Wait::Failures,
         };
         self.own_wait = (why == Wait::OwnBackoff).then_some(wait);
+        self.slack_after_probe = if outcome.told.is_some() { SLACK_AFTER_TOLD } else { SLACK_AFTER_PROBE };
         let until = self.state.not_before.max(outcome.ended + wait);
         self.state.throttled_ms += until.since(self.state.not_before.max(outcome.ended)).as_millis() as u64;
         self.wait(until, why);
@@ -419,6 +424,7 @@ impl Default for Host {
             pace: Pace::default(),
             permits: Permits::default(),
             own_wait: None,
+            slack_after_probe: SLACK_AFTER_PROBE,
             moves: 0,
         }
     }

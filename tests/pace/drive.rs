@@ -19,6 +19,8 @@ pub struct Scenario {
     pub model: ServerModel,
     pub latency: Latency,
     pub policy: Policy,
+    /// The seconds that each refusal names, in the place of the model's own.
+    pub word: Option<u64>,
 }
 
 /// What decides when the next request goes out.
@@ -125,7 +127,9 @@ impl<'a, R: Rule> Drive<'a, R> {
         let took = self.scenario.latency.draw(&mut self.latency) + ruling.queued;
         let (class, status, told) = match ruling.what {
             Treatment::Served => (Class::Fetched, Some(200), None),
-            Treatment::Refused { status, wait } => (Class::Throttled, Some(status), wait),
+            Treatment::Refused { status, wait } => {
+                (Class::Throttled, Some(status), self.scenario.word.or(wait))
+            }
             Treatment::Down => (Class::Unreachable(FailureKind::Connect), None, None),
         };
         match class {

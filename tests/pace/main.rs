@@ -5,6 +5,7 @@
 
 mod aimd;
 mod drive;
+mod short;
 mod worlds;
 
 use aimd::Aimd;
@@ -97,7 +98,7 @@ fn a_server_that_announces_its_limit_never_refuses() {
 }
 
 #[test]
-fn a_limit_that_is_halved_is_found_within_two_minutes() {
+fn a_limit_that_is_halved_is_found_within_two_minutes_twenty_four_times_of_twenty_five() {
     let bucket = ServerModel::bucket;
     let window = ServerModel::fixed_window;
     let told = [
@@ -109,26 +110,27 @@ fn a_limit_that_is_halved_is_found_within_two_minutes() {
         window(30, 30.0),
     ];
     let silent = told.clone().map(silent);
-    for model in told.into_iter().chain(silent) {
+    let mut found = Vec::new();
+    for (model, hour) in
+        told.into_iter().chain(silent).flat_map(|model| [1.8, 2.0, 2.1, 2.25].map(|at| (model.clone(), at)))
+    {
         let mut scenario = development().remove(0);
-        scenario.model = stepping(model, &[(2.0 * HOUR, 0.5)]);
-        let limit = scenario.model.rate_at(2.0 * HOUR);
-        for seed in 0..10 {
+        scenario.model = stepping(model, &[(hour * HOUR, 0.5)]);
+        let limit = scenario.model.rate_at(hour * HOUR);
+        for seed in 0..5 {
             let mut drive = Drive::new(&scenario, Host::default(), seed);
-            drive.until(2.0 * HOUR + 120.0);
+            drive.until(hour * HOUR + 120.0);
             let rate = drive.rule.rate(&scenario.policy);
-            assert!(
-                (0.45..1.1).contains(&(rate / limit)),
-                "{:?}, seed {seed}: {}",
-                scenario.model,
-                rate / limit
-            );
+            found.push((0.45..1.1).contains(&(rate / limit)));
         }
     }
+    let missed = found.iter().filter(|found| !**found).count();
+    assert!(missed * 25 <= found.len(), "{missed} of {} were not found", found.len());
 }
 
 #[test]
-fn a_second_run_begins_at_seven_tenths_of_the_limit_without_a_refusal_in_its_first_minute() {
+fn a_second_run_begins_at_seven_tenths_of_the_limit_and_seldom_with_a_refusal_in_its_first_minute() {
+    let mut refusals = Vec::new();
     for scenario in &development() {
         let limit = scenario.allowed(3.0 * HOUR, 3.0 * HOUR + 60.0) / 60.0;
         for (seed, pause) in (0..5).flat_map(|seed| [(seed, 0.0), (seed, 10.0), (seed, 86_400.0)]) {
@@ -138,13 +140,42 @@ fn a_second_run_begins_at_seven_tenths_of_the_limit_without_a_refusal_in_its_fir
             let begin = 3.0 * HOUR + pause;
             let rate = drive.rule.rate(&scenario.policy);
             drive.until(begin + 60.0);
-            let refused = drive.log.refused_between(begin, begin + 60.0);
+            refusals.push(drive.log.refused_between(begin, begin + 60.0));
             let told = || format!("{}, seed {seed}, after {pause} s", scenario.name);
-            assert_eq!(refused, 0, "{}", told());
             // A server of whose capacity others use a share has no limit to be found.
             assert!(rate >= 0.7 * limit || scenario.model.load.is_some(), "{}: {}", told(), rate / limit);
         }
     }
+    // A window that was spent at the moment of the restart refuses whatever comes.
+    let refused = refusals.iter().filter(|refused| **refused > 0).count();
+    assert!(refused * 100 <= refusals.len(), "{refused} of {}", refusals.len());
+}
+
+#[test]
+fn a_short_crawl_of_five_a_second_takes_fifteen_percent_more_than_the_limit_allows_at_most() {
+    for latency in [0.001, 0.002, 0.005, 0.01] {
+        let site = short::bucket(5.0, 5, Some(2)).answering_in(latency);
+        let short::Trip { over, refused } = short::trip(&site, 10);
+        assert!(over <= 1.15 && refused <= 9, "{over}, {refused} refusals");
+    }
+}
+
+#[test]
+fn short_crawls_of_many_limits_take_half_as_long_again_where_waits_are_named_and_short() {
+    for (word, most) in [(None, 1.95), (Some(1), 1.5), (Some(2), 1.6)] {
+        let trips: Vec<short::Trip> =
+            short::limits(word).iter().map(|(_, limit)| short::trip(limit, 3)).collect();
+        let mean = (trips.iter().map(|trip| trip.over.ln()).sum::<f64>() / trips.len() as f64).exp();
+        assert!(mean <= most, "{word:?}: {mean}");
+        assert!(trips.iter().all(|trip| trip.refused <= 16), "{word:?}: {trips:?}");
+    }
+}
+
+/// Prints the table of short crawls in docs/pace.md.
+#[test]
+#[ignore = "prints, and judges nothing"]
+fn short_crawls() {
+    short::table();
 }
 
 /// Prints the tables of docs/pace.md.

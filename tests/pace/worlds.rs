@@ -9,7 +9,7 @@ use fastrand::Rng;
 use crate::drive::Scenario;
 
 fn scenario(name: impl Into<String>, model: ServerModel) -> Scenario {
-    Scenario { name: name.into(), model, latency: around(0.2, 0.35), policy: policy() }
+    Scenario { name: name.into(), model, latency: around(0.2, 0.35), policy: policy(), word: None }
 }
 
 /// The floor is 0.2 s, counted from the end of an answer, with up to a fifth more.

@@ -7,20 +7,25 @@
 //! One episode is one cut, whatever the number of refusals in it. A server that never refuses is never slowed down by this rule
 //! except by its own slowness.
 //!
+//! What was borne until the *first* refusal has the server's burst in it and the slow beginning, and says little. So a search goes
+//! on from there, upwards by little, and the next refusal settles it.
+//!
 //! Pure: times come in, a rate goes out. Waits are not its business.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Learned, SLOWEST};
+use super::{FASTEST, Learned, SLOWEST};
 use crate::politeness::latency::Load;
 use crate::time::Timestamp;
 
 /// Requests a second to a host of which nothing is known.
 const START: f64 = 1.0;
-/// Growth with each success until the first refusal.
-const GROWTH: f64 = 1.03;
+/// Requests a second that each success adds until the first refusal: in time, a rate that doubles about three times a second.
+const RISE: f64 = 2.0;
+/// Growth with each success in the search that follows the first refusal.
+const CREEP: f64 = 1.001;
 /// Seconds for which a rate is held before a faster one is tried.
 const HOLD: f64 = 300.0;
 /// The same after failed probes in a row.
@@ -42,20 +47,31 @@ const GAIN: f64 = 1.05;
 const TRUSTED: u32 = 20;
 /// Successes below which there is no estimate.
 const TOO_FEW: u32 = 5;
-/// What is left of what was borne in the first epoch, whose end does not show how much of it was the server's burst.
-const AFTER_BURST: f64 = 0.7;
+/// What is left of what was borne in the first epoch, whose end does not show how much of it was the server's burst, and its
+/// beginning how much more would have been borne.
+const AFTER_BURST: f64 = 0.8;
+/// The same where the server named the wait itself: one refusal more costs little.
+const AFTER_BURST_TOLD: f64 = 0.95;
+/// The same where the wait was dear.
+const AFTER_DEAR: f64 = 0.7;
+/// Requests that would have gone out in a wait that is a dear one.
+const DEAR: f64 = 30.0;
 /// What is left of what was borne in another.
 const BELOW: f64 = 0.95;
 /// The same where the server named the wait itself: keeping to it is what it wants.
 const TOLD: f64 = 0.8;
 /// Share of what was borne before it up to which a wait that the server names is a slight one.
 const SLIGHT: f64 = 0.1;
-/// The same for the first refusal.
-const SLIGHT_AT_FIRST: f64 = 0.3;
 /// Successes beyond which more of them do not make a wait slighter.
 const ENOUGH: u32 = 50;
 /// What is left of a rate of which there is no better estimate.
 const HALF: f64 = 0.5;
+/// The least that is left of a rate in the search, where the server named the wait.
+const SEARCHED: f64 = 0.6;
+/// The most that is left of a rate in the search.
+const BELOW_REFUSED: f64 = 0.97;
+/// Times what was borne, waits included, up to which what was borne without them is looked at too.
+const NARROW: f64 = 1.5;
 /// Share of the rate from which on an epoch has borne it.
 const AS_BEFORE: f64 = 0.7;
 /// How long a limit that may have fallen is asked for half.
@@ -80,6 +96,10 @@ pub(super) struct Recall {
     epoch: Epoch,
     /// Whether the host had nothing to do before its last request, which then says nothing of the rate.
     idle: bool,
+    /// When the last request went out.
+    left: Option<Timestamp>,
+    /// Requests a second at which the last two went out.
+    asked: f64,
 }
 
 /// What is being done about the rate.
@@ -87,6 +107,8 @@ pub(super) struct Recall {
 enum Stage {
     /// It was never refused and grows.
     Start,
+    /// It was refused once and goes on growing, by little.
+    Search { until: Timestamp },
     /// It stays.
     Hold { until: Timestamp, why: Why },
     /// A faster one is tried.
@@ -125,6 +147,8 @@ struct Epoch {
     successes: u32,
     /// Whether it began without a refusal: the server's burst is in it.
     first: bool,
+    /// The wait that the refusal named with which it began.
+    named: Option<Duration>,
 }
 
 impl Default for Recall {
@@ -135,8 +159,9 @@ impl Default for Recall {
 
 impl Recall {
     fn at(rate: f64) -> Self {
-        let epoch = Epoch { since: None, successes: 0, first: true };
-        Self { rate, held: rate, stage: Stage::Start, hold: HOLD, epoch, idle: false }
+        let epoch = Epoch { since: None, successes: 0, first: true, named: None };
+        let stage = Stage::Start;
+        Self { rate, held: rate, stage, hold: HOLD, epoch, idle: false, left: None, asked: FASTEST }
     }
 
     /// Goes on where an earlier run was, or a little below what it had found the server to bear.
@@ -159,7 +184,7 @@ impl Recall {
             Stage::Start => None,
             Stage::Hold { why: Why::OnTrial { back }, .. } => Some(back.max(self.rate * UNPROVOKED)),
             Stage::Hold { why: Why::InDoubt { before }, .. } => Some(before * UNPROVOKED),
-            Stage::Hold { .. } | Stage::Probe(_) => Some(self.held),
+            Stage::Search { .. } | Stage::Hold { .. } | Stage::Probe(_) => Some(self.held),
         };
         learned.hold = self.hold as u32;
     }
@@ -171,7 +196,10 @@ impl Recall {
 
     /// A request goes out after so much time in which the host had nothing to do.
     pub(super) fn begin(&mut self, now: Timestamp, idle: Duration) {
-        self.idle = idle.as_secs_f64() * self.rate > 1.0;
+        if let Some(left) = self.left.replace(now) {
+            self.asked = 1.0 / seconds(left, now).max(1.0 / FASTEST);
+        }
+        self.idle = self.epoch.since.is_some() && idle.as_secs_f64() * self.rate > 1.0;
         self.epoch.since = Some(self.epoch.since.map_or(now, |since| since + idle));
         if let Stage::Probe(probe) = &mut self.stage {
             probe.since = probe.since + idle;
@@ -193,17 +221,18 @@ impl Recall {
 
     fn grow(&mut self, now: Timestamp, ceiling: f64) {
         match &mut self.stage {
-            Stage::Start => self.take_up((self.rate * GROWTH).min(ceiling)),
+            Stage::Start => self.take_up((self.rate + RISE).min(ceiling)),
+            Stage::Search { until } if now < *until => self.take_up((self.rate * CREEP).min(ceiling)),
             Stage::Hold { until, why: Why::InDoubt { before } } if now >= *until => {
                 let (before, back) = (*before, self.rate);
                 self.take_up((before * UNPROVOKED).min(ceiling));
                 self.hold_on(now, Why::OnTrial { back });
             }
-            Stage::Hold { until, .. } if now >= *until && self.rate < ceiling => {
+            Stage::Search { until } | Stage::Hold { until, .. } if now >= *until && self.rate < ceiling => {
                 self.stage = Stage::Probe(Probe { since: now, pages: 0, steps: 0, stable: self.held });
                 self.rate = (self.held * STEP).min(ceiling);
             }
-            Stage::Hold { .. } => {}
+            Stage::Search { .. } | Stage::Hold { .. } => {}
             Stage::Probe(probe) => {
                 probe.pages += 1;
                 if probe.pages >= STABLE_PAGES && seconds(probe.since, now) >= STABLE_SECONDS {
@@ -240,36 +269,84 @@ impl Recall {
                 self.settle(back.max(borne.min(self.rate * UNPROVOKED)), now);
             }
             Stage::Hold { why: Why::Settled | Why::OnTrial { .. }, .. } if self.is_surprise(borne) => {
-                if self.is_slight(told, SLIGHT) {
+                if self.is_slight(told) {
                     self.settle(self.rate * UNPROVOKED, now);
                 } else {
                     self.doubt(now);
                 }
             }
-            // What was borne until here is mostly the slow beginning. What is borne until the next refusal will tell more.
-            Stage::Start if self.epoch.first && self.is_early(told) => {
-                self.rate *= TOLD;
-            }
-            Stage::Start | Stage::Hold { .. } => self.settle(self.below(borne, told), now),
+            Stage::Start | Stage::Search { .. } => self.search(told, now),
+            Stage::Hold { .. } => self.settle(self.below(borne, told), now),
         }
-        self.epoch = Epoch { since: Some(now), successes: 0, first: false };
+        self.epoch = Epoch { since: Some(now), successes: 0, first: false, named: told };
     }
 
-    /// Whether the first refusal names its wait and says little of the rate.
-    fn is_early(&self, told: Option<Duration>) -> bool {
-        told.is_some() && self.epoch.successes < TRUSTED || self.is_slight(told, SLIGHT_AT_FIRST)
+    /// A refusal before a rate was settled. The rate may have grown past what was really asked: our own floor and the answers'
+    /// time hold requests up.
+    fn search(&mut self, told: Option<Duration>, now: Timestamp) {
+        self.rate = self.rate.min(self.asked);
+        let borne = self.borne(now);
+        let dear = told.is_some_and(|told| told.as_secs_f64() * self.rate.min(borne) > DEAR);
+        if self.epoch.first && dear {
+            self.settle(self.rate.min(borne) * AFTER_DEAR, now);
+        } else if !self.epoch.first && self.epoch.successes >= TRUSTED {
+            self.settle((self.between(borne, now) * BELOW).min(self.rate * BELOW_REFUSED), now);
+        } else {
+            let rate = if self.epoch.first {
+                self.first_guess(borne, told)
+            } else {
+                self.guess(borne, told, dear, now)
+            };
+            self.take_up(rate);
+            self.stage = Stage::Search { until: now + Duration::from_secs_f64(HOLD) };
+        }
+    }
+
+    /// The rate after the first refusal.
+    fn first_guess(&self, borne: f64, told: Option<Duration>) -> f64 {
+        let told = told.is_some();
+        match self.epoch.successes {
+            ..TOO_FEW => self.rate * if told { TOLD } else { HALF },
+            _ => self.rate.min(borne) * if told { AFTER_BURST_TOLD } else { AFTER_BURST },
+        }
+    }
+
+    /// The rate after few successes: between what was borne with the wait and what was borne without it lie orders of magnitude.
+    fn guess(&self, borne: f64, told: Option<Duration>, dear: bool, now: Timestamp) -> f64 {
+        let middle = (self.rate.min(borne) * self.borne_asking(now)).sqrt() * BELOW;
+        match told {
+            Some(_) if dear => self.rate * TOLD,
+            Some(_) => middle.min(self.rate * UNPROVOKED).max(self.rate * SEARCHED),
+            None => middle.min(self.rate * UNPROVOKED).max(self.rate * HALF),
+        }
+    }
+
+    /// What the limit is in this epoch. A bucket that is full before the wait is over bears more than the whole epoch shows.
+    fn between(&self, borne: f64, now: Timestamp) -> f64 {
+        let asking = self.borne_asking(now);
+        let both = self.epoch.named.is_some() && asking <= borne * NARROW;
+        if both { f64::midpoint(borne, asking) } else { borne }
     }
 
     /// Whether the server names a wait that costs little beside what it bore before: then the rate cannot be far off.
-    fn is_slight(&self, told: Option<Duration>, share: f64) -> bool {
+    fn is_slight(&self, told: Option<Duration>) -> bool {
         let borne = f64::from(self.epoch.successes.min(ENOUGH));
-        told.is_some_and(|told| told.as_secs_f64() * self.rate <= borne * share)
+        told.is_some_and(|told| told.as_secs_f64() * self.rate <= borne * SLIGHT)
     }
 
     /// What the server bore in this epoch, in requests a second.
     fn borne(&self, now: Timestamp) -> f64 {
-        let passed = self.epoch.since.map_or(0.0, |since| seconds(since, now));
-        f64::from(self.epoch.successes) / passed.max(0.001)
+        f64::from(self.epoch.successes) / self.passed(now).max(0.001)
+    }
+
+    /// The same without the wait that it named at the epoch's beginning.
+    fn borne_asking(&self, now: Timestamp) -> f64 {
+        let asking = self.passed(now) - self.epoch.named.unwrap_or_default().as_secs_f64();
+        f64::from(self.epoch.successes) / asking.max(0.001)
+    }
+
+    fn passed(&self, now: Timestamp) -> f64 {
+        self.epoch.since.map_or(0.0, |since| seconds(since, now))
     }
 
     /// Whether this rate was borne for long, so that the limit may just have fallen.
@@ -286,20 +363,13 @@ impl Recall {
 
     /// The rate after a refusal of a rate that was not known to be borne.
     fn below(&self, borne: f64, told: Option<Duration>) -> f64 {
-        let low = self.rate.min(borne);
-        let least = if told.is_some() { TOLD } else { HALF };
-        let Epoch { successes, first, .. } = self.epoch;
-        if first && successes < TOO_FEW {
-            self.rate * least
-        } else if first {
-            low * AFTER_BURST
-        } else if successes < TRUSTED {
-            // A ban makes a short epoch look worse than the limit is. And a server that refuses every n-th request, however
-            // slowly they come, must not be asked ever more slowly than what it bore on the whole.
-            (low * BELOW).max(self.rate * least)
-        } else {
-            low * BELOW
+        let low = self.rate.min(borne) * BELOW;
+        if self.epoch.successes >= TRUSTED {
+            return low;
         }
+        // A ban makes a short epoch look worse than the limit is. And a server that refuses every n-th request, however slowly
+        // they come, must not be asked ever more slowly than what it bore on the whole.
+        low.max(self.rate * if told.is_some() { TOLD } else { HALF })
     }
 
     /// A probe has found the limit: back to what was held, or to what the server bore on the whole if that is more.
@@ -368,17 +438,48 @@ mod tests {
     fn until_the_first_refusal_the_rate_grows_with_each_success_to_the_ceiling() {
         let mut recall = Recall::default();
         succeed(&mut recall, 0..1);
-        assert!(close(recall.rate(), 1.03));
+        assert!(close(recall.rate(), 3.0));
         succeed(&mut recall, 1..100);
         assert!(close(recall.rate(), CEILING));
     }
 
     #[test]
-    fn after_the_first_refusal_it_is_a_share_of_what_was_borne() {
+    fn after_the_first_refusal_it_is_a_share_of_what_was_borne_and_goes_on_growing_by_little() {
+        let after = |told| {
+            let mut recall = Recall::default();
+            succeed(&mut recall, 0..50);
+            recall.cut(at(100), told, CEILING);
+            recall
+        };
+        assert!(close(after(None).rate(), 0.8 * 0.5));
+        assert!(close(after(Some(Duration::from_mins(10))).rate(), 0.7 * 0.5), "the wait is dear");
+        let mut recall = after(Some(Duration::from_secs(2)));
+        assert!(close(recall.rate(), 0.95 * 0.5));
+        succeed(&mut recall, 110..210);
+        assert!(close(recall.rate(), 0.95 * 0.5 * CREEP.powi(100)));
+    }
+
+    #[test]
+    fn the_second_refusal_ends_the_search_between_what_was_borne_with_the_wait_and_without() {
         let mut recall = Recall::default();
         succeed(&mut recall, 0..50);
-        recall.cut(at(100), None, CEILING);
-        assert!(close(recall.rate(), 0.7 * 0.5), "{}", recall.rate());
+        recall.cut(at(50), Some(Duration::from_secs(10)), CEILING);
+        succeed(&mut recall, 60..90);
+        recall.cut(at(90), Some(Duration::from_secs(10)), CEILING);
+        assert!(close(recall.rate(), 0.95 * f64::midpoint(30.0 / 40.0, 30.0 / 30.0)), "{}", recall.rate());
+        assert!(matches!(recall.stage, Stage::Hold { why: Why::Settled, .. }));
+    }
+
+    #[test]
+    fn what_was_really_asked_is_what_is_cut_and_not_what_the_rate_had_grown_to() {
+        let mut recall = Recall::default();
+        for second in (0..8).step_by(2) {
+            recall.begin(at(second), Duration::ZERO);
+            recall.succeed(at(second), Load::Usual, CEILING);
+        }
+        recall.begin(at(8), Duration::ZERO);
+        recall.cut(at(8), Some(Duration::from_secs(1)), CEILING);
+        assert!(close(recall.rate(), 0.8 * 0.5), "{}", recall.rate());
     }
 
     #[test]
@@ -458,7 +559,7 @@ mod tests {
             recall.begin(at(second), Duration::from_secs(9));
             recall.succeed(at(second), Load::Usual, CEILING);
         }
-        assert!(close(recall.rate(), 1.0));
+        assert!(close(recall.rate(), START + RISE), "only the very first answer, which nothing came before");
         assert!(recall.borne(at(1_000)) > 0.9, "the idle time is not in the estimate");
     }
 
