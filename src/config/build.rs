@@ -53,6 +53,8 @@ pub(super) fn build(file: CrawlerFile, around: Surroundings, check: &mut Check<'
     let name = around.stem.unwrap_or_else(|| starts.first_host());
     let Outputs { archive, sinks, failed } =
         outputs(file.sink, file.failed, &sink::Around { name: &name, extract: names.rules() }, check);
+    let policy =
+        Policy { block: file.block.build(check), max_pages: budget.max_pages_per_host, ..pace.policy };
     let plan = Plan {
         state_dir: file.state_dir.unwrap_or_else(|| PathBuf::from(".crawl").join(&name)),
         failed,
@@ -86,11 +88,7 @@ pub(super) fn build(file: CrawlerFile, around: Surroundings, check: &mut Check<'
         unlinked: file.revisit.unlinked(),
         revisit: file.revisit.build(check),
         canon,
-        policy: Policy {
-            block: file.block.build(check),
-            max_pages: budget.max_pages_per_host,
-            ..pace.policy
-        },
+        policy,
         hosts_follow_seeds: !check.is_there(&Path::of(&["scope", "hosts"])),
         effective: Vec::new(),
     };
