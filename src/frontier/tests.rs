@@ -20,7 +20,7 @@ use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::*;
-use crate::politeness::{BlockPolicy, PaceRule};
+use crate::politeness::{BlockPolicy, Class, Outcome, PaceRule, Reaction, Verdict};
 use crate::request::{QueueKey, Request};
 use crate::response::FailureKind;
 use crate::robots::{ProductToken, RobotsAnswer};
