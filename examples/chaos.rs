@@ -25,7 +25,8 @@ impl Spider for Chaos {
 
     fn parse(&self, page: &Page, harvest: &mut Harvest) -> Result<(), ExtractError> {
         let Some(number) = page.request().data::<Option<usize>>()? else {
-            for (number, href) in page.select(".book-card a.book-link")?.attrs("href").into_iter().enumerate() {
+            for (number, href) in page.select(".book-card a.book-link")?.attrs("href").into_iter().enumerate()
+            {
                 harvest.follow(page.follow(href)?.with_data(&number)?);
             }
             return Ok(());

@@ -1,8 +1,8 @@
 //! What came back: a response, or the kind of failure that stood in its place.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
 use std::fmt;
+use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;

@@ -128,11 +128,18 @@ fn code_that_goes_wrong_costs_its_page_and_is_named() {
     let told: serde_json::Value = serde_json::from_slice(&std::fs::read(&report).unwrap()).unwrap();
     let faults = told["code"].as_array().unwrap().iter();
     let faults: Vec<_> = faults
-        .map(|fault| (fault["callback"].as_str().unwrap(), fault["misdeed"].as_str().unwrap(), &fault["count"]))
+        .map(|fault| {
+            (fault["callback"].as_str().unwrap(), fault["misdeed"].as_str().unwrap(), &fault["count"])
+        })
         .collect();
     assert_eq!(
         faults,
-        [("parse", "error", &1.into()), ("parse", "panic", &1.into()), ("parse", "stuck", &1.into()), ("failed", "panic", &1.into())]
+        [
+            ("parse", "error", &1.into()),
+            ("parse", "panic", &1.into()),
+            ("parse", "stuck", &1.into()),
+            ("failed", "panic", &1.into())
+        ]
     );
     assert!(err.contains("`parse` of `chaos` did not return in time on 1 page, first http://"), "{err}");
     assert!(err.contains("`failed` of `chaos` panicked on 1 page"), "{err}");

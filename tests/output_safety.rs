@@ -19,7 +19,9 @@ const EVIL_FIELD: &str = "EVIL\u{9b}31m\u{202e}LTR";
 
 fn page(body: &str, fields: &str) -> String {
     let length = body.len();
-    format!("HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\n{fields}Content-Length: {length}\r\n\r\n{body}")
+    format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\n{fields}Content-Length: {length}\r\n\r\n{body}"
+    )
 }
 
 fn redirect(location: &str, fields: &str) -> String {
@@ -29,28 +31,52 @@ fn redirect(location: &str, fields: &str) -> String {
 fn home(origin: &str) -> String {
     let host = origin.trim_start_matches("http://");
     let links = [
-        format!("/gone{EVIL}"), "/status".to_owned(), "/head".to_owned(), "/moved".to_owned(), "/nowhere".to_owned(),
-        "/fields".to_owned(), format!("/forbidden{EVIL}"), "/nonsense".to_owned(), format!("http://{EVIL}.example/"),
-        format!("http://user:SECRETpassword@{host}/auth"), "/loop".to_owned(),
-        "/a..%2f..%2f..%2fetc/passwd".to_owned(), "/CON".to_owned(), "/con".to_owned(), "/nul.".to_owned(),
+        format!("/gone{EVIL}"),
+        "/status".to_owned(),
+        "/head".to_owned(),
+        "/moved".to_owned(),
+        "/nowhere".to_owned(),
+        "/fields".to_owned(),
+        format!("/forbidden{EVIL}"),
+        "/nonsense".to_owned(),
+        format!("http://{EVIL}.example/"),
+        format!("http://user:SECRETpassword@{host}/auth"),
+        format!("http://user:SECRETpassword@{host}/status"),
+        "/loop".to_owned(),
+        "/a..%2f..%2f..%2fetc/passwd".to_owned(),
+        "/CON".to_owned(),
+        "/con".to_owned(),
+        "/nul.".to_owned(),
     ];
     let links: String = links.iter().map(|link| format!("<a href=\"{link}\">{EVIL}</a>")).collect();
-    format!("<title>{EVIL}\n\t=cmd|' /C calc'!A0</title><h1>=1+1{EVIL}</h1><h2>\t@SUM(1)</h2><h3>\r+2</h3>{links}")
+    format!(
+        "<title>{EVIL}\n\t=cmd|' /C calc'!A0</title><h1>=1+1{EVIL}</h1><h2>\t@SUM(1)</h2><h3>\r+2</h3>{links}"
+    )
 }
 
 /// What the site says, and nothing of it as it should be.
 fn answer(path: &str, origin: &str) -> String {
     match path {
-        "/robots.txt" => page(&format!("User-agent: *\nDisallow: /x{EVIL}\nSitemap: http://{EVIL}/\nDisallow: /forbidden\n"), ""),
+        "/robots.txt" => page(
+            &format!("User-agent: *\nDisallow: /x{EVIL}\nSitemap: http://{EVIL}/\nDisallow: /forbidden\n"),
+            "",
+        ),
         "/" => page(&home(origin), "Set-Cookie: sid=SECRETcookie; Path=/\r\n"),
         "/status" => format!("HTTP/1.1 500 {EVIL_FIELD}\r\nContent-Length: 0\r\n\r\n"),
         "/head" => format!("HTTP/1.1 200 OK\r\nX-{EVIL}: a\r\n\r\n"),
         "/moved" => redirect(&format!("/to{EVIL_FIELD}"), "Set-Cookie: sid=SECRETcookie2; Path=/\r\n"),
         "/nowhere" => redirect(&format!("gopher://{EVIL_FIELD}/"), ""),
         "/loop" => redirect("/loop", ""),
-        "/fields" => page(&format!("<title>{EVIL}</title>"), &format!("ETag: \"{EVIL_FIELD}\"\r\nX-Robots-Tag: {EVIL_FIELD}none\r\nLink: <http://a/{EVIL_FIELD}>; rel=next\r\n")),
+        "/fields" => page(
+            &format!("<title>{EVIL}</title>"),
+            &format!(
+                "ETag: \"{EVIL_FIELD}\"\r\nX-Robots-Tag: {EVIL_FIELD}none\r\nLink: <http://a/{EVIL_FIELD}>; rel=next\r\n"
+            ),
+        ),
         "/nonsense" => format!("{EVIL}\r\n\r\n"),
-        path if path.starts_with("/gone") => format!("HTTP/1.1 404 {EVIL_FIELD}\r\nContent-Length: 0\r\n\r\n"),
+        path if path.starts_with("/gone") => {
+            format!("HTTP/1.1 404 {EVIL_FIELD}\r\nContent-Length: 0\r\n\r\n")
+        }
         path => page(&format!("<title>at {path}{EVIL}</title><h1>-2{EVIL}</h1>"), ""),
     }
 }
@@ -61,7 +87,9 @@ fn site() -> String {
     loopback::serve(listener, move |mut stream| {
         while let Some(head) = loopback::head(&stream) {
             stream.write_all(answer(loopback::path(&head), &known).as_bytes()).ok()?;
-            if !head.contains("/fields") && loopback::path(&head).len() < 2 { continue }
+            if !head.contains("/fields") && loopback::path(&head).len() < 2 {
+                continue;
+            }
             stream.shutdown(std::net::Shutdown::Write).ok()?;
             stream.read_to_end(&mut Vec::new()).ok()?;
         }
@@ -131,17 +159,41 @@ fn what_servers_say_reaches_no_terminal_log_or_report_raw_and_no_secret_is_told(
     fs::write(root.path().join("site.toml"), file(&origin)).unwrap();
     let file = "site.toml";
     let run = crawl.is_clean(&["run", file, "-vv", "--report", "report.json"]);
-    assert!(String::from_utf8_lossy(&run.stderr).contains("EVIL"), "the log shows what came, escaped: {run:?}");
+    assert!(
+        String::from_utf8_lossy(&run.stderr).contains("EVIL"),
+        "the log shows what came, escaped: {run:?}"
+    );
     crawl.is_clean(&["run", file, "--log", "json", "-v"]);
     let auth = format!("{}/auth", origin.replace("://", "://user:SECRETpassword@"));
     let [moved, gone, fields, home] = ["moved", "gone", "fields", ""].map(|path| format!("{origin}/{path}"));
     for arguments in [
-        &["status", file][..], &["status", file, "--json"], &["failed", file], &["failed", file, "--json"], &["hosts", file],
-        &["hosts", file, "--json"], &["changes", file], &["changes", file, "--json"], &["config", file], &["plan", file],
-        &["audit", file], &["audit", "state"], &["cache", "stats", file], &["doctor", file], &["check", file],
-        &["explain", file, &moved], &["explain", file, &gone], &["explain", file, &auth], &["explain", file, &auth, "--json"],
-        &["try", file, &home], &["try", file, &fields], &["fetch", file, &moved], &["fetch", file, &fields], &["fetch", file, &auth],
-        &["shell", file, &home], &["shell", file, &fields], &["sitemap", &home],
+        &["status", file][..],
+        &["status", file, "--json"],
+        &["failed", file],
+        &["failed", file, "--json"],
+        &["hosts", file],
+        &["hosts", file, "--json"],
+        &["changes", file],
+        &["changes", file, "--json"],
+        &["config", file],
+        &["plan", file],
+        &["audit", file],
+        &["audit", "state"],
+        &["cache", "stats", file],
+        &["doctor", file],
+        &["check", file],
+        &["explain", file, &moved],
+        &["explain", file, &gone],
+        &["explain", file, &auth],
+        &["explain", file, &auth, "--json"],
+        &["try", file, &home],
+        &["try", file, &fields],
+        &["fetch", file, &moved],
+        &["fetch", file, &fields],
+        &["fetch", file, &auth],
+        &["shell", file, &home],
+        &["shell", file, &fields],
+        &["sitemap", &home],
     ] {
         crawl.is_clean(arguments);
     }
@@ -177,7 +229,8 @@ fn exports_are_clean(crawl: &Crawl) {
         }
         assert!(formulas >= 3, "{name}: {text}");
     }
-    let item: serde_json::Value = serde_json::from_str(crawl.read("out.jsonl").lines().next().unwrap()).unwrap();
+    let item: serde_json::Value =
+        serde_json::from_str(crawl.read("out.jsonl").lines().next().unwrap()).unwrap();
     assert_eq!(item["one"], format!("=1+1{EVIL}"), "JSON lines have the text as it was");
 }
 

@@ -147,8 +147,12 @@ fn every_harm_is_mended(chosen: impl Fn(&str) -> bool, kinds: &[Harm]) {
             let says = crawl.recovers(&what);
             // A journal that ends early is as a crash leaves it, and one that is gone was one too many.
             let is_cut_journal = name.starts_with("journal") && matches!(kind, Harm::Cut | Harm::Gone);
-            let must_be_named = ["FORMAT", "seen-", "journal/", "frontier/0.jnl"].iter().any(|part| name.starts_with(part));
-            assert!(!must_be_named || is_cut_journal || says.contains("damaged") || says.contains("missing"), "{what}: {says}");
+            let must_be_named =
+                ["FORMAT", "seen-", "journal/", "frontier/0.jnl"].iter().any(|part| name.starts_with(part));
+            assert!(
+                !must_be_named || is_cut_journal || says.contains("damaged") || says.contains("missing"),
+                "{what}: {says}"
+            );
             fs::remove_dir_all(&crawl.0).unwrap();
         }
     }
@@ -157,7 +161,10 @@ fn every_harm_is_mended(chosen: impl Fn(&str) -> bool, kinds: &[Harm]) {
 #[test]
 fn harm_to_the_database_is_named_mended_and_costs_no_page() {
     every_harm_is_mended(|name| name == "frontier/0.jnl", &[Harm::Flip, Harm::Zero, Harm::Cut, Harm::Gone]);
-    every_harm_is_mended(|name| name.starts_with("frontier/keyspaces") || name == "frontier/version", &[Harm::Flip, Harm::Gone]);
+    every_harm_is_mended(
+        |name| name.starts_with("frontier/keyspaces") || name == "frontier/version",
+        &[Harm::Flip, Harm::Gone],
+    );
 }
 
 #[test]
@@ -170,7 +177,8 @@ fn harm_to_what_lies_beside_it_is_named_mended_and_costs_no_page() {
 fn nothing_is_changed_by_a_look_or_without_a_yes_and_what_is_damaged_is_kept() {
     let (root, origin) = (tempfile::tempdir().unwrap(), site());
     let crawl = Crawl::begin(&root.path().join("crawl"), &origin);
-    let bytes = || files(&crawl.state()).into_iter().map(|path| (fs::read(&path).unwrap(), path)).collect::<Vec<_>>();
+    let bytes =
+        || files(&crawl.state()).into_iter().map(|path| (fs::read(&path).unwrap(), path)).collect::<Vec<_>>();
     let before = bytes();
     assert_eq!(crawl.call(&["doctor", "site.toml"]).status.code(), Some(0));
     assert_eq!(bytes(), before);

@@ -108,7 +108,10 @@ fn state_at(place: &Path) -> Result<PathBuf, Failure> {
     if is_state {
         return Ok(dir);
     }
-    Err(Failure::Usage(format!("there is no state in `{}`: name a state directory, or its crawler file", dir.display())))
+    Err(Failure::Usage(format!(
+        "there is no state in `{}`: name a state directory, or its crawler file",
+        dir.display()
+    )))
 }
 
 fn look(dir: &Path) -> Result<Told, Failure> {
@@ -118,7 +121,14 @@ fn look(dir: &Path) -> Result<Told, Failure> {
         None => examine(dir)?,
     };
     let machine = machine(dir, &found, now()?);
-    Ok(Told { state_dir: dir.to_owned(), held_by, verdict: found.verdict(), found, machine, repaired: Vec::new() })
+    Ok(Told {
+        state_dir: dir.to_owned(),
+        held_by,
+        verdict: found.verdict(),
+        found,
+        machine,
+        repaired: Vec::new(),
+    })
 }
 
 impl Told {
@@ -133,7 +143,8 @@ impl Told {
     fn text(&self) -> String {
         let mut text = format!("state {}\n", safe(&self.state_dir.display().to_string()));
         if let Some(pid) = &self.held_by {
-            writeln!(text, "  in use by process {}: wait for it, or stop it, and look again", safe(pid)).expect(WRITES);
+            writeln!(text, "  in use by process {}: wait for it, or stop it, and look again", safe(pid))
+                .expect(WRITES);
         }
         for finding in &self.found.findings {
             text.push_str(&line(finding));
@@ -186,7 +197,11 @@ fn room(dir: &Path) -> Vec<Remark> {
     let mut remarks = vec![Remark {
         what: "disk",
         is_fine: free >= LITTLE_ROOM,
-        says: format!("{} free{}", bytes(free), if free < LITTLE_ROOM { ": a crawl stops when it is full" } else { "" }),
+        says: format!(
+            "{} free{}",
+            bytes(free),
+            if free < LITTLE_ROOM { ": a crawl stops when it is full" } else { "" }
+        ),
     }];
     if counts_inodes && inodes < FEW_INODES {
         let says = format!("room for {} only", counted(inodes, "more file"));
@@ -226,7 +241,11 @@ fn clock(found: &Examination, now: Timestamp) -> Remark {
         says.push(format!("{host} is left alone for {wait} yet: if that is an error of a clock, `crawl run --fresh` forgets it"));
     }
     let is_fine = says.is_empty();
-    Remark { what: "clock", is_fine, says: if is_fine { "nothing is from the future".to_owned() } else { says.join("; ") } }
+    Remark {
+        what: "clock",
+        is_fine,
+        says: if is_fine { "nothing is from the future".to_owned() } else { says.join("; ") },
+    }
 }
 
 #[cfg(test)]
@@ -236,11 +255,16 @@ mod tests {
     #[test]
     fn moments_from_the_future_are_told() {
         let now = Timestamp::from_secs(1_000_000);
-        let mut found = Examination { last_seen: Some(now + Duration::from_secs(60)), ..Examination::default() };
+        let mut found =
+            Examination { last_seen: Some(now + Duration::from_secs(60)), ..Examination::default() };
         assert!(clock(&found, now).is_fine);
         found.last_seen = Some(now + Duration::from_secs(7_200));
         found.longest_wait = Some(("a.example".to_owned(), now + Duration::from_secs(86_400 * 400)));
         let told = clock(&found, now);
-        assert!(!told.is_fine && told.says.contains("2 h") && told.says.contains("a.example is left alone"), "{}", told.says);
+        assert!(
+            !told.is_fine && told.says.contains("2 h") && told.says.contains("a.example is left alone"),
+            "{}",
+            told.says
+        );
     }
 }

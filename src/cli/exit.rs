@@ -49,7 +49,11 @@ const TABLE: [(u8, &str, &str); 11] = [
         "the state directory is in use by another run",
         "wait for that run, stop it, or give another --state",
     ),
-    (9, "the state is damaged or of another version", "`crawl doctor` says what is wrong, `crawl repair` mends what can be mended; or restore it"),
+    (
+        9,
+        "the state is damaged or of another version",
+        "`crawl doctor` says what is wrong, `crawl repair` mends what can be mended; or restore it",
+    ),
     (130, "interrupted", "go on with `crawl resume`, or with the same `crawl run`"),
 ];
 

@@ -23,7 +23,10 @@ pub(super) enum Databases {
 /// Starts the log of this process; `bars` is what it takes turns with. A log that is there already stays.
 pub(super) fn start(voice: Voice, bars: &MultiProgress, databases: Databases) {
     let lines = Lines { bars: bars.clone() };
-    let log = tracing_subscriber::fmt().with_env_filter(filter(voice, databases)).with_ansi(false).with_writer(lines);
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter(voice, databases))
+        .with_ansi(false)
+        .with_writer(lines);
     let started = match voice.log {
         LogForm::Text => log.with_target(voice.verbose > 1).try_init(),
         LogForm::Json => log.json().flatten_event(true).try_init(),

@@ -351,7 +351,21 @@ mod tests {
         let (stages, load) = (Default::default(), Default::default());
         let (problem, missed, limited_by) = (None, Vec::new(), None);
         let code = Vec::new();
-        Report { end, round, started, took, totals, problem, code, tally, missed, stages, load, limited_by, hosts }
+        Report {
+            end,
+            round,
+            started,
+            took,
+            totals,
+            problem,
+            code,
+            tally,
+            missed,
+            stages,
+            load,
+            limited_by,
+            hosts,
+        }
     }
 
     fn summary(report: &Report) -> String {

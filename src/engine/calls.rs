@@ -219,7 +219,9 @@ impl Calls {
         let faults = self.faults();
         let stuck = faults.values().filter(|fault| fault.misdeed == Misdeed::Stuck);
         let whose: Vec<_> = stuck
-            .map(|fault| format!("`{}` of `{}`, first at {}", fault.callback.as_str(), fault.spider, fault.url))
+            .map(|fault| {
+                format!("`{}` of `{}`, first at {}", fault.callback.as_str(), fault.spider, fault.url)
+            })
             .collect();
         Some(format!("{held} threads are held by calls that have not returned: {}", whose.join("; ")))
     }
@@ -290,7 +292,9 @@ mod tests {
         let all: Vec<_> = (0..200)
             .map(|n| {
                 let calls = Arc::clone(&calls);
-                tokio::spawn(async move { calls.aside(move || crate::clock::nap(Duration::from_millis(n % 5))).await })
+                tokio::spawn(async move {
+                    calls.aside(move || crate::clock::nap(Duration::from_millis(n % 5))).await
+                })
             })
             .collect();
         for call in all {
@@ -306,6 +310,9 @@ mod tests {
         calls.note((Callback::Parse, "a"), Misdeed::Error, &url("http://a.example/3"), "three");
         let told = calls.told();
         assert_eq!(told.len(), 2);
-        assert_eq!((told[1].count, told[1].url.as_str(), told[1].words.as_str()), (2, "http://a.example/1", "one"));
+        assert_eq!(
+            (told[1].count, told[1].url.as_str(), told[1].words.as_str()),
+            (2, "http://a.example/1", "one")
+        );
     }
 }

@@ -55,7 +55,8 @@ impl<F: Fetcher> Context<F> {
         if keeps_limits || self.execution == Execution::Inline || outgoing.purpose == Purpose::File {
             return self.fetcher.fetch(outgoing).await;
         }
-        let (request, time) = (outgoing.request.clone(), 2 * (outgoing.limits.connect + outgoing.limits.total));
+        let (request, time) =
+            (outgoing.request.clone(), 2 * (outgoing.limits.connect + outgoing.limits.total));
         let answer = self.calls.within(time, self.fetcher.fetch(outgoing)).await;
         answer.unwrap_or_else(|lost| {
             Err(FetchError::new(FailureKind::ResponseTimeout, self.lost(Callback::Fetch, &request, lost)))

@@ -179,7 +179,9 @@ pub enum CrawlError {
         reason: &'static str,
     },
     /// Calls into a spider, a stage or an extractor do not return, and each holds a thread.
-    #[error("{0}: mend that code, or raise `limits.stuck-calls`; the pages are on the failed list, and the crawl goes on from here")]
+    #[error(
+        "{0}: mend that code, or raise `limits.stuck-calls`; the pages are on the failed list, and the crawl goes on from here"
+    )]
     Stuck(String),
     /// The writer ended without a word.
     #[error("the writer thread ended unexpectedly: this is a defect, please report it")]

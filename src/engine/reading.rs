@@ -5,8 +5,8 @@
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::calls::{Callback, Lost, Misdeed};
 use super::recall::with_harvest;
@@ -103,7 +103,11 @@ impl<F: Fetcher> Context<F> {
     }
 
     /// What the spider makes of a request that was given up; why nothing, if it failed at that.
-    pub(super) fn of_failure(self: &Arc<Self>, request: &Request, failure: &Failure) -> Result<Harvest, String> {
+    pub(super) fn of_failure(
+        self: &Arc<Self>,
+        request: &Request,
+        failure: &Failure,
+    ) -> Result<Harvest, String> {
         let (spider, request) = (Arc::clone(self.spider_of(request)), request.clone());
         let is_ours = ours(&*spider).is_some();
         let (known, failure) = (request.clone(), failure.clone());

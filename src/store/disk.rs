@@ -8,6 +8,7 @@
 //! `sync` brings the log to the disk first and the database second, so that the database is never ahead for long.
 
 mod reading;
+mod seeing;
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
@@ -88,6 +89,7 @@ impl DiskStore {
         };
         if report.needs_repair() {
             store.repair()?;
+            store.see_what_is_done()?;
         }
         if lost > 0 {
             store.dir.note_synced(head.steps)?;

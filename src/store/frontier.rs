@@ -139,7 +139,9 @@ impl Frontier {
             Way::Up => pairs.next(),
             Way::Down => pairs.next_back(),
         };
-        while let Some((key, value)) = guarded(&self.path, || next().map(fjall::Guard::into_inner).transpose())? {
+        while let Some((key, value)) =
+            guarded(&self.path, || next().map(fjall::Guard::into_inner).transpose())?
+        {
             visit(&key, &value);
         }
         Ok(())

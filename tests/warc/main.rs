@@ -165,7 +165,11 @@ async fn what_stands_in_an_archive_is_what_went_over_the_wire() {
     let broken = found("response", "/broken");
     assert_eq!((broken.body(), broken.field("WARC-Truncated")), (b"no gzip at all".to_vec(), None));
     let old = found("response", "/old");
-    assert!(old.head().starts_with("HTTP/1.0 200 Fine\r\nset-cookie: a=[removed]\r\nset-cookie: b=[removed]\r\nx-fold: a"));
+    assert!(
+        old.head().starts_with(
+            "HTTP/1.0 200 Fine\r\nset-cookie: a=[removed]\r\nset-cookie: b=[removed]\r\nx-fold: a"
+        )
+    );
     assert_eq!((old.head().lines().count(), old.body()), (7, b"old".to_vec()));
     let long = found("response", "/long");
     assert_eq!((long.body().len(), long.field("WARC-Truncated").unwrap()), (1_000, "length"));

@@ -197,7 +197,8 @@ mod tests {
     #[test]
     fn a_page_that_sends_on_is_a_redirect_too() {
         let page = r#"<meta http-equiv="refresh" content="0;url=/b">"#;
-        let mut line = json!({ "request": { "url": "http://a.example/" }, "response": { "status": 200, "body": page } });
+        let mut line =
+            json!({ "request": { "url": "http://a.example/" }, "response": { "status": 200, "body": page } });
         assert_eq!(redirected(&line).unwrap()["request"]["url"], "http://a.example/b");
         line["request"]["meta"] = json!({ "redirect_ttl": 0 });
         assert!(redirected(&line).unwrap()["stop"].is_string());

@@ -135,7 +135,11 @@ impl Scan {
         scan.count_what_is_missing();
         let reason = "they do not read back";
         let bad = std::mem::take(&mut scan.bad).into_iter();
-        scan.gaps.extend(bad.map(|(about, count)| Gap { about, count: Some(count), reason: reason.to_owned() }));
+        scan.gaps.extend(bad.map(|(about, count)| Gap {
+            about,
+            count: Some(count),
+            reason: reason.to_owned(),
+        }));
         scan
     }
 
@@ -304,7 +308,8 @@ fn last_number(frontier: &Frontier, tag: u8) -> u32 {
     let mut last = 1;
     let beside = Era::BESIDE.0;
     let _ = frontier.walk(prefix(&[tag]), Way::Up, &mut |key, _| {
-        let number = key.get(1..5).and_then(|bits| bits.first_chunk::<4>()).map(|bits| u32::from_be_bytes(*bits));
+        let number =
+            key.get(1..5).and_then(|bits| bits.first_chunk::<4>()).map(|bits| u32::from_be_bytes(*bits));
         last = last.max(number.filter(|number| *number != beside).unwrap_or_default());
     });
     last

@@ -194,7 +194,11 @@ fn look_at_format(dir: &Path, found: &mut Examination) {
         }
         Ok(text) => {
             let says = format!("says `{}`", text.chars().take(40).collect::<String>());
-            (Verdict::Damaged, says, "no run can begin; it is written anew if the database is of this version")
+            (
+                Verdict::Damaged,
+                says,
+                "no run can begin; it is written anew if the database is of this version",
+            )
         }
         Err(_) => {
             let remedy = "no run can begin; it is written anew if the database is of this version";
@@ -229,7 +233,8 @@ fn look_at_database(dir: &Path, found: &mut Examination) -> Result<Option<Scan>,
     };
     (found.waiting, found.pages) = (scan.waiting, scan.pages);
     (found.last_seen, found.longest_wait) = (scan.last_seen, scan.longest_wait.clone());
-    let says = format!("{} records, {} requests wait, {} pages are known", scan.records, scan.waiting, scan.pages);
+    let says =
+        format!("{} records, {} requests wait, {} pages are known", scan.records, scan.waiting, scan.pages);
     let behind = synced(dir).saturating_sub(scan.steps());
     if !scan.gaps.is_empty() {
         let lost = scan.gaps.iter().map(Gap::to_string).collect::<Vec<_>>().join("; ");
@@ -250,14 +255,16 @@ fn look_at_seen(dir: &Path, scan: Option<&Scan>, found: &mut Examination) {
         return;
     };
     let path = dir.join(seen_log_name(head.log));
-    let remedy = "pages that are done may be asked again; what waits is known from the database";
+    let remedy =
+        "as it is, pages that are done would be asked again; a repair adds those that the database has";
     let there = fs::metadata(&path).map(|file| file.len());
     let (verdict, says) = match there {
         Err(_) if head.log_length == 0 => (Verdict::Fine, "is empty".to_owned()),
         Err(_) => (Verdict::Missing, "is not there".to_owned()),
-        Ok(there) if there < head.log_length => {
-            (Verdict::Damaged, format!("{} of {} bytes are missing", head.log_length - there, head.log_length))
-        }
+        Ok(there) if there < head.log_length => (
+            Verdict::Damaged,
+            format!("{} of {} bytes are missing", head.log_length - there, head.log_length),
+        ),
         Ok(_) => match seen::unreadable(&path, head.log_length) {
             Ok(0) => (Verdict::Fine, format!("all {} bytes read back", head.log_length)),
             Ok(bad) => (Verdict::Damaged, format!("{bad} of {} bytes do not read back", head.log_length)),
@@ -269,7 +276,8 @@ fn look_at_seen(dir: &Path, scan: Option<&Scan>, found: &mut Examination) {
     let (good, bad) = seen::runs(dir, head.log, &path);
     if bad > 0 {
         let says = format!("{bad} of {} files do not fit the log", good + bad);
-        let remedy = "it is made again from the log when a run begins, which takes some seconds a million URLs";
+        let remedy =
+            "it is made again from the log when a run begins, which takes some seconds a million URLs";
         found.note(Part::SeenRuns, dir.to_owned(), Verdict::Costly, says, remedy);
     }
 }
@@ -280,7 +288,8 @@ fn look_at_cache(dir: &Path, found: &mut Examination) -> Result<(), StoreError> 
         return Ok(());
     }
     let view = View::of(&path, dir)?;
-    let remedy = "no page is lost: those that are missing here are asked in full instead of with `If-None-Match`";
+    let remedy =
+        "no page is lost: those that are missing here are asked in full instead of with `If-None-Match`";
     let (verdict, says) = match sled_cache::inspect(view.path()) {
         Ok((good, 0)) => (Verdict::Fine, format!("{good} entries")),
         Ok((good, bad)) => (Verdict::Costly, format!("{bad} of {} entries do not read back", good + bad)),
@@ -363,7 +372,10 @@ fn look_at_rest(dir: &Path, found: &mut Examination) {
         let (says, remedy) = if name.ends_with(".new") {
             ("begun and never finished", "the next run clears it away")
         } else if name.starts_with("damaged-") || name.contains(".damaged-") {
-            ("what an earlier repair has put aside", "remove it when you are sure that nothing in it is wanted")
+            (
+                "what an earlier repair has put aside",
+                "remove it when you are sure that nothing in it is wanted",
+            )
         } else if name.starts_with(view::PREFIX) {
             ("the copy of a `crawl doctor` that was killed", "remove it")
         } else {

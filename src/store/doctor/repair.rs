@@ -52,7 +52,11 @@ pub fn repair(dir: &Path, found: &Examination, now: Timestamp) -> Result<Vec<Dee
             Part::Format => mending.format()?,
             Part::Database => mending.database(finding.verdict)?,
             Part::SeenLog => mending.keep_copy(Part::SeenLog, &finding.path)?,
-            Part::Cache => mending.put_aside(Part::Cache, &finding.path, "the next run begins an empty one: pages are asked in full")?,
+            Part::Cache => mending.put_aside(
+                Part::Cache,
+                &finding.path,
+                "the next run begins an empty one: pages are asked in full",
+            )?,
             Part::Journal => mending.journals(&finding.path)?,
             Part::Bodies => mending.bodies(&finding.path)?,
             // It is made again by whoever opens the state.
@@ -105,7 +109,7 @@ impl Mending<'_> {
         if path.exists() {
             fs::copy(path, self.place_of(path)?).map_err(refused(path))?;
         }
-        self.did(part, "written anew with all that can be read and with what waits; pages that are done may be asked again");
+        self.did(part, "written anew with all that can be read, with what waits, and with the pages that the database has");
         Ok(())
     }
 
@@ -139,7 +143,10 @@ impl Mending<'_> {
         if scan.gaps.is_empty() {
             // Its journal has lost its end, and opening cuts it: that which is cut is kept.
             copy(&path, &self.place_of(&path)?).map_err(refused(&path))?;
-            self.did(Part::Database, "cut back to its last whole step: the pages of the steps behind it are asked again");
+            self.did(
+                Part::Database,
+                "cut back to its last whole step: the pages of the steps behind it are asked again",
+            );
             return Ok(());
         }
         let fresh = self.dir.join("frontier.new");
@@ -151,7 +158,9 @@ impl Mending<'_> {
         fs::rename(&fresh, &path).map_err(refused(&fresh))?;
         let lost = scan.gaps.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
         let cost = match scan.loses_requests() {
-            true => "; the round is closed, so that the next run asks every page again, with its validators, and finds what is lost",
+            true => {
+                "; the round is closed, so that the next run asks every page again, with its validators, and finds what is lost"
+            }
             false => "",
         };
         self.did(Part::Database, format!("{records} records copied; lost: {lost}{cost}"));
@@ -206,7 +215,9 @@ impl Mending<'_> {
         copy.write(writes)?;
         self.settle(&copy, scan).map_err(|error| match error {
             Unsettled::Store(error) => error,
-            Unsettled::Codec(error) => StoreError::Damaged { path: fresh.to_owned(), reason: error.to_string() },
+            Unsettled::Codec(error) => {
+                StoreError::Damaged { path: fresh.to_owned(), reason: error.to_string() }
+            }
         })?;
         copy.sync()?;
         Ok(records)
@@ -252,7 +263,8 @@ impl Mending<'_> {
     /// Cuts damaged journals behind their last whole record.
     fn journals(&mut self, folder: &Path) -> Result<(), StoreError> {
         let journals = Journals::in_dir(folder, u32::MAX).read();
-        let journals = journals.map_err(|error| StoreError::Io { path: folder.to_owned(), reason: error.to_string() })?;
+        let journals = journals
+            .map_err(|error| StoreError::Io { path: folder.to_owned(), reason: error.to_string() })?;
         let mut cut = 0;
         for mut journal in journals {
             let Some(Err(flaw)) = journal.records.find(Result::is_err) else { continue };

@@ -30,7 +30,9 @@ fn is_whole(log: &Log, key: u64, value: &[u8]) -> bool {
         return false;
     };
     match codec::decode::<record::Head>(&frame.head) {
-        Ok(record::Head { harvest: Some(name), .. }) => log.read(key, name.place).is_some_and(|it| it.name == name),
+        Ok(record::Head { harvest: Some(name), .. }) => {
+            log.read(key, name.place).is_some_and(|it| it.name == name)
+        }
         Ok(_) => true,
         Err(_) => false,
     }
