@@ -50,7 +50,7 @@ fn home(origin: &str) -> String {
     ];
     let links: String = links.iter().map(|link| format!("<a href=\"{link}\">{EVIL}</a>")).collect();
     format!(
-        "<title>{EVIL}\n\t=cmd|' /C calc'!A0</title><h1>=1+1{EVIL}</h1><h2>\t@SUM(1)</h2><h3>\r+2</h3>{links}"
+        "<title>{EVIL}\n\t=cmd|' /C calc'!A0</title><h1>=1+1{EVIL}</h1><h2>\t@SUM(1)</h2><h3>\r+cmd|x</h3>{links}"
     )
 }
 
