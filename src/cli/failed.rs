@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::args::{FailedArgs, RetryArgs, WhichArgs};
 use super::exit::{Exit, Failure};
-use super::render::{counted, print, safe, tell};
+use super::render::{counted, hide_passwords, print, safe, tell};
 use super::state::Place;
 use super::{Registry, Stage, crawling};
 use crate::config::Plan;
@@ -158,7 +158,7 @@ fn lines(records: &[&FailedRecord]) -> String {
     records.iter().map(|record| format!("{}\n", value(record))).collect()
 }
 
-/// A failure with all that it takes to ask again, but for header fields.
+/// A failure with all that it takes to ask again, but for header fields and passwords.
 fn value(record: &FailedRecord) -> Value {
     let request = &record.request;
     let mut whole = serde_json::to_value(request).unwrap_or_default();
@@ -167,7 +167,7 @@ fn value(record: &FailedRecord) -> Value {
         let body = request.body.as_ref().map(|body| String::from_utf8_lossy(body).into_owned());
         whole.insert("body".to_owned(), body.into());
     }
-    json!({
+    let mut shown = json!({
         "url": request.url.as_str(),
         "method": request.method.as_str(),
         "label": request.label,
@@ -178,7 +178,9 @@ fn value(record: &FailedRecord) -> Value {
         "tries": record.tries,
         "at": record.at.to_string(),
         "request": whole,
-    })
+    });
+    hide_passwords(&mut shown);
+    shown
 }
 
 /// `https://a.example/1  server-error, status 503, 3 tries, 2026-…: status 503`.

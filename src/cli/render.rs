@@ -9,6 +9,9 @@ use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::time::Duration;
 
+use serde_json::Value;
+use url::Url;
+
 use super::exit::Failure;
 use crate::sink::is_obeyed_by_terminals;
 
@@ -53,9 +56,28 @@ pub(super) fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
     print(&json_text(value)?)
 }
 
+/// What is printed is passed on: a password in a URL stays behind, as it does where a URL is printed as text.
+pub(super) fn hide_passwords(value: &mut Value) {
+    match value {
+        Value::String(text) if text.starts_with("http") && text.contains('@') => {
+            if let Some(mut url) = Url::parse(text).ok().filter(|url| url.password().is_some()) {
+                // A URL with a password has a host, and so a place for another one.
+                let hidden = url.set_password(Some("***"));
+                *text = if hidden.is_ok() { url.into() } else { String::new() };
+            }
+        }
+        Value::Array(values) => values.iter_mut().for_each(hide_passwords),
+        Value::Object(fields) => fields.values_mut().for_each(hide_passwords),
+        _ => {}
+    }
+}
+
 /// What [`print_json`] prints.
 pub(super) fn json_text(value: &impl serde::Serialize) -> Result<String, Failure> {
-    let text = serde_json::to_string_pretty(value).map_err(|error| Failure::Usage(error.to_string()))?;
+    let unsayable = |error: serde_json::Error| Failure::Usage(error.to_string());
+    let mut value = serde_json::to_value(value).map_err(unsayable)?;
+    hide_passwords(&mut value);
+    let text = serde_json::to_string_pretty(&value).map_err(unsayable)?;
     let lines = text.lines().map(|line| format!("{}\n", safe(line)));
     Ok(lines.collect())
 }

@@ -124,7 +124,7 @@ impl Spider for Lister {
     }
 
     fn failed(&self, request: &Request, failure: &PageFailure, _harvest: &mut Harvest) {
-        tell(&format!("{}: {} ({})", safe(request.url.as_str()), failure.class, safe(&failure.reason)));
+        tell(&format!("{}: {} ({})", safe(&request.url.to_string()), failure.class, safe(&failure.reason)));
     }
 }
 

@@ -48,9 +48,8 @@ pub(super) fn build(file: CrawlerFile, around: Surroundings, check: &mut Check<'
     let pace = pace::build(&file.politeness, &file.robots, &file.backoff, &file.retry, check);
     let rules = rules((file.extract, file.follow, file.paginate), &seeds, &requests, check);
     let (names, stages) = stage::build(file.stage, rules.names(file.spider.as_deref()), check);
-    let first = starts.requests();
     check_starts(file.spider.as_deref(), identity.contact.as_deref(), &starts, &scope, check);
-    let name = around.stem.unwrap_or_else(|| starts.first_host());
+    let (name, first) = (around.stem.unwrap_or_else(|| starts.first_host()), starts.requests());
     let Outputs { archive, sinks, failed } =
         outputs(file.sink, file.failed, &sink::Around { name: &name, extract: names.rules() }, check);
     let policy =

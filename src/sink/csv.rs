@@ -239,7 +239,7 @@ fn guarded(text: Cow<'_, str>) -> Cow<'_, str> {
 }
 
 /// The text with everything escaped that a terminal would obey, as JSON escapes it; line ends and TAB stay.
-fn harmless(text: Cow<'_, str>) -> Cow<'_, str> {
+pub(super) fn harmless(text: Cow<'_, str>) -> Cow<'_, str> {
     let stays = |place: usize, letter: char| match letter {
         '\n' | '\t' => true,
         '\r' => text[place + 1..].starts_with('\n'),

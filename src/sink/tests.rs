@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 mod kills;
 
-use super::csv::{CsvOptions, CsvSink, Dialect, Quote};
+use super::csv::{CsvOptions, CsvSink, Dialect, Quote, harmless};
 use super::files::{Exists, FileOptions};
 use super::json::{JsonOptions, JsonSink};
 use super::jsonl::{JsonlOptions, JsonlSink};
@@ -270,7 +270,7 @@ fn a_cell_is_never_a_formula() {
         let text = csv_of(&["a"], &[item(json!({ "a": text }))]);
         assert_eq!(text, format!("a\n{cell}\n"));
     }
-    assert_eq!(csv_of(&["a"], &[item(json!({"a": "\r=1"}))]), "a\n\"'\r=1\"\n");
+    assert_eq!(csv_of(&["a"], &[item(json!({"a": "\r=1"}))]), "a\n'\\u000d=1\n");
     assert_eq!(csv_of(&["a"], &[item(json!({"a": -5}))]), "a\n-5\n");
 }
 
@@ -309,6 +309,7 @@ proptest! {
         prop_assert_eq!(read.len(), rows.len());
         for (record, row) in read.iter().zip(&rows) {
             for (cell, text) in record.iter().zip(row) {
+                let text = &*harmless(text.into());
                 prop_assert!(cell == text || cell.strip_prefix('\'') == Some(text), "{cell:?} {text:?}");
             }
         }

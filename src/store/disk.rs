@@ -8,6 +8,7 @@
 //! `sync` brings the log to the disk first and the database second, so that the database is never ahead for long.
 
 mod opening;
+mod seeing;
 
 use std::collections::HashSet;
 use std::ops::{Bound, ControlFlow};

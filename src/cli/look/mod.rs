@@ -191,7 +191,7 @@ pub(super) fn links_text(links: &Links, wanted: &str) -> String {
     let mut text = format!("{}\n", counted(found.len() as u64, "link"));
     for (number, link) in found.iter().enumerate().take(MOST_SHOWN * 2) {
         let mark = if link.nofollow { " (nofollow)" } else { "" };
-        let (url, words) = (short(link.url.as_str(), MOST_LETTERS), short(&link.text, 40));
+        let (url, words) = (short(&link.url.to_string(), MOST_LETTERS), short(&link.text, 40));
         text.push_str(&format!("{:>4}  {url}{mark}  {words}\n", number + 1).replace("  \n", "\n"));
     }
     more(&mut text, found.len(), MOST_SHOWN * 2);

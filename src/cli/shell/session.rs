@@ -285,9 +285,19 @@ fn headers(page: &Page) -> String {
     let response = page.response();
     let mut text = format!("{}\n", response.status);
     for (name, value) in &response.headers {
-        text.push_str(&format!("{name}: {}\n", short(&String::from_utf8_lossy(value.as_bytes()), 400)));
+        let value = String::from_utf8_lossy(value.as_bytes());
+        let shown =
+            if *name == http::header::SET_COOKIE { without_secret(&value) } else { value.into_owned() };
+        text.push_str(&format!("{name}: {}\n", short(&shown, 400)));
     }
     text
+}
+
+/// A cookie that is set, without its value: what is on a screen is soon passed on.
+fn without_secret(field: &str) -> String {
+    let (pair, rest) = field.split_at(field.find(';').unwrap_or(field.len()));
+    let name = pair.split_once('=').map_or("", |(name, _)| name);
+    format!("{name}=***{rest}")
 }
 
 fn json_ld(page: &Page) -> Result<String, Failure> {

@@ -87,7 +87,7 @@ fn summary(place: &Place, got: &Readings, differences: &[Difference]) -> String 
     let pages = counted(differences.len() as u64, "page");
     writeln!(text, "; {pages} not as in `{}`", place.snapshot.display()).expect("a String takes everything");
     for page in differences.iter().take(MOST_PAGES) {
-        writeln!(text, "{}", safe(page.url.as_str())).expect("a String takes everything");
+        writeln!(text, "{}", safe(&page.url.to_string())).expect("a String takes everything");
         for line in shortened(&page.lines) {
             writeln!(text, "  {}", safe(&line)).expect("a String takes everything");
         }

@@ -129,7 +129,7 @@ fn copy(args: &TestArgs, pages: &Path, count: usize, registry: &Registry) -> Res
     while left > 0 && kinds.iter().any(|kind| kind.len() > 0) {
         for exchange in kinds.iter_mut().filter_map(Iterator::next).take(left) {
             let path = Recorded::add(pages, &exchange.request, &exchange.response)?;
-            tell_recorded(exchange.response.url.as_str(), &path);
+            tell_recorded(&exchange.response.url.to_string(), &path);
             left -= 1;
         }
     }

@@ -47,6 +47,7 @@ impl DiskStore {
         };
         if report.needs_repair() {
             store.repair()?;
+            store.see_what_is_done()?;
         }
         if lost > 0 {
             store.dir.note_synced(head.steps)?;

@@ -255,7 +255,8 @@ fn look_at_seen(dir: &Path, scan: Option<&Scan>, found: &mut Examination) {
         return;
     };
     let path = dir.join(seen_log_name(head.log));
-    let remedy = "pages that are done may be asked again; what waits is known from the database";
+    let remedy =
+        "as it is, pages that are done would be asked again; a repair adds those that the database has";
     let there = fs::metadata(&path).map(|file| file.len());
     let (verdict, says) = match there {
         Err(_) if head.log_length == 0 => (Verdict::Fine, "is empty".to_owned()),

@@ -109,7 +109,7 @@ impl Mending<'_> {
         if path.exists() {
             fs::copy(path, self.place_of(path)?).map_err(refused(path))?;
         }
-        self.did(part, "written anew with all that can be read and with what waits; pages that are done may be asked again");
+        self.did(part, "written anew with all that can be read, with what waits, and with the pages that the database has");
         Ok(())
     }
 
