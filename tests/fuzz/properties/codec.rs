@@ -28,8 +28,8 @@ pub fn check(bytes: &[u8]) {
         6 => record::<PageRecord>(content),
         7 => record::<ItemTally>(content),
         8 => record::<LoginRecord>(content),
-        9 => journal(content.to_vec()),
-        10 => journal(framed(content)),
+        9 => journal(content),
+        10 => journal(&framed(content)),
         11 => seen(content),
         12 => seen_written(content),
         13 => kept::check(content),
@@ -82,11 +82,11 @@ fn framed(mut content: &[u8]) -> Vec<u8> {
 }
 
 /// A journal that is cut gives what stands before the cut, and no more.
-fn journal(file: Vec<u8>) {
+fn journal(file: &[u8]) {
     let read = |file: &[u8]| -> Vec<Result<Record, JournalFlaw>> {
         JournalReader::new(std::io::Cursor::new(file.to_vec())).collect()
     };
-    let whole = read(&file);
+    let whole = read(file);
     assert!(whole.iter().rev().skip(1).all(Result::is_ok), "a reader ends after a flaw");
     assert!(whole.len() <= file.len() + 1);
     for cut in [file.len() / 2, file.len().saturating_sub(1)] {

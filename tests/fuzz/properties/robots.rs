@@ -22,7 +22,7 @@ pub fn check(bytes: &[u8]) {
     verdicts_have_reasons(&rules, &urls, body);
     wishes_are_bounded(&rules);
     spelling_does_not_count(&rules, &urls, body);
-    if bytes.len() % 8 == 0 {
+    if bytes.len().is_multiple_of(8) {
         both_judges_agree(&urls, body, &token);
     }
 }
