@@ -42,6 +42,7 @@ mod stop;
 mod tell;
 mod totals;
 mod trouble;
+mod turns;
 mod worker;
 mod writer;
 

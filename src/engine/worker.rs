@@ -17,6 +17,7 @@ use super::sieve::{Stages, staged};
 use super::sitemap::{Reader, is_worth_keeping};
 use super::stages::{Mark, Stopwatch};
 use super::totals::Totals;
+use super::turns::Turns;
 use crate::clock::Clock;
 use crate::cookies::CookieJar;
 use crate::fetch::{FetchError, Fetcher, Limits, Outgoing, Purpose};
@@ -58,6 +59,7 @@ pub(super) struct Context<F> {
     pub(super) rules: u64,
     pub(super) clock: Clock,
     pub(super) execution: Execution,
+    pub(super) turns: Turns,
     /// Where files go, if any are wanted.
     pub(super) files: Option<Desk>,
     /// Takes down what takes how long.
@@ -284,7 +286,7 @@ impl<F: Fetcher> Context<F> {
         match self.execution {
             Execution::Inline => work(),
             Execution::Threads if in_passing => work(),
-            Execution::Threads => tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| {
+            Execution::Threads => self.turns.take(work).await.unwrap_or_else(|error| {
                 (Yield { error: Some(format!("parsing was cut off: {error}")), ..Yield::default() }, None)
             }),
         }

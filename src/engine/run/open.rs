@@ -19,6 +19,7 @@ use crate::engine::stages::load::Watch;
 use crate::engine::start::{self, Beginning, Past, Start};
 use crate::engine::tell::Voice;
 use crate::engine::totals::Totals;
+use crate::engine::turns::Turns;
 use crate::engine::worker::{Context, Execution};
 use crate::engine::writer::{Parts, Writer, WriterDoor};
 use crate::engine::{Crawl, CrawlError};
@@ -58,6 +59,7 @@ impl<F: Fetcher> Crawl<F> {
             clock: self.clock.clone(),
             execution: self.execution,
             files: desk,
+            turns: Turns::new(),
             stopwatch: Arc::new(Stopwatch::new(self.clock.clone())),
             seen: self.store.seen(),
         };
