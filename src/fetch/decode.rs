@@ -71,7 +71,7 @@ pub(super) fn content_encoding(headers: &HeaderMap) -> String {
 /// `encoding` is the value of the `Content-Encoding` field (RFC 9110 8.4): a comma list in the order the codings were applied.
 pub async fn decode(encoding: &str, body: Bytes, bounds: Bounds) -> Decoded {
     let pieces = stream::iter((!body.is_empty()).then_some(Ok(body)));
-    decode_stream(encoding, pieces.boxed(), bounds).await.0
+    decode_stream(encoding, pieces.boxed(), bounds, 0).await.0
 }
 
 /// Undoes gzip where the content is gzip itself, whatever its name and type say: a file such as `sitemap.xml.gz`, packed once
@@ -92,11 +92,12 @@ pub async fn unpack_gzip(mut body: Bytes, bounds: Bounds) -> (Bytes, Option<Trun
 
 /// As [`decode`], piece by piece. Stops pulling when a limit is reached.
 ///
-/// The wire reports its end as an [`io::Error`] that holds a [`FetchError`]; it is handed back beside what was decoded till then.
+/// Room for `expected` bytes is made at once. The wire reports its end as an [`io::Error`] that holds a [`FetchError`]; it is handed back beside what was decoded till then.
 pub(crate) async fn decode_stream<S>(
     encoding: &str,
     pieces: S,
     bounds: Bounds,
+    expected: usize,
 ) -> (Decoded, Option<FetchError>)
 where
     S: Stream<Item = io::Result<Bytes>> + Send + Unpin,
@@ -108,7 +109,7 @@ where
     });
     let (codings, known) = codings(encoding);
     let mut layers = Layers { lied: !known, ..Layers::new(StreamReader::new(counted), bounds) };
-    let mut body = BytesMut::new();
+    let mut body = BytesMut::with_capacity(expected);
     let ended = match layers.undo(&codings).await {
         Ok(()) => read(&mut layers.reader, &mut body, &wire, bounds).await,
         Err(error) => Err(error),
@@ -406,7 +407,7 @@ mod tests {
         {
             let error = io::Error::other(FetchError::new(kind, "gone"));
             let pieces = stream::iter([Ok(Bytes::copy_from_slice(&whole[..15])), Err(error)]);
-            let (page, lost) = decode_stream("gzip", pieces, BOUNDS).await;
+            let (page, lost) = decode_stream("gzip", pieces, BOUNDS, 0).await;
             assert_eq!((page.truncated, lost.unwrap().kind), (Some(mark), kind));
         }
     }

@@ -34,6 +34,8 @@ use crate::url::{CanonicalUrl, HostKey};
 const ACCEPT: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
 /// What is read of an answer that stands in the place of a file.
 const REFUSAL_BYTES: u64 = 64 << 10;
+/// The largest body for which room is made before it is there.
+const MOST_EXPECTED: usize = 256 << 10;
 /// Different connect limits that are served at the same time; each has connections of its own.
 const MOST_CLIENTS: u64 = 4;
 /// These frame the message, name its sender or its target: the fetcher writes them itself.
@@ -349,7 +351,7 @@ async fn body(
         Some(tap) if !encoding.is_empty() => tap.on(wire.pieces()).boxed(),
         _ => wire.pieces().boxed(),
     };
-    let decoded = decode::decode_stream(&encoding, pieces, bounds).await;
+    let decoded = decode::decode_stream(&encoding, pieces, bounds, expected(headers)).await;
     if let (Some(timing), Some(began)) = (timing, began) {
         timing.note_decoded(began);
     }
@@ -357,6 +359,12 @@ async fn body(
         (decoded, Some(lost)) if decoded.body.is_empty() && status.is_success() => Err(lost),
         (decoded, _) => Ok(decoded),
     }
+}
+
+/// The room that the body is likely to need. A server's word is not trusted with more than a little.
+fn expected(headers: &HeaderMap) -> usize {
+    let length = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    length.unwrap_or(0).min(MOST_EXPECTED)
 }
 
 fn common_headers(options: &HttpOptions) -> Result<HeaderMap, OptionsError> {

@@ -78,10 +78,6 @@ static WORDS: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(words).expect("the words are written here")
 });
 
-/// A title, if it holds no markup.
-static TITLE: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new("(?i-u)<title[^<>]*>([^<]*)").expect("the pattern is written here"));
-
 /// What only the script of a challenge sets.
 const CLOUDFLARE_SCRIPT: &str = "window._cf_chl_opt";
 
@@ -112,11 +108,23 @@ pub fn challenge(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Option
     }
     let beginning = &body[..body.len().min(LOOK)];
     let may_be_one = || {
-        let mut titles = TITLE.captures_iter(beginning).filter_map(|found| found.get(1));
-        WORDS.is_match(beginning) || titles.any(|title| is_known(&String::from_utf8_lossy(title.as_bytes())))
+        WORDS.is_match(beginning) || titles(beginning).any(|title| is_known(&String::from_utf8_lossy(title)))
     };
     // Nearly every page is none, and is not looked at any closer.
     if may_be_one() { in_page(status, &String::from_utf8_lossy(beginning)) } else { None }
+}
+
+/// The titles that hold no markup.
+fn titles(beginning: &[u8]) -> impl Iterator<Item = &[u8]> {
+    memchr::memchr_iter(b'<', beginning).filter_map(|at| {
+        let (name, rest) = beginning[at + 1..].split_at_checked("title".len())?;
+        if !name.eq_ignore_ascii_case(b"title") {
+            return None;
+        }
+        let end = rest.iter().position(|byte| matches!(byte, b'<' | b'>'))?;
+        let text = &rest[end + 1..];
+        (rest[end] == b'>').then(|| text.split(|byte| *byte == b'<').next().unwrap_or(text))
+    })
 }
 
 fn in_fields(headers: &HeaderMap) -> Option<&'static str> {

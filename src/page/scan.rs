@@ -318,6 +318,10 @@ impl Tag {
     /// has too many attributes.
     fn read(&mut self, scan: &Scan<'_>, from: usize, name: Name) -> Option<usize> {
         let bytes = scan.bytes;
+        // Most tags have none.
+        if bytes.get(from) == Some(&b'>') {
+            return Some(from + 1);
+        }
         let (mut at, mut count) = (from, 0);
         loop {
             let before = at;

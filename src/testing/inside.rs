@@ -17,5 +17,5 @@ pub fn seen_log(log: &[u8]) -> (Vec<u64>, u64) {
 /// As [`decode`](crate::fetch::decode::decode) of a body that comes in these pieces.
 pub async fn decode_pieces(encoding: &str, pieces: Vec<Bytes>, bounds: Bounds) -> Decoded {
     let wire = stream::iter(pieces.into_iter().map(Ok));
-    decode_stream(encoding, wire.boxed(), bounds).await.0
+    decode_stream(encoding, wire.boxed(), bounds, 0).await.0
 }

@@ -8,6 +8,7 @@
 //! Whether an address may be contacted and whether a URL belongs to the crawl is judged elsewhere.
 
 mod canon;
+mod keyed;
 mod query;
 mod standard;
 mod steps;
@@ -20,6 +21,7 @@ use url::Url;
 use xxhash_rust::xxh3::Xxh3;
 
 pub use canon::{Canon, CanonChange, CanonStep};
+pub(crate) use keyed::ByFingerprint;
 pub use query::{escaped, parameter, set_parameter};
 pub use standard::resolve;
 pub(crate) use steps::normal_escapes;

@@ -1,7 +1,5 @@
 //! Which links of a page are followed.
 
-use std::collections::HashMap;
-
 use super::detour;
 use super::links::{self, Region, Sighted};
 use super::luggage::Luggage;
@@ -14,7 +12,7 @@ use crate::page::Page;
 use crate::page::links::{MAX_LINKS, Target, link_elements, targets};
 use crate::page::tree::NodeId;
 use crate::request::Request;
-use crate::url::{CanonicalUrl, Fingerprint};
+use crate::url::{ByFingerprint, CanonicalUrl};
 
 /// The links of `page` that the recipe takes, each URL once, in the order of the document, and the number of the rule for each.
 ///
@@ -292,7 +290,7 @@ fn is_inside(region: Option<&Region>, around: &[NodeId]) -> bool {
 #[derive(Default)]
 struct Taken<'p> {
     in_order: Vec<(Sighted<'p>, usize)>,
-    places: HashMap<Fingerprint, usize>,
+    places: ByFingerprint<usize>,
 }
 
 impl<'p> Taken<'p> {
