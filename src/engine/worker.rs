@@ -3,6 +3,8 @@
 //! A worker owns nothing that outlives its request. It reads the validator cache (see [`super::recall`]) and changes no state:
 //! what it brings back is settled by the loop and written by the writer.
 
+mod done;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +19,6 @@ use super::recall::{Freshness, Memo, Recalled, with_harvest};
 use super::sieve::{Stages, staged};
 use super::sitemap::{Reader, is_worth_keeping};
 use super::stages::{Mark, Stopwatch};
-use super::totals::Totals;
 use crate::clock::Clock;
 use crate::cookies::CookieJar;
 use crate::fetch::{FetchError, Fetcher, Limits, Outgoing, Purpose};
@@ -26,7 +27,7 @@ use crate::page::Page;
 use crate::politeness::{Class, Outcome};
 use crate::redirect::{self, RedirectStop};
 use crate::request::{Dedup, Kind, Request};
-use crate::response::{FailureKind, Response};
+use crate::response::Response;
 use crate::scope::Scope;
 use crate::spider::Spider;
 use crate::stage::tally::ItemTally;
@@ -363,7 +364,9 @@ impl<F: Fetcher> Context<F> {
         if let Some(problem) = cut_off(page.response(), &self.limits) {
             harvest.problem(problem);
         }
-        let look = (glance == Glance::Look && error.is_none()).then(|| impression(&page, &harvest));
+        // Where there is nothing to read, nothing can be alike.
+        let may_look = glance == Glance::Look && error.is_none() && !page.response().body.is_empty();
+        let look = may_look.then(|| impression(&page, &harvest));
         self.stopwatch.add(Mark::Parse, page.parsing());
         (harvest, error.map(|error| error.to_string()), look)
     }
@@ -408,49 +411,6 @@ impl<F: Fetcher> Context<F> {
         let request = request.wanted_on(Some(&parent.url));
         self.judge(&request).ok()?;
         Some(request)
-    }
-}
-
-impl PageDone {
-    /// A request whose worker was lost.
-    pub(super) fn lost(began: Timestamp, ended: Timestamp) -> Self {
-        let outcome = Outcome::failed(FailureKind::Request, began, ended);
-        let detail = Some("the fetcher panicked".to_owned());
-        Self { detail, ..Self::of(outcome) }
-    }
-
-    /// What the answer adds to the counts, whatever becomes of its URL.
-    pub(super) fn count(&self, totals: &mut Totals, kind: Kind) {
-        totals.requests = 1;
-        totals.bytes = self.bytes;
-        match self.outcome.class {
-            Class::Fetched | Class::NotModified if kind.is_page() => totals.pages = 1,
-            // Whether it is a file is known only when it is whole.
-            Class::Fetched | Class::NotModified if matches!(kind, Kind::Login | Kind::Download) => {}
-            Class::Fetched | Class::NotModified => totals.sitemaps = 1,
-            Class::Redirected => totals.redirects = 1,
-            Class::Throttled => totals.throttled = 1,
-            _ => {}
-        }
-    }
-
-    /// An outcome that brought nothing yet.
-    pub(super) fn of(outcome: Outcome) -> Self {
-        Self {
-            outcome,
-            harvest: Yield::default(),
-            digest: None,
-            cache: None,
-            bytes: 0,
-            refusal: None,
-            detail: None,
-            dead_end: None,
-            location: None,
-            exchange: None,
-            cookies: Vec::new(),
-            has_new_cookie: false,
-            file: None,
-        }
     }
 }
 
