@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "what a test is built from may fail the test")]
 
+#[expect(dead_code, reason = "what this test does not need")]
 mod loopback;
 
 use std::collections::HashSet;
@@ -190,7 +191,7 @@ fn session_ids_in_the_path_end() {
     let count = std::sync::atomic::AtomicU64::new(0);
     let run = crawl(&["/shop;jsessionid=0A"], move |path| {
         let name = path.strip_prefix('/')?.split(';').next()?.to_owned();
-        let mut next = || format!("{:X}F", 7_919 * count.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
+        let next = || format!("{:X}F", 7_919 * count.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
         let words = ["shop", "cart", "about", "terms", "help"];
         let place = words.iter().position(|word| *word == name)?;
         let links: Vec<_> = words.iter().map(|word| format!("/{word};jsessionid={}", next())).collect();

@@ -22,7 +22,7 @@ pub struct Pattern {
 }
 
 impl Pattern {
-    fn new(text: String, patience: u32) -> Self {
+    fn new(text: &str, patience: u32) -> Self {
         let end = text.floor_char_boundary(MAX_BYTES);
         Self { text: text[..end].to_owned(), patience }
     }
@@ -43,18 +43,18 @@ pub fn patterns(url: &CanonicalUrl) -> Vec<Pattern> {
     let query: Vec<_> = keys.iter().filter_map(|key| key.strip_prefix('?')).collect();
     let mut found = Vec::with_capacity(4 + keys.len());
     match query.is_empty() {
-        true => found.push(Pattern::new(path.clone(), 1)),
+        true => found.push(Pattern::new(&path, 1)),
         false => {
-            found.push(Pattern::new(format!("{path}?{}=*", query.join("=*&")), 1));
-            found.push(Pattern::new(format!("{path}?**"), 1));
+            found.push(Pattern::new(&format!("{path}?{}=*", query.join("=*&")), 1));
+            found.push(Pattern::new(&format!("{path}?**"), 1));
         }
     }
-    found.extend(keys.iter().map(|key| Pattern::new(format!("**{key}=*"), 1)));
+    found.extend(keys.iter().map(|key| Pattern::new(&format!("**{key}=*"), 1)));
     let directory = path.rfind('/').map_or("/", |slash| &path[..=slash]);
     if directory.len() > 1 {
-        found.push(Pattern::new(format!("{directory}*"), 2));
+        found.push(Pattern::new(&format!("{directory}*"), 2));
         let first = directory[1..].find('/').map_or(directory, |slash| &directory[..slash + 2]);
-        found.push(Pattern::new(format!("{first}**"), 4));
+        found.push(Pattern::new(&format!("{first}**"), 4));
     }
     found
 }
