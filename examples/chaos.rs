@@ -39,7 +39,10 @@ impl Spider for Chaos {
             2 => loop {
                 std::thread::park(); // never comes back
             },
-            3 => Ok(harvest.follow(page.follow("/no-such-page")?)),
+            3 => {
+                harvest.follow(page.follow("/no-such-page")?);
+                Ok(())
+            }
             _ => Ok(harvest.item(&serde_json::json!({ "title": title }))?),
         }
     }

@@ -73,7 +73,7 @@ const OUTER: &[(&str, &[&str])] = &[
     ("hickory_resolver", &["fetch"]),
     ("tower_layer", &["fetch"]),
     ("tower_service", &["fetch"]),
-    ("nix", &["cli", "engine", "sink"]),
+    ("nix", &["engine"]),
     ("rustls", &["fetch", "sink"]),
     ("rusqlite", &["sink"]),
     ("postgres", &["sink"]),

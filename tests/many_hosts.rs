@@ -2,6 +2,8 @@
 //!
 //! `HOSTS=1000000 cargo test --release --test many_hosts -- --nocapture` prints the figures for a million.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on ends")]
+
 use std::ops::ControlFlow;
 
 use crawl::frontier::{Frontier, Settings, Step};

@@ -1,5 +1,7 @@
 //! The suites of others, asked as their READMEs say: line by line through `crawl probe`. Skipped where they are not at hand.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on ends")]
+
 mod suites;
 
 use std::io::Write;

@@ -144,9 +144,9 @@ fn every_file_is_a_test() {
 fn all_with_few_awake(awake: usize) -> Vec<&'static str> {
     let mut others = Vec::new();
     for name in FILES {
-        let text = std::fs::read_to_string(folder().join(format!("{name}.toml"))).unwrap();
-        let mut scenario = Scenario::parse(&text).unwrap();
-        let usual = simulate(&scenario).unwrap();
+        let text = std::fs::read_to_string(folder().join(format!("{name}.toml"))).expect("the file is there");
+        let mut scenario = Scenario::parse(&text).expect("it is a scenario");
+        let usual = simulate(&scenario).expect("it runs");
         scenario.crawl.awake = awake;
         let run = simulate(&scenario).unwrap_or_else(|error| panic!("{name}, {awake} awake: {error}"));
         let log = run.transcript.to_text();

@@ -189,11 +189,11 @@ fn machine(dir: &Path, found: &Examination, now: Timestamp) -> Vec<Remark> {
 
 #[cfg(unix)]
 fn room(dir: &Path) -> Vec<Remark> {
-    let Ok(system) = nix::sys::statvfs::statvfs(dir) else { return Vec::new() };
-    let free = u64::from(system.blocks_available()).saturating_mul(u64::from(system.fragment_size()));
-    let inodes = u64::from(system.files_available());
+    let Ok(system) = rustix::fs::statvfs(dir) else { return Vec::new() };
+    let free = system.f_bavail.saturating_mul(system.f_frsize);
+    let inodes = system.f_favail;
     // Some file systems have no such number.
-    let counts_inodes = u64::from(system.files()) > 0;
+    let counts_inodes = system.f_files > 0;
     let mut remarks = vec![Remark {
         what: "disk",
         is_fine: free >= LITTLE_ROOM,

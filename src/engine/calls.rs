@@ -252,7 +252,10 @@ mod tests {
     /// Does not return before it is told to.
     fn endless() -> (impl FnOnce() + Send + 'static, mpsc::Sender<()>) {
         let (free, held) = mpsc::channel::<()>();
-        (move || drop(held.recv()), free)
+        let wait = move || {
+            let _ = held.recv();
+        };
+        (wait, free)
     }
 
     #[tokio::test]

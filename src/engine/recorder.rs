@@ -91,7 +91,7 @@ struct OriginEntry {
 
 impl Recorder {
     /// Begins the journal of a run.
-    pub(super) fn start(journals: Option<&Journals>, opening: Opening<'_>) -> Result<Self, JournalError> {
+    pub(super) fn start(journals: Option<&Journals>, opening: &Opening<'_>) -> Result<Self, JournalError> {
         let Some(journals) = journals else {
             return Ok(Self(None));
         };
@@ -99,7 +99,7 @@ impl Recorder {
             Found::Beside => journals.begin_beside(opening.round)?,
             _ => journals.begin(opening.round)?,
         };
-        writer.write(Record::RunStart(run_start(&opening)))?;
+        writer.write(Record::RunStart(run_start(opening)))?;
         let files = opening.file_hosts.iter().map(|host| ScopeLine::FileHost(host.to_string()));
         for line in ScopeLine::of(opening.scope).into_iter().chain(files) {
             writer.write(Record::Scope(line))?;

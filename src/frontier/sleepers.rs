@@ -315,7 +315,7 @@ impl Sleepers {
     /// Forgets a host.
     pub(super) fn remove(&mut self, id: Id) -> Brought {
         self.set_due(id, None, 0);
-        if let Some(slot) = self.slot(&self.name(id).to_owned()) {
+        if let Some(slot) = self.slot(self.name(id)) {
             self.empty(slot);
         }
         self.waste += usize::from(self.list[id as usize].length);

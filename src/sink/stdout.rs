@@ -22,7 +22,7 @@ pub fn keep_for_items() -> io::Result<()> {
         let items = io::stdout().as_fd().try_clone_to_owned()?;
         // Two at a time would each set the other's aside.
         if ASIDE.set(File::from(items)).is_ok() {
-            nix::unistd::dup2_stdout(io::stderr())?;
+            rustix::stdio::dup2_stdout(io::stderr())?;
         }
     }
     Ok(())

@@ -107,7 +107,7 @@ impl<F: Fetcher> Crawl<F> {
             scope: &self.scope,
             file_hosts: desk.map_or(&[][..], Desk::hosts),
         };
-        Ok(Recorder::start(self.journals.as_ref(), opening)?)
+        Ok(Recorder::start(self.journals.as_ref(), &opening)?)
     }
 
     fn begin(&mut self, started: Timestamp) -> Result<Beginning, CrawlError> {
