@@ -230,5 +230,5 @@ fn a_host_that_is_awake_costs_two_kilobytes_at_most() {
     let entry = size_of::<HostEntry>() + lane + super::super::groups::MEMBER_BYTES;
     println!("entry {}, lane {lane}, in all {entry}", size_of::<HostEntry>());
     // Its name, its origin and its place in the index and the timetable come on top.
-    assert!(entry <= 1_700, "{entry}");
+    assert!(entry <= 1_800, "{entry}");
 }
