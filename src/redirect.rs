@@ -24,8 +24,8 @@ pub enum RedirectStop {
     /// The Location is the URL itself.
     #[error("redirect to itself")]
     ToItself,
-    /// More than [`MAX_HOPS`] redirects in a row.
-    #[error("more than {MAX_HOPS} redirects in a row")]
+    /// More redirects in a row than are followed: [`MAX_HOPS`], or fewer if so configured.
+    #[error("more redirects in a row than `http.max-redirects` allows")]
     TooManyHops,
 }
 

@@ -191,7 +191,9 @@ impl<F: Fetcher> Context<F> {
         spider: &dyn Spider,
         glance: Glance,
     ) -> (Harvest, Option<String>, Option<Impression>) {
-        let page = Page::new(Arc::clone(request), response).with_canon(self.canon.clone());
+        let page = Page::new(Arc::clone(request), response)
+            .with_canon(self.canon.clone())
+            .with_most_links(self.limits.links);
         let page = page.measured_by(self.clock.clone());
         let mut harvest = Harvest::new();
         let error = spider.parse(&page, &mut harvest).err().map(|error| error.to_string());

@@ -251,7 +251,11 @@ impl<F: Fetcher> Context<F> {
     pub(super) fn redirected(&self, request: &Request, response: &Response, done: &mut PageDone) {
         done.location = response.location().map(Cow::into_owned);
         let location = done.location.as_deref();
-        match redirect::follow(request, response.status.as_u16(), location, &self.canon) {
+        let next = match request.hops < self.limits.redirects {
+            true => redirect::follow(request, response.status.as_u16(), location, &self.canon),
+            false => Err(RedirectStop::TooManyHops),
+        };
+        match next {
             Ok(next) => match self.judge(&next) {
                 Ok(()) => done.harvest.links.push(next),
                 Err(_) => done.harvest.out_of_scope += 1,
@@ -286,7 +290,7 @@ impl<F: Fetcher> Context<F> {
     fn below(&self, parent: &Request, request: Request) -> Option<Request> {
         // Pages can redirect as servers can: what a spider makes of such a page has one hop more than the page.
         let is_redirect =
-            request.hops <= redirect::MAX_HOPS && parent.hops.checked_add(1) == Some(request.hops);
+            request.hops <= self.limits.redirects && parent.hops.checked_add(1) == Some(request.hops);
         let mut request = self.sitemaps.below(parent, request)?;
         request.spider = parent.spider;
         if is_redirect {

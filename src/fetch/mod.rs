@@ -32,6 +32,7 @@ pub use landing::Landing;
 
 use timing::Timing;
 
+use crate::redirect::MAX_HOPS;
 use crate::request::Request;
 use crate::response::{FailureKind, Response};
 use crate::url::HostKey;
@@ -146,6 +147,10 @@ pub struct Limits {
     pub body: u64,
     /// Decoded bytes per wire byte, counted after the first MiB. Default 200.
     pub ratio: u64,
+    /// Redirects in a row that are followed. Default 10, which is also the most.
+    pub redirects: u8,
+    /// Different places that the links of one page may lead to; links behind that are only counted. Default 10,000.
+    pub links: usize,
 }
 
 impl Default for Limits {
@@ -157,6 +162,8 @@ impl Default for Limits {
             total: Duration::from_secs(60),
             body: 10 << 20,
             ratio: 200,
+            redirects: MAX_HOPS,
+            links: 10_000,
         }
     }
 }

@@ -10,7 +10,7 @@ use super::element::{Element, fold};
 use crate::page::Page;
 use crate::url::CanonicalUrl;
 
-/// Different places that the links of one page may lead to; links behind that are only counted.
+/// Different places that the links of one page may lead to unless it is told otherwise; links behind that are only counted.
 pub const MAX_LINKS: usize = 10_000;
 
 /// Bytes of a link's text that are kept.
@@ -32,11 +32,20 @@ pub struct Link {
 /// The links of a page, in the order of the document.
 #[derive(Debug, Default)]
 pub struct Links {
-    /// The links, to [`MAX_LINKS`] places at most. The same URL may stand here several times, but a page that repeats itself
+    /// The links, to [`MAX_LINKS`] places at most, or as many as [`Page::with_most_links`] says. The same URL may stand here several times, but a page that repeats itself
     /// has not more than twice as many links as that.
     pub links: Vec<Link>,
     /// Link elements behind [`MAX_LINKS`], which were not read.
     pub unread: usize,
+}
+
+impl Page {
+    /// Reads links to so many different places instead of [`MAX_LINKS`].
+    #[must_use]
+    pub fn with_most_links(mut self, most: usize) -> Self {
+        self.most_links = most;
+        self
+    }
 }
 
 /// All links of `page`.
@@ -50,13 +59,13 @@ pub fn links(page: &Page) -> Links {
 pub(crate) fn link_elements(page: &Page) -> (Vec<(Element<'_>, Link)>, usize) {
     let (mut found, mut places) = (Vec::new(), HashSet::new());
     let mut elements = page.elements().filter(is_link);
-    while places.len() < MAX_LINKS
+    while places.len() < page.most_links
         && let Some(element) = elements.next()
     {
         let Some((url, fragment)) = target(page, element) else { continue };
         let is_new = places.insert(url.clone());
         // An index names the same pages over and over: what counts are the places that it leads to.
-        if is_new || found.len() < MAX_LINKS {
+        if is_new || found.len() < page.most_links {
             found.push((element, link(element, url, fragment)));
         }
     }
@@ -75,7 +84,7 @@ pub(crate) fn targets(page: &Page) -> (Vec<Target>, usize) {
     let gist = page.gist();
     let (mut found, mut seen, mut places) = (Vec::new(), HashSet::new(), HashSet::new());
     let (source, mut anchors) = (page.text(), gist.anchors.iter());
-    while places.len() < MAX_LINKS
+    while places.len() < page.most_links
         && let Some(anchor) = anchors.next()
     {
         let (href, nofollow) = (anchor.href.of(source), anchor.nofollow);

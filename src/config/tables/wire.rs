@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::num::NonZero;
 
 use http::{HeaderName, HeaderValue};
 use ipnet::IpNet;
@@ -15,6 +16,8 @@ use crate::config::plan::Identity;
 use crate::config::units::{Size, Time};
 use crate::fetch::Limits;
 use crate::fetch::http::HttpOptions;
+use crate::page::links::MAX_LINKS;
+use crate::redirect::MAX_HOPS;
 
 /// Bounds of one exchange, and what goes with every request.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -34,6 +37,12 @@ pub(in crate::config) struct HttpTable {
     /// Most decoded bytes for each byte on the wire, counted after the first MiB. Default 200.
     #[schemars(range(min = 1))]
     max_ratio: Option<u64>,
+    /// Most redirects in a row that are followed. Default 10, which is also the most.
+    #[schemars(range(max = 10))]
+    max_redirects: Option<u8>,
+    /// Most different places that the links of a page may lead to; what stands behind them is not read, and reported. Default 10,000.
+    #[schemars(range(min = 1))]
+    max_links: Option<NonZero<usize>>,
     /// Header fields of every request. Credentials may only stand here if the scope is one host; else they belong in
     /// `[hosts."name".headers]`.
     #[serde(deserialize_with = "ordered")]
@@ -73,6 +82,8 @@ impl HttpTable {
             total: time(self.total_timeout),
             body: self.max_body.map_or(1, |size| size.0),
             ratio: self.max_ratio.unwrap_or(1),
+            redirects: self.max_redirects.unwrap_or(MAX_HOPS),
+            links: self.max_links.map_or(MAX_LINKS, NonZero::get),
         };
         for (key, value) in [
             ("connect-timeout", self.connect_timeout),
@@ -85,6 +96,7 @@ impl HttpTable {
         }
         check.must(limits.body > 0, &top.key("max-body"), "expected more than 0 bytes");
         check.must(limits.ratio > 0, &top.key("max-ratio"), "expected 1 or more");
+        check.must(limits.redirects <= MAX_HOPS, &top.key("max-redirects"), "expected 10 at most");
         limits
     }
 

@@ -9,7 +9,7 @@ use crate::extract::ExtractError;
 use crate::extract::sitemap::Sitemap;
 use crate::item::Harvest;
 use crate::page::Page;
-use crate::page::links::{MAX_LINKS, Target, link_elements, targets};
+use crate::page::links::{Target, link_elements, targets};
 use crate::page::tree::NodeId;
 use crate::request::Request;
 use crate::url::{ByFingerprint, CanonicalUrl};
@@ -156,8 +156,10 @@ impl<'r> Rules<'r> {
         }
         let (found, unread) = self.links(page);
         if unread > 0 {
-            let url = page.url();
-            harvest.problem(format!("{url}: {unread} links were not read, only {MAX_LINKS} of a page are"));
+            let (url, most) = (page.url(), page.most_links);
+            harvest.problem(format!(
+                "{url}: {unread} links were not read, only {most} of a page are: `http.max-links`"
+            ));
         }
         let bound = regions.iter().any(Option::is_some);
         for link in found.into_iter().filter(|link| self.may_follow(link)) {

@@ -11,7 +11,7 @@ use crate::extract::feed::feed;
 use crate::extract::xpath::{Found, XPath};
 use crate::page::Page;
 use crate::page::element::{Element, fold};
-use crate::page::links::{Link, MAX_LINKS};
+use crate::page::links::Link;
 use crate::page::tree::NodeId;
 use crate::url::CanonicalUrl;
 
@@ -82,7 +82,7 @@ fn by_xpath(xpath: &XPath, page: &Page) -> Result<Region, ExtractError> {
 pub(super) fn of_texts<'p>(region: Option<&Region>, page: &'p Page) -> Vec<Sighted<'p>> {
     let texts = region.map(|region| region.texts.as_slice()).unwrap_or_default();
     let urls = texts.iter().filter_map(|text| page.join(text).ok());
-    urls.take(MAX_LINKS).map(Sighted::to).collect()
+    urls.take(page.most_links).map(Sighted::to).collect()
 }
 
 /// URLs in the attributes that a rule names, of the elements that it names.
@@ -96,7 +96,7 @@ pub(super) fn of_attributes<'p>(rule: &FollowRule, page: &'p Page) -> Vec<Sighte
     for element in page.elements().filter(has_tag) {
         for url in names.iter().filter_map(|name| page.join(element.attr(name)?).ok()) {
             found.push(sighted(element, url));
-            if found.len() >= MAX_LINKS {
+            if found.len() >= page.most_links {
                 return found;
             }
         }
@@ -131,7 +131,7 @@ pub(super) fn of_json<'p>(rule: &FollowRule, page: &'p Page) -> Result<Vec<Sight
         };
         let urls = texts.into_iter().filter_map(|text| page.join(text).ok());
         found.extend(urls.map(|url| Sighted::bare(url, String::new(), near)));
-        if found.len() >= MAX_LINKS {
+        if found.len() >= page.most_links {
             break;
         }
     }
@@ -151,5 +151,5 @@ pub(super) fn of_feed<'p>(rule: &FollowRule, page: &'p Page) -> Result<Vec<Sight
         let url = page.join(&entry.link?).ok()?;
         Some(Sighted::bare(url, entry.title.unwrap_or_default(), Place::Page))
     });
-    Ok(entries.take(MAX_LINKS).collect())
+    Ok(entries.take(page.most_links).collect())
 }
