@@ -21,6 +21,10 @@ use crate::clock::Clock;
 use crate::url::CanonicalUrl;
 use hall::{Hall, Seat, Sight};
 
+/// How often a call is looked at in the time that it may take, and the shortest time between two looks.
+const LOOKS: u32 = 8;
+const SHORTEST: Duration = Duration::from_millis(5);
+
 /// What is done about calls that do not return.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CallLimits {
@@ -130,7 +134,7 @@ pub(super) struct Calls {
 
 impl Calls {
     pub(super) fn new(limits: CallLimits, clock: Clock) -> Self {
-        let hall = Hall::open(clock.clone());
+        let hall = Hall::open();
         Self { limits, clock, hall, faults: Mutex::default() }
     }
 
@@ -140,13 +144,13 @@ impl Calls {
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Lost> {
         let (send, mut receive) = oneshot::channel();
+        self.hall.ring_every((self.limits.time / LOOKS).max(SHORTEST));
         let seat = self.hall.seat(move || drop(send.send(work())));
-        let mut until = self.clock.now_up() + self.limits.time;
         loop {
             tokio::select! {
                 biased;
                 came = &mut receive => return came.map_err(|_| Lost::Died),
-                () = self.clock.sleep_until(until) => until = self.clock.now_up() + self.look(&seat)?,
+                () = self.hall.alarm() => self.look(&seat).map(drop)?,
             }
         }
     }
@@ -170,7 +174,7 @@ impl Calls {
 
     /// How much longer a call may take; it is given up if that is nothing. What waits for a thread has not begun to take its time.
     fn look(&self, seat: &Arc<Seat>) -> Result<Duration, Lost> {
-        match seat.sight(self.clock.elapsed()) {
+        match seat.sight(self.hall.elapsed()) {
             Sight::Waiting | Sight::Done => Ok(self.limits.time),
             Sight::Running(taken) if taken < self.limits.time => Ok(self.limits.time - taken),
             Sight::Running(_) => match self.hall.give_up(seat) {

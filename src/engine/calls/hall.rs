@@ -9,8 +9,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
+use tokio::sync::Notify;
 
-use crate::clock::Clock;
+use crate::clock::Stopwatch;
 
 /// Threads for each core: more would only wait for one.
 const THREADS_A_CORE: usize = 2;
@@ -34,7 +35,7 @@ const GIVEN_UP: u8 = 3;
 #[derive(Default)]
 pub(super) struct Seat {
     state: AtomicU8,
-    /// When it began, in microseconds of the clock.
+    /// When it began, in microseconds since the hall was opened.
     began: AtomicU64,
 }
 
@@ -76,6 +77,7 @@ struct State {
     threads: usize,
     /// Threads that are held by calls which were given up.
     stuck: usize,
+    rings: bool,
     is_closed: bool,
 }
 
@@ -83,22 +85,56 @@ struct State {
 pub(super) struct Hall {
     state: Mutex<State>,
     work: Condvar,
-    clock: Clock,
+    /// Rings now and then, so that whoever waits for a call looks how it stands. Calls take the machine's time, also where that of the
+    /// crawl is simulated: a timer of the runtime would let hours pass between two steps of a thread.
+    alarm: Notify,
+    is_over: Condvar,
+    stopwatch: Stopwatch,
     /// What is called may start something on the runtime of the crawl.
     runtime: Option<Handle>,
     most: usize,
 }
 
 impl Hall {
-    pub(super) fn open(clock: Clock) -> Arc<Self> {
+    pub(super) fn open() -> Arc<Self> {
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
         Arc::new(Self {
             state: Mutex::default(),
             work: Condvar::new(),
-            clock,
+            alarm: Notify::new(),
+            is_over: Condvar::new(),
+            stopwatch: Stopwatch::start(),
             runtime: Handle::try_current().ok(),
             most: cores * THREADS_A_CORE,
         })
+    }
+
+    /// Time on the machine's clock since it was opened.
+    pub(super) fn elapsed(&self) -> Duration {
+        self.stopwatch.elapsed()
+    }
+
+    /// Comes back when it is time to look at a call again.
+    pub(super) async fn alarm(&self) {
+        self.alarm.notified().await;
+    }
+
+    /// Rings every so often from now on, until it is closed.
+    pub(super) fn ring_every(self: &Arc<Self>, time: Duration) {
+        let mut state = self.state();
+        if std::mem::replace(&mut state.rings, true) {
+            return;
+        }
+        let hall = Arc::clone(self);
+        let ring = move || {
+            let mut state = hall.state();
+            while !state.is_closed {
+                state = hall.is_over.wait_timeout(state, time).unwrap_or_else(PoisonError::into_inner).0;
+                hall.alarm.notify_waiters();
+            }
+        };
+        // If it cannot be had there are no threads at all, which is told elsewhere.
+        state.rings = std::thread::Builder::new().name("calls-alarm".to_owned()).spawn(ring).is_ok();
     }
 
     /// Has some work done.
@@ -133,7 +169,7 @@ impl Hall {
         loop {
             if let Some((seat, work)) = state.waiting.pop_front() {
                 drop(state);
-                seat.begins(self.clock.elapsed());
+                seat.begins(self.elapsed());
                 // What it was called for is told by the end of its channel.
                 let _ = catch_unwind(AssertUnwindSafe(work));
                 let was_given_up = seat.ends();
@@ -180,6 +216,7 @@ impl Hall {
     pub(super) fn close(&self) {
         self.state().is_closed = true;
         self.work.notify_all();
+        self.is_over.notify_all();
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
