@@ -79,7 +79,7 @@ impl Default for Loader {
 }
 
 impl Loader {
-    /// The defaults alone, and the environment of this process for `${NAME}`.
+    /// The defaults alone (without a crawler file the sitemaps that robots.txt names are read), and the environment of this process for `${NAME}`.
     #[must_use]
     pub fn new() -> Self {
         Self { file: None, given: Vec::new(), lookup: Box::new(|name| std::env::var(name).ok()) }
@@ -171,6 +171,9 @@ impl Loader {
         let (file, mut findings) = parse_file(&sources.text);
         if !findings.is_empty() {
             return Err(failed(&sources, &tree, findings));
+        }
+        if self.file.is_none() {
+            tree.merge(of_seeds_alone());
         }
         tree.merge(file);
         for (index, given) in self.given.iter().enumerate() {
@@ -286,6 +289,11 @@ fn defaults() -> Node {
     let version = Node::new(Value::text(env!("CARGO_PKG_VERSION")), Origin::Default);
     tree.merge(Node::at(&Path::of(&["identity", "version"]), version));
     tree
+}
+
+/// What is different without a crawler file. Who names nothing but seeds wants the whole site, and a site tells of itself in its sitemaps.
+fn of_seeds_alone() -> Node {
+    Node::at(&Path::of(&["sitemap", "follow"]), Node::new(Value::text("robots"), Origin::Default))
 }
 
 /// The file's layer, and every place where it is no TOML.
