@@ -354,7 +354,7 @@ async fn pages_from_the_cache_take_no_time() {
     let links: String = (0..500).map(|n| format!("/{n} ")).collect();
     let world = World::new(move |out, _, _| match out.request.url.path_and_query() {
         "/" => reply(200, &[], &links),
-        path => reply(200, &[], &path.replace('/', "the end of ")),
+        own => reply(200, &[], &format!("this is the page of {}", own.replace('/', "number "))),
     });
     let first = world.home(Run::default()).await;
     assert!(first.report.took > Duration::from_mins(5));

@@ -79,7 +79,7 @@ impl Default for Loader {
 }
 
 impl Loader {
-    /// The defaults alone, and the environment of this process for `${NAME}`.
+    /// The defaults alone (without a crawler file and without a limit on pages or depth, the sitemaps that robots.txt names are read), and the environment of this process for `${NAME}`.
     #[must_use]
     pub fn new() -> Self {
         Self { file: None, given: Vec::new(), lookup: Box::new(|name| std::env::var(name).ok()) }
@@ -175,6 +175,9 @@ impl Loader {
         tree.merge(file);
         for (index, given) in self.given.iter().enumerate() {
             findings.extend(given.layer.lay_over(&mut tree, index).err());
+        }
+        if self.file.is_none() {
+            take_the_whole_site(&mut tree);
         }
         findings.extend(environment::resolve(&mut tree, &*self.lookup));
         let (raw, unreadable) = read::read::<CrawlerFile>(&mut tree);
@@ -286,6 +289,18 @@ fn defaults() -> Node {
     let version = Node::new(Value::text(env!("CARGO_PKG_VERSION")), Origin::Default);
     tree.merge(Node::at(&Path::of(&["identity", "version"]), version));
     tree
+}
+
+/// Without a crawler file: who names nothing but seeds wants the whole site, and a site tells of itself in its sitemaps. Who wants so many
+/// pages, or those near the seeds, follows links alone.
+fn take_the_whole_site(tree: &mut Node) {
+    let follow = Path::of(&["sitemap", "follow"]);
+    let is_bounded =
+        ["max-depth", "max-pages"].iter().any(|key| tree.find(&Path::of(&["scope", *key])).is_some());
+    let is_said = tree.find(&follow).is_some_and(|node| !matches!(node.origin, Origin::Default));
+    if !is_bounded && !is_said {
+        tree.merge(Node::at(&follow, Node::new(Value::text("robots"), Origin::Default)));
+    }
 }
 
 /// The file's layer, and every place where it is no TOML.

@@ -200,7 +200,9 @@ impl<F: Fetcher> Context<F> {
         if let Some(problem) = cut_off(page.response(), &self.limits) {
             harvest.problem(problem);
         }
-        let look = (glance == Glance::Look && error.is_none()).then(|| impression(&page, &harvest));
+        // Of an answer without a body nothing is to be seen: that it is like another one says nothing.
+        let is_seen = glance == Glance::Look && error.is_none() && !page.response().body.is_empty();
+        let look = is_seen.then(|| impression(&page, &harvest));
         self.stopwatch.add(Mark::Parse, page.parsing());
         if let Some(error) = &error {
             self.misdeed(Callback::Parse, Misdeed::Error, request, error);

@@ -121,8 +121,7 @@ pub enum OptionsError {
 
 /// Fetches over HTTP/1.1 and, where the server offers it in the handshake, HTTP/2.
 ///
-/// Build it inside of the runtime that uses it. Whether a connection was there already or had to be made is not seen from
-/// outside, so the head of an answer may take [`Limits::connect`] and [`Limits::first_byte`] together.
+/// Build it inside of the runtime that uses it. The head of an answer may take [`Limits::first_byte`], and what it took to connect.
 pub struct HttpFetcher {
     options: HttpOptions,
     headers: HeaderMap,
@@ -191,8 +190,8 @@ impl HttpFetcher {
         let client = self.client(limits.connect)?;
         let request = self.request(outgoing, &client)?;
         let mut notes = self.options.keep_raw.then(|| Notes::of_request(&request));
-        let wait = limits.connect.saturating_add(limits.first_byte).min(limits.total);
-        let answer = timing::head(outgoing.timing.clone(), wait, client.execute(request))
+        let timing = outgoing.timing.clone().unwrap_or_else(|| Arc::new(Timing::new(self.clock.clone())));
+        let answer = timing::head(&timing, limits, client.execute(request))
             .await
             .map_err(|_| FetchError::new(FailureKind::ResponseTimeout, "no head of an answer in time"))?
             .map_err(failure::of_exchange)?;

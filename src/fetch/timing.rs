@@ -5,7 +5,7 @@
 //! overtaken by one that became free is counted; what it takes is nobody's wait, and is not.
 
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -14,6 +14,7 @@ use tokio::time::error::Elapsed;
 use tower_layer::Layer;
 use tower_service::Service;
 
+use super::Limits;
 use crate::clock::Clock;
 
 /// A part of an exchange.
@@ -72,6 +73,15 @@ impl Times {
             Part::Wait => &mut self.wait,
             Part::Download => &mut self.download,
             Part::Decode => &mut self.decode,
+        }
+    }
+
+    /// What went into connecting: nothing over a connection that was there, and up to `most` if it is still under way.
+    fn on_connecting(&self, most: Duration) -> Duration {
+        match (self.connections, self.connect) {
+            (0, _) => self.dns.unwrap_or_default().min(most),
+            (_, Some(_)) => self.until_connected().min(most),
+            (_, None) => most,
         }
     }
 
@@ -143,17 +153,24 @@ tokio::task_local! {
     static EXCHANGE: Option<Arc<Timing>>;
 }
 
-/// Waits for the head of an answer, no longer than `limit`, and notes what that took: the connection, then the wait over it.
-/// An exchange that failed before it had a connection did not wait.
+/// Waits for the head of an answer, no longer than `limits` has it, and notes what that took: the connection, then the wait over
+/// it. An exchange that failed before it had a connection did not wait.
+///
+/// The time for the head counts from the connection on, so what that took is added. A connection that was there took nothing.
 pub(super) async fn head<T, E>(
-    timing: Option<Arc<Timing>>,
-    limit: Duration,
+    timing: &Arc<Timing>,
+    limits: &Limits,
     exchange: impl Future<Output = Result<T, E>>,
 ) -> Result<Result<T, E>, Elapsed> {
-    let began = timing.as_deref().map(Timing::elapsed);
-    let exchange = EXCHANGE.scope(timing.clone(), exchange);
-    let answer = tokio::time::timeout(limit, exchange).await;
-    if let (Some(timing), Some(began), Ok(Ok(_)) | Err(_)) = (timing, began, &answer) {
+    let began = timing.elapsed();
+    let mut exchange = pin!(EXCHANGE.scope(Some(Arc::clone(timing)), exchange));
+    let first_byte = limits.first_byte.min(limits.total);
+    let mut answer = tokio::time::timeout(first_byte, &mut exchange).await;
+    if answer.is_err() {
+        let more = timing.times().on_connecting(limits.connect).min(limits.total - first_byte);
+        answer = tokio::time::timeout(more, exchange).await;
+    }
+    if let Ok(Ok(_)) | Err(_) = answer {
         timing.note_head(began);
     }
     answer
@@ -270,7 +287,7 @@ mod tests {
             tokio::time::advance(7 * MS).await;
             Ok::<(), ()>(())
         };
-        head(Some(Arc::clone(&timing)), LONG, exchange).await.unwrap().unwrap();
+        head(&timing, &Limits::default(), exchange).await.unwrap().unwrap();
         let from = timing.elapsed();
         noted(Some(&timing), Part::Download, tokio::time::advance(MS)).await;
         noted(Some(&timing), Part::Download, tokio::time::advance(MS)).await;
@@ -297,16 +314,32 @@ mod tests {
             };
             tokio::time::timeout(9 * MS, never).await
         };
-        head(Some(Arc::clone(&timing)), LONG, connecting).await.unwrap().unwrap_err();
+        head(&timing, &Limits::default(), connecting).await.unwrap().unwrap_err();
         let times = timing.times();
         assert!(times.connect.unwrap() >= 9 * MS && times.wait.is_none(), "{times:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_head_has_its_time_from_the_connection_on() {
+        let limits = Limits { connect: 10 * MS, first_byte: 30 * MS, ..Limits::default() };
+        for (connecting, spent) in [(None, 30 * MS), (Some(6 * MS), 36 * MS), (Some(LONG), 40 * MS)] {
+            let clock = Clock::start();
+            let timing = Arc::new(Timing::new(clock.clone()));
+            let exchange = async {
+                if let Some(time) = connecting {
+                    let _lap = Lap::begin(Part::Connect);
+                    clock.sleep_until(clock.now() + time).await;
+                }
+                std::future::pending::<Result<(), ()>>().await
+            };
+            assert!(head(&timing, &limits, exchange).await.is_err());
+            assert_eq!(timing.elapsed(), spent, "{connecting:?}");
+        }
     }
 
     #[tokio::test]
     async fn without_anybody_who_wants_to_know_nothing_is_noted() {
         assert!(Lap::begin(Part::Dns).is_none());
-        let exchange = async { Lap::begin(Part::Dns).map_or(Ok(()), Err) };
-        assert!(matches!(head(None, LONG, exchange).await, Ok(Ok(()))));
         assert!(Timing::new(Clock::start()).times().is_empty());
     }
 }

@@ -225,11 +225,11 @@ impl Lane {
 
     /// Takes the next request out. It stays aside until [`Lane::settle`] or [`Lane::put_back`].
     ///
-    /// A request that waits for its second refusal lets the others go first: if the host refuses this page alone, the rest
-    /// of the queue must not wait behind it.
+    /// A request that waits for its second refusal, or has failed, lets the others go first: if it is this page alone, the rest of
+    /// the queue must not wait behind it.
     pub(super) fn take(&mut self, now: Timestamp) -> Option<Pending> {
         let due = self.delayed.first_entry().filter(|entry| entry.key().0 <= now);
-        let due = due.filter(|entry| self.head.is_empty() || entry.get().refusals < 2);
+        let due = due.filter(|entry| self.head.is_empty() || !is_doubtful(entry.get()));
         let pending = match due {
             Some(entry) => entry.remove(),
             None => self.head.pop_first()?.1,
@@ -248,6 +248,11 @@ impl Lane {
     pub(super) fn put_back(&mut self, pending: Pending, until: Timestamp, room: usize) {
         self.delay(pending, until, room);
     }
+}
+
+/// Whether the page may be the reason that it was not had.
+fn is_doubtful(pending: &Pending) -> bool {
+    pending.refusals >= 2 || pending.tries > 0
 }
 
 fn is_file(pending: &Pending) -> bool {
@@ -355,6 +360,20 @@ mod tests {
         again.refusals = 2;
         lane.put_back(again, Timestamp::ZERO, 10);
         assert_eq!(lane.take(Timestamp::ZERO).unwrap().key.seq, 2);
+    }
+
+    #[test]
+    fn a_page_that_failed_lets_the_others_go_first() {
+        let mut lane = Lane::new();
+        lane.admit(pending(0, 1), 10);
+        lane.admit(pending(0, 2), 10);
+        let mut failed = lane.take(Timestamp::ZERO).unwrap();
+        failed.tries = 1;
+        lane.put_back(failed, Timestamp::ZERO, 10);
+        assert_eq!(
+            [lane.take(Timestamp::ZERO), lane.take(Timestamp::ZERO)].map(|p| p.unwrap().key.seq),
+            [2, 1]
+        );
     }
 
     #[test]

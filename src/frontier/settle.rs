@@ -6,7 +6,7 @@ use super::gate::{Ask, Gate, Heard};
 use super::{
     ControlLease, ControlSettlement, Frontier, Lease, RobotsLease, RobotsReply, RobotsSettlement, Settlement,
 };
-use crate::politeness::{Class, History, Outcome, Reaction, Repeat, Verdict};
+use crate::politeness::{Class, History, Outcome, Phase, Reaction, Repeat, Verdict};
 use crate::request::Pending;
 use crate::robots::RobotsRules;
 use crate::time::Timestamp;
@@ -28,10 +28,13 @@ impl Frontier {
         let room = self.head_room();
         let entry = &mut self.hosts[host];
         entry.pages_out -= pages;
+        let owed = entry.machine.owes_time();
         let reaction = entry.finish(lane, &pending.request, outcome, headers, &mut self.rng);
         let Pending { tries, refusals, missing, known, .. } = pending;
         let repeat = Repeat::of(&pending.request.method);
-        let before = History { tries, refusals, missing, known, repeat };
+        // Where nothing is answered it is the host: its pages keep their tries.
+        let owed = owed && entry.machine.state().phase == Phase::Open;
+        let before = History { tries, refusals, missing, known, owed, repeat };
         let mut verdict = Verdict::of(outcome, before, &entry.policy.retry, self.rng.f64());
         if pages > 0 && matches!(outcome.class, Class::Fetched | Class::NotModified) {
             self.pages += 1;

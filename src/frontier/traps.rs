@@ -4,7 +4,7 @@ use super::Frontier;
 use super::host::HostEntry;
 use crate::request::{Kind, Request};
 use crate::response::{Failure, FailureClass};
-use crate::trap::{Impression, Novelty, Parked, Seen, Traps};
+use crate::trap::{Impression, Novelty, Parked, Seen, SitemapNames, Traps};
 use crate::url::CanonicalUrl;
 
 /// Pages of a host in a round before anybody looks: most hosts have fewer, and cost nothing.
@@ -26,6 +26,11 @@ pub struct Notice {
 /// Whether a request is one that may be left out: found on a page, for nothing but a page. Seeds and what a sitemap lists were asked for.
 fn is_found(request: &Request) -> bool {
     request.depth > 0 && request.kind == Kind::Page && request.method == http::Method::GET
+}
+
+/// Whether a request is for a sitemap that an index named.
+fn is_below_index(request: &Request) -> bool {
+    matches!(request.kind, Kind::Sitemap { level: 1.. })
 }
 
 impl Frontier {
@@ -63,6 +68,19 @@ impl Frontier {
         Some(Notice { novelty, parked })
     }
 
+    /// Takes in a sitemap that an index named, by what it names that may be new. Gives whether it shows that there is no end of them:
+    /// then no other of the host is asked for.
+    pub fn look_at_sitemap(&mut self, request: &Request, links: &[Request]) -> bool {
+        let names = match links {
+            links if links.iter().any(|link| link.kind.is_page()) => SitemapNames::Pages,
+            _ if links.is_empty() => return false,
+            _ => SitemapNames::Sitemaps,
+        };
+        let host = self.index.get(&request.host()).filter(|_| is_below_index(request));
+        let Some(entry) = host.map(|&host| &mut self.hosts[host]) else { return false };
+        entry.traps.get_or_insert_default().see_sitemap(names, &self.settings.traps)
+    }
+
     /// What was known of the pages of a host is gone with it.
     pub(super) fn forget_look(&mut self, traps: Option<&Traps>) {
         self.remembered = self.remembered.saturating_sub(traps.map_or(0, Traps::known));
@@ -78,6 +96,10 @@ impl HostEntry {
 
 /// Why a request is not made, if its pattern is parked.
 pub(super) fn parked(traps: Option<&mut Traps>, request: &Request) -> Option<Failure> {
+    if is_below_index(request) {
+        let reason = traps?.no_more_sitemaps()?;
+        return Some(Failure { class: FailureClass::Trap, status: None, reason });
+    }
     let traps = traps.filter(|traps| !traps.parked().is_empty() && is_found(request))?;
     let place = traps.parked_by(&request.url)?;
     Some(Failure { class: FailureClass::Trap, status: None, reason: traps.skip(place) })

@@ -10,6 +10,7 @@ use fastrand::Rng;
 use serde::{Deserialize, Serialize};
 
 use super::block::{Standing, Watch};
+use super::late::Late;
 use super::latency::Load;
 use super::pace::{self, Before, Pace, Sign};
 use super::permits::{Permits, Used};
@@ -48,6 +49,7 @@ pub struct Host {
     own_wait: Option<Duration>,
     /// Intervals of slack after the probe that ends the wait.
     slack_after_probe: u32,
+    late: Late,
     /// Counts everything that happens to it, so that a turn is only taken back if nothing has happened since.
     moves: u64,
 }
@@ -116,6 +118,12 @@ impl Host {
     #[must_use]
     pub const fn in_flight(&self) -> u32 {
         self.in_flight
+    }
+
+    /// Whether it has cost more time in vain than its good answers have made up for: what is late then is not tried again.
+    #[must_use]
+    pub const fn owes_time(&self) -> bool {
+        self.late.is_owed()
     }
 
     /// The site's own wish for a delay (Crawl-delay, Request-rate); it only raises ours. It holds from the answer on that
@@ -246,6 +254,7 @@ impl Host {
         let used = self.used(outcome, policy);
         let late = outcome.began < self.last_strike;
         self.in_flight = self.in_flight.saturating_sub(1);
+        self.late.hear(outcome);
         self.state.last_status = outcome.status.or(self.state.last_status);
         self.last_end = self.last_end.max(outcome.ended);
         self.answered = self.answered.max(Some(outcome.ended));
@@ -425,6 +434,7 @@ impl Default for Host {
             permits: Permits::default(),
             own_wait: None,
             slack_after_probe: SLACK_AFTER_PROBE,
+            late: Late::default(),
             moves: 0,
         }
     }

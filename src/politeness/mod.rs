@@ -6,6 +6,7 @@
 mod backoff;
 pub mod block;
 mod host;
+mod late;
 mod latency;
 mod outcome;
 mod pace;

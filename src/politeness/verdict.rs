@@ -40,6 +40,8 @@ pub struct History {
     pub missing: u8,
     /// Whether the page was there in an earlier round.
     pub known: bool,
+    /// Whether its host owes time, so that what is late is not waited for once more; see [`Host::owes_time`](super::Host::owes_time).
+    pub owed: bool,
     /// Whether to ask twice may do something else than to ask once, by the method.
     pub repeat: Repeat,
 }
@@ -99,8 +101,8 @@ impl Verdict {
 
 impl Retry {
     fn again(&self, outcome: &Outcome, before: History, roll: f64, failure: Failure) -> Verdict {
-        if before.tries.saturating_add(1) >= self.tries || self.must_not_repeat(outcome.class, before.repeat)
-        {
+        let is_last = before.tries.saturating_add(1) >= self.tries || before.owed && outcome.is_late();
+        if is_last || self.must_not_repeat(outcome.class, before.repeat) {
             return Verdict::Dropped(failure);
         }
         let wait = self.base.mul_f64(f64::from(before.tries.min(16)).exp2() * (1.0 + roll / 2.0));
@@ -171,6 +173,21 @@ mod tests {
         assert!(
             matches!(&verdicts[2], Verdict::Dropped(failure) if failure.class == FailureClass::ServerError)
         );
+    }
+
+    #[test]
+    fn what_is_late_is_not_tried_again_where_the_host_owes_time() {
+        for (owed, class, is_again) in [
+            (false, Class::Unreachable(FailureKind::ResponseTimeout), true),
+            (true, Class::Unreachable(FailureKind::ResponseTimeout), false),
+            (true, Class::Unreachable(FailureKind::BodyTimeout), false),
+            (true, Class::Truncated(crate::response::Truncation::Time), false),
+            (true, Class::Unreachable(FailureKind::Reset), true),
+            (true, Class::ServerError, true),
+        ] {
+            let verdict = judge(class, History { owed, ..History::default() });
+            assert_eq!(matches!(verdict, Verdict::RetryAt(_)), is_again, "{class:?}");
+        }
     }
 
     #[test]

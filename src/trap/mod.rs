@@ -145,6 +145,15 @@ pub struct Parked {
     pub skipped: u64,
 }
 
+/// What a sitemap has that an index named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SitemapNames {
+    /// Pages, whatever else.
+    Pages,
+    /// Nothing but further sitemaps.
+    Sitemaps,
+}
+
 /// What is known of one host.
 #[derive(Debug, Default)]
 pub struct Traps {
@@ -154,6 +163,9 @@ pub struct Traps {
     tallies: Tallies,
     parked: Vec<Parked>,
     names: HashSet<String>,
+    /// Sitemaps in a row that an index named and that named nothing but sitemaps; and whether there were too many.
+    indexes: u32,
+    has_endless_sitemaps: bool,
 }
 
 impl Traps {
@@ -216,6 +228,25 @@ impl Traps {
         self.names.insert(pattern.clone());
         self.parked.push(Parked { pattern, why, pages, examples, skipped: 0 });
         Some(self.parked.len() - 1)
+    }
+
+    /// Takes in a sitemap that an index named. Gives whether it is the one by which there are too many in a row that name nothing but
+    /// sitemaps: sitemaps.org has no index in an index, and who has many of them has no end of them.
+    pub fn see_sitemap(&mut self, names: SitemapNames, policy: &TrapPolicy) -> bool {
+        self.indexes = match names {
+            SitemapNames::Pages => 0,
+            SitemapNames::Sitemaps => self.indexes.saturating_add(1),
+        };
+        let is_news = !self.has_endless_sitemaps && policy.alike > 0 && self.indexes >= policy.alike;
+        self.has_endless_sitemaps |= is_news;
+        is_news
+    }
+
+    /// Why a sitemap that an index named is not read, if too many before it named nothing but sitemaps.
+    #[must_use]
+    pub fn no_more_sitemaps(&self) -> Option<String> {
+        let reason = || format!("not asked: {} sitemaps in a row named nothing but sitemaps", self.indexes);
+        self.has_endless_sitemaps.then(reason)
     }
 
     /// The place of the pattern that stands in the way of a URL, if one does.

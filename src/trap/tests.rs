@@ -184,3 +184,24 @@ fn memory_is_bounded_whatever_a_host_sends() {
     assert!(traps.tallies.len() <= MOST_PATTERNS);
     assert!(traps.parked().len() <= MOST_PARKED);
 }
+
+#[test]
+fn fifty_sitemaps_in_a_row_that_name_nothing_but_sitemaps_have_no_end() {
+    let policy = TrapPolicy::default();
+    let mut traps = Traps::default();
+    for names in [SitemapNames::Sitemaps; 49].into_iter().chain([SitemapNames::Pages]) {
+        assert!(!traps.see_sitemap(names, &policy));
+    }
+    let seen: Vec<_> = (0..60).map(|_| traps.see_sitemap(SitemapNames::Sitemaps, &policy)).collect();
+    assert_eq!(seen.iter().position(|is_over| *is_over), Some(49));
+    assert_eq!(seen.iter().filter(|is_over| **is_over).count(), 1, "it is told once");
+    assert!(traps.no_more_sitemaps().is_some());
+}
+
+#[test]
+fn who_wants_all_of_it_gets_all_sitemaps() {
+    let policy = TrapPolicy { alike: 0, ..TrapPolicy::default() };
+    let mut traps = Traps::default();
+    assert!((0..500).all(|_| !traps.see_sitemap(SitemapNames::Sitemaps, &policy)));
+    assert_eq!(traps.no_more_sitemaps(), None);
+}

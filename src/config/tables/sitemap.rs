@@ -16,7 +16,7 @@ use crate::url::{Canon, CanonicalUrl};
 #[schemars(rename = "Sitemap")]
 pub(in crate::config) struct SitemapTable {
     /// `"robots"`: those that the robots.txt of a visited host names; a URL or a list of URLs: these; `["robots", "https://…"]`:
-    /// both. Default "off".
+    /// both. Default "off"; "robots" for a crawl without a crawler file.
     #[serde(deserialize_with = "follow")]
     follow: Option<Words>,
     /// Most sitemaps of one host that are read in a run. Default 500.

@@ -372,3 +372,16 @@ fn deep_nesting_is_refused_and_not_followed() {
         assert!(loader(&text).load().is_err());
     }
 }
+
+#[test]
+fn seeds_alone_mean_the_whole_site_with_its_sitemaps() {
+    let reads = |more: &[&str]| {
+        let seeds = Loader::new().seed("demo:");
+        let loader = more.iter().fold(seeds, |loader, assignment| loader.set(*assignment));
+        loader.load().unwrap().sitemaps.robots == RobotsSitemaps::Read
+    };
+    assert!(reads(&[]) && reads(&["politeness.delay=200ms"]));
+    for more in ["sitemap.follow=off", "scope.max-depth=1", "scope.max-pages=5"] {
+        assert!(!reads(&[more]), "{more}");
+    }
+}

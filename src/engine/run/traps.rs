@@ -11,6 +11,13 @@ use crate::trap::Novelty;
 impl<F: Fetcher> Loop<F> {
     /// Lets the frontier look at a page that was read.
     pub(super) fn look(&mut self, request: &Request, page: &mut PageDone, change: &mut Change) {
+        if request.kind.is_sitemap() && self.frontier.look_at_sitemap(request, &page.harvest.links) {
+            tracing::warn!(
+                host = %request.host(), example = %request.url,
+                todo = "name the sitemaps of use in sitemap.follow, or ask for all of them with scope.traps.alike = 0",
+                "sitemaps name nothing but sitemaps: the others are not asked for"
+            );
+        }
         let Some(look) = page.harvest.look else { return };
         let leads: Vec<_> = page.harvest.links.iter().map(|link| &link.url).collect();
         let Some(notice) = self.frontier.look(request, look, &leads) else { return };

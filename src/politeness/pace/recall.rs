@@ -10,6 +10,10 @@
 //! What was borne until the *first* refusal has the server's burst in it and the slow beginning, and says little. So a search goes
 //! on from there, upwards by little, and the next refusal settles it.
 //!
+//! A server that refuses every n-th request, however slowly they come, has no limit on the rate. It shows when a rate is lowered: as many
+//! requests as before pass until the next refusal, in a longer time. A limit in time would let the same pass in the same time. Then
+//! the rate stays.
+//!
 //! Pure: times come in, a rate goes out. Waits are not its business.
 
 use std::time::Duration;
@@ -78,6 +82,10 @@ const AS_BEFORE: f64 = 0.7;
 const DOUBT: Duration = Duration::from_secs(120);
 /// What is left of a rate that was refused although it had been borne.
 const UNPROVOKED: f64 = 0.9;
+/// Share of what was borne before, up to which the same number of requests in a row shows that they are counted, not timed.
+const SLOWER: f64 = 0.95;
+/// Requests by which two such numbers may differ: robots.txt and probes are requests too.
+const ABOUT: u32 = 2;
 /// Share of the stored rate with which a run begins, once the server has refused.
 const RESTART: f64 = 0.95;
 /// What is left of the rate of a server that has become slow.
@@ -94,6 +102,10 @@ pub(super) struct Recall {
     /// Seconds of the next hold.
     hold: f64,
     epoch: Epoch,
+    /// What was borne in the epoch before; nothing in the first.
+    last: Borne,
+    /// Successes between two refusals of a server that counts them and not the time; 0 if it does not.
+    every: u32,
     /// Whether the host had nothing to do before its last request, which then says nothing of the rate.
     idle: bool,
     /// When the last request went out.
@@ -151,6 +163,14 @@ struct Epoch {
     named: Option<Duration>,
 }
 
+/// What an epoch came to.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+struct Borne {
+    successes: u32,
+    /// Requests a second, waits included.
+    rate: f32,
+}
+
 impl Default for Recall {
     fn default() -> Self {
         Self::at(START)
@@ -161,7 +181,18 @@ impl Recall {
     fn at(rate: f64) -> Self {
         let epoch = Epoch { since: None, successes: 0, first: true, named: None };
         let stage = Stage::Start;
-        Self { rate, held: rate, stage, hold: HOLD, epoch, idle: false, left: None, asked: FASTEST }
+        Self {
+            rate,
+            held: rate,
+            stage,
+            hold: HOLD,
+            epoch,
+            last: Borne::default(),
+            every: 0,
+            idle: false,
+            left: None,
+            asked: FASTEST,
+        }
     }
 
     /// Goes on where an earlier run was, or a little below what it had found the server to bear.
@@ -262,7 +293,9 @@ impl Recall {
     pub(super) fn cut(&mut self, now: Timestamp, told: Option<Duration>, ceiling: f64) {
         self.rate = self.rate.min(ceiling);
         let borne = self.borne(now);
+        self.look_for_a_count(borne);
         match self.stage {
+            Stage::Hold { why, .. } if self.every > 0 => self.keep(why, now),
             Stage::Probe(probe) => self.end_probe(&probe, borne, now),
             Stage::Hold { until, why: Why::OnTrial { back } } if now < until => {
                 self.hold = LONGEST_HOLD;
@@ -279,6 +312,25 @@ impl Recall {
             Stage::Hold { .. } => self.settle(self.below(borne, told), now),
         }
         self.epoch = Epoch { since: Some(now), successes: 0, first: false, named: told };
+    }
+
+    /// Whether the server counts requests: as many as the last time have passed, although they came more slowly.
+    fn look_for_a_count(&mut self, borne: f64) {
+        let successes = self.epoch.successes;
+        let is_as_many = |before: u32| successes >= TRUSTED && successes.abs_diff(before) <= ABOUT;
+        let shows = is_as_many(self.last.successes) && borne <= f64::from(self.last.rate) * SLOWER;
+        self.every = if shows || is_as_many(self.every) { successes } else { 0 };
+        // What was borne before the first refusal has another beginning.
+        self.last = if self.epoch.first { Borne::default() } else { Borne { successes, rate: borne as f32 } };
+    }
+
+    /// The rate is not what was refused.
+    fn keep(&mut self, why: Why, now: Timestamp) {
+        let rate = match why {
+            Why::InDoubt { before } => before * UNPROVOKED,
+            Why::Settled | Why::OnTrial { .. } => self.rate,
+        };
+        self.settle(rate, now);
     }
 
     /// A refusal before a rate was settled. The rate may have grown past what was really asked: our own floor and the answers'
@@ -538,6 +590,46 @@ mod tests {
         succeed(&mut recall, 450..480);
         recall.cut(at(480), None, CEILING);
         assert!(close(recall.rate(), 1.0));
+    }
+
+    #[test]
+    fn a_server_that_refuses_every_fiftieth_request_is_not_asked_ever_more_slowly() {
+        let mut recall = Recall::default();
+        let (mut now, mut rates) = (Timestamp::from_secs(1_000), Vec::new());
+        for _ in 0..12 {
+            for _ in 0..49 {
+                recall.begin(now, Duration::ZERO);
+                recall.succeed(now, Load::Usual, CEILING);
+                now = now + Duration::from_secs_f64(1.0 / recall.rate());
+            }
+            recall.cut(now, Some(Duration::from_secs(2)), CEILING);
+            now = now + Duration::from_secs(2);
+            rates.push(recall.rate());
+        }
+        assert!(rates.iter().all(|rate| *rate > CEILING / 2.0), "{rates:?}");
+    }
+
+    #[test]
+    fn a_window_that_is_spent_with_as_many_requests_each_time_is_a_limit_all_the_same() {
+        let mut recall = Recall::default();
+        let (mut now, mut refusals) = (Timestamp::from_secs(1_000), 0);
+        let (mut window, mut used) = (now, 0);
+        for _ in 0..5_000 {
+            if now.since(window) >= Duration::from_mins(1) {
+                (window, used) = (now, 0);
+            }
+            used += 1;
+            if used > 60 {
+                let left = Duration::from_mins(1).saturating_sub(now.since(window));
+                recall.cut(now, Some(left), CEILING);
+                (now, refusals) = (now + left, refusals + 1);
+            } else {
+                recall.begin(now, Duration::ZERO);
+                recall.succeed(now, Load::Usual, CEILING);
+                now = now + Duration::from_secs_f64(1.0 / recall.rate());
+            }
+        }
+        assert!(refusals < 15, "{refusals}");
     }
 
     #[test]
