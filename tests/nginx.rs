@@ -145,7 +145,7 @@ fn module_page(module: usize) -> Page {
 }
 
 fn function_page(module: usize, function: usize) -> Page {
-    let mut page = Page::titled(&format!("f{function}"));
+    let mut page = Page::titled(&format!("mod_{module}, f{function}"));
     let here = format!("/reference/mod_{module}");
     page.link("index.html", format!("{here}/index.html"));
     page.link("#examples", format!("{here}/fn.f{function}.html"));

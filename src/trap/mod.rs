@@ -22,7 +22,7 @@ use serde::Serialize;
 
 use crate::url::{CanonicalUrl, Fingerprint};
 
-pub use pattern::{Pattern, is_dated, patterns};
+pub use pattern::{Pattern, is_counted, is_dated, patterns};
 use tally::{Tallies, Tally};
 
 /// What a page that brings something outweighs: so many that bring nothing.
@@ -195,7 +195,7 @@ impl Traps {
             _ if met_missing => Novelty::Nothing(Why::NotFound),
             [_, _, false] => Novelty::New,
             _ if self.leads_on(seen) => Novelty::New,
-            [_, true, _] => Novelty::Nothing(Why::SameText),
+            [_, true, _] if !is_counted(seen.url) => Novelty::Nothing(Why::SameText),
             _ if is_dated(seen.url) => Novelty::Nothing(Why::Dates),
             _ if seen.depth > DEEP => Novelty::Nothing(Why::Deep),
             _ => Novelty::Unclear,

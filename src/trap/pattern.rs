@@ -97,6 +97,18 @@ fn push_words(shape: &mut String, text: &str) {
     }
 }
 
+/// Whether nothing but numbers counts up in a URL, as in `/page/7`: an ordinary way to name pages, and most such lists have an end.
+#[must_use]
+pub fn is_counted(url: &CanonicalUrl) -> bool {
+    let (url, path) = (url.as_url(), url.as_url().path());
+    let is_plain = |word: &str| {
+        word.bytes().all(|byte| byte.is_ascii_digit()) || !word.bytes().any(|byte| byte.is_ascii_digit())
+    };
+    url.query().is_none()
+        && !path.contains(';')
+        && path.split(|c: char| !c.is_ascii_alphanumeric()).all(is_plain)
+}
+
 /// The keys of query (`?key`) and path (`;key`), each once, in order.
 fn keys(url: &CanonicalUrl) -> Vec<String> {
     let query = url.as_url().query().unwrap_or_default();

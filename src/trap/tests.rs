@@ -92,6 +92,16 @@ fn lists_that_say_the_same_and_lead_to_new_pages_are_not_parked() {
 }
 
 #[test]
+fn pages_that_count_up_and_say_the_same_are_read_to_their_end() {
+    let mut traps = Traps::default();
+    let parked = until_parked(&mut traps, 900, |n, traps| {
+        let (own, next) = (format!("/page/{n}"), format!("/page/{}", n + 1));
+        see(traps, &own, look(&own, "generated"), &[next.as_str()]);
+    });
+    assert_eq!(parked, None);
+}
+
+#[test]
 fn session_ids_are_parked_by_their_key_over_all_pages() {
     let mut traps = Traps::default();
     let took = until_parked(&mut traps, 1_000, |n, traps| {
