@@ -6,6 +6,7 @@
 //! Pure: no clock. The machine of the host asks for a rate and tells what came of it.
 
 mod announced;
+mod count;
 mod recall;
 
 use std::time::Duration;

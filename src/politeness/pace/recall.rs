@@ -10,9 +10,7 @@
 //! What was borne until the *first* refusal has the server's burst in it and the slow beginning, and says little. So a search goes
 //! on from there, upwards by little, and the next refusal settles it.
 //!
-//! A server that refuses every n-th request, however slowly they come, has no limit on the rate. It shows when a rate is lowered: as many
-//! requests as before pass until the next refusal, in a longer time. A limit in time would let the same pass in the same time. Then
-//! the rate stays.
+//! Where the server counts requests and not the time ([`Count`]), the rate stays.
 //!
 //! Pure: times come in, a rate goes out. Waits are not its business.
 
@@ -20,6 +18,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::count::Count;
 use super::{FASTEST, Learned, SLOWEST};
 use crate::politeness::latency::Load;
 use crate::time::Timestamp;
@@ -82,10 +81,6 @@ const AS_BEFORE: f64 = 0.7;
 const DOUBT: Duration = Duration::from_secs(120);
 /// What is left of a rate that was refused although it had been borne.
 const UNPROVOKED: f64 = 0.9;
-/// Share of what was borne before, up to which the same number of requests in a row shows that they are counted, not timed.
-const SLOWER: f64 = 0.95;
-/// Requests by which two such numbers may differ: robots.txt and probes are requests too.
-const ABOUT: u32 = 2;
 /// Share of the stored rate with which a run begins, once the server has refused.
 const RESTART: f64 = 0.95;
 /// What is left of the rate of a server that has become slow.
@@ -102,10 +97,8 @@ pub(super) struct Recall {
     /// Seconds of the next hold.
     hold: f64,
     epoch: Epoch,
-    /// What was borne in the epoch before; nothing in the first.
-    last: Borne,
-    /// Successes between two refusals of a server that counts them and not the time; 0 if it does not.
-    every: u32,
+    /// Whether the server counts requests.
+    count: Count,
     /// Whether the host had nothing to do before its last request, which then says nothing of the rate.
     idle: bool,
     /// When the last request went out.
@@ -163,14 +156,6 @@ struct Epoch {
     named: Option<Duration>,
 }
 
-/// What an epoch came to.
-#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
-struct Borne {
-    successes: u32,
-    /// Requests a second, waits included.
-    rate: f32,
-}
-
 impl Default for Recall {
     fn default() -> Self {
         Self::at(START)
@@ -187,8 +172,7 @@ impl Recall {
             stage,
             hold: HOLD,
             epoch,
-            last: Borne::default(),
-            every: 0,
+            count: Count::default(),
             idle: false,
             left: None,
             asked: FASTEST,
@@ -293,9 +277,9 @@ impl Recall {
     pub(super) fn cut(&mut self, now: Timestamp, told: Option<Duration>, ceiling: f64) {
         self.rate = self.rate.min(ceiling);
         let borne = self.borne(now);
-        self.look_for_a_count(borne);
+        self.count.hear(self.epoch.successes, borne, self.epoch.first);
         match self.stage {
-            Stage::Hold { why, .. } if self.every > 0 => self.keep(why, now),
+            Stage::Hold { why, .. } if self.count.is_kept() => self.keep(why, now),
             Stage::Probe(probe) => self.end_probe(&probe, borne, now),
             Stage::Hold { until, why: Why::OnTrial { back } } if now < until => {
                 self.hold = LONGEST_HOLD;
@@ -312,16 +296,6 @@ impl Recall {
             Stage::Hold { .. } => self.settle(self.below(borne, told), now),
         }
         self.epoch = Epoch { since: Some(now), successes: 0, first: false, named: told };
-    }
-
-    /// Whether the server counts requests: as many as the last time have passed, although they came more slowly.
-    fn look_for_a_count(&mut self, borne: f64) {
-        let successes = self.epoch.successes;
-        let is_as_many = |before: u32| successes >= TRUSTED && successes.abs_diff(before) <= ABOUT;
-        let shows = is_as_many(self.last.successes) && borne <= f64::from(self.last.rate) * SLOWER;
-        self.every = if shows || is_as_many(self.every) { successes } else { 0 };
-        // What was borne before the first refusal has another beginning.
-        self.last = if self.epoch.first { Borne::default() } else { Borne { successes, rate: borne as f32 } };
     }
 
     /// The rate is not what was refused.
