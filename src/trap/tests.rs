@@ -210,7 +210,7 @@ fn fifty_sitemaps_in_a_row_that_name_nothing_but_sitemaps_have_no_end() {
 
 #[test]
 fn who_wants_all_of_it_gets_all_sitemaps() {
-    let policy = TrapPolicy { alike: 0, ..TrapPolicy::default() };
+    let policy = TrapPolicy { alike: 0 };
     let mut traps = Traps::default();
     assert!((0..500).all(|_| !traps.see_sitemap(SitemapNames::Sitemaps, &policy)));
     assert_eq!(traps.no_more_sitemaps(), None);
