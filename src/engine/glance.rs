@@ -6,7 +6,7 @@ use crate::fetch::Limits;
 use crate::item::Harvest;
 use crate::page::Page;
 use crate::response::{Response, Truncation};
-use crate::trap::Impression;
+use crate::trap::{Impression, needs_text};
 use crate::url::{CanonicalUrl, Fingerprint};
 
 /// Whether it is noted what a page looks like.
@@ -21,6 +21,9 @@ pub(super) enum Glance {
 
 /// What a page looks like, with what was taken from it.
 pub(super) fn impression(page: &Page, harvest: &Harvest) -> Impression {
+    if !needs_text(page.url(), page.request().depth) {
+        return page.first_impression();
+    }
     let items: Vec<_> =
         harvest.items().iter().map(|(kind, fields)| (kind, told(fields, page.url()))).collect();
     let items = serde_json::to_vec(&items).expect("JSON values are written as JSON");

@@ -67,6 +67,13 @@ pub struct Impression {
     pub says_missing: bool,
 }
 
+/// Whether it matters what a page says beside its links: not if its URL is one of those of which only copies, byte by byte, are
+/// taken to bring nothing.
+#[must_use]
+pub fn needs_text(url: &CanonicalUrl, depth: u32) -> bool {
+    !is_counted(url) || is_dated(url) || depth > DEEP
+}
+
 /// A page that was read.
 #[derive(Debug, Clone, Copy)]
 pub struct Seen<'a> {
