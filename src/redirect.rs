@@ -24,12 +24,13 @@ pub enum RedirectStop {
     /// The Location is the URL itself.
     #[error("redirect to itself")]
     ToItself,
-    /// More redirects in a row than are followed: [`MAX_HOPS`], or fewer if so configured.
+    /// More redirects in a row than are followed.
     #[error("more redirects in a row than `http.max-redirects` allows")]
     TooManyHops,
 }
 
-/// The request that follows `request` after a redirect with this status and Location.
+/// The request that follows `request` after a redirect with this status and Location, if there were fewer than `most` before it
+/// ([`MAX_HOPS`], or fewer if so configured).
 ///
 /// # Errors
 /// [`RedirectStop`] if it leads nowhere.
@@ -38,9 +39,10 @@ pub fn follow(
     status: u16,
     location: Option<&str>,
     canon: &Canon,
+    most: u8,
 ) -> Result<Request, RedirectStop> {
     let location = location.map(str::trim).filter(|text| !text.is_empty()).ok_or(RedirectStop::NoLocation)?;
-    if request.hops >= MAX_HOPS {
+    if request.hops >= most {
         return Err(RedirectStop::TooManyHops);
     }
     let url = canon.join(request.url.as_url(), location)?;
@@ -97,7 +99,7 @@ mod tests {
     }
 
     fn to(request: &Request, status: u16, location: &str) -> Result<Request, RedirectStop> {
-        follow(request, status, Some(location), &Canon::default())
+        follow(request, status, Some(location), &Canon::default(), MAX_HOPS)
     }
 
     #[test]

@@ -5,7 +5,7 @@ mod suites;
 
 use crawl::cookies::{Jar, date};
 use crawl::headers::date as http_date;
-use crawl::redirect;
+use crawl::redirect::{self, MAX_HOPS};
 use crawl::request::Request;
 use crawl::time::Timestamp;
 use crawl::url::{Canon, CanonicalUrl};
@@ -117,7 +117,8 @@ fn cookies_cross_redirects_as_scrapys_advisories_have_it() {
                 let ((from, _), (to, status)) = (end(&case["args"][0]), end(&case["args"][1]));
                 let from = url(&format!("{from}x"));
                 let request = Request::get(from).header("Cookie", "a=b");
-                let next = redirect::follow(&request, status, Some(to.as_str()), &Canon::default()).unwrap();
+                let next = redirect::follow(&request, status, Some(to.as_str()), &Canon::default(), MAX_HOPS)
+                    .unwrap();
                 assert_eq!(!next.headers.is_empty(), flag("cookies2"), "{name}");
             }
             "cookie_redirect_scheme_change" => {

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "what a test is built from may fail the test")]
 
+#[path = "loopback/answer.rs"]
+mod answer;
 #[expect(dead_code, reason = "what this test does not need")]
 mod loopback;
 
@@ -28,11 +30,7 @@ fn crawl(settings: &[&str]) -> (Vec<String>, String) {
                 _ => ("200 OK", String::new(), format!("<title>{path}</title>")),
             };
             log.lock().unwrap().push(path);
-            let length = body.len();
-            let answer = format!(
-                "HTTP/1.1 {status}\r\nContent-Type: text/html\r\n{location}Content-Length: {length}\r\n\r\n{body}"
-            );
-            if stream.write_all(answer.as_bytes()).is_err() {
+            if stream.write_all(&answer::page(status, &location, &body)).is_err() {
                 return;
             }
         }

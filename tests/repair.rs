@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "what a test is built from may fail the test")]
 
+#[path = "loopback/answer.rs"]
+mod answer;
 #[expect(dead_code, reason = "shared with servers that look at fields")]
 mod loopback;
 
@@ -24,11 +26,7 @@ fn site() -> String {
                 "/robots.txt" => ("404 Not Found", String::new()),
                 path => ("200 OK", format!("<title>{path}</title>{links}")),
             };
-            let answer = format!(
-                "HTTP/1.1 {status}\r\nContent-Type: text/html\r\nETag: \"1\"\r\nContent-Length: {}\r\n\r\n{body}",
-                body.len()
-            );
-            stream.write_all(answer.as_bytes()).ok()?;
+            stream.write_all(&answer::page(status, "ETag: \"1\"\r\n", &body)).ok()?;
         }
         Some(())
     });

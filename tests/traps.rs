@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "what a test is built from may fail the test")]
 
+#[path = "loopback/answer.rs"]
+mod answer;
 #[expect(dead_code, reason = "what this test does not need")]
 mod loopback;
 
@@ -83,12 +85,7 @@ fn crawl(entries: &[&str], trap: impl Fn(&str) -> Option<String> + Send + Sync +
                 path => real(path).or_else(|| trap(path)),
             };
             let status = if body.is_some() { "200 OK" } else { "404 Not Found" };
-            let body = body.unwrap_or_default();
-            let answer = format!(
-                "HTTP/1.1 {status}\r\nContent-Type: text/html\r\nContent-Length: {}\r\n\r\n{body}",
-                body.len()
-            );
-            if stream.write_all(answer.as_bytes()).is_err() {
+            if stream.write_all(&answer::page(status, "", &body.unwrap_or_default())).is_err() {
                 return;
             }
         }

@@ -9,7 +9,7 @@ use super::standing::standing_of;
 use crate::frontier::Frontier;
 use crate::politeness::{HostState, Standing};
 use crate::robots::RobotsRecord;
-use crate::store::{Holdings, Store, StoreError};
+use crate::store::{Holdings, Store, StoreError, listed};
 use crate::time::Timestamp;
 use crate::url::{HostKey, Origin};
 
@@ -53,11 +53,7 @@ pub(crate) enum WithQueues {
 
 /// All queues that wait, in order.
 pub(super) fn queues(store: &dyn Store) -> Result<Vec<(Origin, u64)>, StoreError> {
-    let mut all = Vec::new();
-    store.each_queue(&mut |origin, count| {
-        all.push((origin, count));
-        ControlFlow::Continue(())
-    })?;
+    let mut all = listed(|visit| store.each_queue(visit))?;
     all.sort_unstable();
     Ok(all)
 }
@@ -74,10 +70,7 @@ fn few(store: &dyn Store, most: usize, with_queues: WithQueues) -> Result<Option
         return Ok(None);
     }
     all.queues.sort_unstable();
-    store.each_robots(&mut |origin, record| {
-        all.robots.push((origin, record));
-        ControlFlow::Continue(())
-    })?;
+    all.robots = listed(|visit| store.each_robots(visit))?;
     Ok(Some(all))
 }
 

@@ -251,11 +251,8 @@ impl<F: Fetcher> Context<F> {
     pub(super) fn redirected(&self, request: &Request, response: &Response, done: &mut PageDone) {
         done.location = response.location().map(Cow::into_owned);
         let location = done.location.as_deref();
-        let next = match request.hops < self.limits.redirects {
-            true => redirect::follow(request, response.status.as_u16(), location, &self.canon),
-            false => Err(RedirectStop::TooManyHops),
-        };
-        match next {
+        let most = self.limits.redirects;
+        match redirect::follow(request, response.status.as_u16(), location, &self.canon, most) {
             Ok(next) => match self.judge(&next) {
                 Ok(()) => done.harvest.links.push(next),
                 Err(_) => done.harvest.out_of_scope += 1,

@@ -152,10 +152,9 @@ impl Work {
 impl HostEntry {
     /// The requests that wait here, as far as the limit of pages lets them.
     fn backlog(&self, round: u32) -> u64 {
-        let waiting = self.lanes.iter().map(|lane| lane.queue.waiting()).sum::<u64>();
         let most =
             self.policy.max_pages.map(|most| most.saturating_sub(self.machine.state().pages_in(round)));
-        most.map_or(waiting, |most| waiting.min(most))
+        most.map_or(self.waiting(), |most| self.waiting().min(most))
     }
 
     /// Seconds from one request to the next if none waits for a connection.

@@ -51,6 +51,7 @@ impl Frontier {
     /// Takes in what a page looked like, with its links that may be new.
     pub fn look(&mut self, request: &Request, look: Impression, leads: &[&CanonicalUrl]) -> Option<Notice> {
         let entry = &mut self.hosts[*self.index.get(&request.host())?];
+        let is_over = leads.is_empty() && entry.waiting() == 0;
         let traps = entry.traps.get_or_insert_default();
         let before = traps.known();
         if self.remembered >= MOST_REMEMBERED {
@@ -60,7 +61,6 @@ impl Frontier {
         let (novelty, place) = traps.see(&seen, &self.settings.traps);
         let parked = place.map(|place| traps.parked()[place].clone());
         // The last page of a host: what is known of it makes room for others.
-        let is_over = leads.is_empty() && entry.lanes.iter().all(|lane| lane.queue.waiting() == 0);
         if is_over {
             traps.forget_pages();
         }

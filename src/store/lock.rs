@@ -1,8 +1,8 @@
 //! The state directory: who holds it, and which format it has.
 //!
 //! `lock` is held by the operating system's file lock, which ends with its process however that ends; the process id in it
-//! is only for the message. `FORMAT` is written before anything else. `synced` tells a loss that nothing else would. Files that are not ours may lie beside ours and are
-//! left alone.
+//! is only for the message. `FORMAT` is written before anything else. `synced` tells a loss that nothing else would. Files that are
+//! not ours may lie beside ours and are left alone.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
@@ -57,8 +57,7 @@ impl StateDir {
 
     /// How many steps were safe at the last sync, as far as that is known.
     pub(super) fn synced(&self) -> u64 {
-        let text = fs::read_to_string(self.path.join("synced")).unwrap_or_default();
-        text.trim().parse().unwrap_or_default()
+        synced(&self.path)
     }
 
     /// Writes down how many steps are safe by now. It only serves to notice a loss, so it need not be safe itself.
@@ -124,6 +123,12 @@ impl Drop for StateDir {
     }
 }
 
+/// How many steps of a state in this directory were safe at the last sync, as far as that is known.
+pub(super) fn synced(dir: &Path) -> u64 {
+    let text = fs::read_to_string(dir.join("synced")).unwrap_or_default();
+    text.trim().parse().unwrap_or_default()
+}
+
 /// Which format a text of the file `FORMAT` names.
 pub(super) fn format_of(text: &str) -> Option<u32> {
     text.trim_end().strip_prefix(FORMAT_LINE)?.parse().ok()
@@ -146,7 +151,9 @@ pub(super) fn lock(dir: &Path) -> Result<File, StoreError> {
         .map_err(|error| io_error(&path, &error))?;
     match file.try_lock() {
         Ok(()) => {}
-        Err(TryLockError::WouldBlock) => return Err(in_use(dir, &mut file)),
+        Err(TryLockError::WouldBlock) => {
+            return Err(StoreError::InUse { path: dir.to_owned(), pid: written_down(&mut file) });
+        }
         Err(TryLockError::Error(error)) => return Err(io_error(&path, &error)),
     }
     file.set_len(0)
@@ -156,15 +163,25 @@ pub(super) fn lock(dir: &Path) -> Result<File, StoreError> {
     Ok(file)
 }
 
-fn in_use(dir: &Path, file: &mut File) -> StoreError {
+/// The process that holds a state, as it wrote itself down; none if nobody does.
+#[must_use]
+pub fn holder(dir: &Path) -> Option<String> {
+    let mut file = File::open(dir.join("lock")).ok()?;
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => Some(written_down(&mut file)),
+        // Where files cannot be locked, nobody can hold it.
+        Ok(()) | Err(TryLockError::Error(_)) => None,
+    }
+}
+
+fn written_down(file: &mut File) -> String {
     let mut text = String::new();
     // The holder may not have written its id yet: then it stays unknown, the lock counts all the same.
     let read = file.take(20).read_to_string(&mut text);
-    let pid = match text.trim() {
+    match text.trim() {
         pid if read.is_ok() && !pid.is_empty() => pid.to_owned(),
         _ => "unknown".to_owned(),
-    };
-    StoreError::InUse { path: dir.to_owned(), pid }
+    }
 }
 
 pub(super) fn seen_log_name(number: u32) -> String {

@@ -202,9 +202,19 @@ pub struct Recovered {
 /// Looks at one thing after the other.
 pub type Visit<'a, K, V> = &'a mut dyn FnMut(K, V) -> ControlFlow<()>;
 
-fn keep<K, V>(list: &mut Vec<(K, V)>, key: K, value: V) -> ControlFlow<()> {
-    list.push((key, value));
-    ControlFlow::Continue(())
+/// Everything that a visit shows, in its order, for whoever needs all of it at once.
+///
+/// # Errors
+/// If the visit ends in one.
+pub fn listed<K, V>(
+    each: impl FnOnce(Visit<'_, K, V>) -> Result<(), StoreError>,
+) -> Result<Vec<(K, V)>, StoreError> {
+    let mut all = Vec::new();
+    each(&mut |key, value| {
+        all.push((key, value));
+        ControlFlow::Continue(())
+    })?;
+    Ok(all)
 }
 
 /// Keeps the crawl's state.
@@ -253,10 +263,11 @@ pub trait Store: Send + 'static {
     /// # Errors
     /// If the state cannot be read.
     fn holdings(&self) -> Result<Holdings, StoreError> {
-        let mut all = Holdings::default();
-        self.each_host(&mut |key, state| keep(&mut all.hosts, key, state))?;
-        self.each_robots(&mut |origin, record| keep(&mut all.robots, origin, record))?;
-        self.each_queue(&mut |origin, count| keep(&mut all.queues, origin, count))?;
+        let mut all = Holdings {
+            hosts: listed(|visit| self.each_host(visit))?,
+            robots: listed(|visit| self.each_robots(visit))?,
+            queues: listed(|visit| self.each_queue(visit))?,
+        };
         all.queues.sort_unstable();
         Ok(all)
     }

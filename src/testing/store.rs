@@ -9,7 +9,9 @@ use crate::request::{Pending, QueueKey, Request};
 use crate::robots::RobotsRecord;
 use crate::store::memory::MemoryStore;
 use crate::store::seen::SeenView;
-use crate::store::{Batch, Committed, FailedRecord, Memory, Recovered, RunRecord, Store, StoreError, Visit};
+use crate::store::{
+    Batch, Committed, FailedRecord, Memory, Recovered, RunRecord, Store, StoreError, Visit, listed,
+};
 use crate::time::Timestamp;
 use crate::url::{Fingerprint, HostKey, Origin};
 
@@ -22,18 +24,6 @@ impl SharedStore {
         // A batch is taken over step by step, but nothing in it can panic half-way.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// A list of what is visited: whoever looks at it may ask the store again.
-fn listed<K, V>(
-    each: impl FnOnce(Visit<'_, K, V>) -> Result<(), StoreError>,
-) -> Result<Vec<(K, V)>, StoreError> {
-    let mut all = Vec::new();
-    each(&mut |key, value| {
-        all.push((key, value));
-        std::ops::ControlFlow::Continue(())
-    })?;
-    Ok(all)
 }
 
 impl Store for SharedStore {

@@ -21,7 +21,9 @@ use crawl::sink::memory::Collect;
 use crawl::sink::{Position, Sink, SinkError, Wants};
 use crawl::store::cache::{CacheEntry, Packed, ValidatorCache};
 use crawl::store::memory::MemoryStore;
-use crawl::store::{Batch, Committed, FailedRecord, Memory, Recovered, RunRecord, Store, StoreError, Visit};
+use crawl::store::{
+    Batch, Committed, FailedRecord, Memory, Recovered, RunRecord, Store, StoreError, Visit, listed,
+};
 use crawl::time::Timestamp;
 use crawl::url::{Fingerprint, HostKey, Origin};
 use tokio::sync::Notify;
@@ -208,18 +210,6 @@ impl Disk {
         let pages = self.state().store.pages(None, usize::MAX).unwrap();
         pages.into_iter().map(|(_, page)| (page.request.url.to_string(), page.first_seen)).collect()
     }
-}
-
-/// A list of what is visited: whoever looks at it may ask the store again.
-fn listed<K, V>(
-    each: impl FnOnce(Visit<'_, K, V>) -> Result<(), StoreError>,
-) -> Result<Vec<(K, V)>, StoreError> {
-    let mut all = Vec::new();
-    each(&mut |key, value| {
-        all.push((key, value));
-        std::ops::ControlFlow::Continue(())
-    })?;
-    Ok(all)
 }
 
 impl Store for Disk {

@@ -38,7 +38,7 @@ pub(super) fn redirected(asked: &Value) -> Answer {
         let mut response = Response::of(request.url.clone(), status, Bytes::new());
         response.headers = octet_headers(answer.get("headers"))?;
         let location = response.location();
-        redirect::follow(&request, status.as_u16(), location.as_deref(), &Canon::default())
+        redirect::follow(&request, status.as_u16(), location.as_deref(), &Canon::default(), MAX_HOPS)
             .map_err(|stop| stop.to_string())
     } else {
         refreshed(request, status, answer)?

@@ -3,12 +3,12 @@
 //!
 //! Such a page gives nothing itself. What is asked for in its place has its label, its data and its depth and enters by the front door
 //! as every redirect does: scope, robots.txt and pace are judged anew, credentials stay within their origin, and after
-//! [`MAX_HOPS`](crate::redirect::MAX_HOPS) of them in a row nothing more is followed.
+//! [`MAX_HOPS`] of them in a row nothing more is followed.
 
 use super::luggage::Luggage;
 use super::{Nofollow, Originals, Recipe};
 use crate::page::Page;
-use crate::redirect::{self, RedirectStop};
+use crate::redirect::{self, MAX_HOPS, RedirectStop};
 use crate::request::Request;
 use crate::url::{Canon, CanonicalUrl};
 
@@ -45,7 +45,7 @@ pub(super) fn detour(
 }
 
 fn to(request: &Request, target: &CanonicalUrl) -> Result<Request, RedirectStop> {
-    redirect::follow(request, SEE_OTHER, Some(target.as_str()), &Canon::of([]))
+    redirect::follow(request, SEE_OTHER, Some(target.as_str()), &Canon::of([]), MAX_HOPS)
 }
 
 /// Where the page sends a browser at once, if that is another page.

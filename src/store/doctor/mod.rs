@@ -21,7 +21,8 @@ pub use repair::{Deed, repair};
 
 use super::bodies::Bodies;
 use super::journal::{JournalFlaw, Journals};
-use super::lock::{FORMAT, seen_log_name};
+pub use super::lock::holder;
+use super::lock::{FORMAT, seen_log_name, synced};
 use super::{StoreError, seen, sled_cache};
 use crate::time::Timestamp;
 use database::{Gap, Scan};
@@ -385,12 +386,6 @@ fn look_at_rest(dir: &Path, found: &mut Examination) {
     }
 }
 
-/// Steps that were safe at the last sync.
-fn synced(dir: &Path) -> u64 {
-    let text = fs::read_to_string(dir.join("synced")).unwrap_or_default();
-    text.trim().parse().unwrap_or_default()
-}
-
 fn reason_of(error: &StoreError) -> String {
     match error {
         StoreError::Damaged { reason, .. } | StoreError::Io { reason, .. } => reason.clone(),
@@ -406,19 +401,4 @@ pub(super) fn bytes_of(path: &Path) -> u64 {
     }
     let entries = fs::read_dir(path).into_iter().flatten().flatten();
     entries.map(|entry| bytes_of(&entry.path())).sum()
-}
-
-/// The process that holds a state, as it wrote itself down; none if nobody does.
-#[must_use]
-pub fn holder(dir: &Path) -> Option<String> {
-    let lock = fs::File::open(dir.join("lock")).ok()?;
-    match lock.try_lock() {
-        Err(fs::TryLockError::WouldBlock) => {
-            let text = fs::read_to_string(dir.join("lock")).unwrap_or_default();
-            let pid = text.trim();
-            Some(if pid.is_empty() { "unknown" } else { pid }.to_owned())
-        }
-        // Where files cannot be locked, nobody can hold it.
-        Ok(()) | Err(fs::TryLockError::Error(_)) => None,
-    }
 }

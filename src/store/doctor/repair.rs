@@ -17,7 +17,7 @@ use crate::store::frame::Frame;
 use crate::store::frontier::{Frontier, Writes};
 use crate::store::journal::{JournalFlaw, Journals};
 use crate::store::keys::{self, Generation};
-use crate::store::lock::{format_line, io_error, lock, seen_log_name};
+use crate::store::lock::{format_line, io_error, lock, seen_log_name, synced};
 use crate::store::step::Head;
 use crate::store::{Store, StoreError};
 use crate::time::Timestamp;
@@ -247,7 +247,7 @@ impl Mending<'_> {
         let log = logs.filter_map(|entry| number(entry.file_name().into_string().ok()?)).max().unwrap_or(1);
         let length = fs::metadata(self.dir.join(seen_log_name(log))).map_or(0, |file| file.len());
         Ok(Head {
-            steps: super::synced(self.dir),
+            steps: synced(self.dir),
             generation: scan.generation,
             log,
             log_length: length,

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use crawl::address::{AddressPolicy, address_of};
 use crawl::host::{host_facts, parse_host, registrable_domain};
-use crawl::redirect;
+use crawl::redirect::{self, MAX_HOPS};
 use crawl::request::Request;
 use crawl::scope::{HostPattern, UrlLimits, UrlPattern};
 use crawl::url::{Canon, CanonStep, CanonicalUrl, parameter, set_parameter};
@@ -134,7 +134,9 @@ fn redirects_keep_credentials_at_home(location: &str) {
     let secrets = [("authorization", "Basic x"), ("cookie", "a=b"), ("Content-Type", "text/plain")];
     asked.headers = secrets.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
     for status in [301, 303, 307] {
-        let Ok(next) = redirect::follow(&asked, status, Some(location), &Canon::default()) else { continue };
+        let Ok(next) = redirect::follow(&asked, status, Some(location), &Canon::default(), MAX_HOPS) else {
+            continue;
+        };
         assert_eq!(next.hops, 1);
         assert_eq!(next.body.is_some(), status == 307);
         let carries = |name: &str| next.headers.iter().any(|(found, _)| found.eq_ignore_ascii_case(name));
