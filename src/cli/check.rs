@@ -9,7 +9,7 @@ use http::Method;
 use super::Registry;
 use super::args::{CheckArgs, LogForm};
 use super::exit::{Exit, Failure};
-use super::render::{duration, print, safe, tell};
+use super::render::{counted, duration, print, safe, tell};
 use super::{setup, tell_failure};
 use crate::config::{Plan, Reader, Seed, Start};
 use crate::sink::Target;
@@ -18,6 +18,9 @@ use crate::url::HostKey;
 
 /// Pages that the estimate is for.
 const SAMPLE: u32 = 1_000;
+
+/// Hosts of a scope that are named.
+const MOST_HOSTS: usize = 20;
 
 /// Checks every file; one that is wrong does not keep the others from being checked.
 pub(super) fn check(args: &CheckArgs, registry: &Registry) -> Result<Exit, Failure> {
@@ -48,6 +51,12 @@ fn describe(file: &Path, plan: &Plan) -> String {
     row("reads", &reader(plan));
     for seed in &plan.seeds {
         row("seed", &seed_line(seed));
+    }
+    if let Some(file) = &plan.seed_file {
+        row(
+            "seeds",
+            &format!("{} of {}", counted(file.requests().count() as u64, "URL"), file.path.display()),
+        );
     }
     for shape in plan.shapes() {
         row("asks for", &shape_line(shape));
@@ -113,7 +122,9 @@ fn shape_line(shape: &RequestRule) -> String {
 
 fn scope(plan: &Plan) -> String {
     let scope = &plan.scope;
-    let hosts: Vec<_> = scope.hosts.iter().map(ToString::to_string).collect();
+    let mut hosts: Vec<_> = scope.hosts.iter().take(MOST_HOSTS).map(ToString::to_string).collect();
+    let others = scope.hosts.len().saturating_sub(MOST_HOSTS) as u64;
+    hosts.extend((others > 0).then(|| counted(others, "more host")));
     let mut parts = vec![match (hosts.is_empty(), plan.needs_demo()) {
         (true, true) => "the demo site".to_owned(),
         (true, false) => "every host".to_owned(),

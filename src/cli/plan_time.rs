@@ -19,6 +19,7 @@ use super::state::{Known, KnownHost, Place};
 use crate::config::Plan;
 use crate::engine::learned_rate;
 use crate::politeness::{HostState, Policy};
+use crate::spider::declarative::SeedFile;
 use crate::url::HostKey;
 
 /// Hosts that the text lists; JSON lists all.
@@ -102,7 +103,8 @@ impl HostEstimate {
 impl Estimate {
     fn of_seeds(plan: &Plan) -> Self {
         let mut pages: BTreeMap<HostKey, u64> = BTreeMap::new();
-        for seed in plan.requests() {
+        let listed = plan.seed_file.iter().flat_map(SeedFile::requests).filter_map(Result::ok);
+        for seed in plan.requests().into_iter().chain(listed) {
             *pages.entry(seed.host()).or_default() += 1;
         }
         if plan.needs_demo() {

@@ -14,6 +14,7 @@ use crate::request::Request;
 use crate::response::Failure as PageFailure;
 use crate::robots::ProductToken;
 use crate::sink::{Sink, SinkError, Target};
+use crate::spider::declarative::{SeedError, SeedFile};
 use crate::spider::{Downloaded, Spider};
 use crate::url::Fingerprint;
 
@@ -30,13 +31,13 @@ pub(super) fn spider(plan: &mut Plan, registry: &Registry) -> Result<Arc<dyn Spi
     if matches!(plan.reader, Reader::Recipe(_)) {
         return Ok(spider);
     }
-    if plan.seeds.is_empty() {
+    if plan.seeds.is_empty() && plan.seed_file.is_none() {
         let more = spider.more_seeds().next().and_then(Result::ok);
         plan.adopt(&spider.seeds().into_iter().chain(more).collect::<Vec<_>>())?;
         return Ok(spider);
     }
-    let seeds = plan.requests();
-    Ok(Arc::new(Seeded { spider, seeds }))
+    let (seeds, file) = (plan.requests(), plan.seed_file.clone());
+    Ok(Arc::new(Seeded { spider, seeds, file }))
 }
 
 /// Describes the crawl of a plan; where it keeps its state and where items go is left to the caller.
@@ -119,6 +120,7 @@ fn this_program() -> String {
 struct Seeded {
     spider: Arc<dyn Spider>,
     seeds: Vec<Request>,
+    file: Option<SeedFile>,
 }
 
 impl Spider for Seeded {
@@ -128,6 +130,10 @@ impl Spider for Seeded {
 
     fn seeds(&self) -> Vec<Request> {
         self.seeds.clone()
+    }
+
+    fn more_seeds(&self) -> Box<dyn Iterator<Item = Result<Request, SeedError>> + Send + '_> {
+        Box::new(self.file.iter().flat_map(SeedFile::requests))
     }
 
     fn parse(&self, page: &Page, harvest: &mut Harvest) -> Result<(), ExtractError> {

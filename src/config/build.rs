@@ -14,6 +14,7 @@ use super::tables::pace::RobotsTable;
 use super::tables::pages::ExtractTable;
 use super::tables::paginate::PaginateTable;
 use super::tables::requests::Shape;
+use super::tables::seeds::Listed;
 use super::tables::sink::SinkTable;
 use super::tables::url::UrlTable;
 use super::tables::{
@@ -38,12 +39,20 @@ pub(super) struct Surroundings {
 /// Builds the plan, and reports everything that makes no sense. The plan is only good if nothing was reported.
 pub(super) fn build(file: CrawlerFile, around: Surroundings, check: &mut Check<'_>) -> Plan {
     let canon = file.url.build();
+    let listed = seeds::listed(file.seeds_file, &canon, check);
     let (seeds, identity) = (seeds::build(file.seeds, &canon, check), file.identity.build(check));
     let (mut scope, budget) = file.scope.build(check);
     let (sitemaps, places) = file.sitemap.build(&canon, check);
     let requests = requests::build(file.requests, &canon, check);
     let (cookies, login) = session::build(file.cookies, file.login, &canon, check);
-    let starts = Starts::of(&seeds, (&sitemaps.urls, &places), &requests, login.as_ref());
+    let starts = Starts {
+        seeds: &seeds,
+        listed: listed.as_ref(),
+        sitemaps: &sitemaps.urls,
+        places: &places,
+        shapes: &requests,
+        login: login.as_ref(),
+    };
     scope::add_seed_hosts(&mut scope, &starts.requests(), check);
     let pace = pace::build(&file.politeness, &file.robots, &file.backoff, &file.retry, check);
     let rules = rules((file.extract, file.follow, file.paginate), &seeds, &requests, check);
@@ -76,6 +85,7 @@ pub(super) fn build(file: CrawlerFile, around: Surroundings, check: &mut Check<'
         http: file.http.options(&identity, check),
         reader: reader(file.spider, rules.recipe(&name, &identity.token, &file.robots, &file.url)),
         seeds: seeds.into_iter().map(|(_, seed)| seed).collect(),
+        seed_file: listed.map(|listed| listed.file),
         name,
         identity,
         scope,
@@ -136,6 +146,7 @@ impl Rules {
         Recipe {
             name: name.to_owned(),
             seeds: Vec::new(),
+            seed_file: None,
             extract,
             follow,
             paginate,
@@ -173,9 +184,7 @@ fn reader(spider: Option<String>, recipe: Recipe) -> Reader {
 /// A seed or a sitemap that is written with an address allows that address; and the recipe learns its seeds.
 fn with_starts(mut plan: Plan, first: &[Request]) -> Plan {
     plan.http.addresses = AddressPolicy::new(plan.allow.clone());
-    for request in first {
-        plan.allow(&request.url);
-    }
+    plan.allow(first.iter().map(|request| &request.url));
     plan.share_seeds();
     plan
 }
@@ -183,6 +192,7 @@ fn with_starts(mut plan: Plan, first: &[Request]) -> Plan {
 /// Everything that the file says to begin with.
 struct Starts<'a> {
     seeds: &'a [(Path, Seed)],
+    listed: Option<&'a Listed>,
     sitemaps: &'a [CanonicalUrl],
     /// Where the sitemaps stand in the file.
     places: &'a [Path],
@@ -191,16 +201,6 @@ struct Starts<'a> {
 }
 
 impl<'a> Starts<'a> {
-    /// Sitemaps come with where they stand in the file.
-    fn of(
-        seeds: &'a [(Path, Seed)],
-        (sitemaps, places): (&'a [CanonicalUrl], &'a [Path]),
-        shapes: &'a [Shape],
-        login: Option<&'a (Path, LoginPlan)>,
-    ) -> Self {
-        Self { seeds, sitemaps, places, shapes, login }
-    }
-
     /// What is asked first, with its place. Seeds at the demo site have no URL yet.
     fn placed(&self) -> impl Iterator<Item = (&Path, Request)> {
         let seeds = self.seeds.iter().filter_map(|(place, seed)| Some((place, seed.request()?)));
@@ -208,7 +208,11 @@ impl<'a> Starts<'a> {
         let shapes = self.shapes.iter().filter_map(|shape| Some((&shape.place, shape.first.clone()?)));
         let login = self.login.and_then(|(place, login)| Some((place, login.url()?)));
         let login = login.map(|(place, url)| (place, Request::get(url.clone()).for_login()));
-        seeds.chain(self.places.iter().zip(sitemaps)).chain(shapes).chain(login)
+        let listed = self
+            .listed
+            .iter()
+            .flat_map(|listed| listed.hosts.iter().map(|seed| (&listed.place, seed.clone())));
+        seeds.chain(listed).chain(self.places.iter().zip(sitemaps)).chain(shapes).chain(login)
     }
 
     fn requests(&self) -> Vec<Request> {
@@ -218,7 +222,7 @@ impl<'a> Starts<'a> {
     fn first_host(&self) -> String {
         let demo = match self.seeds.first() {
             Some((_, seed)) => seed.url().is_none(),
-            None => self.shapes.iter().any(|shape| shape.rule.is_demo()),
+            None => self.listed.is_none() && self.shapes.iter().any(|shape| shape.rule.is_demo()),
         };
         let first = self.placed().next().filter(|_| !demo);
         let host = first.map_or_else(
@@ -233,7 +237,8 @@ impl<'a> Starts<'a> {
 fn check_reader(spider: Option<&str>, starts: &Starts<'_>, check: &mut Check<'_>) {
     let Some(spider) = spider else {
         let has_shapes = check.is_there(&Path::of(&["requests"]));
-        let nothing = starts.seeds.is_empty() && starts.sitemaps.is_empty() && !has_shapes;
+        let has_list = check.is_there(&Path::of(&["seeds-file"]));
+        let nothing = starts.seeds.is_empty() && starts.sitemaps.is_empty() && !has_shapes && !has_list;
         if nothing && !check.is_misplaced("seeds") {
             check.missing(
                 &Path::of(&["seeds"]),
@@ -276,9 +281,10 @@ fn check_contact(contact: Option<&str>, starts: &Starts<'_>, check: &mut Check<'
     check.missing_for(&Path::of(&["identity", "contact"]), place, MissingContact { host }.to_string());
 }
 
-/// A seed that does not belong would leave the crawl without a first page.
+/// A seed that does not belong would leave the crawl without a first page. Of a file of seeds the scope may take a part.
 fn check_starts_in_scope(starts: &Starts<'_>, scope: &Scope, check: &mut Check<'_>) {
-    for (place, request) in starts.placed() {
+    let listed = starts.listed.map(|listed| &listed.place);
+    for (place, request) in starts.placed().filter(|(place, _)| Some(*place) != listed) {
         if let Err(why) = scope.judge(&request) {
             let what = match request.kind {
                 Kind::Page | Kind::NextPage | Kind::Download => "seed",

@@ -21,7 +21,7 @@ use crate::sink::warc::packing_of;
 pub const DEFAULTS: &str = include_str!("defaults.toml");
 
 /// A crawler file is never longer than this.
-const MOST_BYTES: usize = 256 << 10;
+const MOST_BYTES: usize = 16 << 20;
 
 /// Of a file that is no TOML, so many errors are looked at.
 const MOST_ERRORS: usize = 200;
@@ -64,6 +64,7 @@ enum Layer {
     /// A value of which nothing needs to be parsed; the path is replaced, not merged.
     Value(Path, Value),
     Seed(String),
+    SeedFile(String),
     /// A file in the place of all sinks of the file, beside those of other flags.
     Out {
         kind: &'static str,
@@ -123,6 +124,13 @@ impl Loader {
     pub fn seed(self, url: impl Into<String>) -> Self {
         let url = url.into();
         self.given("--seed", format!("--seed {url}"), Layer::Seed(url))
+    }
+
+    /// Starts at the URLs of this file, one a line, and not at the seeds of the crawler file.
+    #[must_use]
+    pub fn seeds_file(self, file: impl Into<PathBuf>) -> Self {
+        let file = file.into().to_string_lossy().into_owned();
+        self.given("--seeds-file", format!("--seeds-file {file}"), Layer::SeedFile(file))
     }
 
     /// Keeps the state in this directory.
@@ -217,7 +225,7 @@ impl Loader {
         };
         let text = text.map_err(|error| unreadable(format!("cannot read the crawler file: {error}")))?;
         if text.len() > MOST_BYTES {
-            return Err(unreadable("a crawler file has at most 256 KiB".to_owned()));
+            return Err(unreadable("a crawler file has at most 16 MiB: write long lists of URLs into a file of their own, and `seeds-file` for it".to_owned()));
         }
         sources.text = text;
         let stem = path.and_then(|path| Some(path.file_stem()?.to_string_lossy().into_owned()));
@@ -336,11 +344,16 @@ impl Layer {
                 tree.merge(Node::at(path, Node::new(value.clone(), origin)));
             }
             Self::Seed(url) => {
+                leave_out(tree, "seeds-file", &origin);
                 let seed = Node::new(Value::text(url), origin.clone());
                 let mut seeds = flag_seeds(tree);
                 seeds.push(seed);
                 let list = Node::new(Value::List(seeds), origin);
                 tree.merge(Node::at(&Path::of(&["seeds"]), list));
+            }
+            Self::SeedFile(path) => {
+                leave_out(tree, "seeds", &origin);
+                tree.merge(Node::at(&Path::of(&["seeds-file"]), Node::new(Value::text(path), origin)));
             }
             Self::Out { kind, path, is_first } => {
                 if *is_first {
@@ -350,6 +363,14 @@ impl Layer {
             }
         }
         Ok(())
+    }
+}
+
+/// What the file says of this key does not count, unless a flag says it.
+fn leave_out(tree: &mut Node, key: &str, origin: &Origin) {
+    let path = Path::of(&[key]);
+    if tree.find(&path).is_some_and(|node| !matches!(node.origin, Origin::Given(_))) {
+        tree.merge(Node::at(&path, Node::new(Value::Spoilt, origin.clone())));
     }
 }
 

@@ -27,7 +27,7 @@ use crate::revisit::Revisit;
 use crate::scope::{HostPattern, Scope};
 use crate::sink::Target;
 use crate::sink::warc::WarcOptions;
-use crate::spider::declarative::{Recipe, RequestRule, carrying};
+use crate::spider::declarative::{Recipe, RequestRule, SeedFile, carrying};
 use crate::stage::rule::StageRule;
 use crate::store::cache::CacheOptions;
 use crate::store::disk::DiskOptions;
@@ -41,8 +41,10 @@ pub struct Plan {
     pub name: String,
     /// Who the crawler says it is.
     pub identity: Identity,
-    /// Where it starts, in the order of the file. Empty only if a spider in code brings its own.
+    /// Where it starts, in the order of the file. Empty only if there is a file of seeds or a spider in code brings its own.
     pub seeds: Vec<Seed>,
+    /// A file with more of them.
+    pub seed_file: Option<SeedFile>,
     /// Who reads the pages.
     pub reader: Reader,
     /// What belongs to the crawl.
@@ -270,7 +272,7 @@ impl Plan {
         Some(fail.into_iter().fold(login, Login::fail))
     }
 
-    /// The requests that the crawl starts with. Seeds at the demo site are left out until [`Plan::place_demo`].
+    /// The requests that the crawl starts with, but those of its file of seeds. Seeds at the demo site are left out until [`Plan::place_demo`].
     #[must_use]
     pub fn requests(&self) -> Vec<Request> {
         self.seeds.iter().filter_map(Seed::request).collect()
@@ -313,7 +315,7 @@ impl Plan {
             }
         }
         if placed {
-            self.allow(home);
+            self.allow([home]);
             self.let_in(home, ScopeChange::Always);
             self.share_seeds();
         }
@@ -331,7 +333,7 @@ impl Plan {
             return Err(MissingContact { host: away.url.host().to_owned() });
         }
         for request in requests {
-            self.allow(&request.url);
+            self.allow([&request.url]);
             self.let_in(&request.url, ScopeChange::IfItFollowsSeeds);
         }
         Ok(())
@@ -357,8 +359,8 @@ impl Plan {
     }
 
     /// A user who writes an address, or `localhost`, means it.
-    pub(super) fn allow(&mut self, url: &CanonicalUrl) {
-        self.allow.extend(addresses(url).into_iter().map(IpNet::from));
+    pub(super) fn allow<'u>(&mut self, urls: impl IntoIterator<Item = &'u CanonicalUrl>) {
+        self.allow.extend(urls.into_iter().flat_map(addresses).map(IpNet::from));
         self.allow.sort_unstable();
         self.allow.dedup();
         self.http.addresses = AddressPolicy::new(self.allow.clone());
@@ -369,6 +371,7 @@ impl Plan {
         let requests = self.requests();
         if let Reader::Recipe(recipe) = &mut self.reader {
             recipe.seeds = requests;
+            recipe.seed_file.clone_from(&self.seed_file);
         }
     }
 

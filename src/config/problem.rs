@@ -155,7 +155,7 @@ impl Finding {
 }
 
 /// Keys that stand before all tables.
-const TOP_LEVEL: [&str; 3] = ["seeds", "spider", "state-dir"];
+const TOP_LEVEL: [&str; 4] = ["seeds", "seeds-file", "spider", "state-dir"];
 
 /// The one of `known` that is most like `word`, if one is like it at all.
 pub(super) fn closest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {

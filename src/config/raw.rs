@@ -38,6 +38,9 @@ use super::tables::wire::{HttpTable, NetTable};
 pub(super) struct CrawlerFile {
     /// URLs to start from. Stands above all tables.
     pub(super) seeds: Vec<SeedTable>,
+    /// A file of URLs to start from beside `seeds`, one a line, relative to the current directory. Lines that begin with `#` are left
+    /// out. It is read again while the crawl begins, and never held in memory. Stands above all tables.
+    pub(super) seeds_file: Option<PathBuf>,
     /// A spider that your own program registers under this name; then there is no `[[extract]]` and no `[[follow]]`.
     /// Stands above all tables.
     pub(super) spider: Option<String>,

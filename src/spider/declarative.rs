@@ -11,6 +11,7 @@ mod facts;
 mod fields;
 mod fill;
 mod follow;
+mod lines;
 mod links;
 mod luggage;
 mod packing;
@@ -28,6 +29,7 @@ use serde_json::{Map, Value};
 
 pub use clean::{CleanError, Step};
 pub use fill::places;
+pub use lines::SeedFile;
 pub use luggage::carrying;
 pub use paginate::{MAX_WALK, Next, Numbers, PaginateRule, Place, Stop};
 pub use requests::{BodyRule, Ids, RequestRule, SeedError, Values};
@@ -67,7 +69,9 @@ pub struct Recipe {
     pub follow: Vec<FollowRule>,
     /// `[[paginate]]`, in the order of the file.
     pub paginate: Vec<PaginateRule>,
-    /// `[[requests]]`: where it starts beside its seeds.
+    /// `seeds-file`: where it starts beside its seeds.
+    pub seed_file: Option<SeedFile>,
+    /// `[[requests]]`: where it starts beside these.
     pub requests: Vec<RequestRule>,
     /// What `nofollow` means.
     pub nofollow: Nofollow,
@@ -222,7 +226,8 @@ impl Spider for Declarative {
     }
 
     fn more_seeds(&self) -> Box<dyn Iterator<Item = Result<Request, SeedError>> + Send + '_> {
-        Box::new(self.recipe.requests.iter().flat_map(RequestRule::requests))
+        let listed = self.recipe.seed_file.iter().flat_map(SeedFile::requests);
+        Box::new(listed.chain(self.recipe.requests.iter().flat_map(RequestRule::requests)))
     }
 
     fn failed(&self, request: &Request, failure: &Failure, harvest: &mut Harvest) {

@@ -37,7 +37,7 @@ pub(in crate::cli) struct FailedArgs {
 #[derive(Debug, Args)]
 pub(in crate::cli) struct RetryArgs {
     /// The crawler file; without it, the --seed of the run
-    #[arg(required_unless_present = "seeds")]
+    #[arg(required_unless_present_any = ["seeds", "seeds_file"])]
     pub(in crate::cli) file: Option<PathBuf>,
     #[command(flatten)]
     pub(in crate::cli) which: WhichArgs,

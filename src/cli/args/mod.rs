@@ -192,6 +192,9 @@ pub(super) struct Layers {
     /// Start at this URL instead of the seeds of FILE; may be repeated
     #[arg(long = "seed", value_name = "URL")]
     pub(super) seeds: Vec<String>,
+    /// Start at the URLs of this file, one a line, instead of the seeds of FILE
+    #[arg(long, value_name = "FILE")]
+    pub(super) seeds_file: Option<PathBuf>,
     /// Keep the crawl's state in this directory
     #[arg(long, value_name = "DIR")]
     pub(super) state: Option<PathBuf>,
@@ -233,6 +236,9 @@ impl Layers {
         // Before the assignments, which may say more of these outputs.
         let loader = self.out.iter().fold(file, Loader::out);
         let mut loader = self.seeds.iter().fold(self.sets.laid_over(loader), Loader::seed);
+        if let Some(list) = &self.seeds_file {
+            loader = loader.seeds_file(list);
+        }
         if let Some(state) = &self.state {
             loader = loader.state(state);
         }
@@ -246,7 +252,7 @@ impl Layers {
 #[derive(Debug, Args)]
 pub(super) struct RunArgs {
     /// The crawler file; without it, --seed says where to start
-    #[arg(required_unless_present = "seeds")]
+    #[arg(required_unless_present_any = ["seeds", "seeds_file"])]
     pub(super) file: Option<PathBuf>,
     #[command(flatten)]
     pub(super) layers: Layers,
@@ -284,7 +290,7 @@ fn with_max_age(loader: Loader, age: Option<&str>) -> Loader {
 #[derive(Debug, Args)]
 pub(super) struct ResumeArgs {
     /// The crawler file; without it, the --seed of the run
-    #[arg(required_unless_present = "seeds")]
+    #[arg(required_unless_present_any = ["seeds", "seeds_file"])]
     pub(super) file: Option<PathBuf>,
     #[command(flatten)]
     pub(super) layers: Layers,

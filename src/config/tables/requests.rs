@@ -239,7 +239,7 @@ fn first(rule: &RequestRule, place: &Path, check: &mut Check<'_>) -> Option<Requ
     match rule.requests().next()? {
         Ok(request) => Some(request),
         Err(error) => {
-            let key = if matches!(error, SeedError::Ids { .. }) { "ids-file" } else { "url" };
+            let key = if matches!(error, SeedError::File { .. }) { "ids-file" } else { "url" };
             check.wrong(&place.key(key), error.to_string());
             None
         }

@@ -1,6 +1,7 @@
-//! `seeds`: where the crawl starts.
+//! `seeds` and `seeds-file`: where the crawl starts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
+use std::path::PathBuf;
 
 use schemars::{JsonSchema, Schema, json_schema};
 use serde::Deserialize;
@@ -11,7 +12,12 @@ use super::ordered::ordered;
 use crate::config::check::Check;
 use crate::config::path::Path;
 use crate::config::plan::{Seed, Start};
+use crate::request::Request;
+use crate::spider::declarative::SeedFile;
 use crate::url::Canon;
+
+/// Of a file of seeds, so many lines that are no URLs are told.
+const MOST_LINES: usize = 10;
 
 /// A URL to start from: the URL alone, or a table with more about it.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -58,6 +64,36 @@ pub(in crate::config) fn build(
 ) -> Vec<(Path, Seed)> {
     let places = check.items(&Path::of(&["seeds"]));
     seeds.into_iter().zip(places).filter_map(|(seed, place)| seed.build(place, canon, check)).collect()
+}
+
+/// A file of seeds, and what has to be known of it before the crawl begins.
+pub(in crate::config) struct Listed {
+    pub(in crate::config) place: Path,
+    pub(in crate::config) file: SeedFile,
+    /// The first request to each host.
+    pub(in crate::config) hosts: Vec<Request>,
+}
+
+/// Reads the file once, so that a wrong line is told before anything is asked.
+pub(in crate::config) fn listed(
+    path: Option<PathBuf>,
+    canon: &Canon,
+    check: &mut Check<'_>,
+) -> Option<Listed> {
+    let (place, file) = (Path::of(&["seeds-file"]), SeedFile { path: path?, canon: canon.clone() });
+    let (mut known, mut hosts, mut wrong) = (HashSet::new(), Vec::new(), 0);
+    for seed in file.requests() {
+        match seed {
+            Ok(seed) => hosts.extend(known.insert(seed.host()).then_some(seed)),
+            Err(error) if wrong < MOST_LINES => {
+                wrong += 1;
+                check.wrong(&place, error.to_string());
+            }
+            Err(_) => break,
+        }
+    }
+    check.must(wrong > 0 || !hosts.is_empty(), &place, "there is no URL in it: nothing would be asked for");
+    Some(Listed { place, file, hosts })
 }
 
 /// Reads a URL that may be one of the demo site.

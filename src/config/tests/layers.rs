@@ -188,6 +188,54 @@ fn the_demo_site_joins_the_scope_when_its_address_is_known() {
 }
 
 #[test]
+fn a_file_of_seeds_gives_scope_addresses_and_names_its_wrong_lines() {
+    let dir = tempfile::tempdir().unwrap();
+    let list = dir.path().join("urls.txt");
+    std::fs::write(&list, "# ours\nhttp://127.0.0.2/\nhttp://localhost/a\nhttp://localhost/b\n").unwrap();
+    let text = format!("seeds-file = {:?}", list.display().to_string());
+    let plan = Loader::new().text("a.toml", &text).load().unwrap();
+    let requests: Vec<_> =
+        plan.seed_file.iter().flat_map(|file| file.requests()).map(Result::unwrap).collect();
+    assert_eq!(requests.len(), 3);
+    assert!(requests.iter().all(|request| plan.scope.judge(request).is_ok()));
+    assert!(plan.http.addresses.permits("127.0.0.2".parse().unwrap()));
+    assert!(plan.requests().is_empty());
+
+    std::fs::write(&list, "http://localhost/a\nexample.com\n").unwrap();
+    let said = Loader::new().text("a.toml", &text).load().unwrap_err().to_string();
+    assert!(said.contains("a.toml:1") && said.contains("urls.txt:2: "), "{said}");
+    std::fs::write(&list, "https://away.example/\n").unwrap();
+    let said = Loader::new().text("a.toml", &text).load().unwrap_err().to_string();
+    assert!(said.contains("no contact for the crawl of away.example"), "{said}");
+    std::fs::write(&list, "# none\n").unwrap();
+    let said = Loader::new().text("a.toml", &text).load().unwrap_err().to_string();
+    assert!(said.contains("there is no URL in it"), "{said}");
+}
+
+#[test]
+fn seeds_of_flags_stand_for_all_seeds_of_the_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let (ours, flags) = (dir.path().join("ours.txt"), dir.path().join("flags.txt"));
+    std::fs::write(&ours, "http://localhost/ours\n").unwrap();
+    std::fs::write(&flags, "http://localhost/flags\n").unwrap();
+    let text = format!("seeds = [\"http://localhost/seed\"]\nseeds-file = {:?}", ours.display().to_string());
+    let starts = |loader: Loader| {
+        let plan = loader.text("a.toml", &text).load().unwrap();
+        let listed = plan.seed_file.iter().flat_map(|file| file.requests()).map(Result::unwrap);
+        plan.requests()
+            .into_iter()
+            .chain(listed)
+            .map(|seed| seed.url.as_url().path().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(starts(Loader::new()), ["/seed", "/ours"]);
+    assert_eq!(starts(Loader::new().seed("http://localhost/x")), ["/x"]);
+    assert_eq!(starts(Loader::new().seeds_file(&flags)), ["/flags"]);
+    assert_eq!(starts(Loader::new().seeds_file(&flags).seed("http://localhost/x")), ["/x", "/flags"]);
+    assert_eq!(starts(Loader::new().seed("http://localhost/x").seeds_file(&flags)), ["/x", "/flags"]);
+}
+
+#[test]
 fn a_spider_in_code_brings_its_own_seeds() {
     let mut plan = plan("spider = \"quotes\"");
     assert!(matches!(&plan.reader, Reader::Spider(name) if name == "quotes"));

@@ -2,8 +2,7 @@
 //!
 //! They are made one after the other while the crawl takes them, so that a file of a million ids costs no more memory than one of ten.
 
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
@@ -11,12 +10,10 @@ use http::Method;
 use serde_json::{Map, Value};
 
 use super::fill::fill;
+use super::lines::Lines;
 use super::luggage::Luggage;
 use crate::request::Request;
 use crate::url::{Canon, CanonicalUrl, UrlError, escaped};
-
-/// Bytes of one line of a file of ids.
-const MAX_LINE: u64 = 64 * 1024;
 
 /// Stands in front of a path of the demo site.
 const DEMO: &str = "demo:";
@@ -83,13 +80,25 @@ pub enum Values {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SeedError {
-    /// A file of ids cannot be read.
-    #[error("{}: the ids cannot be read: {source}", .path.display())]
-    Ids {
+    /// A file of ids or of seeds cannot be read.
+    #[error("{}: {what} cannot be read: {source}", .path.display())]
+    File {
         /// The file.
         path: PathBuf,
+        /// What it is to hold, in words.
+        what: &'static str,
         /// What is wrong.
         source: io::Error,
+    },
+    /// A line of a file of seeds is no URL.
+    #[error("{}:{line}: {reason}", .path.display())]
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: u64,
+        /// What is wrong with it.
+        reason: UrlError,
     },
     /// What came out of a URL with places is none.
     #[error("a request of [[requests]] has no URL: {0}")]
@@ -254,7 +263,7 @@ impl<'r> Iterator for Combinations<'r> {
 enum Batches<'r> {
     Once,
     List(std::slice::Chunks<'r, String>),
-    File(IdFile, usize),
+    File(&'r Path, Lines, usize),
     Failed(Option<SeedError>),
     Over,
 }
@@ -264,9 +273,9 @@ impl<'r> Batches<'r> {
         match ids {
             None => Self::Once,
             Some(Ids::List(list)) => Self::List(list.chunks(batch.max(1))),
-            Some(Ids::File(path)) => match IdFile::open(path) {
-                Ok(file) => Self::File(file, batch.max(1)),
-                Err(error) => Self::Failed(Some(error)),
+            Some(Ids::File(path)) => match Lines::open(path) {
+                Ok(lines) => Self::File(path, lines, batch.max(1)),
+                Err(error) => Self::Failed(Some(unreadable(path, error))),
             },
         }
     }
@@ -282,11 +291,13 @@ impl Iterator for Batches<'_> {
                 Some(Ok(Vec::new()))
             }
             Self::List(chunks) => chunks.next().map(|ids| Ok(ids.to_vec())),
-            Self::File(file, batch) => {
-                let ids: Result<Vec<_>, _> = file.by_ref().take(*batch).collect();
+            Self::File(path, lines, batch) => {
+                let ids: io::Result<Vec<_>> =
+                    lines.by_ref().take(*batch).map(|line| line.map(|(_, id)| id)).collect();
                 match ids {
                     Ok(ids) => (!ids.is_empty()).then_some(Ok(ids)),
                     Err(error) => {
+                        let error = unreadable(path, error);
                         *self = Self::Over;
                         Some(Err(error))
                     }
@@ -298,44 +309,8 @@ impl Iterator for Batches<'_> {
     }
 }
 
-/// A file of ids, a line at a time.
-struct IdFile {
-    path: PathBuf,
-    lines: BufReader<File>,
-}
-
-impl IdFile {
-    fn open(path: &Path) -> Result<Self, SeedError> {
-        let file = File::open(path).map_err(|source| SeedError::Ids { path: path.to_owned(), source })?;
-        Ok(Self { path: path.to_owned(), lines: BufReader::new(file) })
-    }
-
-    /// The next line with something in it.
-    fn line(&mut self) -> io::Result<Option<String>> {
-        loop {
-            let mut line = Vec::new();
-            if self.lines.by_ref().take(MAX_LINE).read_until(b'\n', &mut line)? == 0 {
-                return Ok(None);
-            }
-            if line.len() as u64 == MAX_LINE && line.last() != Some(&b'\n') {
-                return Err(io::Error::other(format!("a line is longer than {MAX_LINE} bytes")));
-            }
-            let line = String::from_utf8(line).map_err(|_| io::Error::other("a line is not valid UTF-8"))?;
-            let id = line.trim_start_matches('\u{feff}').trim();
-            if !id.is_empty() {
-                return Ok(Some(id.to_owned()));
-            }
-        }
-    }
-}
-
-impl Iterator for IdFile {
-    type Item = Result<String, SeedError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let line = self.line().map_err(|source| SeedError::Ids { path: self.path.clone(), source });
-        line.transpose()
-    }
+fn unreadable(path: &Path, source: io::Error) -> SeedError {
+    SeedError::File { path: path.to_owned(), what: "the ids", source }
 }
 
 #[cfg(test)]
@@ -427,10 +402,10 @@ mod tests {
         let path = dir.path().join("ids.txt");
         let rule = RequestRule { ids: Some(Ids::File(path.clone())), ..rule("http://a.example/{ids}") };
         let all: Vec<_> = rule.requests().collect();
-        assert!(matches!(&all[..], [Err(SeedError::Ids { .. })]));
+        assert!(matches!(&all[..], [Err(SeedError::File { .. })]));
         std::fs::write(&path, format!("a\n{}", "x".repeat(70_000))).unwrap();
         let all: Vec<_> = rule.requests().collect();
-        assert!(matches!(&all[..], [Ok(_), Err(SeedError::Ids { .. })]), "{all:?}");
+        assert!(matches!(&all[..], [Ok(_), Err(SeedError::File { .. })]), "{all:?}");
         std::fs::write(&path, b"\xff\xfe\n").unwrap();
         assert!(rule.requests().next().unwrap().unwrap_err().to_string().contains("not valid UTF-8"));
     }
