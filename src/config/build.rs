@@ -14,7 +14,7 @@ use super::tables::pace::RobotsTable;
 use super::tables::pages::ExtractTable;
 use super::tables::paginate::PaginateTable;
 use super::tables::requests::Shape;
-use super::tables::seeds::Listed;
+use super::tables::seeds::Seeds;
 use super::tables::sink::SinkTable;
 use super::tables::url::UrlTable;
 use super::tables::{
@@ -39,23 +39,16 @@ pub(super) struct Surroundings {
 /// Builds the plan, and reports everything that makes no sense. The plan is only good if nothing was reported.
 pub(super) fn build(file: CrawlerFile, around: Surroundings, check: &mut Check<'_>) -> Plan {
     let canon = file.url.build();
-    let listed = seeds::listed(file.seeds_file, &canon, check);
-    let (seeds, identity) = (seeds::build(file.seeds, &canon, check), file.identity.build(check));
+    let seeds = seeds::build((file.seeds, file.seeds_file), &canon, check);
+    let identity = file.identity.build(check);
     let (mut scope, budget) = file.scope.build(check);
     let (sitemaps, places) = file.sitemap.build(&canon, check);
     let requests = requests::build(file.requests, &canon, check);
     let (cookies, login) = session::build(file.cookies, file.login, &canon, check);
-    let starts = Starts {
-        seeds: &seeds,
-        listed: listed.as_ref(),
-        sitemaps: &sitemaps.urls,
-        places: &places,
-        shapes: &requests,
-        login: login.as_ref(),
-    };
+    let starts = Starts::of(&seeds, (&sitemaps.urls, &places), &requests, login.as_ref());
     scope::add_seed_hosts(&mut scope, &starts.requests(), check);
     let pace = pace::build(&file.politeness, &file.robots, &file.backoff, &file.retry, check);
-    let rules = rules((file.extract, file.follow, file.paginate), &seeds, &requests, check);
+    let rules = rules((file.extract, file.follow, file.paginate), &seeds.written, &requests, check);
     let (names, stages) = stage::build(file.stage, rules.names(file.spider.as_deref()), check);
     check_starts(file.spider.as_deref(), identity.contact.as_deref(), &starts, &scope, check);
     let (name, first) = (around.stem.unwrap_or_else(|| starts.first_host()), starts.requests());
@@ -63,6 +56,7 @@ pub(super) fn build(file: CrawlerFile, around: Surroundings, check: &mut Check<'
         outputs(file.sink, file.failed, &sink::Around { name: &name, extract: names.rules() }, check);
     let policy =
         Policy { block: file.block.build(check), max_pages: budget.max_pages_per_host, ..pace.policy };
+    let (seeds, seed_file) = seeds.into_parts();
     let plan = Plan {
         state_dir: file.state_dir.unwrap_or_else(|| PathBuf::from(".crawl").join(&name)),
         failed,
@@ -84,8 +78,8 @@ pub(super) fn build(file: CrawlerFile, around: Surroundings, check: &mut Check<'
         allow: file.net.build(check),
         http: file.http.options(&identity, check),
         reader: reader(file.spider, rules.recipe(&name, &identity.token, &file.robots, &file.url)),
-        seeds: seeds.into_iter().map(|(_, seed)| seed).collect(),
-        seed_file: listed.map(|listed| listed.file),
+        seeds,
+        seed_file,
         name,
         identity,
         scope,
@@ -191,8 +185,7 @@ fn with_starts(mut plan: Plan, first: &[Request]) -> Plan {
 
 /// Everything that the file says to begin with.
 struct Starts<'a> {
-    seeds: &'a [(Path, Seed)],
-    listed: Option<&'a Listed>,
+    seeds: &'a Seeds,
     sitemaps: &'a [CanonicalUrl],
     /// Where the sitemaps stand in the file.
     places: &'a [Path],
@@ -201,18 +194,23 @@ struct Starts<'a> {
 }
 
 impl<'a> Starts<'a> {
+    /// Sitemaps come with where they stand in the file.
+    fn of(
+        seeds: &'a Seeds,
+        (sitemaps, places): (&'a [CanonicalUrl], &'a [Path]),
+        shapes: &'a [Shape],
+        login: Option<&'a (Path, LoginPlan)>,
+    ) -> Self {
+        Self { seeds, sitemaps, places, shapes, login }
+    }
+
     /// What is asked first, with its place. Seeds at the demo site have no URL yet.
     fn placed(&self) -> impl Iterator<Item = (&Path, Request)> {
-        let seeds = self.seeds.iter().filter_map(|(place, seed)| Some((place, seed.request()?)));
         let sitemaps = self.sitemaps.iter().cloned().map(Request::sitemap);
         let shapes = self.shapes.iter().filter_map(|shape| Some((&shape.place, shape.first.clone()?)));
         let login = self.login.and_then(|(place, login)| Some((place, login.url()?)));
         let login = login.map(|(place, url)| (place, Request::get(url.clone()).for_login()));
-        let listed = self
-            .listed
-            .iter()
-            .flat_map(|listed| listed.hosts.iter().map(|seed| (&listed.place, seed.clone())));
-        seeds.chain(listed).chain(self.places.iter().zip(sitemaps)).chain(shapes).chain(login)
+        self.seeds.placed().chain(self.places.iter().zip(sitemaps)).chain(shapes).chain(login)
     }
 
     fn requests(&self) -> Vec<Request> {
@@ -220,9 +218,9 @@ impl<'a> Starts<'a> {
     }
 
     fn first_host(&self) -> String {
-        let demo = match self.seeds.first() {
+        let demo = match self.seeds.written.first() {
             Some((_, seed)) => seed.url().is_none(),
-            None => self.listed.is_none() && self.shapes.iter().any(|shape| shape.rule.is_demo()),
+            None => self.seeds.is_empty() && self.shapes.iter().any(|shape| shape.rule.is_demo()),
         };
         let first = self.placed().next().filter(|_| !demo);
         let host = first.map_or_else(
@@ -237,8 +235,7 @@ impl<'a> Starts<'a> {
 fn check_reader(spider: Option<&str>, starts: &Starts<'_>, check: &mut Check<'_>) {
     let Some(spider) = spider else {
         let has_shapes = check.is_there(&Path::of(&["requests"]));
-        let has_list = check.is_there(&Path::of(&["seeds-file"]));
-        let nothing = starts.seeds.is_empty() && starts.sitemaps.is_empty() && !has_shapes && !has_list;
+        let nothing = starts.seeds.is_empty() && starts.sitemaps.is_empty() && !has_shapes;
         if nothing && !check.is_misplaced("seeds") {
             check.missing(
                 &Path::of(&["seeds"]),
@@ -283,7 +280,7 @@ fn check_contact(contact: Option<&str>, starts: &Starts<'_>, check: &mut Check<'
 
 /// A seed that does not belong would leave the crawl without a first page. Of a file of seeds the scope may take a part.
 fn check_starts_in_scope(starts: &Starts<'_>, scope: &Scope, check: &mut Check<'_>) {
-    let listed = starts.listed.map(|listed| &listed.place);
+    let listed = starts.seeds.listed.as_ref().map(|listed| &listed.place);
     for (place, request) in starts.placed().filter(|(place, _)| Some(*place) != listed) {
         if let Err(why) = scope.judge(&request) {
             let what = match request.kind {

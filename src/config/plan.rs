@@ -166,7 +166,7 @@ impl Seed {
         }
     }
 
-    pub(super) fn request(&self) -> Option<Request> {
+    pub(in crate::config) fn request(&self) -> Option<Request> {
         let mut request = Request::get(self.url()?.clone()).priority(self.priority);
         request.method = self.method.clone();
         request.headers.clone_from(&self.headers);

@@ -57,13 +57,42 @@ pub(in crate::config) fn or_text(schema: &mut Schema) {
     *schema = json_schema!({ "anyOf": [{ "type": "string" }, table] });
 }
 
+/// Where the crawl starts.
+pub(in crate::config) struct Seeds {
+    /// Those of the crawler file, each with its place.
+    pub(in crate::config) written: Vec<(Path, Seed)>,
+    /// Those of a file of their own.
+    pub(in crate::config) listed: Option<Listed>,
+}
+
 pub(in crate::config) fn build(
-    seeds: Vec<SeedTable>,
+    (seeds, file): (Vec<SeedTable>, Option<PathBuf>),
     canon: &Canon,
     check: &mut Check<'_>,
-) -> Vec<(Path, Seed)> {
+) -> Seeds {
     let places = check.items(&Path::of(&["seeds"]));
-    seeds.into_iter().zip(places).filter_map(|(seed, place)| seed.build(place, canon, check)).collect()
+    let written = seeds.into_iter().zip(places);
+    let written = written.filter_map(|(seed, place)| seed.build(place, canon, check)).collect();
+    Seeds { written, listed: listed(file, canon, check) }
+}
+
+impl Seeds {
+    /// Whether there is none, and none was meant to be.
+    pub(in crate::config) fn is_empty(&self) -> bool {
+        self.written.is_empty() && self.listed.is_none()
+    }
+
+    /// What is asked first, with its place: of a file the first of each host. Seeds at the demo site have no URL yet.
+    pub(in crate::config) fn placed(&self) -> impl Iterator<Item = (&Path, Request)> {
+        let written = self.written.iter().filter_map(|(place, seed)| Some((place, seed.request()?)));
+        let listed = self.listed.iter();
+        written.chain(listed.flat_map(|list| list.hosts.iter().map(|seed| (&list.place, seed.clone()))))
+    }
+
+    /// For the plan.
+    pub(in crate::config) fn into_parts(self) -> (Vec<Seed>, Option<SeedFile>) {
+        (self.written.into_iter().map(|(_, seed)| seed).collect(), self.listed.map(|list| list.file))
+    }
 }
 
 /// A file of seeds, and what has to be known of it before the crawl begins.
@@ -75,11 +104,7 @@ pub(in crate::config) struct Listed {
 }
 
 /// Reads the file once, so that a wrong line is told before anything is asked.
-pub(in crate::config) fn listed(
-    path: Option<PathBuf>,
-    canon: &Canon,
-    check: &mut Check<'_>,
-) -> Option<Listed> {
+fn listed(path: Option<PathBuf>, canon: &Canon, check: &mut Check<'_>) -> Option<Listed> {
     let (place, file) = (Path::of(&["seeds-file"]), SeedFile { path: path?, canon: canon.clone() });
     let (mut known, mut hosts, mut wrong) = (HashSet::new(), Vec::new(), 0);
     for seed in file.requests() {
