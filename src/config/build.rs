@@ -20,6 +20,7 @@ use super::tables::{
     follow, hosts, pace, pages, paginate, requests, scope, seeds, session, sink, stage, wire,
 };
 use crate::address::AddressPolicy;
+use crate::fetch::http::HttpOptions;
 use crate::host::is_loopback;
 use crate::politeness::Policy;
 use crate::request::{Kind, Request};
@@ -73,7 +74,7 @@ pub(super) fn build(file: CrawlerFile, around: Surroundings, check: &mut Check<'
         cache: file.cache.options(check),
         overrides: hosts::build(file.hosts, check),
         allow: file.net.build(check),
-        http: file.http.options(&identity, check),
+        http: HttpOptions { trust: file.net.trust(check), ..file.http.options(&identity, check) },
         reader: reader(file.spider, rules.recipe(&name, &identity.token, &file.robots, &file.url)),
         seeds: seeds.into_iter().map(|(_, seed)| seed).collect(),
         name,

@@ -2,7 +2,8 @@
 //!
 //! Rules kept here: the answer's head and body stay within [`Limits`] and [`HttpOptions`]; no address is contacted that the
 //! policy refuses; every request carries the same User-Agent; credentials stand in no error text. Certificates are checked
-//! against the system's roots (`SSL_CERT_FILE` and `SSL_CERT_DIR` are honoured); there is no switch to accept an invalid one.
+//! against the system's roots (`SSL_CERT_FILE` and `SSL_CERT_DIR` are honoured); there is no switch to accept an invalid one. Single
+//! hosts may have authorities and pins of their own ([`Trust`]).
 //!
 //! What is absent on purpose: redirects, repetition, cookies and caching belong to the rooms above.
 
@@ -16,6 +17,7 @@ use http::{Method, StatusCode};
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 use reqwest::Client;
+use rustls::ClientConfig;
 use url::Host;
 
 use super::body::Wire;
@@ -23,6 +25,7 @@ use super::decode::{self, Bounds, Decoded};
 use super::raw::{Notes, Tap};
 use super::resolver::GuardedResolver;
 use super::timing::{self, Part, Timing, noted};
+use super::trust::Trust;
 use super::{FetchError, Fetcher, Limits, Outgoing, client, directory, failure};
 use crate::address::AddressPolicy;
 use crate::clock::Clock;
@@ -60,6 +63,8 @@ pub struct HttpOptions {
     pub proxy: Option<String>,
     /// Which addresses may be contacted.
     pub addresses: AddressPolicy,
+    /// Authorities and pins of single hosts, over the roots of the machine that hold for all. Default: none.
+    pub trust: Vec<Trust>,
     /// How long a connection without a request is kept open. Default 15 s; more than the politeness delay keeps one
     /// connection per host alive between its pages.
     pub keep_alive: Duration,
@@ -83,6 +88,7 @@ impl Default for HttpOptions {
             headers: Vec::new(),
             proxy: None,
             addresses: AddressPolicy::default(),
+            trust: Vec::new(),
             keep_alive: Duration::from_secs(15),
             remember_names: Duration::from_mins(5),
             header_fields: 256,
@@ -117,6 +123,12 @@ pub enum OptionsError {
         /// The library's words.
         source: reqwest::Error,
     },
+    /// The checks of certificates could not be set up.
+    #[error("certificates cannot be checked: see that the system's certificates can be read")]
+    Tls {
+        /// The library's words.
+        source: rustls::Error,
+    },
 }
 
 /// Fetches over HTTP/1.1 and, where the server offers it in the handshake, HTTP/2.
@@ -129,6 +141,8 @@ pub struct HttpFetcher {
     resolver: Arc<GuardedResolver>,
     /// By their limit on connecting, which reqwest knows only for a client as a whole.
     clients: Cache<Duration, Client>,
+    /// How they make a connection safe, where that is not left to reqwest.
+    tls: Option<ClientConfig>,
 }
 
 impl HttpFetcher {
@@ -140,8 +154,10 @@ impl HttpFetcher {
         let headers = common_headers(&options)?;
         let policy = options.proxy.is_none().then(|| options.addresses.clone());
         let resolver = Arc::new(GuardedResolver::new(directory::usual(), policy, options.remember_names));
+        let tls = client::tls(&options)?;
         let fetcher = Self {
             options,
+            tls,
             headers,
             clock,
             resolver,
@@ -151,14 +167,16 @@ impl HttpFetcher {
                 .build(),
         };
         let usual = Limits::default().connect;
-        let client = client::build(&fetcher.options, fetcher.resolver.clone(), usual)?;
+        let client = client::build(&fetcher.options, fetcher.resolver.clone(), usual, fetcher.tls.as_ref())?;
         fetcher.clients.insert(usual, client);
         Ok(fetcher)
     }
 
     fn client(&self, connect: Duration) -> Result<Client, FetchError> {
         self.clients
-            .try_get_with(connect, || client::build(&self.options, self.resolver.clone(), connect))
+            .try_get_with(connect, || {
+                client::build(&self.options, self.resolver.clone(), connect, self.tls.as_ref())
+            })
             .map_err(|error| FetchError::new(FailureKind::Request, error.to_string()))
     }
 

@@ -16,6 +16,8 @@ pub mod record;
 pub mod replay;
 mod resolver;
 pub mod timing;
+pub mod trust;
+mod verifier;
 
 use std::fmt;
 use std::future::Future;

@@ -1,4 +1,5 @@
-//! `[http]` and `[net]`: bounds of one exchange, what goes with every request, and which addresses may be contacted.
+//! `[http]` and `[net]`: bounds of one exchange, what goes with every request, which addresses may be contacted, and whom to believe
+//! there.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -10,12 +11,14 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::ordered::ordered;
+use super::trust::{self, TrustTable};
 use crate::config::check::Check;
 use crate::config::path::Path;
 use crate::config::plan::Identity;
 use crate::config::units::{Size, Time};
 use crate::fetch::Limits;
 use crate::fetch::http::HttpOptions;
+use crate::fetch::trust::Trust;
 use crate::page::links::MAX_LINKS;
 use crate::redirect::MAX_HOPS;
 
@@ -61,7 +64,7 @@ pub(in crate::config) struct HttpTable {
     max_header_bytes: Option<Size>,
 }
 
-/// Which addresses may be contacted.
+/// Which addresses may be contacted, and whom to believe there.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 #[schemars(rename = "Net")]
@@ -69,6 +72,8 @@ pub(in crate::config) struct NetTable {
     /// Networks outside the public internet that may be contacted, such as "10.0.0.0/8" or "127.0.0.1". A seed that is
     /// written with its address, or with `localhost`, allows exactly that address. Default: none.
     allow: Option<Vec<String>>,
+    /// Authorities and pins of single hosts; may be given several times.
+    trust: Vec<TrustTable>,
 }
 
 impl HttpTable {
@@ -133,6 +138,10 @@ impl NetTable {
     pub(in crate::config) fn build(&self, check: &mut Check<'_>) -> Vec<IpNet> {
         let allow = self.allow.as_deref().unwrap_or_default();
         check.each(&Path::of(&["net", "allow"]), allow, network)
+    }
+
+    pub(in crate::config) fn trust(&self, check: &mut Check<'_>) -> Vec<Trust> {
+        trust::build(&self.trust, check)
     }
 }
 
