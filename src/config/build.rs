@@ -43,6 +43,7 @@ pub(super) fn build(file: CrawlerFile, around: Surroundings, check: &mut Check<'
     let (mut scope, budget) = file.scope.build(check);
     let (sitemaps, places) = file.sitemap.build(&canon, check);
     let requests = requests::build(file.requests, &canon, check);
+    let jar = file.cookies.limits(check);
     let (cookies, login) = session::build(file.cookies, file.login, &canon, check);
     let starts = Starts::of(&seeds, (&sitemaps.urls, &places), &requests, login.as_ref());
     scope::add_seed_hosts(&mut scope, &starts.requests(), check);
@@ -66,6 +67,7 @@ pub(super) fn build(file: CrawlerFile, around: Surroundings, check: &mut Check<'
         limits: file.http.limits(check),
         calls: file.limits.build(check),
         cookies,
+        jar,
         login: login.map(|(_, login)| login),
         max_bodies: file.cache.bodies(check),
         journal_rounds: file.journal.build(check),

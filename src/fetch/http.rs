@@ -75,6 +75,8 @@ pub struct HttpOptions {
     pub header_fields: usize,
     /// Bytes that the header fields of an answer may have together. Default 64 KiB.
     pub header_bytes: usize,
+    /// Content codings on one body that are undone. Default 2, which is also the most; with 0 servers are asked for plain bodies.
+    pub codings: usize,
     /// Bytes per second that a body must bring on the average once 10 s have passed. Default 1,000.
     pub least_speed: u64,
     /// Whether answers carry [`Response::raw`], for an archive. Default: they do not.
@@ -93,6 +95,7 @@ impl Default for HttpOptions {
             remember_names: Duration::from_mins(5),
             header_fields: 256,
             header_bytes: 64 << 10,
+            codings: decode::MOST_CODINGS,
             least_speed: 1_000,
             keep_raw: false,
         }
@@ -269,6 +272,10 @@ impl HttpFetcher {
         Ok(())
     }
 
+    fn bounds(&self, limits: Limits) -> Bounds {
+        Bounds { body: limits.body, ratio: limits.ratio, codings: self.options.codings }
+    }
+
     fn wire(&self, response: reqwest::Response, limits: Limits, started: Timestamp) -> Wire {
         Wire {
             response,
@@ -293,7 +300,7 @@ impl Fetcher for HttpFetcher {
         let remote_addr = answer.remote_addr();
         let landing = outgoing.landing.as_ref().filter(|_| status.is_success());
         let decoded = if let Some(landing) = landing {
-            let bounds = bounds(outgoing.limits);
+            let bounds = self.bounds(outgoing.limits);
             let wire = self.wire(answer, outgoing.limits, started);
             let coming = landing.receive(wire.pieces().boxed(), (status, &headers), (first_byte, bounds));
             noted(outgoing.timing.as_deref(), Part::Download, coming).await?
@@ -302,7 +309,8 @@ impl Fetcher for HttpFetcher {
             let most = if outgoing.landing.is_some() { REFUSAL_BYTES } else { u64::MAX };
             let limits = Limits { body: outgoing.limits.body.min(most), ..outgoing.limits };
             let wire = Wire { timing: outgoing.timing, ..self.wire(answer, limits, started) };
-            body(wire, status, &headers, notes.as_ref().map(Notes::tap)).await?
+            let (bounds, tap) = (self.bounds(limits), notes.as_ref().map(Notes::tap));
+            body(wire, bounds, (status, &headers), tap).await?
         } else {
             NO_BODY
         };
@@ -345,21 +353,16 @@ fn has_body(method: &Method, status: StatusCode) -> bool {
     *method != Method::HEAD && status != StatusCode::NO_CONTENT && status != StatusCode::NOT_MODIFIED
 }
 
-fn bounds(limits: Limits) -> Bounds {
-    Bounds { body: limits.body, ratio: limits.ratio }
-}
-
 /// Reads and decodes the body within its limits.
 ///
 /// A success of which nothing arrived is a failure. Any other head says something by itself (a redirect's target, the
 /// `Retry-After` of a refusal), so it is kept however its body ends.
 async fn body(
     wire: Wire,
-    status: StatusCode,
-    headers: &HeaderMap,
+    bounds: Bounds,
+    (status, headers): (StatusCode, &HeaderMap),
     tap: Option<Tap>,
 ) -> Result<Decoded, FetchError> {
-    let bounds = bounds(wire.limits);
     let encoding = decode::content_encoding(headers);
     let timing = wire.timing.clone().filter(|_| !encoding.is_empty());
     let began = timing.as_deref().map(Timing::elapsed);
@@ -392,7 +395,8 @@ fn common_headers(options: &HttpOptions) -> Result<HeaderMap, OptionsError> {
     let mut headers = HeaderMap::new();
     headers.insert(header::USER_AGENT, user_agent);
     headers.insert(header::ACCEPT, HeaderValue::from_static(ACCEPT));
-    headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(decode::ACCEPTED));
+    let codings = if options.codings == 0 { "identity" } else { decode::ACCEPTED };
+    headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(codings));
     for (name, value) in &options.headers {
         let (key, value) =
             field(name, value).map_err(|reason| OptionsError::Header { name: name.clone(), reason })?;
