@@ -146,7 +146,7 @@ async fn flood(listener: TcpListener, frame: &'static [u8], taken: Arc<Mutex<Vec
     while let Ok((stream, _)) = listener.accept().await {
         let (acceptor, asked, taken) = (acceptor.clone(), asked.clone(), taken.clone());
         tokio::spawn(async move {
-            let Ok(mut stream) = acceptor.accept(stream).await else { return };
+            let mut stream = acceptor.accept(stream).await?;
             // The preface of the client, then our empty SETTINGS.
             stream.read_exact(&mut [0; 24]).await?;
             stream.write_all(&[0, 0, 0, 4, 0, 0, 0, 0, 0]).await?;
