@@ -1,6 +1,7 @@
 //! HTTP/2 as the program speaks it: offered in the handshake, one connection for the pages of a host, one request at a time, and
 //! no connection for two hosts, whatever its certificate is good for.
 
+#![expect(clippy::disallowed_methods, reason = "a test measures the time that passes outside of the program")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
 use std::collections::BTreeSet;

@@ -1,5 +1,6 @@
 //! A proxy that the crawler file names: it gets every request and alone its password, hosts keep their pace behind it, and one that
 //! refuses or is not there costs no page. The environment's proxies are not looked at.
+#![expect(clippy::disallowed_methods, reason = "a test measures the time that passes outside of the program")]
 #![expect(clippy::unwrap_used, reason = "what a test is built from may fail the test")]
 
 mod loopback;
