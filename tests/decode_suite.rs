@@ -4,10 +4,10 @@
 mod suites;
 
 use bytes::Bytes;
-use crawl::fetch::decode::{Bounds, Decoded, decode};
+use crawl::fetch::decode::{Bounds, Decoded, MOST_CODINGS, decode};
 use crawl::response::Truncation;
 
-const BOUNDS: Bounds = Bounds { body: 10 << 20, ratio: 200 };
+const BOUNDS: Bounds = Bounds { body: 10 << 20, ratio: 200, codings: MOST_CODINGS };
 
 fn sample(name: &str) -> Option<Bytes> {
     suites::octets(&format!("compressed-scrapy/{name}")).map(Bytes::from)

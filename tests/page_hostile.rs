@@ -53,7 +53,7 @@ fn deep_nesting_is_flattened_and_keeps_its_text_and_links() {
     let links = in_time("100,000 divs", || page.links());
     assert_eq!(links.links[0].url.as_str(), "http://a.example/deep");
     assert!((MAX_DEPTH - 10..MAX_DEPTH + 200).contains(&depth(&page)), "{}", depth(&page));
-    assert_eq!(page.limits(), [Limit::Depth]);
+    assert_eq!(page.limits(), [Limit::Depth(MAX_DEPTH)]);
     assert_eq!(page.text_of("#after").unwrap().as_deref(), Some("after"));
     assert!(page.text_of("body").unwrap().unwrap().contains("deep end"));
 }

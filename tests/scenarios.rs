@@ -67,6 +67,7 @@ scenarios! {
     domain_shares_a_pace => "domain-shares-a-pace",
     domain_waits_together => "domain-waits-together",
     fair_among_hosts => "fair-among-hosts",
+    fixed_pace_settles => "fixed-pace-settles",
     jitter_only_lengthens => "jitter-only-lengthens",
     kill_anywhere => "kill-anywhere",
     kill_during_retry_after => "kill-during-retry-after",

@@ -23,7 +23,7 @@ use crate::engine::{End, Lastmod, Report, Sitemaps, Start, StopHandle};
 use crate::extract::ExtractError;
 use crate::extract::sitemap::{Entry, MAX_BYTES, Sitemap};
 use crate::fetch::Limits;
-use crate::fetch::decode::{Bounds, unpack_gzip};
+use crate::fetch::decode::{Bounds, MOST_CODINGS, unpack_gzip};
 use crate::item::Harvest;
 use crate::page::Page;
 use crate::request::Request;
@@ -150,7 +150,7 @@ fn list_file(name: &str, form: Form) -> Result<Exit, Failure> {
 
 /// Reads a body that may be packed with gzip.
 fn read_sitemap(url: &CanonicalUrl, body: Vec<u8>) -> Sitemap {
-    let bounds = Bounds { body: MAX_BYTES, ratio: Limits::default().ratio };
+    let bounds = Bounds { body: MAX_BYTES, ratio: Limits::default().ratio, codings: MOST_CODINGS };
     let unpacked = unpack_gzip(Bytes::from(body), bounds).now_or_never();
     let (body, cut) = unpacked.expect("what lies in memory is never waited for");
     let mut sitemap = Sitemap::read(url, &body, None);

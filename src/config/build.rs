@@ -1,10 +1,11 @@
 //! From the mirror of the file to the [`Plan`]: every table's own build, then the rules between tables.
 
+use std::mem::take;
 use std::path::PathBuf;
 
 use super::check::Check;
 use super::path::Path;
-use super::plan::{LoginPlan, MissingContact, Plan, Reader, Seed};
+use super::plan::{LoginPlan, MissingContact, Plan, Reader};
 use super::raw::CrawlerFile;
 use super::tables::failed::FailedTable;
 use super::tables::follow::FollowTable;
@@ -21,6 +22,7 @@ use super::tables::{
     follow, hosts, pace, pages, paginate, requests, scope, seeds, session, sink, stage, wire,
 };
 use crate::address::AddressPolicy;
+use crate::fetch::http::HttpOptions;
 use crate::host::is_loopback;
 use crate::politeness::Policy;
 use crate::request::{Kind, Request};
@@ -28,7 +30,8 @@ use crate::scope::Scope;
 use crate::sink::Target;
 use crate::sink::warc::WarcOptions;
 use crate::spider::declarative::{ExtractRule, FollowRule, PaginateRule, Recipe, RequestRule};
-use crate::url::CanonicalUrl;
+use crate::sitemap::Sitemaps;
+use crate::url::Canon;
 
 /// What the tables do not know.
 pub(super) struct Surroundings {
@@ -37,18 +40,13 @@ pub(super) struct Surroundings {
 }
 
 /// Builds the plan, and reports everything that makes no sense. The plan is only good if nothing was reported.
-pub(super) fn build(file: CrawlerFile, around: Surroundings, check: &mut Check<'_>) -> Plan {
-    let canon = file.url.build();
-    let seeds = seeds::build((file.seeds, file.seeds_file), &canon, check);
+pub(super) fn build(mut file: CrawlerFile, around: Surroundings, check: &mut Check<'_>) -> Plan {
+    let starts = Starts::take(&mut file, check);
     let identity = file.identity.build(check);
     let (mut scope, budget) = file.scope.build(check);
-    let (sitemaps, places) = file.sitemap.build(&canon, check);
-    let requests = requests::build(file.requests, &canon, check);
-    let (cookies, login) = session::build(file.cookies, file.login, &canon, check);
-    let starts = Starts::of(&seeds, (&sitemaps.urls, &places), &requests, login.as_ref());
     scope::add_seed_hosts(&mut scope, &starts.requests(), check);
     let pace = pace::build(&file.politeness, &file.robots, &file.backoff, &file.retry, check);
-    let rules = rules((file.extract, file.follow, file.paginate), &seeds.written, &requests, check);
+    let rules = rules((file.extract, file.follow, file.paginate), &starts, check);
     let (names, stages) = stage::build(file.stage, rules.names(file.spider.as_deref()), check);
     check_starts(file.spider.as_deref(), identity.contact.as_deref(), &starts, &scope, check);
     let (name, first) = (around.stem.unwrap_or_else(|| starts.first_host()), starts.requests());
@@ -56,6 +54,7 @@ pub(super) fn build(file: CrawlerFile, around: Surroundings, check: &mut Check<'
         outputs(file.sink, file.failed, &sink::Around { name: &name, extract: names.rules() }, check);
     let policy =
         Policy { block: file.block.build(check), max_pages: budget.max_pages_per_host, ..pace.policy };
+    let Starts { canon, seeds, sitemaps, cookies, jar, login, .. } = starts;
     let (seeds, seed_file) = seeds.into_parts();
     let plan = Plan {
         state_dir: file.state_dir.unwrap_or_else(|| PathBuf::from(".crawl").join(&name)),
@@ -68,6 +67,7 @@ pub(super) fn build(file: CrawlerFile, around: Surroundings, check: &mut Check<'
         limits: file.http.limits(check),
         calls: file.limits.build(check),
         cookies,
+        jar,
         login: login.map(|(_, login)| login),
         max_bodies: file.cache.bodies(check),
         journal_rounds: file.journal.build(check),
@@ -76,7 +76,7 @@ pub(super) fn build(file: CrawlerFile, around: Surroundings, check: &mut Check<'
         cache: file.cache.options(check),
         overrides: hosts::build(file.hosts, check),
         allow: file.net.build(check),
-        http: file.http.options(&identity, check),
+        http: HttpOptions { trust: file.net.trust(check), ..file.http.options(&identity, check) },
         reader: reader(file.spider, rules.recipe(&name, &identity.token, &file.robots, &file.url)),
         seeds,
         seed_file,
@@ -114,14 +114,14 @@ type PageTables = (Vec<ExtractTable>, Vec<FollowTable>, Vec<PaginateTable>);
 
 fn rules(
     (extract, follow, paginate): PageTables,
-    seeds: &[(Path, Seed)],
-    shapes: &[Shape],
+    starts: &Starts,
     check: &mut Check<'_>,
 ) -> Rules {
     let extract = pages::build_extract(extract, check);
     let follow = self::follow::build(follow, check);
     let paginate = self::paginate::build(paginate, check);
-    let requests: Vec<RequestRule> = shapes.iter().map(|shape| shape.rule.clone()).collect();
+    let requests: Vec<RequestRule> = starts.shapes.iter().map(|shape| shape.rule.clone()).collect();
+    let seeds = &starts.seeds.written;
     let said = Said { seeds, requests: &requests, extract: &extract, follow: &follow, paginate: &paginate };
     said.check_labels(check);
     said.check_carried(check);
@@ -184,31 +184,35 @@ fn with_starts(mut plan: Plan, first: &[Request]) -> Plan {
 }
 
 /// Everything that the file says to begin with.
-struct Starts<'a> {
-    seeds: &'a Seeds,
-    sitemaps: &'a [CanonicalUrl],
+struct Starts {
+    canon: Canon,
+    seeds: Seeds,
+    sitemaps: Sitemaps,
     /// Where the sitemaps stand in the file.
-    places: &'a [Path],
-    shapes: &'a [Shape],
-    login: Option<&'a (Path, LoginPlan)>,
+    places: Vec<Path>,
+    shapes: Vec<Shape>,
+    cookies: Option<Vec<(String, String)>>,
+    jar: JarLimits,
+    login: Option<(Path, LoginPlan)>,
 }
 
-impl<'a> Starts<'a> {
-    /// Sitemaps come with where they stand in the file.
-    fn of(
-        seeds: &'a Seeds,
-        (sitemaps, places): (&'a [CanonicalUrl], &'a [Path]),
-        shapes: &'a [Shape],
-        login: Option<&'a (Path, LoginPlan)>,
-    ) -> Self {
-        Self { seeds, sitemaps, places, shapes, login }
+impl Starts {
+    /// Takes these tables out of the file.
+    fn take(file: &mut CrawlerFile, check: &mut Check<'_>) -> Self {
+        let canon = file.url.build();
+        let seeds = seeds::build((take(&mut file.seeds), take(&mut file.seeds_file)), &canon, check);
+        let (sitemaps, places) = take(&mut file.sitemap).build(&canon, check);
+        let shapes = requests::build(take(&mut file.requests), &canon, check);
+        let jar = file.cookies.limits(check);
+        let (cookies, login) = session::build(take(&mut file.cookies), take(&mut file.login), &canon, check);
+        Self { canon, seeds, sitemaps, places, shapes, cookies, jar, login }
     }
 
     /// What is asked first, with its place. Seeds at the demo site have no URL yet.
     fn placed(&self) -> impl Iterator<Item = (&Path, Request)> {
-        let sitemaps = self.sitemaps.iter().cloned().map(Request::sitemap);
+        let sitemaps = self.sitemaps.urls.iter().cloned().map(Request::sitemap);
         let shapes = self.shapes.iter().filter_map(|shape| Some((&shape.place, shape.first.clone()?)));
-        let login = self.login.and_then(|(place, login)| Some((place, login.url()?)));
+        let login = self.login.as_ref().and_then(|(place, login)| Some((place, login.url()?)));
         let login = login.map(|(place, url)| (place, Request::get(url.clone()).for_login()));
         self.seeds.placed().chain(self.places.iter().zip(sitemaps)).chain(shapes).chain(login)
     }
@@ -232,10 +236,10 @@ impl<'a> Starts<'a> {
 }
 
 /// Either the file reads the pages, or a spider in code does.
-fn check_reader(spider: Option<&str>, starts: &Starts<'_>, check: &mut Check<'_>) {
+fn check_reader(spider: Option<&str>, starts: &Starts, check: &mut Check<'_>) {
     let Some(spider) = spider else {
         let has_shapes = check.is_there(&Path::of(&["requests"]));
-        let nothing = starts.seeds.is_empty() && starts.sitemaps.is_empty() && !has_shapes;
+        let nothing = starts.seeds.is_empty() && starts.sitemaps.urls.is_empty() && !has_shapes;
         if nothing && !check.is_misplaced("seeds") {
             check.missing(
                 &Path::of(&["seeds"]),
@@ -259,7 +263,7 @@ fn check_reader(spider: Option<&str>, starts: &Starts<'_>, check: &mut Check<'_>
 fn check_starts(
     spider: Option<&str>,
     contact: Option<&str>,
-    starts: &Starts<'_>,
+    starts: &Starts,
     scope: &Scope,
     check: &mut Check<'_>,
 ) {
@@ -269,7 +273,7 @@ fn check_starts(
 }
 
 /// A crawl that leaves this machine says whose it is. The seeds of a spider in code are not known here; see [`Plan::adopt`].
-fn check_contact(contact: Option<&str>, starts: &Starts<'_>, check: &mut Check<'_>) {
+fn check_contact(contact: Option<&str>, starts: &Starts, check: &mut Check<'_>) {
     let away = starts.placed().find(|(_, request)| !is_loopback(request.url.host()));
     let (None, Some((place, request))) = (contact, away) else {
         return;
@@ -279,7 +283,7 @@ fn check_contact(contact: Option<&str>, starts: &Starts<'_>, check: &mut Check<'
 }
 
 /// A seed that does not belong would leave the crawl without a first page. Of a file of seeds the scope may take a part.
-fn check_starts_in_scope(starts: &Starts<'_>, scope: &Scope, check: &mut Check<'_>) {
+fn check_starts_in_scope(starts: &Starts, scope: &Scope, check: &mut Check<'_>) {
     let listed = starts.seeds.listed.as_ref().map(|listed| &listed.place);
     for (place, request) in starts.placed().filter(|(place, _)| Some(*place) != listed) {
         if let Err(why) = scope.judge(&request) {

@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 use super::overrides::Overrides;
 use super::tables::session::jar_of;
 use crate::address::AddressPolicy;
-use crate::cookies::CookieJar;
+use crate::cookies::{CookieJar, JarLimits};
 use crate::engine::{CallLimits, Downloads, Expectations, Freshness, Login, Sitemaps, Unlinked};
 use crate::fetch::Limits;
 use crate::fetch::http::HttpOptions;
@@ -71,6 +71,8 @@ pub struct Plan {
     pub calls: CallLimits,
     /// Cookies to begin with, by host; `None` if no cookie is kept at all. They may be secrets.
     pub cookies: Option<Vec<(String, String)>>,
+    /// How much of what servers set as cookies is kept.
+    pub jar: JarLimits,
     /// How the crawl logs in, if it does.
     pub login: Option<LoginPlan>,
     /// By which steps two spellings of a URL become one.
@@ -255,7 +257,7 @@ impl Plan {
     /// The jar that the crawl begins with; `None` if it keeps no cookies.
     #[must_use]
     pub fn cookie_jar(&self) -> Option<CookieJar> {
-        self.cookies.as_deref().map(jar_of)
+        self.cookies.as_deref().map(|given| jar_of(given, self.jar))
     }
 
     /// How the crawl logs in. A page of the demo site is left out until [`Plan::place_demo`].

@@ -5,7 +5,7 @@
 //! its time are heeded (5.4). Beyond that RFC 6265bis counts where it is stricter: what came over http sets no `Secure` cookie and
 //! does not write over one, and `__Secure-` and `__Host-` mean what they say.
 //!
-//! A jar is bounded: [`MAX_PER_DOMAIN`] cookies of a domain and [`MAX_BYTES`] in all; beyond it those go that were not used for the
+//! A jar is bounded: [`MAX_PER_DOMAIN`] cookies of a domain unless [`JarLimits`] say otherwise, and [`MAX_BYTES`] in all; beyond it those go that were not used for the
 //! longest time. A look-up costs as many steps as the host has labels.
 //!
 //! The jar is our own and not that of a library, because its time is a parameter, its order is that of the RFC after a restart
@@ -30,10 +30,27 @@ use set_cookie::SetCookie;
 
 /// Cookies of one domain; of more, that which was not used for the longest time goes.
 pub const MAX_PER_DOMAIN: usize = 50;
+/// Bytes of a cookie's name and value together (RFC 6265 6.1; RFC 6265bis 5.6); a longer one is not taken.
+pub const MAX_PAIR: usize = 4096;
 /// Bytes of all cookies together, with what keeping them costs.
 pub const MAX_BYTES: usize = 32 << 20;
 /// What keeping a cookie costs beside its text.
 const COST: usize = 200;
+
+/// How much of what servers set a jar takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct JarLimits {
+    /// Cookies of one domain; of more, that which was not used for the longest time goes. Default [`MAX_PER_DOMAIN`].
+    pub per_domain: usize,
+    /// Bytes of name and value together; a longer cookie is not taken. Default [`MAX_PAIR`].
+    pub bytes: usize,
+}
+
+impl Default for JarLimits {
+    fn default() -> Self {
+        Self { per_domain: MAX_PER_DOMAIN, bytes: MAX_PAIR }
+    }
+}
 
 /// One cookie.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -171,6 +188,7 @@ impl<'u> Target<'u> {
 /// A jar of cookies.
 #[derive(Default)]
 pub struct Jar {
+    limits: JarLimits,
     shelves: HashMap<String, Vec<Cookie>>,
     bytes: usize,
     /// Counts cookies that came.
@@ -219,7 +237,7 @@ impl Jar {
     /// Takes what an answer of `url` sets in its `Set-Cookie` field (RFC 6265 5.3), and tells what that has changed: nothing, if
     /// the cookie may not be set or is there as it is.
     pub fn receive(&mut self, url: &CanonicalUrl, field: &str, now: Timestamp) -> Vec<CookieChange> {
-        let said = SetCookie::parse(field, now);
+        let said = SetCookie::parse(field, now, self.limits.bytes);
         match said.and_then(|said| self.accepted(&Target::of(url), said)) {
             Some(cookie) if cookie.is_over(now) => self.remove(&cookie).into_iter().collect(),
             Some(cookie) => self.put(cookie, now),
@@ -245,7 +263,7 @@ impl Jar {
         if reach == Reach::Domain && registrable_domain(&host).is_none() {
             return Err(CookieError::TooWide(place.to_owned()));
         }
-        let cookies: Option<Vec<_>> = pairs.split(';').map(SetCookie::pair).collect();
+        let cookies: Option<Vec<_>> = pairs.split(';').map(|pair| SetCookie::pair(pair, MAX_PAIR)).collect();
         let is_line = !pairs.chars().any(char::is_control);
         for SetCookie { name, value, .. } in cookies.filter(|_| is_line).ok_or(CookieError::Pairs)? {
             let (name, value, path) = (name.to_owned(), value.to_owned(), "/".to_owned());
@@ -335,7 +353,7 @@ impl Jar {
     /// Takes out of a domain that has too many those that are over, and then that which was not used for the longest time.
     fn tidy(&mut self, domain: &str, now: Timestamp) -> Vec<CookieChange> {
         let shelf = self.shelves.get(domain).map(Vec::as_slice).unwrap_or_default();
-        if shelf.len() <= MAX_PER_DOMAIN {
+        if shelf.len() <= self.limits.per_domain {
             return Vec::new();
         }
         let mut out: Vec<_> = shelf.iter().filter(|cookie| cookie.is_over(now)).cloned().collect();
@@ -383,6 +401,12 @@ impl Jar {
 pub struct CookieJar(Arc<Mutex<Jar>>);
 
 impl CookieJar {
+    /// An empty jar that takes so much.
+    #[must_use]
+    pub fn with_limits(limits: JarLimits) -> Self {
+        Self(Arc::new(Mutex::new(Jar { limits, ..Jar::default() })))
+    }
+
     /// The jar, as long as what is returned lives. Nobody else has it meanwhile, the crawl neither.
     pub fn open(&self) -> MutexGuard<'_, Jar> {
         // Every change to it is whole or has not begun.

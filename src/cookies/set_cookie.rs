@@ -5,8 +5,6 @@ use std::time::Duration;
 use super::date;
 use crate::time::Timestamp;
 
-/// Bytes of a name and its value together (RFC 6265 6.1; RFC 6265bis 5.6).
-const MAX_PAIR: usize = 4096;
 /// Bytes of an attribute's value; a longer one is left out (RFC 6265bis 5.6).
 const MAX_ATTRIBUTE: usize = 1024;
 
@@ -25,13 +23,13 @@ pub(super) struct SetCookie<'t> {
 }
 
 impl<'t> SetCookie<'t> {
-    /// Reads a field; `None` if it sets nothing.
-    pub(super) fn parse(text: &'t str, now: Timestamp) -> Option<Self> {
+    /// Reads a field, whose name and value have `most` bytes together; `None` if it sets nothing.
+    pub(super) fn parse(text: &'t str, now: Timestamp, most: usize) -> Option<Self> {
         if text.bytes().any(|byte| byte.is_ascii_control() && byte != b'\t') {
             return None;
         }
         let (pair, rest) = text.split_once(';').unwrap_or((text, ""));
-        let mut cookie = Self::pair(pair)?;
+        let mut cookie = Self::pair(pair, most)?;
         let (mut max_age, mut expires) = (None, None);
         for attribute in rest.split(';') {
             let (name, value) = attribute.split_once('=').unwrap_or((attribute, ""));
@@ -53,10 +51,10 @@ impl<'t> SetCookie<'t> {
     }
 
     /// Reads `name=value`.
-    pub(super) fn pair(text: &'t str) -> Option<Self> {
+    pub(super) fn pair(text: &'t str, most: usize) -> Option<Self> {
         let (name, value) = text.split_once('=')?;
         let (name, value) = (trimmed(name), trimmed(value));
-        let fits = !name.is_empty() && name.len() + value.len() <= MAX_PAIR;
+        let fits = !name.is_empty() && name.len() + value.len() <= most;
         fits.then(|| Self { name, value, ..Self::default() })
     }
 }
@@ -94,7 +92,7 @@ mod tests {
     const NOW: Timestamp = Timestamp::from_secs(1_000);
 
     fn read(text: &str) -> Option<SetCookie<'_>> {
-        SetCookie::parse(text, NOW)
+        SetCookie::parse(text, NOW, 4_096)
     }
 
     #[test]

@@ -112,6 +112,17 @@ fn a_flood_pushes_out_what_is_not_used() {
 }
 
 #[test]
+fn a_jar_takes_as_much_as_it_is_told_to() {
+    let jar = CookieJar::with_limits(JarLimits { per_domain: 2, bytes: 5 });
+    let (mut jar, here) = (jar.open(), url("http://a.example/"));
+    for field in ["a=1", "long=12", "b=1", "long=1", "b=2"] {
+        jar.receive(&here, field, NOW);
+    }
+    assert_eq!(jar.header(&here, NOW).as_deref(), Some("b=2; long=1"), "the first went for the third");
+    assert_eq!(jar.receive(&here, "c=12345", NOW), []);
+}
+
+#[test]
 fn a_jar_never_grows_beyond_its_bytes() {
     let mut jar = Jar::default();
     let value = "x".repeat(4_000);

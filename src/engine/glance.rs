@@ -48,7 +48,9 @@ pub(super) fn cut_off(response: &Response, limits: &Limits) -> Option<String> {
             limits.ratio
         ),
         Truncation::Coding => {
-            format!("its content coding is broken or not known: {kept} bytes of it were read")
+            format!(
+                "its content coding is broken, not known, or one more than http.max-codings lets in: {kept} bytes of it were read"
+            )
         }
         Truncation::Time | Truncation::Disconnect => format!("its body ended after {kept} bytes, too soon"),
     })

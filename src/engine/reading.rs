@@ -193,7 +193,8 @@ impl<F: Fetcher> Context<F> {
     ) -> (Harvest, Option<String>, Option<Impression>) {
         let page = Page::new(Arc::clone(request), response)
             .with_canon(self.canon.clone())
-            .with_most_links(self.limits.links);
+            .with_most_links(self.limits.links)
+            .with_most_depth(self.limits.depth);
         let page = page.measured_by(self.clock.clone());
         let mut harvest = Harvest::new();
         let error = spider.parse(&page, &mut harvest).err().map(|error| error.to_string());

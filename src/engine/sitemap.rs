@@ -10,7 +10,7 @@ use super::worker::Yield;
 use super::writer::Change;
 use crate::extract::sitemap::{MAX_BYTES, MAX_ENTRIES, Sitemap};
 use crate::fetch::Limits;
-use crate::fetch::decode::{Bounds, unpack_gzip};
+use crate::fetch::decode::{Bounds, MOST_CODINGS, unpack_gzip};
 use crate::frontier::Settings;
 use crate::headers::charset::ContentType;
 use crate::item::Harvest;
@@ -146,7 +146,7 @@ impl Reader {
 
     /// Undoes the gzip of a file that is packed itself, not only for its way.
     pub(super) async fn unpacked(response: Response, limits: Limits) -> Response {
-        let bounds = Bounds { body: MAX_BYTES, ratio: limits.ratio };
+        let bounds = Bounds { body: MAX_BYTES, ratio: limits.ratio, codings: MOST_CODINGS };
         let (body, cut) = unpack_gzip(response.body, bounds).await;
         Response { body, truncated: cut.or(response.truncated), ..response }
     }

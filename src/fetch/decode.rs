@@ -32,7 +32,7 @@ const FREE_OF_RATIO: u64 = 1 << 20;
 /// Packed bytes may be this many more than the limit on unpacked ones: what cannot be packed grows a little.
 const PACKING_SLACK: u64 = 64 << 10;
 /// Codings that are undone on one body.
-const MOST_CODINGS: usize = 2;
+pub const MOST_CODINGS: usize = 2;
 /// How gzip with its only method begins (RFC 1952 2.3.1).
 const GZIP_MAGIC: [u8; 3] = [0x1f, 0x8b, 8];
 /// Base-two logarithm of the most memory a zstd frame may ask for: 8 MiB, the bound for the web (RFC 9659 section 3).
@@ -45,6 +45,8 @@ pub struct Bounds {
     pub body: u64,
     /// Unpacked bytes per byte on the wire, counted after the first MiB.
     pub ratio: u64,
+    /// Codings that are undone on one body; a body with more of them stays as it is. [`MOST_CODINGS`] is the most.
+    pub codings: usize,
 }
 
 /// A body with its codings undone.
@@ -107,7 +109,7 @@ where
         let length = piece.as_ref().map_or(0, Bytes::len);
         wire.fetch_add(length as u64, Ordering::Relaxed);
     });
-    let (codings, known) = codings(encoding);
+    let (codings, known) = codings(encoding, bounds.codings);
     let mut layers = Layers { lied: !known, ..Layers::new(StreamReader::new(counted), bounds) };
     let mut body = BytesMut::with_capacity(expected);
     let ended = match layers.undo(&codings).await {
@@ -154,8 +156,8 @@ impl Coding {
     }
 }
 
-/// The codings in the order they were applied, and whether all of them can be undone. If not, none is.
-pub(super) fn codings(encoding: &str) -> (Vec<Coding>, bool) {
+/// The codings in the order they were applied, `most` of them, and whether all of them can be undone. If not, none is.
+pub(super) fn codings(encoding: &str, most: usize) -> (Vec<Coding>, bool) {
     let mut list = Vec::new();
     for name in encoding.split(',').map(|name| name.trim().to_ascii_lowercase()) {
         match name.as_str() {
@@ -167,7 +169,7 @@ pub(super) fn codings(encoding: &str) -> (Vec<Coding>, bool) {
             "" | "identity" | "none" | "utf-8" | "aws-chunked" => {}
             _ => return (Vec::new(), false),
         }
-        if list.len() > MOST_CODINGS {
+        if list.len() > most.min(MOST_CODINGS) {
             return (Vec::new(), false);
         }
     }
@@ -285,7 +287,7 @@ mod tests {
 
     use super::*;
 
-    const BOUNDS: Bounds = Bounds { body: 1 << 20, ratio: 200 };
+    const BOUNDS: Bounds = Bounds { body: 1 << 20, ratio: 200, codings: MOST_CODINGS };
 
     async fn packed<E: AsyncWrite + Unpin>(encoder: E, plain: &[u8], unwrap: fn(E) -> Vec<u8>) -> Vec<u8> {
         let mut encoder = encoder;
@@ -420,7 +422,7 @@ mod tests {
         ) {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
             let page = runtime.block_on(async {
-                let work = decode(&encoding, body.into(), Bounds { body: 10_000, ratio: 2 });
+                let work = decode(&encoding, body.into(), Bounds { body: 10_000, ratio: 2, codings: MOST_CODINGS });
                 tokio::time::timeout(Duration::from_secs(10), work).await.unwrap()
             });
             prop_assert!(page.body.len() <= 10_000);

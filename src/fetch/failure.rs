@@ -8,12 +8,16 @@ use std::io;
 
 use super::FetchError;
 use super::resolver::ResolveError;
+use super::verifier::Refusal;
 use crate::response::FailureKind;
 
 /// Why no head of an answer came.
 pub(super) fn of_exchange(error: reqwest::Error) -> FetchError {
     let secure = error.url().is_some_and(|url| url.scheme() == "https");
     let error = error.without_url();
+    if let Some(refusal) = find::<rustls::Error>(&error).and_then(Refusal::of) {
+        return FetchError::new(FailureKind::Tls, refusal.to_string());
+    }
     let kind = before_sending(&error)
         .or_else(|| while_connecting(&error, secure))
         .unwrap_or_else(|| of_connection(&error));

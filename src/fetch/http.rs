@@ -2,7 +2,8 @@
 //!
 //! Rules kept here: the answer's head and body stay within [`Limits`] and [`HttpOptions`]; no address is contacted that the
 //! policy refuses; every request carries the same User-Agent; credentials stand in no error text. Certificates are checked
-//! against the system's roots (`SSL_CERT_FILE` and `SSL_CERT_DIR` are honoured); there is no switch to accept an invalid one.
+//! against the system's roots (`SSL_CERT_FILE` and `SSL_CERT_DIR` are honoured); there is no switch to accept an invalid one. Single
+//! hosts may have authorities and pins of their own ([`Trust`]).
 //!
 //! What is absent on purpose: redirects, repetition, cookies and caching belong to the rooms above.
 
@@ -16,6 +17,7 @@ use http::{Method, StatusCode};
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 use reqwest::Client;
+use rustls::ClientConfig;
 use url::Host;
 
 use super::body::Wire;
@@ -23,6 +25,7 @@ use super::decode::{self, Bounds, Decoded};
 use super::raw::{Notes, Tap};
 use super::resolver::GuardedResolver;
 use super::timing::{self, Part, Timing, noted};
+use super::trust::Trust;
 use super::{FetchError, Fetcher, Limits, Outgoing, client, directory, failure};
 use crate::address::AddressPolicy;
 use crate::clock::Clock;
@@ -60,6 +63,8 @@ pub struct HttpOptions {
     pub proxy: Option<String>,
     /// Which addresses may be contacted.
     pub addresses: AddressPolicy,
+    /// Authorities and pins of single hosts, over the roots of the machine that hold for all. Default: none.
+    pub trust: Vec<Trust>,
     /// How long a connection without a request is kept open. Default 15 s; more than the politeness delay keeps one
     /// connection per host alive between its pages.
     pub keep_alive: Duration,
@@ -70,6 +75,8 @@ pub struct HttpOptions {
     pub header_fields: usize,
     /// Bytes that the header fields of an answer may have together. Default 64 KiB.
     pub header_bytes: usize,
+    /// Content codings on one body that are undone. Default 2, which is also the most; with 0 servers are asked for plain bodies.
+    pub codings: usize,
     /// Bytes per second that a body must bring on the average once 10 s have passed. Default 1,000.
     pub least_speed: u64,
     /// Whether answers carry [`Response::raw`], for an archive. Default: they do not.
@@ -83,10 +90,12 @@ impl Default for HttpOptions {
             headers: Vec::new(),
             proxy: None,
             addresses: AddressPolicy::default(),
+            trust: Vec::new(),
             keep_alive: Duration::from_secs(15),
             remember_names: Duration::from_mins(5),
             header_fields: 256,
             header_bytes: 64 << 10,
+            codings: decode::MOST_CODINGS,
             least_speed: 1_000,
             keep_raw: false,
         }
@@ -117,6 +126,12 @@ pub enum OptionsError {
         /// The library's words.
         source: reqwest::Error,
     },
+    /// The checks of certificates could not be set up.
+    #[error("certificates cannot be checked: see that the system's certificates can be read")]
+    Tls {
+        /// The library's words.
+        source: rustls::Error,
+    },
 }
 
 /// Fetches over HTTP/1.1 and, where the server offers it in the handshake, HTTP/2.
@@ -129,6 +144,8 @@ pub struct HttpFetcher {
     resolver: Arc<GuardedResolver>,
     /// By their limit on connecting, which reqwest knows only for a client as a whole.
     clients: Cache<Duration, Client>,
+    /// How they make a connection safe, where that is not left to reqwest.
+    tls: Option<ClientConfig>,
 }
 
 impl HttpFetcher {
@@ -140,8 +157,10 @@ impl HttpFetcher {
         let headers = common_headers(&options)?;
         let policy = options.proxy.is_none().then(|| options.addresses.clone());
         let resolver = Arc::new(GuardedResolver::new(directory::usual(), policy, options.remember_names));
+        let tls = client::tls(&options)?;
         let fetcher = Self {
             options,
+            tls,
             headers,
             clock,
             resolver,
@@ -151,14 +170,16 @@ impl HttpFetcher {
                 .build(),
         };
         let usual = Limits::default().connect;
-        let client = client::build(&fetcher.options, fetcher.resolver.clone(), usual)?;
+        let client = client::build(&fetcher.options, fetcher.resolver.clone(), usual, fetcher.tls.as_ref())?;
         fetcher.clients.insert(usual, client);
         Ok(fetcher)
     }
 
     fn client(&self, connect: Duration) -> Result<Client, FetchError> {
         self.clients
-            .try_get_with(connect, || client::build(&self.options, self.resolver.clone(), connect))
+            .try_get_with(connect, || {
+                client::build(&self.options, self.resolver.clone(), connect, self.tls.as_ref())
+            })
             .map_err(|error| FetchError::new(FailureKind::Request, error.to_string()))
     }
 
@@ -251,6 +272,10 @@ impl HttpFetcher {
         Ok(())
     }
 
+    fn bounds(&self, limits: Limits) -> Bounds {
+        Bounds { body: limits.body, ratio: limits.ratio, codings: self.options.codings }
+    }
+
     fn wire(&self, response: reqwest::Response, limits: Limits, started: Timestamp) -> Wire {
         Wire {
             response,
@@ -275,7 +300,7 @@ impl Fetcher for HttpFetcher {
         let remote_addr = answer.remote_addr();
         let landing = outgoing.landing.as_ref().filter(|_| status.is_success());
         let decoded = if let Some(landing) = landing {
-            let bounds = bounds(outgoing.limits);
+            let bounds = self.bounds(outgoing.limits);
             let wire = self.wire(answer, outgoing.limits, started);
             let coming = landing.receive(wire.pieces().boxed(), (status, &headers), (first_byte, bounds));
             noted(outgoing.timing.as_deref(), Part::Download, coming).await?
@@ -284,7 +309,8 @@ impl Fetcher for HttpFetcher {
             let most = if outgoing.landing.is_some() { REFUSAL_BYTES } else { u64::MAX };
             let limits = Limits { body: outgoing.limits.body.min(most), ..outgoing.limits };
             let wire = Wire { timing: outgoing.timing, ..self.wire(answer, limits, started) };
-            body(wire, status, &headers, notes.as_ref().map(Notes::tap)).await?
+            let (bounds, tap) = (self.bounds(limits), notes.as_ref().map(Notes::tap));
+            body(wire, bounds, (status, &headers), tap).await?
         } else {
             NO_BODY
         };
@@ -327,21 +353,16 @@ fn has_body(method: &Method, status: StatusCode) -> bool {
     *method != Method::HEAD && status != StatusCode::NO_CONTENT && status != StatusCode::NOT_MODIFIED
 }
 
-fn bounds(limits: Limits) -> Bounds {
-    Bounds { body: limits.body, ratio: limits.ratio }
-}
-
 /// Reads and decodes the body within its limits.
 ///
 /// A success of which nothing arrived is a failure. Any other head says something by itself (a redirect's target, the
 /// `Retry-After` of a refusal), so it is kept however its body ends.
 async fn body(
     wire: Wire,
-    status: StatusCode,
-    headers: &HeaderMap,
+    bounds: Bounds,
+    (status, headers): (StatusCode, &HeaderMap),
     tap: Option<Tap>,
 ) -> Result<Decoded, FetchError> {
-    let bounds = bounds(wire.limits);
     let encoding = decode::content_encoding(headers);
     let timing = wire.timing.clone().filter(|_| !encoding.is_empty());
     let began = timing.as_deref().map(Timing::elapsed);
@@ -374,7 +395,8 @@ fn common_headers(options: &HttpOptions) -> Result<HeaderMap, OptionsError> {
     let mut headers = HeaderMap::new();
     headers.insert(header::USER_AGENT, user_agent);
     headers.insert(header::ACCEPT, HeaderValue::from_static(ACCEPT));
-    headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(decode::ACCEPTED));
+    let codings = if options.codings == 0 { "identity" } else { decode::ACCEPTED };
+    headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(codings));
     for (name, value) in &options.headers {
         let (key, value) =
             field(name, value).map_err(|reason| OptionsError::Header { name: name.clone(), reason })?;

@@ -124,7 +124,7 @@ impl Landing {
     where
         S: Stream<Item = io::Result<Bytes>> + Send + Unpin,
     {
-        let (codings, known) = codings(&content_encoding(headers));
+        let (codings, known) = codings(&content_encoding(headers), bounds.codings);
         let coding = match codings.is_empty() {
             _ if !known => Coding::Unknown,
             true => Coding::None,

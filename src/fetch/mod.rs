@@ -16,6 +16,8 @@ pub mod record;
 pub mod replay;
 mod resolver;
 pub mod timing;
+pub mod trust;
+mod verifier;
 
 use std::fmt;
 use std::future::Future;
@@ -151,6 +153,8 @@ pub struct Limits {
     pub redirects: u8,
     /// Different places that the links of one page may lead to; links behind that are only counted. Default 10,000.
     pub links: usize,
+    /// Elements of one page that may stand in one another; deeper ones are flattened. Default 512, which is also the most.
+    pub depth: usize,
 }
 
 impl Default for Limits {
@@ -164,6 +168,7 @@ impl Default for Limits {
             ratio: 200,
             redirects: MAX_HOPS,
             links: 10_000,
+            depth: 512,
         }
     }
 }

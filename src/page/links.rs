@@ -7,6 +7,7 @@
 use std::collections::HashSet;
 
 use super::element::{Element, fold};
+use super::tree::MAX_DEPTH;
 use crate::page::Page;
 use crate::url::CanonicalUrl;
 
@@ -44,6 +45,13 @@ impl Page {
     #[must_use]
     pub fn with_most_links(mut self, most: usize) -> Self {
         self.most_links = most;
+        self
+    }
+
+    /// Lets so many elements stand in one another instead of [`MAX_DEPTH`], which is also the most; deeper ones are flattened.
+    #[must_use]
+    pub fn with_most_depth(mut self, most: usize) -> Self {
+        self.most_depth = most.min(MAX_DEPTH);
         self
     }
 }

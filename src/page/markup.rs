@@ -9,7 +9,7 @@ use html5ever::TokenizerResult;
 use html5ever::tendril::StrTendril;
 use html5ever::tokenizer::{BufferQueue, Tokenizer, TokenizerOpts};
 
-use super::tree::{Document, Gate, Limit, Mode};
+use super::tree::{Document, Gate, Limit, MAX_DEPTH, Mode};
 
 /// Attributes of one tag that are read; the rest of the tag is dropped.
 pub const MAX_ATTRIBUTES: usize = 1_000;
@@ -32,7 +32,12 @@ const MAY_BE_RAW: [&[u8]; 11] = [
 /// Builds the tree of `text`, bounded in depth, size and attributes.
 #[must_use]
 pub fn parse(text: &str) -> Document {
-    let mut feeder = Feeder::new(text);
+    parse_within(text, MAX_DEPTH)
+}
+
+/// As [`parse`], with so many elements in one another at most.
+pub(super) fn parse_within(text: &str, most_depth: usize) -> Document {
+    let mut feeder = Feeder::new(text, most_depth);
     while feeder.at < text.len() && !feeder.tokenizer.sink.is_full() {
         match feeder.tokenizer.sink.mode() {
             Mode::Markup => feeder.markup(),
@@ -58,13 +63,13 @@ struct Feeder<'t> {
 }
 
 impl<'t> Feeder<'t> {
-    fn new(text: &'t str) -> Self {
+    fn new(text: &'t str, most_depth: usize) -> Self {
         Self {
             text,
             at: 0,
             cut_attributes: false,
             queue: BufferQueue::default(),
-            tokenizer: Tokenizer::new(Gate::new(), TokenizerOpts::default()),
+            tokenizer: Tokenizer::new(Gate::new(most_depth), TokenizerOpts::default()),
         }
     }
 

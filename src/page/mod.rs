@@ -81,6 +81,7 @@ pub struct Page {
     response: Response,
     canon: Canon,
     pub(crate) most_links: usize,
+    most_depth: usize,
     content_type: OnceCell<Option<ContentType>>,
     encoding: OnceCell<&'static Encoding>,
     text: OnceCell<String>,
@@ -102,6 +103,7 @@ impl Page {
             response,
             canon: Canon::default(),
             most_links: links::MAX_LINKS,
+            most_depth: tree::MAX_DEPTH,
             content_type: OnceCell::new(),
             encoding: OnceCell::new(),
             text: OnceCell::new(),
@@ -242,8 +244,8 @@ impl Page {
     }
 
     fn document(&self) -> &Document {
-        let parsed = || self.parse(|| markup::parse(if self.is_html() { self.text() } else { "" }));
-        self.document.get_or_init(parsed)
+        let text = || if self.is_html() { self.text() } else { "" };
+        self.document.get_or_init(|| self.parse(|| markup::parse_within(text(), self.most_depth)))
     }
 
     /// The folded text of the first `<title>` that is not empty.

@@ -55,8 +55,9 @@ const LEAVES: [&str; 21] = [
 /// A limit that a document ran into.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Limit {
-    /// Nested deeper than [`MAX_DEPTH`]: flattened from there on.
-    Depth,
+    /// Nested deeper than so many elements ([`MAX_DEPTH`], or as [`Page::with_most_depth`](super::Page::with_most_depth) says): flattened
+    /// from there on.
+    Depth(usize),
     /// Heavier than [`MAX_WEIGHT`], or more than [`MAX_STEPS`]: cut there.
     Size,
     /// A tag had more than [`MAX_ATTRIBUTES`]: the rest of them was dropped.
@@ -66,8 +67,11 @@ pub enum Limit {
 impl fmt::Display for Limit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Depth => {
-                write!(f, "elements are nested deeper than {MAX_DEPTH}: the document was flattened")
+            Self::Depth(most) => {
+                write!(
+                    f,
+                    "elements are nested deeper than {most} (`http.max-element-depth`): the document was flattened"
+                )
             }
             Self::Size => write!(f, "the document has too many elements: its tree was cut"),
             Self::Attributes => {
@@ -102,6 +106,7 @@ pub(super) enum Mode {
 /// Between tokenizer and tree builder: leaves out what would make the tree too deep or too large.
 pub(super) struct Gate {
     builder: TreeBuilder<Handle, WeighingSink>,
+    most_depth: usize,
     mode: RefCell<Mode>,
     open: Cell<usize>,
     tags_since_count: Cell<usize>,
@@ -112,11 +117,12 @@ pub(super) struct Gate {
 }
 
 impl Gate {
-    /// A gate before an empty document.
-    pub(super) fn new() -> Self {
+    /// A gate before an empty document, which lets so many elements stand in one another.
+    pub(super) fn new(most_depth: usize) -> Self {
         let options = TreeBuilderOpts { scripting_enabled: false, ..TreeBuilderOpts::default() };
         Self {
             builder: TreeBuilder::new(WeighingSink::new(), options),
+            most_depth,
             mode: RefCell::new(Mode::Markup),
             open: Cell::new(0),
             tags_since_count: Cell::new(0),
@@ -129,7 +135,7 @@ impl Gate {
 
     /// The finished tree.
     pub(super) fn finish(self) -> Document {
-        let depth = self.was_deep.get().then_some(Limit::Depth);
+        let depth = self.was_deep.get().then_some(Limit::Depth(self.most_depth));
         let size = self.is_full().then_some(Limit::Size);
         let owners = self.builder.sink.owners.take();
         Document { limits: depth.into_iter().chain(size).collect(), owners, html: self.builder.sink.finish() }
@@ -169,10 +175,10 @@ impl Gate {
     }
 
     fn admits_start(&self, tag: &Tag) -> bool {
-        if self.open.get() >= MAX_DEPTH && self.ends_since_count.get() {
+        if self.open.get() >= self.most_depth && self.ends_since_count.get() {
             self.recount();
         }
-        if self.open.get() < MAX_DEPTH || self.is_exempt(&tag.name) {
+        if self.open.get() < self.most_depth || self.is_exempt(&tag.name) {
             return true;
         }
         self.was_deep.set(true);
@@ -200,7 +206,7 @@ impl Gate {
         self.open.set(count.0.get());
         self.tags_since_count.set(0);
         self.ends_since_count.set(false);
-        if self.open.get() < MAX_DEPTH / 2 {
+        if self.open.get() < self.most_depth / 2 {
             self.left_out.borrow_mut().clear();
         }
     }

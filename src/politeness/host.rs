@@ -13,7 +13,7 @@ use super::block::{Standing, Watch};
 use super::late::Late;
 use super::latency::Load;
 use super::pace::{self, Before, Pace, Sign};
-use super::permits::{Permits, Used};
+use super::permits::{Bearing, Permits, Used};
 use super::{Class, HostState, Outcome, PaceRule, Phase, Policy, Wait};
 use crate::time::Timestamp;
 
@@ -45,6 +45,7 @@ pub struct Host {
     paced: Timestamp,
     pace: Pace,
     permits: Permits,
+    bearing: Bearing,
     /// The last wait of our own, to be remembered if it was long enough.
     own_wait: Option<Duration>,
     /// Intervals of slack after the probe that ends the wait.
@@ -112,6 +113,11 @@ impl Host {
     #[must_use]
     pub const fn is_untouched(&self) -> bool {
         self.moves == 0
+    }
+
+    /// Counts a page of this round.
+    pub fn count_page(&mut self, round: u32) {
+        self.state.count_page(round);
     }
 
     /// Requests in flight.
@@ -184,7 +190,7 @@ impl Host {
         match policy.pace_rule() {
             _ if self.one_at_a_time(policy) => 1,
             PaceRule::Adaptive => self.permits.within(policy.max_concurrency),
-            PaceRule::Fixed => policy.max_concurrency,
+            PaceRule::Fixed => self.bearing.within(policy.max_concurrency),
         }
     }
 
@@ -264,9 +270,8 @@ impl Host {
             self.pace_to(next, self.floor());
         }
         let reaction = self.react(outcome, policy, rng);
-        match policy.pace_rule() {
-            PaceRule::Adaptive if !late => self.learn(outcome, reaction, used, policy),
-            PaceRule::Adaptive | PaceRule::Fixed => {}
+        if !late {
+            self.learn(outcome, reaction, used, policy);
         }
         self.follow_announced(outcome, policy);
         self.slacken(outcome, reaction, policy);
@@ -283,6 +288,9 @@ impl Host {
     /// Takes what an answer says of the pace that the server bears.
     fn learn(&mut self, outcome: &Outcome, reaction: Reaction, used: Used, policy: &Policy) {
         let sign = self.sign(outcome, reaction);
+        if policy.pace_rule() == PaceRule::Fixed {
+            return self.bearing.hear(sign, used, policy.max_concurrency);
+        }
         let load = self.pace.hear(outcome, sign, policy.latency_guard, self.ceiling(policy));
         match (sign, load) {
             (Sign::Refused, _) | (_, Load::Doubled) => self.permits.halve(),
@@ -432,18 +440,12 @@ impl Default for Host {
             paced: Timestamp::ZERO,
             pace: Pace::default(),
             permits: Permits::default(),
+            bearing: Bearing::default(),
             own_wait: None,
             slack_after_probe: SLACK_AFTER_PROBE,
             late: Late::default(),
             moves: 0,
         }
-    }
-}
-
-impl Host {
-    /// Counts a page of this round.
-    pub fn count_page(&mut self, round: u32) {
-        self.state.count_page(round);
     }
 }
 

@@ -65,7 +65,16 @@ impl HostPattern {
         if self.port.is_some() && self.port != url.as_url().port_or_known_default() {
             return false;
         }
-        let host = plain(url);
+        self.matches_name(plain(url))
+    }
+
+    /// The port, if it is for one alone.
+    pub(crate) fn port(&self) -> Option<u16> {
+        self.port
+    }
+
+    /// Whether the host belongs on some port: a name in ASCII, in small letters and without a final dot, or an address.
+    pub(crate) fn matches_name(&self, host: &str) -> bool {
         match &self.host {
             Hosts::All => true,
             Hosts::One(name) => host == name,

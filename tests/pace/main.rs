@@ -5,6 +5,7 @@
 
 mod aimd;
 mod drive;
+mod fixed;
 mod short;
 mod worlds;
 
@@ -12,6 +13,7 @@ use aimd::Aimd;
 use crawl::politeness::Host;
 use crawl::testing::ServerModel;
 use drive::{Drive, HOUR, Rule, Scenario, Score, score};
+use fixed::Run;
 use worlds::{development, random, silent, stepping};
 
 const DEVELOPMENT_SEEDS: u64 = 5;
@@ -169,6 +171,26 @@ fn short_crawls_of_many_limits_take_half_as_long_again_where_waits_are_named_and
         assert!(mean <= most, "{word:?}: {mean}");
         assert!(trips.iter().all(|trip| trip.refused <= 16), "{word:?}: {trips:?}");
     }
+}
+
+/// What it was before, at 2 ms: 87 refusals in 44.1 s, and 795 in 399 s.
+#[test]
+fn a_fixed_pace_settles_by_how_many_requests_are_out_at_once() {
+    let quick = fixed::unbridled(0.002);
+    let Run { took, refused } = fixed::run(&quick, 112);
+    assert!(refused <= 35 && took <= 44.1 * 1.05, "{refused} refusals in {took} s");
+    let Run { took, refused } = fixed::run(&quick, 1_000);
+    assert!(refused <= 220 && took <= 398.8 * 1.05, "{refused} refusals in {took} s");
+}
+
+/// Two requests at once are below the limit in a server that takes 0.4 s, one where it takes 0.2 s. 0.4: 498 refusals before, in 465 s.
+#[test]
+fn where_so_many_at_once_are_within_the_limit_a_fixed_pace_comes_to_rest_there() {
+    let Run { took, refused } = fixed::run(&fixed::unbridled(0.2), 1_000);
+    let ideal = (1_000.0 - 5.0) / 5.0;
+    assert!(refused <= 30 && took <= ideal * 1.3, "{refused} refusals in {took} s");
+    let Run { took, refused } = fixed::run(&fixed::unbridled(0.4), 1_000);
+    assert!(refused <= 15 && took <= ideal * 1.4, "{refused} refusals in {took} s");
 }
 
 /// Prints the table of short crawls in docs/pace.md.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::{Answer, BASE64, fields, headers, octets, octets_of, optional_text, text};
 use crate::cookies::{Jar, date};
-use crate::fetch::decode::{Bounds, Decoded, decode};
+use crate::fetch::decode::{Bounds, Decoded, MOST_CODINGS, decode};
 use crate::item::Harvest;
 use crate::page::Page;
 use crate::redirect::{self, MAX_HOPS};
@@ -141,7 +141,7 @@ pub(super) fn decoded(asked: &Value) -> Answer {
     };
     let most = asked.get("max").filter(|max| !max.is_null());
     let most = most.map(|max| max.as_u64().ok_or("`max` is no number of bytes")).transpose()?;
-    let bounds = Bounds { body: most.unwrap_or(BODY), ratio: RATIO };
+    let bounds = Bounds { body: most.unwrap_or(BODY), ratio: RATIO, codings: MOST_CODINGS };
     let encoding = optional_text(asked, "content_encoding")?.unwrap_or_default();
     let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(|error| error.to_string())?;
     let unpacked = runtime.block_on(decode(encoding, body.into(), bounds));

@@ -33,6 +33,7 @@ pub(super) mod sitemap;
 mod sources;
 pub(super) mod stage;
 pub(super) mod state;
+mod trust;
 pub(super) mod url;
 pub(super) mod warc;
 pub(super) mod wire;

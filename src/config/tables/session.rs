@@ -10,7 +10,8 @@ use super::seeds::start_of;
 use crate::config::check::Check;
 use crate::config::path::Path;
 use crate::config::plan::{LoginPlan, Start};
-use crate::cookies::{CookieJar, Jar};
+use crate::config::units::Size;
+use crate::cookies::{CookieJar, Jar, JarLimits};
 use crate::page::css::Css;
 use crate::time::Timestamp;
 use crate::url::Canon;
@@ -25,6 +26,11 @@ type Given = Vec<(String, String)>;
 pub(in crate::config) struct CookiesTable {
     /// Whether cookies that servers set are kept and sent back. Default true.
     keep: Option<bool>,
+    /// Most cookies of one domain; of more, that which was not used for the longest time goes. Default 50.
+    #[schemars(range(min = 1, max = 1_000))]
+    max_per_domain: Option<usize>,
+    /// Most bytes of a cookie's name and value together; a longer one is not taken. Default "4KiB", and "64KiB" at most.
+    max_bytes: Option<Size>,
     /// Cookies to begin with, by host: `"a.example" = "name=value; other=value"`; `"*.a.example"` for everything below it too,
     /// `"https://a.example"` for https only. Values that are secret come from the environment: `"session=${SESSION}"`.
     #[serde(deserialize_with = "ordered")]
@@ -51,7 +57,30 @@ pub(in crate::config) struct LoginTable {
     fail: Option<String>,
 }
 
+/// A domain is gone through cookie by cookie.
+const MOST_PER_DOMAIN: usize = 1_000;
+/// More than the head of a request may have.
+const MOST_BYTES: u64 = 64 << 10;
+
 impl CookiesTable {
+    pub(in crate::config) fn limits(&self, check: &mut Check<'_>) -> JarLimits {
+        let top = Path::of(&["cookies"]);
+        let usual = JarLimits::default();
+        let per_domain = self.max_per_domain.unwrap_or(usual.per_domain);
+        check.must(
+            (1..=MOST_PER_DOMAIN).contains(&per_domain),
+            &top.key("max-per-domain"),
+            "expected 1 to 1000; with keep = false no cookie is kept",
+        );
+        let bytes = self.max_bytes.map_or(usual.bytes as u64, |size| size.0);
+        check.must(
+            (1..=MOST_BYTES).contains(&bytes),
+            &top.key("max-bytes"),
+            "expected a size from 1 byte to \"64KiB\"; with keep = false no cookie is kept",
+        );
+        JarLimits { per_domain, bytes: usize::try_from(bytes).unwrap_or(usual.bytes) }
+    }
+
     /// What is in the jar to begin with; none if there is none.
     fn build(self, check: &mut Check<'_>) -> Option<Given> {
         let top = Path::of(&["cookies"]);
@@ -125,9 +154,9 @@ pub(in crate::config) fn build(
     (cookies, login)
 }
 
-/// A jar with these cookies in it.
-pub(in crate::config) fn jar_of(given: &[(String, String)]) -> CookieJar {
-    let jar = CookieJar::default();
+/// A jar with these cookies in it, which takes so much.
+pub(in crate::config) fn jar_of(given: &[(String, String)], limits: JarLimits) -> CookieJar {
+    let jar = CookieJar::with_limits(limits);
     for (place, pairs) in given {
         jar.open().give(place, pairs, Timestamp::ZERO).expect("they were tried when the file was read");
     }

@@ -1,4 +1,5 @@
-//! `[http]` and `[net]`: bounds of one exchange, what goes with every request, and which addresses may be contacted.
+//! `[http]` and `[net]`: bounds of one exchange, what goes with every request, which addresses may be contacted, and whom to believe
+//! there.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -10,14 +11,21 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::ordered::ordered;
+use super::trust::{self, TrustTable};
 use crate::config::check::Check;
 use crate::config::path::Path;
 use crate::config::plan::Identity;
 use crate::config::units::{Size, Time};
 use crate::fetch::Limits;
+use crate::fetch::decode::MOST_CODINGS;
 use crate::fetch::http::HttpOptions;
+use crate::fetch::trust::Trust;
 use crate::page::links::MAX_LINKS;
+use crate::page::tree::MAX_DEPTH;
 use crate::redirect::MAX_HOPS;
+
+/// With fewer the body of an ordinary page would be flat.
+const LEAST_DEPTH: usize = 16;
 
 /// Bounds of one exchange, and what goes with every request.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -43,6 +51,13 @@ pub(in crate::config) struct HttpTable {
     /// Most different places that the links of a page may lead to; what stands behind them is not read, and reported. Default 10,000.
     #[schemars(range(min = 1))]
     max_links: Option<NonZero<usize>>,
+    /// Most elements of a page that stand in one another; deeper ones are flattened, and reported. Default 512, which is also the most.
+    #[schemars(range(min = 16, max = 512))]
+    max_element_depth: Option<usize>,
+    /// Most content codings on one body that are undone; a page with more is not read, and stands on the failed list. Default 2,
+    /// which is also the most. With 0 servers are asked for plain bodies.
+    #[schemars(range(max = 2))]
+    max_codings: Option<usize>,
     /// Header fields of every request. Credentials may only stand here if the scope is one host; else they belong in
     /// `[hosts."name".headers]`.
     #[serde(deserialize_with = "ordered")]
@@ -61,7 +76,7 @@ pub(in crate::config) struct HttpTable {
     max_header_bytes: Option<Size>,
 }
 
-/// Which addresses may be contacted.
+/// Which addresses may be contacted, and whom to believe there.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 #[schemars(rename = "Net")]
@@ -69,6 +84,8 @@ pub(in crate::config) struct NetTable {
     /// Networks outside the public internet that may be contacted, such as "10.0.0.0/8" or "127.0.0.1". A seed that is
     /// written with its address, or with `localhost`, allows exactly that address. Default: none.
     allow: Option<Vec<String>>,
+    /// Authorities and pins of single hosts; may be given several times.
+    trust: Vec<TrustTable>,
 }
 
 impl HttpTable {
@@ -84,6 +101,7 @@ impl HttpTable {
             ratio: self.max_ratio.unwrap_or(1),
             redirects: self.max_redirects.unwrap_or(MAX_HOPS),
             links: self.max_links.map_or(MAX_LINKS, NonZero::get),
+            depth: self.max_element_depth.unwrap_or(MAX_DEPTH),
         };
         for (key, value) in [
             ("connect-timeout", self.connect_timeout),
@@ -97,18 +115,30 @@ impl HttpTable {
         check.must(limits.body > 0, &top.key("max-body"), "expected more than 0 bytes");
         check.must(limits.ratio > 0, &top.key("max-ratio"), "expected 1 or more");
         check.must(limits.redirects <= MAX_HOPS, &top.key("max-redirects"), "expected 10 at most");
+        check.must(
+            (LEAST_DEPTH..=MAX_DEPTH).contains(&limits.depth),
+            &top.key("max-element-depth"),
+            "expected 16 to 512: what is deeper is flattened",
+        );
         limits
     }
 
     /// Everything but the addresses that may be contacted.
     pub(in crate::config) fn options(self, identity: &Identity, check: &mut Check<'_>) -> HttpOptions {
         check_headers(&self.headers, &Path::of(&["http", "headers"]), check);
+        let codings = self.max_codings.unwrap_or(MOST_CODINGS);
+        check.must(
+            codings <= MOST_CODINGS,
+            &Path::of(&["http", "max-codings"]),
+            "expected 0, 1 or 2: nobody packs a page three times for a good reason",
+        );
         let header_bytes = self.max_header_bytes.map_or(1, |size| size.0);
         HttpOptions {
             user_agent: identity.user_agent.clone(),
             proxy: self.proxy(check),
             keep_alive: self.keep_alive.unwrap_or_default().0,
             least_speed: self.least_speed.unwrap_or_default(),
+            codings,
             header_fields: self.max_header_fields.unwrap_or(1) as usize,
             header_bytes: usize::try_from(header_bytes).unwrap_or(usize::MAX),
             headers: self.headers,
@@ -133,6 +163,10 @@ impl NetTable {
     pub(in crate::config) fn build(&self, check: &mut Check<'_>) -> Vec<IpNet> {
         let allow = self.allow.as_deref().unwrap_or_default();
         check.each(&Path::of(&["net", "allow"]), allow, network)
+    }
+
+    pub(in crate::config) fn trust(&self, check: &mut Check<'_>) -> Vec<Trust> {
+        trust::build(&self.trust, check)
     }
 }
 
