@@ -22,6 +22,8 @@ use super::tables::{
     follow, hosts, pace, pages, paginate, requests, scope, seeds, session, sink, stage, wire,
 };
 use crate::address::AddressPolicy;
+use crate::cookies::JarLimits;
+use crate::engine::Sitemaps;
 use crate::fetch::http::HttpOptions;
 use crate::host::is_loopback;
 use crate::politeness::Policy;
@@ -30,7 +32,6 @@ use crate::scope::Scope;
 use crate::sink::Target;
 use crate::sink::warc::WarcOptions;
 use crate::spider::declarative::{ExtractRule, FollowRule, PaginateRule, Recipe, RequestRule};
-use crate::sitemap::Sitemaps;
 use crate::url::Canon;
 
 /// What the tables do not know.
@@ -112,11 +113,7 @@ struct Rules {
 /// The tables for pages, as they stand in the file.
 type PageTables = (Vec<ExtractTable>, Vec<FollowTable>, Vec<PaginateTable>);
 
-fn rules(
-    (extract, follow, paginate): PageTables,
-    starts: &Starts,
-    check: &mut Check<'_>,
-) -> Rules {
+fn rules((extract, follow, paginate): PageTables, starts: &Starts, check: &mut Check<'_>) -> Rules {
     let extract = pages::build_extract(extract, check);
     let follow = self::follow::build(follow, check);
     let paginate = self::paginate::build(paginate, check);
