@@ -203,7 +203,7 @@ impl<F: Fetcher> Context<F> {
         let page = Page::new(Arc::clone(request), response)
             .with_canon(self.canon.clone())
             .with_most_links(self.limits.links);
-        let page = page.measured_by(self.clock.clone());
+        let page = page.measured_by(self.clock.clone()).read_in_place();
         let mut harvest = Harvest::new();
         let error = spider.parse(&page, &mut harvest).err().map(|error| error.to_string());
         if let Some(problem) = cut_off(page.response(), &self.limits) {

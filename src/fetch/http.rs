@@ -34,8 +34,10 @@ use crate::url::{CanonicalUrl, HostKey};
 const ACCEPT: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
 /// What is read of an answer that stands in the place of a file.
 const REFUSAL_BYTES: u64 = 64 << 10;
-/// The largest body for which room is made before it is there.
-const MOST_EXPECTED: usize = 256 << 10;
+/// The largest body for which room is made before it is there. The system counts memory only from the first byte written into it.
+const MOST_EXPECTED: u64 = 8 << 20;
+/// The same where the body is packed: its length tells the least that it unpacks to.
+const MOST_PACKED: u64 = 256 << 10;
 /// Different connect limits that are served at the same time; each has connections of its own.
 const MOST_CLIENTS: u64 = 4;
 /// These frame the message, name its sender or its target: the fetcher writes them itself.
@@ -350,7 +352,7 @@ async fn body(
         Some(tap) if !encoding.is_empty() => tap.on(wire.pieces()).boxed(),
         _ => wire.pieces().boxed(),
     };
-    let decoded = decode::decode_stream(&encoding, pieces, bounds, expected(headers)).await;
+    let decoded = decode::decode_stream(&encoding, pieces, bounds, expected(headers, &encoding, bounds)).await;
     if let (Some(timing), Some(began)) = (timing, began) {
         timing.note_decoded(began);
     }
@@ -361,9 +363,10 @@ async fn body(
 }
 
 /// The room that the body is likely to need. A server's word is not trusted with more than a little.
-fn expected(headers: &HeaderMap) -> usize {
+fn expected(headers: &HeaderMap, encoding: &str, bounds: Bounds) -> usize {
     let length = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-    length.unwrap_or(0).min(MOST_EXPECTED)
+    let most = if encoding.is_empty() { MOST_EXPECTED } else { MOST_PACKED };
+    usize::try_from(length.unwrap_or(0_u64).min(most).min(bounds.body)).unwrap_or(0)
 }
 
 fn common_headers(options: &HttpOptions) -> Result<HeaderMap, OptionsError> {

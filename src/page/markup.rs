@@ -14,6 +14,9 @@ use super::tree::{Document, Gate, Limit, Mode};
 /// Attributes of one tag that are read; the rest of the tag is dropped.
 pub const MAX_ATTRIBUTES: usize = 1_000;
 
+/// Bytes that are looked at one by one: what is sought between tags is near most times.
+const NEAR: usize = 16;
+
 /// Start tags after which the tokenizer may read raw text instead of markup.
 const MAY_BE_RAW: [&[u8]; 11] = [
     b"iframe",
@@ -243,7 +246,9 @@ pub(super) fn find_end_tag(bytes: &[u8], from: usize, name: &[u8]) -> Option<usi
 }
 
 pub(super) fn find(bytes: &[u8], from: usize, wanted: u8) -> Option<usize> {
-    memchr::memchr(wanted, bytes.get(from..)?).map(|at| from + at)
+    let (near, far) = bytes.get(from..)?.split_at_checked(NEAR).unwrap_or((&bytes[from..], &[]));
+    let found = near.iter().position(|byte| *byte == wanted);
+    found.or_else(|| Some(near.len() + memchr::memchr(wanted, far)?)).map(|at| from + at)
 }
 
 /// The byte after the next `wanted`, or the end.

@@ -29,7 +29,8 @@ use std::cell::OnceCell;
 use std::sync::Arc;
 use std::time::Duration;
 
-use encoding_rs::Encoding;
+use bytes::Bytes;
+use encoding_rs::{Encoding, UTF_8};
 use http::StatusCode;
 use scraper::{ElementRef, Html};
 use serde::de::{DeserializeOwned, Error};
@@ -83,7 +84,8 @@ pub struct Page {
     pub(crate) most_links: usize,
     content_type: OnceCell<Option<ContentType>>,
     encoding: OnceCell<&'static Encoding>,
-    text: OnceCell<String>,
+    /// The body lies in it too, if they are the same.
+    text: OnceCell<Arc<String>>,
     document: OnceCell<Document>,
     gist: OnceCell<Gist>,
     base: OnceCell<Url>,
@@ -117,6 +119,30 @@ impl Page {
     /// Measures how long it takes to decode and parse it.
     pub(crate) fn measured_by(mut self, clock: Clock) -> Self {
         self.parsing = Some(Spent::new(clock));
+        self
+    }
+
+    /// Reads the body as text now, without a copy of it where its bytes are those of the text.
+    pub(crate) fn read_in_place(mut self) -> Self {
+        if !self.is_html() {
+            return self;
+        }
+        let (encoding, body) = (self.encoding(), &self.response.body);
+        let is_the_text = match encoding == UTF_8 {
+            true => Encoding::for_bom(body).is_none(),
+            false => encoding.is_ascii_compatible() && body.is_ascii(),
+        };
+        if is_the_text {
+            let body = std::mem::take(&mut self.response.body);
+            match self.parse(|| String::from_utf8(body.into())) {
+                Ok(text) => {
+                    let text = Arc::new(text);
+                    self.response.body = Bytes::from_owner(Shared(Arc::clone(&text)));
+                    self.text = OnceCell::from(text);
+                }
+                Err(error) => self.response.body = error.into_bytes().into(),
+            }
+        }
         self
     }
 
@@ -188,7 +214,8 @@ impl Page {
     /// The body as text. What is not valid in its encoding becomes U+FFFD.
     #[must_use]
     pub fn text(&self) -> &str {
-        self.text.get_or_init(|| self.parse(|| self.encoding().decode(&self.response.body).0.into_owned()))
+        let decoded = || Arc::new(self.encoding().decode(&self.response.body).0.into_owned());
+        self.text.get_or_init(|| self.parse(decoded))
     }
 
     /// The encoding it is read in: byte order mark, `Content-Type`, the document's own word, windows-1252.
@@ -431,6 +458,15 @@ impl Page {
 
     fn said<'p>(&'p self, piece: Option<&'p Piece>) -> &'p str {
         piece.map_or("", |piece| piece.of(self.text()))
+    }
+}
+
+/// A text as bytes.
+struct Shared(Arc<String>);
+
+impl AsRef<[u8]> for Shared {
+    fn as_ref(&self) -> &[u8] {
+        self.0.as_bytes()
     }
 }
 
