@@ -13,7 +13,9 @@ use html5ever::tokenizer::{Token, TokenSink, TokenSinkResult, Tokenizer, Tokeniz
 use memchr::memmem;
 
 use super::gist::{Anchor, Gist, Meta, Piece, has_word};
-use super::markup::{MAX_ATTRIBUTES, comment_end, find, find_end_tag, is_space, past, skip};
+use super::markup::{
+    MAX_ATTRIBUTES, comment_end, find, find_end_tag, in_attribute_name, in_tag_name, is_space, past, skip,
+};
 
 /// The gist of `text`, or `None` if only a tree can tell.
 pub(super) fn gist(text: &str) -> Option<Gist> {
@@ -135,7 +137,7 @@ impl<'t> Scan<'t> {
     }
 
     fn name(&self, start: usize) -> &'t str {
-        let end = skip(self.bytes, start, |byte| !is_space(byte) && byte != b'/' && byte != b'>');
+        let end = skip(self.bytes, start, in_tag_name);
         &self.text[start..end]
     }
 
@@ -360,7 +362,7 @@ fn read_tag(scan: &Scan<'_>, from: usize, name: Name, mut tag: Option<&mut Tag>)
 /// Reads one attribute; a `=` in first place belongs to its name.
 fn attribute(scan: &Scan<'_>, at: usize, name: Name, tag: Option<&mut Tag>) -> usize {
     let bytes = scan.bytes;
-    let name_end = skip(bytes, at + 1, |byte| !is_space(byte) && !matches!(byte, b'/' | b'>' | b'='));
+    let name_end = skip(bytes, at + 1, in_attribute_name);
     let place = tag.and_then(|tag| tag.place(&bytes[at..name_end], name));
     let equals = skip(bytes, name_end, is_space);
     if bytes.get(equals) != Some(&b'=') {
