@@ -18,7 +18,7 @@ use super::worker::{Context, Execution, Yield, panic_text};
 use crate::fetch::Fetcher;
 use crate::item::Harvest;
 use crate::page::Page;
-use crate::request::{Dedup, Kind, Request};
+use crate::request::{Kind, Request};
 use crate::response::{Failure, Response};
 use crate::spider::Spider;
 use crate::spider::declarative::Declarative;
@@ -187,8 +187,7 @@ impl<F: Fetcher> Context<F> {
     /// listed counts against the limit of its host.
     fn drop_known(&self, gained: &mut Yield) {
         let Some(seen) = &self.seen else { return };
-        let enters_once = |link: &Request| link.kind.is_page() && link.dedup == Dedup::Once;
-        let is_known = |link: &Request| enters_once(link) && seen.contains(link.fingerprint());
+        let is_known = |link: &Request| link.enters_once() && seen.contains(link.fingerprint());
         gained.links.retain(|link| !is_known(link));
     }
 
