@@ -148,6 +148,9 @@ impl<F: Fetcher> Context<F> {
         let mut outgoing = self.outgoing(request.clone(), recalled.cookie.as_deref());
         outgoing.headers.extend(recalled.conditions());
         outgoing.pause = pause;
+        // Until the page is read.
+        let hold = Arc::default();
+        outgoing.hold = Some(Arc::clone(&hold));
         if let Some(login) = self.login.as_ref().filter(|_| request.kind == Kind::Login) {
             (outgoing.purpose, outgoing.secret) = (Purpose::Login, login.body(&request));
         }

@@ -22,6 +22,7 @@ use super::body::Wire;
 use super::decode::{self, Bounds, Decoded};
 use super::raw::{Notes, Tap};
 use super::resolver::GuardedResolver;
+use super::room::Room;
 use super::timing::{self, Part, Timing, noted};
 use super::{FetchError, Fetcher, Limits, Outgoing, client, directory, failure};
 use crate::address::AddressPolicy;
@@ -131,6 +132,7 @@ pub struct HttpFetcher {
     resolver: Arc<GuardedResolver>,
     /// By their limit on connecting, which reqwest knows only for a client as a whole.
     clients: Cache<Duration, Client>,
+    room: Room,
 }
 
 impl HttpFetcher {
@@ -151,6 +153,7 @@ impl HttpFetcher {
                 .max_capacity(MOST_CLIENTS)
                 .eviction_policy(EvictionPolicy::lru())
                 .build(),
+            room: Room::default(),
         };
         let usual = Limits::default().connect;
         let client = client::build(&fetcher.options, fetcher.resolver.clone(), usual)?;
@@ -285,7 +288,12 @@ impl Fetcher for HttpFetcher {
             // Of a file a refusal is read only as far as it takes to know what it is.
             let most = if outgoing.landing.is_some() { REFUSAL_BYTES } else { u64::MAX };
             let limits = Limits { body: outgoing.limits.body.min(most), ..outgoing.limits };
-            let wire = Wire { timing: outgoing.timing, ..self.wire(answer, limits, started) };
+            if let Some(hold) = &outgoing.hold {
+                let encoding = decode::content_encoding(&headers);
+                self.room.take(expected(&headers, &encoding, bounds(limits)), hold).await;
+            }
+            let waited = self.clock.now().since(first_byte);
+            let wire = Wire { timing: outgoing.timing, ..self.wire(answer, limits, started + waited) };
             body(wire, status, &headers, notes.as_ref().map(Notes::tap)).await?
         } else {
             NO_BODY
