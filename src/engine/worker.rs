@@ -217,8 +217,7 @@ impl<F: Fetcher> Context<F> {
         let digest = Fingerprint::of(&response.body).get();
         done.digest = Some(digest);
         let (place, entry) = self.keepable(&request, &response, &recalled, digest).unzip();
-        let around =
-            Around { glance: recalled.glance, digest, went_with_cookies: recalled.cookie.is_some() };
+        let around = Around { glance: recalled.glance, digest, went_with_cookies: recalled.cookie.is_some() };
         let (harvest, entry) = self.parse(request, response, entry, around).await;
         done.harvest = harvest;
         done.cache = match (place, entry) {

@@ -360,7 +360,8 @@ async fn body(
         Some(tap) if !encoding.is_empty() => tap.on(wire.pieces()).boxed(),
         _ => wire.pieces().boxed(),
     };
-    let decoded = decode::decode_stream(&encoding, pieces, bounds, expected(headers, &encoding, bounds)).await;
+    let decoded =
+        decode::decode_stream(&encoding, pieces, bounds, expected(headers, &encoding, bounds)).await;
     if let (Some(timing), Some(began)) = (timing, began) {
         timing.note_decoded(began);
     }

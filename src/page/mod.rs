@@ -14,6 +14,7 @@ mod error;
 pub mod form;
 mod gist;
 mod impression;
+mod in_place;
 pub mod json;
 pub mod links;
 pub mod markup;
@@ -29,8 +30,7 @@ use std::cell::OnceCell;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use encoding_rs::{Encoding, UTF_8};
+use encoding_rs::Encoding;
 use http::StatusCode;
 use scraper::{ElementRef, Html};
 use serde::de::{DeserializeOwned, Error};
@@ -119,30 +119,6 @@ impl Page {
     /// Measures how long it takes to decode and parse it.
     pub(crate) fn measured_by(mut self, clock: Clock) -> Self {
         self.parsing = Some(Spent::new(clock));
-        self
-    }
-
-    /// Reads the body as text now, without a copy of it where its bytes are those of the text.
-    pub(crate) fn read_in_place(mut self) -> Self {
-        if !self.is_html() {
-            return self;
-        }
-        let (encoding, body) = (self.encoding(), &self.response.body);
-        let is_the_text = match encoding == UTF_8 {
-            true => Encoding::for_bom(body).is_none(),
-            false => encoding.is_ascii_compatible() && body.is_ascii(),
-        };
-        if is_the_text {
-            let body = std::mem::take(&mut self.response.body);
-            match self.parse(|| String::from_utf8(body.into())) {
-                Ok(text) => {
-                    let text = Arc::new(text);
-                    self.response.body = Bytes::from_owner(Shared(Arc::clone(&text)));
-                    self.text = OnceCell::from(text);
-                }
-                Err(error) => self.response.body = error.into_bytes().into(),
-            }
-        }
         self
     }
 
@@ -458,15 +434,6 @@ impl Page {
 
     fn said<'p>(&'p self, piece: Option<&'p Piece>) -> &'p str {
         piece.map_or("", |piece| piece.of(self.text()))
-    }
-}
-
-/// A text as bytes.
-struct Shared(Arc<String>);
-
-impl AsRef<[u8]> for Shared {
-    fn as_ref(&self) -> &[u8] {
-        self.0.as_bytes()
     }
 }
 

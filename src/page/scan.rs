@@ -226,7 +226,7 @@ impl<'t> Scan<'t> {
 
     /// Shapes and groups of a drawing are let by; anything that might end it, or hold HTML, is not for us.
     fn inside_drawing(&mut self, written: &'t str, name: Name, closes_itself: bool) -> Option<()> {
-        let is_known = SHAPES.iter().any(|shape| shape.eq_ignore_ascii_case(written));
+        let is_known = has_word(Some(SHAPES), written);
         if name != Name::Plain && name != Name::Foreign || !is_known {
             return None;
         }
@@ -297,30 +297,8 @@ impl<'t> Scan<'t> {
 }
 
 /// Elements of drawings that hold nothing but their like.
-const SHAPES: [&str; 22] = [
-    "svg",
-    "g",
-    "path",
-    "rect",
-    "circle",
-    "ellipse",
-    "line",
-    "polyline",
-    "polygon",
-    "use",
-    "defs",
-    "symbol",
-    "mask",
-    "clippath",
-    "lineargradient",
-    "radialgradient",
-    "stop",
-    "filter",
-    "pattern",
-    "animate",
-    "animatetransform",
-    "image",
-];
+const SHAPES: &str = "svg g path rect circle ellipse line polyline polygon use defs symbol mask clippath \
+    lineargradient radialgradient stop filter pattern animate animatetransform image";
 
 /// What the scan wants of a tag.
 #[derive(Default)]
