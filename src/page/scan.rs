@@ -184,10 +184,8 @@ impl<'t> Scan<'t> {
                 }
             }
             Name::Base => self.gist.base(tag.href),
-            Name::Canonical => {
-                if has_word(tag.rel.as_ref().map(|rel| rel.of(self.text)), "canonical") {
-                    self.gist.canonical.extend(tag.href);
-                }
+            Name::Canonical if has_word(tag.rel.as_ref().map(|rel| rel.of(self.text)), "canonical") => {
+                self.gist.canonical.extend(tag.href);
             }
             Name::Meta if self.noscript == Noscript::Maybe && tag.meta.http_equiv.is_some() => return None,
             Name::Meta => {
