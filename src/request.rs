@@ -250,6 +250,11 @@ impl Request {
         serde_json::from_str(data).ok()
     }
 
+    /// Whether it goes nowhere once its page is seen. Each sitemap that is listed counts against the limit of its host.
+    pub(crate) fn enters_once(&self) -> bool {
+        self.kind.is_page() && self.dedup == Dedup::Once
+    }
+
     /// The key of the seen-set: method, canonical URL, body and spider, and whether it is wanted as a file.
     ///
     /// Two spiders of one process may visit the same page; the first spider's keys are those of a crawl with one.

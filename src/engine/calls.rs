@@ -134,7 +134,7 @@ pub(super) struct Calls {
 
 impl Calls {
     pub(super) fn new(limits: CallLimits, clock: Clock) -> Self {
-        let hall = Hall::open();
+        let hall = Hall::open((limits.time / LOOKS).max(SHORTEST));
         Self { limits, clock, hall, faults: Mutex::default() }
     }
 
@@ -144,7 +144,6 @@ impl Calls {
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Lost> {
         let (send, mut receive) = oneshot::channel();
-        self.hall.ring_every((self.limits.time / LOOKS).max(SHORTEST));
         let seat = self.hall.seat(move || drop(send.send(work())));
         loop {
             tokio::select! {

@@ -19,15 +19,15 @@ pub(super) enum Glance {
     Pass,
 }
 
-/// What a page looks like, with what was taken from it.
-pub(super) fn impression(page: &Page, harvest: &Harvest) -> Impression {
+/// What a page looks like, with what was taken from it. `body` is the digest of its body.
+pub(super) fn impression(page: &Page, body: u64, harvest: &Harvest) -> Impression {
     if !needs_text(page.url(), page.request().depth) {
-        return page.first_impression();
+        return page.first_impression(body);
     }
     let items: Vec<_> =
         harvest.items().iter().map(|(kind, fields)| (kind, told(fields, page.url()))).collect();
     let items = serde_json::to_vec(&items).expect("JSON values are written as JSON");
-    page.impression(Fingerprint::of(&items).get())
+    page.impression(body, Fingerprint::of(&items).get())
 }
 
 /// The fields of an item that say more than where it was found.

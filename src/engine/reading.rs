@@ -18,7 +18,7 @@ use super::worker::{Context, Execution, Yield, panic_text};
 use crate::fetch::Fetcher;
 use crate::item::Harvest;
 use crate::page::Page;
-use crate::request::{Dedup, Kind, Request};
+use crate::request::{Kind, Request};
 use crate::response::{Failure, Response};
 use crate::spider::Spider;
 use crate::spider::declarative::Declarative;
@@ -27,6 +27,15 @@ use crate::trap::Impression;
 
 /// Pages up to this size are parsed where they arrive if their spider is quick: even with a tree that is done in a millisecond.
 const IN_PASSING: usize = 64 << 10;
+
+/// What is known of an answer before it is read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Around {
+    pub(super) glance: Glance,
+    /// Of its body.
+    pub(super) digest: u64,
+    pub(super) went_with_cookies: bool,
+}
 
 /// The spider that the crate brings itself, if it is that one: it ends, whatever a page holds.
 fn ours(spider: &dyn Spider) -> Option<&Declarative> {
@@ -40,7 +49,7 @@ impl<F: Fetcher> Context<F> {
         request: Request,
         response: Response,
         entry: Option<CacheEntry>,
-        (glance, went_with_cookies): (Glance, bool),
+        around: Around,
     ) -> (Yield, Option<CacheEntry>) {
         let response = match request.kind {
             Kind::Page | Kind::NextPage | Kind::Login | Kind::Download => response,
@@ -55,10 +64,10 @@ impl<F: Fetcher> Context<F> {
             let began = context.stopwatch.begin();
             let gained = match request.kind {
                 Kind::Login => {
-                    let login = context.logs_in(request, response, went_with_cookies);
+                    let login = context.logs_in(request, response, around.went_with_cookies);
                     (Yield { login: Some(login), ..Yield::default() }, None)
                 }
-                _ => context.harvest(request, response, entry, (glance, &read)),
+                _ => context.harvest(request, response, entry, (around, &read)),
             };
             context.stopwatch.end(Mark::Reading, began);
             gained
@@ -137,7 +146,7 @@ impl<F: Fetcher> Context<F> {
         request: Request,
         response: Response,
         entry: Option<CacheEntry>,
-        (glance, is_read): (Glance, &AtomicBool),
+        (around, is_read): (Around, &AtomicBool),
     ) -> (Yield, Option<CacheEntry>) {
         let spider = Arc::clone(self.spider_of(&request));
         let request = Arc::new(request);
@@ -146,7 +155,7 @@ impl<F: Fetcher> Context<F> {
             Kind::Page | Kind::NextPage | Kind::Login | Kind::Download => (Callback::Parse, false),
         };
         let read = || match is_sitemap {
-            false => self.read(&request, response, &*spider, glance),
+            false => self.read(&request, response, &*spider, around),
             true => (self.sitemap(&request, &response, &*spider), None, None),
         };
         let (harvest, error, look) = catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|panic| {
@@ -178,8 +187,7 @@ impl<F: Fetcher> Context<F> {
     /// listed counts against the limit of its host.
     fn drop_known(&self, gained: &mut Yield) {
         let Some(seen) = &self.seen else { return };
-        let enters_once = |link: &Request| link.kind.is_page() && link.dedup == Dedup::Once;
-        let is_known = |link: &Request| enters_once(link) && seen.contains(link.fingerprint());
+        let is_known = |link: &Request| link.enters_once() && seen.contains(link.fingerprint());
         gained.links.retain(|link| !is_known(link));
     }
 
@@ -189,21 +197,21 @@ impl<F: Fetcher> Context<F> {
         request: &Arc<Request>,
         response: Response,
         spider: &dyn Spider,
-        glance: Glance,
+        around: Around,
     ) -> (Harvest, Option<String>, Option<Impression>) {
         let page = Page::new(Arc::clone(request), response)
             .with_canon(self.canon.clone())
             .with_most_links(self.limits.links)
             .with_most_depth(self.limits.depth);
-        let page = page.measured_by(self.clock.clone());
+        let page = page.measured_by(self.clock.clone()).read_in_place();
         let mut harvest = Harvest::new();
         let error = spider.parse(&page, &mut harvest).err().map(|error| error.to_string());
         if let Some(problem) = cut_off(page.response(), &self.limits) {
             harvest.problem(problem);
         }
         // Of an answer without a body nothing is to be seen: that it is like another one says nothing.
-        let is_seen = glance == Glance::Look && error.is_none() && !page.response().body.is_empty();
-        let look = is_seen.then(|| impression(&page, &harvest));
+        let is_seen = around.glance == Glance::Look && error.is_none() && !page.response().body.is_empty();
+        let look = is_seen.then(|| impression(&page, around.digest, &harvest));
         self.stopwatch.add(Mark::Parse, page.parsing());
         if let Some(error) = &error {
             self.misdeed(Callback::Parse, Misdeed::Error, request, error);

@@ -259,7 +259,8 @@ impl<F: Fetcher> Context<F> {
 
     /// The harvest of a page that has not changed, as it was kept; nothing if it does not read back.
     pub(super) fn remembered(&self, request: &Request, entry: &CacheEntry) -> Option<Yield> {
-        let (links, items) = entry.harvest.unpack()?;
+        let known = |page| self.seen.as_ref().is_some_and(|seen| seen.contains(page));
+        let (links, items) = entry.harvest.unpack_without(&known)?;
         let items = items.into_iter().map(|(kind, text)| {
             let fields = serde_json::from_str(&text).ok()?;
             Some(Item { url: request.url.clone(), kind, fields, seen: None })

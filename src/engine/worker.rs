@@ -14,6 +14,7 @@ use super::calls::Calls;
 use super::download::{Desk, FileDone};
 use super::glance::Glance;
 use super::login::{Login, LoginFailure, LoginStep};
+use super::reading::Around;
 use super::recall::{Freshness, Memo, Recalled};
 use super::sieve::Stages;
 use super::sitemap::Reader;
@@ -147,6 +148,9 @@ impl<F: Fetcher> Context<F> {
         let mut outgoing = self.outgoing(request.clone(), recalled.cookie.as_deref());
         outgoing.headers.extend(recalled.conditions());
         outgoing.pause = pause;
+        // Until the page is read.
+        let hold = Arc::default();
+        outgoing.hold = Some(Arc::clone(&hold));
         if let Some(login) = self.login.as_ref().filter(|_| request.kind == Kind::Login) {
             (outgoing.purpose, outgoing.secret) = (Purpose::Login, login.body(&request));
         }
@@ -213,7 +217,7 @@ impl<F: Fetcher> Context<F> {
         let digest = Fingerprint::of(&response.body).get();
         done.digest = Some(digest);
         let (place, entry) = self.keepable(&request, &response, &recalled, digest).unzip();
-        let around = (recalled.glance, recalled.cookie.is_some());
+        let around = Around { glance: recalled.glance, digest, went_with_cookies: recalled.cookie.is_some() };
         let (harvest, entry) = self.parse(request, response, entry, around).await;
         done.harvest = harvest;
         done.cache = match (place, entry) {

@@ -14,7 +14,7 @@ use async_compression::tokio::bufread::{
     BrotliDecoder, DeflateDecoder, GzipDecoder, ZlibDecoder, ZstdDecoder,
 };
 use async_compression::zstd::DParameter;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures_util::{Stream, StreamExt, stream};
 use http::HeaderMap;
 use http::header::CONTENT_ENCODING;
@@ -29,6 +29,8 @@ pub const ACCEPTED: &str = "gzip, br, zstd, deflate";
 
 /// The ratio counts only after this many unpacked bytes: small pages of repeated markup are no bombs.
 const FREE_OF_RATIO: u64 = 1 << 20;
+/// Room behind a body that is given back.
+const SPARE: usize = 16 << 10;
 /// Packed bytes may be this many more than the limit on unpacked ones: what cannot be packed grows a little.
 const PACKING_SLACK: u64 = 64 << 10;
 /// Codings that are undone on one body.
@@ -111,7 +113,7 @@ where
     });
     let (codings, known) = codings(encoding, bounds.codings);
     let mut layers = Layers { lied: !known, ..Layers::new(StreamReader::new(counted), bounds) };
-    let mut body = BytesMut::with_capacity(expected);
+    let mut body = Vec::with_capacity(expected);
     let ended = match layers.undo(&codings).await {
         Ok(()) => read(&mut layers.reader, &mut body, &wire, bounds).await,
         Err(error) => Err(error),
@@ -122,7 +124,10 @@ where
         Ok(limit) => (limit, None),
         Err(error) => cause_of(error),
     };
-    let decoded = Decoded { body: body.freeze(), truncated, wire_bytes };
+    if body.capacity() - body.len() > SPARE {
+        body.shrink_to_fit();
+    }
+    let decoded = Decoded { body: body.into(), truncated, wire_bytes };
     (decoded, lost)
 }
 
@@ -250,7 +255,7 @@ const fn looks_like_zlib(first: u8) -> bool {
 /// Reads until the end or a limit.
 async fn read(
     reader: &mut Reader<'_>,
-    body: &mut BytesMut,
+    body: &mut Vec<u8>,
     wire: &AtomicU64,
     bounds: Bounds,
 ) -> io::Result<Option<Truncation>> {

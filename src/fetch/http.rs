@@ -24,6 +24,7 @@ use super::body::Wire;
 use super::decode::{self, Bounds, Decoded};
 use super::raw::{Notes, Tap};
 use super::resolver::GuardedResolver;
+use super::room::Room;
 use super::timing::{self, Part, Timing, noted};
 use super::trust::Trust;
 use super::{FetchError, Fetcher, Limits, Outgoing, client, directory, failure};
@@ -37,8 +38,10 @@ use crate::url::{CanonicalUrl, HostKey};
 const ACCEPT: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
 /// What is read of an answer that stands in the place of a file.
 const REFUSAL_BYTES: u64 = 64 << 10;
-/// The largest body for which room is made before it is there.
-const MOST_EXPECTED: usize = 256 << 10;
+/// The largest body for which room is made before it is there. The system counts memory only from the first byte written into it.
+const MOST_EXPECTED: u64 = 8 << 20;
+/// The same where the body is packed: its length tells the least that it unpacks to.
+const MOST_PACKED: u64 = 256 << 10;
 /// Different connect limits that are served at the same time; each has connections of its own.
 const MOST_CLIENTS: u64 = 4;
 /// These frame the message, name its sender or its target: the fetcher writes them itself.
@@ -146,6 +149,7 @@ pub struct HttpFetcher {
     clients: Cache<Duration, Client>,
     /// How they make a connection safe, where that is not left to reqwest.
     tls: Option<ClientConfig>,
+    room: Room,
 }
 
 impl HttpFetcher {
@@ -168,6 +172,7 @@ impl HttpFetcher {
                 .max_capacity(MOST_CLIENTS)
                 .eviction_policy(EvictionPolicy::lru())
                 .build(),
+            room: Room::default(),
         };
         let usual = Limits::default().connect;
         let client = client::build(&fetcher.options, fetcher.resolver.clone(), usual, fetcher.tls.as_ref())?;
@@ -308,9 +313,14 @@ impl Fetcher for HttpFetcher {
             // Of a file a refusal is read only as far as it takes to know what it is.
             let most = if outgoing.landing.is_some() { REFUSAL_BYTES } else { u64::MAX };
             let limits = Limits { body: outgoing.limits.body.min(most), ..outgoing.limits };
-            let wire = Wire { timing: outgoing.timing, ..self.wire(answer, limits, started) };
-            let (bounds, tap) = (self.bounds(limits), notes.as_ref().map(Notes::tap));
-            body(wire, bounds, (status, &headers), tap).await?
+            let bounds = self.bounds(limits);
+            if let Some(hold) = &outgoing.hold {
+                let encoding = decode::content_encoding(&headers);
+                self.room.take(expected(&headers, &encoding, bounds), hold).await;
+            }
+            let waited = self.clock.now().since(first_byte);
+            let wire = Wire { timing: outgoing.timing, ..self.wire(answer, limits, started + waited) };
+            body(wire, bounds, (status, &headers), notes.as_ref().map(Notes::tap)).await?
         } else {
             NO_BODY
         };
@@ -371,7 +381,8 @@ async fn body(
         Some(tap) if !encoding.is_empty() => tap.on(wire.pieces()).boxed(),
         _ => wire.pieces().boxed(),
     };
-    let decoded = decode::decode_stream(&encoding, pieces, bounds, expected(headers)).await;
+    let decoded =
+        decode::decode_stream(&encoding, pieces, bounds, expected(headers, &encoding, bounds)).await;
     if let (Some(timing), Some(began)) = (timing, began) {
         timing.note_decoded(began);
     }
@@ -382,9 +393,10 @@ async fn body(
 }
 
 /// The room that the body is likely to need. A server's word is not trusted with more than a little.
-fn expected(headers: &HeaderMap) -> usize {
+fn expected(headers: &HeaderMap, encoding: &str, bounds: Bounds) -> usize {
     let length = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-    length.unwrap_or(0).min(MOST_EXPECTED)
+    let most = if encoding.is_empty() { MOST_EXPECTED } else { MOST_PACKED };
+    usize::try_from(length.unwrap_or(0_u64).min(most).min(bounds.body)).unwrap_or(0)
 }
 
 fn common_headers(options: &HttpOptions) -> Result<HeaderMap, OptionsError> {

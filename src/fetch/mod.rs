@@ -15,6 +15,7 @@ mod raw;
 pub mod record;
 pub mod replay;
 mod resolver;
+mod room;
 pub mod timing;
 pub mod trust;
 mod verifier;
@@ -31,6 +32,7 @@ use bytes::Bytes;
 
 pub(crate) use directory::AT_ONCE as LOOK_UPS_AT_ONCE;
 pub use landing::Landing;
+pub use room::Hold;
 
 use timing::Timing;
 
@@ -56,6 +58,9 @@ pub struct Outgoing {
     pub secret: Option<SecretBody>,
     /// Where it is noted what takes how long, if somebody wants to know. A fetcher may ignore this.
     pub timing: Option<Arc<Timing>>,
+    /// What keeps room for the body for as long as somebody has it, so that only so many large ones are in memory at a time. A fetcher
+    /// may ignore this. Default: none, and no room is waited for.
+    pub hold: Option<Arc<Hold>>,
     /// How long the host is left alone after this request, as far as is known. Over a pause that is longer than
     /// [`HttpOptions::keep_alive`](http::HttpOptions::keep_alive) the connection is not kept. Default: none.
     pub pause: Duration,
@@ -96,6 +101,7 @@ impl Outgoing {
             landing: None,
             secret: None,
             timing: None,
+            hold: None,
             pause: Duration::ZERO,
         }
     }

@@ -39,9 +39,8 @@ const MOST_HEAD: usize = 4 << 10;
 const LONGEST_TITLE: usize = 200;
 
 impl Page {
-    /// What it looks like. `items` is the digest of what was taken from it.
-    pub(crate) fn impression(&self, items: u64) -> Impression {
-        let body = Fingerprint::of(&self.response.body).get();
+    /// What it looks like. `body` is the digest of its body, `items` that of what was taken from it.
+    pub(crate) fn impression(&self, body: u64, items: u64) -> Impression {
         if !self.is_html() {
             return Impression { body, text: body, words: body, says_missing: false };
         }
@@ -59,12 +58,11 @@ impl Page {
 }
 
 impl Page {
-    /// The same by its body and its title alone, for pages of which nobody would ask more: a fifth of the work.
-    pub(crate) fn first_impression(&self) -> Impression {
-        let body = Fingerprint::of(&self.response.body).get();
+    /// The same by its body and its title alone, for pages of which nobody would ask more: hardly any work.
+    pub(crate) fn first_impression(&self, body: u64) -> Impression {
         let title = || {
             let text = self.text();
-            Kept::of(&text[..text.floor_char_boundary(MOST_HEAD)]).title.is_some_and(says_missing)
+            title(&text[..text.floor_char_boundary(MOST_HEAD)]).is_some_and(says_missing)
         };
         Impression { body, text: body, words: body, says_missing: self.is_html() && title() }
     }
@@ -98,15 +96,16 @@ impl<'t> Kept<'t> {
                 kept.text(&rest[..start]);
             }
             let Some((tag, after)) = tag(&rest[start..]) else { return kept };
-            match name(tag).as_str() {
-                "a" => in_link = true,
-                "/a" => in_link = false,
-                "area" | "link" => {}
-                "title" if kept.title.is_none() => {
-                    kept.title = memchr::memchr(b'<', after.as_bytes()).map(|end| &after[..end]);
-                }
-                _ if !in_link => kept.attributes(tag),
-                _ => {}
+            let name = name(tag);
+            let is = |other: &str| name.eq_ignore_ascii_case(other);
+            if is("a") {
+                in_link = true;
+            } else if is("/a") {
+                in_link = false;
+            } else if kept.title.is_none() && is("title") {
+                kept.title = up_to_a_tag(after);
+            } else if !in_link && !is("area") && !is("link") {
+                kept.attributes(tag);
             }
             rest = after;
         }
@@ -118,7 +117,9 @@ impl<'t> Kept<'t> {
         let text = text.trim_ascii();
         if !text.is_empty() {
             self.text.extend_from_slice(text.as_bytes());
-            self.words.extend(text.bytes().filter(|byte| !byte.is_ascii_digit()));
+            for words in text.as_bytes().split(u8::is_ascii_digit) {
+                self.words.extend_from_slice(words);
+            }
         }
     }
 
@@ -129,6 +130,25 @@ impl<'t> Kept<'t> {
             self.text.extend_from_slice(&tag.as_bytes()[space..]);
         }
     }
+}
+
+/// The first title of a text, if it ends.
+fn title(text: &str) -> Option<&str> {
+    let mut rest = text;
+    while let Some(start) = memchr::memchr(b'<', rest.as_bytes()) {
+        let (tag, after) = tag(&rest[start..])?;
+        if name(tag).eq_ignore_ascii_case("title")
+            && let Some(title) = up_to_a_tag(after)
+        {
+            return Some(title);
+        }
+        rest = after;
+    }
+    None
+}
+
+fn up_to_a_tag(text: &str) -> Option<&str> {
+    memchr::memchr(b'<', text.as_bytes()).map(|end| &text[..end])
 }
 
 /// The tag or comment that a text begins with, and what follows it; `None` if it does not end.
@@ -142,11 +162,11 @@ fn tag(text: &str) -> Option<(&str, &str)> {
     Some((if tag.starts_with("<!") { "" } else { tag }, rest))
 }
 
-/// Its name in lower case, with the slash of an end tag; empty if it is none that is looked for.
-fn name(tag: &str) -> String {
+/// Its name as it is written, with the slash of an end tag; empty if it is none that is looked for.
+fn name(tag: &str) -> &str {
     let inner = tag.strip_prefix('<').unwrap_or_default();
     let end = inner.bytes().take(6).take_while(|byte| byte.is_ascii_alphabetic() || *byte == b'/').count();
-    inner[..end].trim_end_matches('/').to_ascii_lowercase()
+    inner[..end].trim_end_matches('/')
 }
 
 #[cfg(test)]
@@ -161,7 +181,8 @@ mod tests {
     fn look(body: &str) -> Impression {
         let url = CanonicalUrl::parse("http://a.example/").unwrap();
         let response = Response::of(url.clone(), http::StatusCode::OK, body.to_owned());
-        Page::new(Arc::new(Request::get(url)), response).impression(0)
+        let body = Fingerprint::of(body.as_bytes()).get();
+        Page::new(Arc::new(Request::get(url)), response).impression(body, 0)
     }
 
     #[test]
@@ -192,7 +213,7 @@ mod tests {
         let url = CanonicalUrl::parse("http://a.example/").unwrap();
         let response = Response::of(url.clone(), http::StatusCode::OK, "<html><a href=/x>x</a>");
         let page = Page::new(Arc::new(Request::get(url)), response);
-        assert_ne!(page.impression(1).text, page.impression(2).text);
+        assert_ne!(page.impression(0, 1).text, page.impression(0, 2).text);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use super::element::{Element, fold};
 use super::tree::MAX_DEPTH;
 use crate::page::Page;
-use crate::url::CanonicalUrl;
+use crate::url::{CanonicalUrl, Fingerprint, Keys, MAX_URL_BYTES};
 
 /// Different places that the links of one page may lead to unless it is told otherwise; links behind that are only counted.
 pub const MAX_LINKS: usize = 10_000;
@@ -86,24 +86,38 @@ pub(crate) struct Target {
     pub(crate) nofollow: bool,
 }
 
+/// Places, each with what `rel` says of it.
+type PlacesSeen = HashSet<(Fingerprint, bool), Keys>;
+
 /// Where the links of `page` lead, each place once (twice if only one of two links says `nofollow`), and how many links were not
 /// read. Needs no tree.
 pub(crate) fn targets(page: &Page) -> (Vec<Target>, usize) {
     let gist = page.gist();
-    let (mut found, mut seen, mut places) = (Vec::new(), HashSet::new(), HashSet::new());
+    let mut found = Vec::new();
+    let (mut seen, mut places) = (PlacesSeen::default(), PlacesSeen::default());
     let (source, mut anchors) = (page.text(), gist.anchors.iter());
     while places.len() < page.most_links
         && let Some(anchor) = anchors.next()
     {
         let (href, nofollow) = (anchor.href.of(source), anchor.nofollow);
-        if !seen.insert((href, nofollow)) {
+        if !seen.insert((Fingerprint::of(up_to_fragment(href).as_bytes()), nofollow)) {
             continue;
         }
-        let target = page.absolute(href).and_then(|url| page.accept(url).ok());
-        let Some(url) = target.filter(|url| places.insert((url.fingerprint(), nofollow))) else { continue };
-        found.push(Target { url, nofollow });
+        let Some(url) = page.absolute(href).and_then(|url| page.accept(url).ok()) else { continue };
+        if places.insert((url.fingerprint(), nofollow)) {
+            found.push(Target { url, nofollow });
+        }
     }
     (found, anchors.len() + gist.unread)
+}
+
+/// What decides where a reference leads, and whether it is accepted. The `#` stays: white space before it is part of the URL, and at
+/// the end it is not.
+fn up_to_fragment(href: &str) -> &str {
+    if href.len() > MAX_URL_BYTES {
+        return href;
+    }
+    memchr::memchr(b'#', href.as_bytes()).map_or(href, |at| &href[..=at])
 }
 
 fn is_link(element: &Element<'_>) -> bool {

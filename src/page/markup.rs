@@ -14,6 +14,9 @@ use super::tree::{Document, Gate, Limit, MAX_DEPTH, Mode};
 /// Attributes of one tag that are read; the rest of the tag is dropped.
 pub const MAX_ATTRIBUTES: usize = 1_000;
 
+/// Bytes that are looked at one by one: what is sought between tags is near most times.
+const NEAR: usize = 16;
+
 /// Start tags after which the tokenizer may read raw text instead of markup.
 const MAY_BE_RAW: [&[u8]; 11] = [
     b"iframe",
@@ -167,7 +170,7 @@ fn construct(bytes: &[u8], start: usize) -> Construct {
 }
 
 fn tag(bytes: &[u8], name_start: usize) -> Construct {
-    let name_end = skip(bytes, name_start, |byte| !is_space(byte) && byte != b'/' && byte != b'>');
+    let name_end = skip(bytes, name_start, in_tag_name);
     let (end, cut) = attributes(bytes, name_end);
     if let Some(kept) = cut {
         return Construct::LongTag { kept, end };
@@ -200,8 +203,7 @@ fn attributes(bytes: &[u8], from: usize) -> (usize, Option<usize>) {
 
 /// Reads one attribute that begins at `at`; a `=` in first place belongs to the name.
 fn attribute(bytes: &[u8], at: usize) -> usize {
-    let in_name = |byte: u8| !is_space(byte) && !matches!(byte, b'/' | b'>' | b'=');
-    let name_end = skip(bytes, at + 1, in_name);
+    let name_end = skip(bytes, at + 1, in_attribute_name);
     let equals = skip(bytes, name_end, is_space);
     if bytes.get(equals) != Some(&b'=') {
         return name_end;
@@ -247,8 +249,11 @@ pub(super) fn find_end_tag(bytes: &[u8], from: usize, name: &[u8]) -> Option<usi
     None
 }
 
+#[inline]
 pub(super) fn find(bytes: &[u8], from: usize, wanted: u8) -> Option<usize> {
-    memchr::memchr(wanted, bytes.get(from..)?).map(|at| from + at)
+    let (near, far) = bytes.get(from..)?.split_at_checked(NEAR).unwrap_or((&bytes[from..], &[]));
+    let found = near.iter().position(|byte| *byte == wanted);
+    found.or_else(|| Some(near.len() + memchr::memchr(wanted, far)?)).map(|at| from + at)
 }
 
 /// The byte after the next `wanted`, or the end.
@@ -267,9 +272,32 @@ pub(super) fn skip(bytes: &[u8], from: usize, mut while_true: impl FnMut(u8) -> 
         .map_or(bytes.len(), |at| from + at)
 }
 
-pub(super) fn is_space(byte: u8) -> bool {
+#[inline]
+pub(super) const fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | b'\x0c')
 }
+
+/// Whether a byte is part of the name of a tag; looked up, as it is asked for every other byte of markup.
+#[inline]
+pub(super) const fn in_tag_name(byte: u8) -> bool {
+    IN_TAG_NAME[byte as usize]
+}
+
+/// Whether a byte is part of the name of an attribute, but for its first one.
+#[inline]
+pub(super) const fn in_attribute_name(byte: u8) -> bool {
+    IN_TAG_NAME[byte as usize] && byte != b'='
+}
+
+const IN_TAG_NAME: [bool; 256] = {
+    let mut table = [true; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = !(is_space(byte as u8) || matches!(byte as u8, b'/' | b'>'));
+        byte += 1;
+    }
+    table
+};
 
 #[cfg(test)]
 pub(super) mod tests {

@@ -14,6 +14,7 @@ mod error;
 pub mod form;
 mod gist;
 mod impression;
+mod in_place;
 pub mod json;
 pub mod links;
 pub mod markup;
@@ -84,7 +85,8 @@ pub struct Page {
     most_depth: usize,
     content_type: OnceCell<Option<ContentType>>,
     encoding: OnceCell<&'static Encoding>,
-    text: OnceCell<String>,
+    /// The body lies in it too, if they are the same.
+    text: OnceCell<Arc<String>>,
     document: OnceCell<Document>,
     gist: OnceCell<Gist>,
     base: OnceCell<Url>,
@@ -190,7 +192,8 @@ impl Page {
     /// The body as text. What is not valid in its encoding becomes U+FFFD.
     #[must_use]
     pub fn text(&self) -> &str {
-        self.text.get_or_init(|| self.parse(|| self.encoding().decode(&self.response.body).0.into_owned()))
+        let decoded = || Arc::new(self.encoding().decode(&self.response.body).0.into_owned());
+        self.text.get_or_init(|| self.parse(decoded))
     }
 
     /// The encoding it is read in: byte order mark, `Content-Type`, the document's own word, windows-1252.

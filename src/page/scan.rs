@@ -13,7 +13,9 @@ use html5ever::tokenizer::{Token, TokenSink, TokenSinkResult, Tokenizer, Tokeniz
 use memchr::memmem;
 
 use super::gist::{Anchor, Gist, Meta, Piece, has_word};
-use super::markup::{MAX_ATTRIBUTES, comment_end, find, find_end_tag, is_space, past, skip};
+use super::markup::{
+    MAX_ATTRIBUTES, comment_end, find, find_end_tag, in_attribute_name, in_tag_name, is_space, past, skip,
+};
 
 /// The gist of `text`, or `None` if only a tree can tell.
 pub(super) fn gist(text: &str) -> Option<Gist> {
@@ -78,6 +80,11 @@ enum Name {
 }
 
 impl Name {
+    /// Whether something is wanted of what its attributes say.
+    const fn has_attributes(self) -> bool {
+        matches!(self, Self::Anchor | Self::Base | Self::Canonical | Self::Meta)
+    }
+
     fn of(name: &str) -> Self {
         let is = |other: &str| name.eq_ignore_ascii_case(other);
         let any = |others: &[&str]| others.iter().any(|other| is(other));
@@ -130,21 +137,21 @@ impl<'t> Scan<'t> {
     }
 
     fn name(&self, start: usize) -> &'t str {
-        let end = skip(self.bytes, start, |byte| !is_space(byte) && byte != b'/' && byte != b'>');
+        let end = skip(self.bytes, start, in_tag_name);
         &self.text[start..end]
     }
 
     fn start_tag(&mut self, start: usize) -> Option<usize> {
         let written = self.name(start);
         let name = Name::of(written);
-        let mut tag = Tag::default();
-        let end = tag.read(self, start + written.len(), name)?;
+        let mut tag = name.has_attributes().then(Tag::default);
+        let (end, closes_itself) = read_tag(self, start + written.len(), name, tag.as_mut())?;
         // Markup that ends inside of a tag gives no tag.
         if end > self.bytes.len() {
             return Some(self.bytes.len());
         }
         if !self.foreign.is_empty() {
-            self.inside_drawing(written, name, tag.closes_itself)?;
+            self.inside_drawing(written, name, closes_itself)?;
             return Some(end);
         }
         if self.in_select && !matches!(name, Name::Plain | Name::Script) {
@@ -159,10 +166,16 @@ impl<'t> Scan<'t> {
         if self.noscript == Noscript::Inside && !matches!(name, Name::Meta | Name::Canonical) {
             self.noscript = Noscript::Maybe;
         }
-        self.enter(name, written, tag, end)
+        match tag {
+            Some(tag) => self.note(name, tag)?,
+            None if name == Name::Foreign && !closes_itself => self.foreign.push(written),
+            None => return self.enter(name, written, end),
+        }
+        Some(end)
     }
 
-    fn enter(&mut self, name: Name, written: &'t str, tag: Tag, end: usize) -> Option<usize> {
+    /// Takes what a tag says.
+    fn note(&mut self, name: Name, tag: Tag) -> Option<()> {
         match name {
             Name::Anchor => {
                 if let Some(href) = tag.href {
@@ -171,16 +184,22 @@ impl<'t> Scan<'t> {
                 }
             }
             Name::Base => self.gist.base(tag.href),
-            Name::Canonical => {
-                if has_word(tag.rel.as_ref().map(|rel| rel.of(self.text)), "canonical") {
-                    self.gist.canonical.extend(tag.href);
-                }
+            Name::Canonical if has_word(tag.rel.as_ref().map(|rel| rel.of(self.text)), "canonical") => {
+                self.gist.canonical.extend(tag.href);
             }
             Name::Meta if self.noscript == Noscript::Maybe && tag.meta.http_equiv.is_some() => return None,
             Name::Meta => {
                 let without_scripts = self.noscript == Noscript::Inside;
                 self.gist.meta(Meta { without_scripts, ..tag.meta });
             }
+            _ => {}
+        }
+        Some(())
+    }
+
+    /// What follows a tag whose attributes say nothing; gives where it begins.
+    fn enter(&mut self, name: Name, written: &'t str, end: usize) -> Option<usize> {
+        match name {
             Name::Noscript => {
                 self.noscript = match self.noscript {
                     Noscript::Outside => Noscript::Inside,
@@ -190,7 +209,6 @@ impl<'t> Scan<'t> {
             Name::Title => return self.title(end),
             Name::Raw => return Some(self.after_raw(end, written)),
             Name::Script => return self.script(end, written),
-            Name::Foreign if !tag.closes_itself => self.foreign.push(written),
             Name::Select => self.in_select = true,
             Name::Table => self.tables.push(true),
             Name::Rows | Name::Cell => {
@@ -199,14 +217,14 @@ impl<'t> Scan<'t> {
                 }
             }
             Name::Unsure => return None,
-            Name::Foreign | Name::Plain => {}
+            Name::Anchor | Name::Base | Name::Canonical | Name::Meta | Name::Foreign | Name::Plain => {}
         }
         Some(end)
     }
 
     /// Shapes and groups of a drawing are let by; anything that might end it, or hold HTML, is not for us.
     fn inside_drawing(&mut self, written: &'t str, name: Name, closes_itself: bool) -> Option<()> {
-        let is_known = SHAPES.iter().any(|shape| shape.eq_ignore_ascii_case(written));
+        let is_known = has_word(Some(SHAPES), written);
         if name != Name::Plain && name != Name::Foreign || !is_known {
             return None;
         }
@@ -218,8 +236,7 @@ impl<'t> Scan<'t> {
 
     fn end_tag(&mut self, start: usize) -> Option<usize> {
         let written = self.name(start);
-        let mut tag = Tag::default();
-        let end = tag.read(self, start + written.len(), Name::Plain)?;
+        let (end, _) = read_tag(self, start + written.len(), Name::Plain, None)?;
         if end > self.bytes.len() {
             return Some(self.bytes.len());
         }
@@ -272,109 +289,82 @@ impl<'t> Scan<'t> {
         let Some(start) = find_end_tag(self.bytes, from, name.as_bytes()) else {
             return self.bytes.len();
         };
-        let mut tag = Tag::default();
-        tag.read(self, start + 2 + name.len(), Name::Plain)
-            .map_or(self.bytes.len(), |end| end.min(self.bytes.len()))
+        read_tag(self, start + 2 + name.len(), Name::Plain, None)
+            .map_or(self.bytes.len(), |(end, _)| end.min(self.bytes.len()))
     }
 }
 
 /// Elements of drawings that hold nothing but their like.
-const SHAPES: [&str; 22] = [
-    "svg",
-    "g",
-    "path",
-    "rect",
-    "circle",
-    "ellipse",
-    "line",
-    "polyline",
-    "polygon",
-    "use",
-    "defs",
-    "symbol",
-    "mask",
-    "clippath",
-    "lineargradient",
-    "radialgradient",
-    "stop",
-    "filter",
-    "pattern",
-    "animate",
-    "animatetransform",
-    "image",
-];
+const SHAPES: &str = "svg g path rect circle ellipse line polyline polygon use defs symbol mask clippath \
+    lineargradient radialgradient stop filter pattern animate animatetransform image";
 
 /// What the scan wants of a tag.
 #[derive(Default)]
 struct Tag {
-    closes_itself: bool,
     href: Option<Piece>,
     rel: Option<Piece>,
     meta: Meta,
 }
 
-impl Tag {
-    /// Reads the attributes from `from` on. Gives the byte behind the tag, or one behind the end if the tag never ends; `None` if it
-    /// has too many attributes.
-    fn read(&mut self, scan: &Scan<'_>, from: usize, name: Name) -> Option<usize> {
-        let bytes = scan.bytes;
-        // Most tags have none.
-        if bytes.get(from) == Some(&b'>') {
-            return Some(from + 1);
+/// Reads the attributes of a tag from `from` on, and puts those that are wanted into `tag`. Gives the byte behind it, or one behind
+/// the end if it never ends, and whether it closes itself; `None` if it has too many attributes.
+fn read_tag(scan: &Scan<'_>, from: usize, name: Name, mut tag: Option<&mut Tag>) -> Option<(usize, bool)> {
+    let bytes = scan.bytes;
+    // Most tags have none.
+    if bytes.get(from) == Some(&b'>') {
+        return Some((from + 1, false));
+    }
+    let (mut at, mut count) = (from, 0);
+    loop {
+        let before = at;
+        at = skip(bytes, at, |byte| is_space(byte) || byte == b'/');
+        match bytes.get(at) {
+            None => return Some((bytes.len() + 1, false)),
+            // A `/` at the end of a value without quotes is part of the value.
+            Some(b'>') => return Some((at + 1, at > before && bytes[at - 1] == b'/')),
+            Some(_) => {}
         }
-        let (mut at, mut count) = (from, 0);
-        loop {
-            let before = at;
-            at = skip(bytes, at, |byte| is_space(byte) || byte == b'/');
-            match bytes.get(at) {
-                None => return Some(bytes.len() + 1),
-                Some(b'>') => {
-                    // A `/` at the end of a value without quotes is part of the value.
-                    self.closes_itself = at > before && bytes[at - 1] == b'/';
-                    return Some(at + 1);
-                }
-                Some(_) => {}
-            }
-            count += 1;
-            if count > MAX_ATTRIBUTES {
-                return None;
-            }
-            at = self.attribute(scan, at, name);
-            if at > bytes.len() {
-                return Some(at);
-            }
+        count += 1;
+        if count > MAX_ATTRIBUTES {
+            return None;
+        }
+        at = attribute(scan, at, name, tag.as_deref_mut());
+        if at > bytes.len() {
+            return Some((at, false));
         }
     }
+}
 
-    /// Reads one attribute; a `=` in first place belongs to its name.
-    fn attribute(&mut self, scan: &Scan<'_>, at: usize, name: Name) -> usize {
-        let bytes = scan.bytes;
-        let name_end = skip(bytes, at + 1, |byte| !is_space(byte) && !matches!(byte, b'/' | b'>' | b'='));
-        let place = self.place(&scan.text.as_bytes()[at..name_end], name);
-        let equals = skip(bytes, name_end, is_space);
-        if bytes.get(equals) != Some(&b'=') {
-            if let Some(place) = place.filter(|place| place.is_none()) {
-                *place = Some(Piece::Span(at, at));
-            }
-            return name_end;
-        }
-        let value = skip(bytes, equals + 1, is_space);
-        let (from, to, end) = match bytes.get(value) {
-            Some(quote @ (b'"' | b'\'')) => match find(bytes, value + 1, *quote) {
-                Some(close) => (value + 1, close, close + 1),
-                None => return bytes.len() + 1,
-            },
-            _ => {
-                let end = skip(bytes, value, |byte| !is_space(byte) && byte != b'>');
-                (value, end, end)
-            }
-        };
+/// Reads one attribute; a `=` in first place belongs to its name.
+fn attribute(scan: &Scan<'_>, at: usize, name: Name, tag: Option<&mut Tag>) -> usize {
+    let bytes = scan.bytes;
+    let name_end = skip(bytes, at + 1, in_attribute_name);
+    let place = tag.and_then(|tag| tag.place(&bytes[at..name_end], name));
+    let equals = skip(bytes, name_end, is_space);
+    if bytes.get(equals) != Some(&b'=') {
         if let Some(place) = place.filter(|place| place.is_none()) {
-            *place = Some(piece(scan.text, from, to, value));
+            *place = Some(Piece::Span(at, at));
         }
-        end
+        return name_end;
     }
+    let value = skip(bytes, equals + 1, is_space);
+    let (from, to, end) = match bytes.get(value) {
+        Some(quote @ (b'"' | b'\'')) => match find(bytes, value + 1, *quote) {
+            Some(close) => (value + 1, close, close + 1),
+            None => return bytes.len() + 1,
+        },
+        _ => {
+            let end = skip(bytes, value, |byte| !is_space(byte) && byte != b'>');
+            (value, end, end)
+        }
+    };
+    if let Some(place) = place.filter(|place| place.is_none()) {
+        *place = Some(piece(scan.text, from, to, value));
+    }
+    end
+}
 
+impl Tag {
     fn place(&mut self, attribute: &[u8], name: Name) -> Option<&mut Option<Piece>> {
         let is = |wanted: &str| attribute.eq_ignore_ascii_case(wanted.as_bytes());
         match name {

@@ -85,7 +85,7 @@ impl UrlLimits {
             return Err(UrlTrap::Bytes { found, most });
         }
         self.judge_path(url.as_url().path())?;
-        let query = url.as_url().query().unwrap_or_default();
+        let Some(query) = url.as_url().query() else { return Ok(()) };
         let (found, most) = (query.split('&').filter(|one| !one.is_empty()).count(), self.parameters);
         if found > most {
             return Err(UrlTrap::Parameters { found, most });
@@ -97,23 +97,24 @@ impl UrlLimits {
         // The slash in front and one at the end do not make a segment.
         let inner = path.strip_prefix('/').unwrap_or(path);
         let inner = inner.strip_suffix('/').unwrap_or(inner);
-        let (found, most) = (inner.split('/').count(), self.segments);
+        let segments: Vec<&[u8]> = inner.as_bytes().split(|byte| *byte == b'/').collect();
+        let (found, most) = (segments.len(), self.segments);
         if found > most {
             return Err(UrlTrap::Segments { found, most });
         }
         let (mut row, mut last) = (0, None);
-        for (place, segment) in inner.split('/').enumerate() {
+        for (place, &segment) in segments.iter().enumerate() {
             row = if last == Some(segment) { row + 1 } else { 1 };
             last = Some(segment);
             // There are few of them: to count is cheaper than to remember.
-            let before = inner.split('/').take(place).filter(|earlier| *earlier == segment).count();
+            let before = segments[..place].iter().filter(|earlier| **earlier == segment).count();
             self.judge_repetition(segment, row, before + 1)?;
         }
         Ok(())
     }
 
-    fn judge_repetition(&self, segment: &str, in_a_row: usize, in_all: usize) -> Result<(), UrlTrap> {
-        let segment = || segment.chars().take(40).collect();
+    fn judge_repetition(&self, segment: &[u8], in_a_row: usize, in_all: usize) -> Result<(), UrlTrap> {
+        let segment = || String::from_utf8_lossy(segment).chars().take(40).collect();
         if in_a_row > self.in_a_row {
             return Err(UrlTrap::InARow { segment: segment(), found: in_a_row, most: self.in_a_row });
         }

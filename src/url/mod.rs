@@ -21,7 +21,7 @@ use url::Url;
 use xxhash_rust::xxh3::Xxh3;
 
 pub use canon::{Canon, CanonChange, CanonStep};
-pub(crate) use keyed::ByFingerprint;
+pub(crate) use keyed::{ByFingerprint, Keys};
 pub use query::{escaped, parameter, set_parameter};
 pub use standard::resolve;
 pub(crate) use steps::normal_escapes;

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -75,8 +75,6 @@ struct State {
     /// Threads that wait for work.
     idle: usize,
     threads: usize,
-    /// Threads that are held by calls which were given up.
-    stuck: usize,
     rings: bool,
     is_closed: bool,
 }
@@ -84,10 +82,14 @@ struct State {
 /// All threads.
 pub(super) struct Hall {
     state: Mutex<State>,
+    /// Threads that are held by calls which were given up. Written under the lock, and read after every answer without it.
+    stuck: AtomicUsize,
     work: Condvar,
     /// Rings now and then, so that whoever waits for a call looks how it stands. Calls take the machine's time, also where that of the
     /// crawl is simulated: a timer of the runtime would let hours pass between two steps of a thread.
     alarm: Notify,
+    /// How often it rings.
+    period: Duration,
     is_over: Condvar,
     stopwatch: Stopwatch,
     /// What is called may start something on the runtime of the crawl.
@@ -96,12 +98,15 @@ pub(super) struct Hall {
 }
 
 impl Hall {
-    pub(super) fn open() -> Arc<Self> {
+    /// `period` is how often whoever waits for a call looks how it stands.
+    pub(super) fn open(period: Duration) -> Arc<Self> {
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
         Arc::new(Self {
             state: Mutex::default(),
+            stuck: AtomicUsize::new(0),
             work: Condvar::new(),
             alarm: Notify::new(),
+            period,
             is_over: Condvar::new(),
             stopwatch: Stopwatch::start(),
             runtime: Handle::try_current().ok(),
@@ -119,34 +124,34 @@ impl Hall {
         self.alarm.notified().await;
     }
 
-    /// Rings every so often from now on, until it is closed.
-    pub(super) fn ring_every(self: &Arc<Self>, time: Duration) {
-        let mut state = self.state();
-        if std::mem::replace(&mut state.rings, true) {
-            return;
-        }
+    /// Has the alarm rung from now on, until the hall is closed.
+    fn start_alarm(self: &Arc<Self>) -> bool {
         let hall = Arc::clone(self);
         let ring = move || {
             let mut state = hall.state();
             while !state.is_closed {
-                state = hall.is_over.wait_timeout(state, time).unwrap_or_else(PoisonError::into_inner).0;
+                let waited = hall.is_over.wait_timeout(state, hall.period);
+                state = waited.unwrap_or_else(PoisonError::into_inner).0;
                 hall.alarm.notify_waiters();
             }
         };
-        // If it cannot be had there are no threads at all, which is told elsewhere.
-        state.rings = std::thread::Builder::new().name("calls-alarm".to_owned()).spawn(ring).is_ok();
+        std::thread::Builder::new().name("calls-alarm".to_owned()).spawn(ring).is_ok()
     }
 
     /// Has some work done.
     pub(super) fn seat(self: &Arc<Self>, work: impl FnOnce() + Send + 'static) -> Arc<Seat> {
         let seat = Arc::new(Seat::default());
         let mut state = self.state();
+        if !state.rings {
+            // If it cannot be had there are no threads at all, which is told elsewhere.
+            state.rings = self.start_alarm();
+        }
         state.waiting.push_back((Arc::clone(&seat), Box::new(work)));
-        if state.waiting.len() > state.idle && state.threads - state.stuck < self.most {
+        if state.waiting.len() > state.idle && state.threads - self.stuck() < self.most {
             state.threads += 1;
             if !self.start_thread() {
                 state.threads -= 1;
-                if state.threads == state.stuck {
+                if state.threads == self.stuck() {
                     // Nobody is left to do it: whoever waits for it is told, as its end of the channel goes with it.
                     state.waiting.clear();
                 }
@@ -175,8 +180,8 @@ impl Hall {
                 let was_given_up = seat.ends();
                 state = self.state();
                 if was_given_up {
-                    state.stuck -= 1;
-                    if state.threads - state.stuck > self.most {
+                    self.stuck.fetch_sub(1, Ordering::Relaxed);
+                    if state.threads - self.stuck() > self.most {
                         break;
                     }
                 }
@@ -197,7 +202,7 @@ impl Hall {
         if !seat.gives_up() {
             return false;
         }
-        state.stuck += 1;
+        self.stuck.fetch_add(1, Ordering::Relaxed);
         if !state.waiting.is_empty() && state.idle == 0 {
             state.threads += 1;
             if !self.start_thread() {
@@ -209,7 +214,7 @@ impl Hall {
 
     /// How many threads are held by calls that were given up.
     pub(super) fn stuck(&self) -> usize {
-        self.state().stuck
+        self.stuck.load(Ordering::Relaxed)
     }
 
     /// Lets threads end that have nothing to do.

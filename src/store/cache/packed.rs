@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::request::Request;
 use crate::store::codec;
 use crate::store::sled_cache::log::FrameName;
+use crate::url::Fingerprint;
 
 /// An item of a page: its kind, and its fields as JSON text.
 pub type KeptItem = (Option<String>, String);
@@ -68,8 +69,18 @@ impl Packed {
     /// Links and items, or nothing if they do not read back.
     #[must_use]
     pub fn unpack(&self) -> Option<(Vec<Request>, Vec<KeptItem>)> {
+        self.unpack_without(&|_| false)
+    }
+
+    /// The same without links to pages that are `known` by their fingerprints, as far as that is told without reading them: nearly all
+    /// links of a page are. Links that enter more than once are not left out.
+    #[must_use]
+    pub fn unpack_without(
+        &self,
+        known: &dyn Fn(Fingerprint) -> bool,
+    ) -> Option<(Vec<Request>, Vec<KeptItem>)> {
         let (links, items): (Bytes, _) = codec::decode(&self.bytes).ok()?;
-        Some((unpack(&links)?, items))
+        Some((unpack(&links, known)?, items))
     }
 
     /// How large it is.
@@ -140,23 +151,33 @@ fn rest_of(link: &Request, before: &[u8]) -> Result<Vec<u8>, codec::CodecError> 
     Ok(bytes)
 }
 
-fn unpack(mut bytes: &[u8]) -> Option<Vec<Request>> {
+fn unpack(mut bytes: &[u8], known: &dyn Fn(Fingerprint) -> bool) -> Option<Vec<Request>> {
     let (mut url, mut rest): (String, &[u8]) = (String::new(), &[]);
-    let mut links = Vec::new();
+    // Whether the fingerprint of a link with the same rest is that of its URL.
+    let mut is_plain = false;
+    let (mut links, mut count) = (Vec::new(), 0);
     while !bytes.is_empty() {
-        if links.len() == MOST_LINKS {
+        if count == MOST_LINKS {
             return None;
         }
+        count += 1;
         let (step, behind) = postcard::take_from_bytes::<Step<'_>>(bytes).ok()?;
         url.get(..step.shared as usize)?;
         url.truncate(step.shared as usize);
         url.push_str(step.url);
         if !step.rest.is_empty() {
             rest = step.rest;
+            is_plain = false;
         }
-        let whole = postcard::to_extend(&url, Vec::with_capacity(url.len() + rest.len() + 2)).ok()?;
-        links.push(postcard::from_bytes(&[&whole, rest].concat()).ok()?);
         bytes = behind;
+        if is_plain && known(Fingerprint::of(url.as_bytes())) {
+            continue;
+        }
+        let mut whole = postcard::to_extend(&url, Vec::with_capacity(url.len() + rest.len() + 4)).ok()?;
+        whole.extend_from_slice(rest);
+        let link: Request = postcard::from_bytes(&whole).ok()?;
+        is_plain = link.enters_once() && link.fingerprint() == Fingerprint::of(link.url.as_str().as_bytes());
+        links.push(link);
     }
     Some(links)
 }
@@ -197,6 +218,17 @@ mod tests {
     }
 
     #[test]
+    fn links_to_known_pages_are_left_out_unless_they_enter_again() {
+        let links = [get("http://a.example/1"), get("http://a.example/2"), get("http://a.example/3")];
+        let again = [get("http://a.example/4").always(), get("http://a.example/5").always()];
+        let packed = Packed::of(&[links.as_slice(), &again].concat(), &[]).unwrap();
+        let (second, fifth) = (links[1].fingerprint(), again[1].fingerprint());
+        let known = |page: Fingerprint| page == second || page == fifth;
+        let left = [links[0].clone(), links[2].clone(), again[0].clone(), again[1].clone()];
+        assert_eq!(packed.unpack_without(&known).unwrap().0, left);
+    }
+
+    #[test]
     fn a_link_like_the_one_before_costs_what_is_new_in_it() {
         let links: Vec<_> =
             (0..100).map(|n| get(&format!("https://shop.example/catalogue/item-{n:03}"))).collect();
@@ -218,7 +250,7 @@ mod tests {
 
         #[test]
         fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-            let _ = unpack(&bytes);
+            let _ = unpack(&bytes, &|_| true);
             let _ = Packed::unkept(bytes.into()).unpack();
         }
     }
