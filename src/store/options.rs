@@ -5,7 +5,8 @@
 pub struct DiskOptions {
     /// Memory for blocks read from disk, in bytes. 16 MiB.
     pub cache_bytes: u64,
-    /// Memory for writes until they are sorted into files, in bytes; up to four of these exist at a time. 8 MiB.
+    /// Memory for writes until they are sorted into files, in bytes; as a rule one of these exists, or two, and up to four if the disk
+    /// is slow. 32 MiB: what is sorted in large pieces is merged less often. A state keeps what it was begun with.
     pub memtable_bytes: u64,
     /// Journal on disk, in bytes: bounds the replay after a crash. 128 MiB, at least 64 MiB.
     pub journal_bytes: u64,
@@ -20,7 +21,7 @@ impl Default for DiskOptions {
     fn default() -> Self {
         Self {
             cache_bytes: 16 << 20,
-            memtable_bytes: 8 << 20,
+            memtable_bytes: 32 << 20,
             journal_bytes: 128 << 20,
             seen_bytes: 192 << 20,
             open_files: 128,
