@@ -17,6 +17,7 @@ pub mod seen;
 
 mod frame;
 mod frontier;
+mod handed;
 mod keys;
 mod lock;
 mod options;
