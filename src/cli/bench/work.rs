@@ -145,7 +145,8 @@ impl Work {
         let leases = self.leases()?;
         let mut batch = Batch::default();
         let store = &self.store;
-        let look_up = || leases.iter().map(|lease| store.page(lease.request().fingerprint())).collect();
+        let look_up =
+            || leases.iter().map(|lease| store.page_at_first(lease.request().fingerprint())).collect();
         let known: Result<Vec<_>, StoreError> = self.spans.look_up.wait(&mut self.queue, look_up);
         for (lease, known) in leases.into_iter().zip(known?) {
             self.settle(lease, known, &mut batch);
