@@ -349,6 +349,12 @@ impl Pending {
     pub const fn new(key: QueueKey, request: Request) -> Self {
         Self { key, tries: 0, refusals: 0, missing: 0, known: false, request }
     }
+
+    /// Whether it has never come back to be asked again.
+    #[must_use]
+    pub const fn is_first(&self) -> bool {
+        self.tries == 0 && self.refusals == 0 && self.missing == 0
+    }
 }
 
 mod method_as_text {

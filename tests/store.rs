@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crawl::cookies::{Cookie, CookieChange, Jar};
+use crawl::history::{Occasion, Sight, judge};
 use crawl::politeness::HostState;
 use crawl::request::Request;
 use crawl::robots::{RobotsAnswer, RobotsCopy, RobotsRecord};
@@ -13,7 +14,7 @@ use crawl::sink::Position;
 use crawl::store::disk::{DiskOptions, DiskStore};
 use crawl::store::memory::MemoryStore;
 use crawl::store::{
-    Batch, FailedRecord, LoginRecord, Memory, Pending, QueueKey, RunRecord, Store, StoreError,
+    Batch, FailedRecord, LoginRecord, Memory, PageChange, Pending, QueueKey, RunRecord, Store, StoreError,
 };
 use crawl::time::Timestamp;
 use crawl::url::{CanonicalUrl, HostKey, Origin};
@@ -152,6 +153,44 @@ fn a_link_that_is_done_does_not_come_back() {
         assert_eq!(store.commit(batch).unwrap().fresh.len(), 0);
         assert!(store.holdings().unwrap().queues.is_empty());
         assert!(store.pending(&origin(A), None, 9).unwrap().is_empty());
+    });
+}
+
+/// A page that was asked for and is done.
+fn visit(store: &mut dyn Store, page: &Request) {
+    let key = store.commit(Batch { links: vec![page.clone()], ..Batch::default() }).unwrap().fresh[0].key;
+    let sight = Sight::Page { digest: 1, items: 2, rules: 3 };
+    let now = judge(None, sight, Occasion { request: page, at: Timestamp::from_secs(9), round: 1 }).record;
+    let change = PageChange { page: page.fingerprint(), before: None, now };
+    let done = vec![(page.origin(), key)];
+    store.commit(Batch { pages: vec![change], done, ..Batch::default() }).unwrap();
+}
+
+#[test]
+fn what_is_known_of_a_page_is_told_at_its_first_answer_of_a_later_round_too() {
+    on_each(|store| {
+        let page = get("http://a.example/x");
+        assert!(store.page_at_first(page.fingerprint()).unwrap().is_none());
+        visit(store, &page);
+        store.begin_round(RunRecord::default(), Memory::Keeps).unwrap();
+        let batch = Batch { links: vec![page.clone()], ..Batch::default() };
+        assert!(store.commit(batch).unwrap().fresh[0].known);
+        let told = store.page_at_first(page.fingerprint()).unwrap();
+        assert!(told.is_some() && told == store.page(page.fingerprint()).unwrap());
+        store.begin_round(RunRecord::default(), Memory::Forgets).unwrap();
+        assert!(store.page_at_first(page.fingerprint()).unwrap().is_none());
+    });
+}
+
+#[test]
+fn what_is_known_of_a_page_is_told_at_the_first_answer_of_one_more_request_of_the_round() {
+    on_each(|store| {
+        let page = get("http://a.example/x");
+        visit(store, &page);
+        let mut again = page.clone();
+        again.dedup = crawl::request::Dedup::Never;
+        store.commit(Batch { links: vec![again], ..Batch::default() }).unwrap();
+        assert!(store.page_at_first(page.fingerprint()).unwrap().is_some());
     });
 }
 

@@ -32,6 +32,8 @@ const NAME: &str = "change-list";
 #[derive(Debug)]
 pub(super) struct Visit {
     pub(super) request: Request,
+    /// Whether the request has never come back before in this round.
+    pub(super) is_first: bool,
     pub(super) at: Timestamp,
     pub(super) sight: Sight,
     pub(super) status: Option<u16>,
@@ -68,7 +70,8 @@ impl<'a> Judge<'a> {
         let place = match self.places.get(&page) {
             Some(&place) => place,
             None => {
-                let before = self.store.page(page)?;
+                let store = self.store;
+                let before = if visit.is_first { store.page_at_first(page) } else { store.page(page) }?;
                 self.pages.push(PageChange { page, now: before.clone(), before });
                 self.places.insert(page, self.pages.len() - 1);
                 self.pages.len() - 1

@@ -360,15 +360,14 @@ impl Frontier {
         if self.index.contains_key(&key) {
             return self.restore_queue(now, origin, count);
         }
-        let is_new = self.sleepers.find(key.as_str()).is_none();
-        let id = self.sleeper_of(&key);
+        let id = self.sleepers.find(key.as_str()).unwrap_or_else(|| {
+            self.turn += 1;
+            let marks = Marks::WORK.with(Marks::FILES).with(Marks::PACED);
+            let due = now + (self.policies)(&key).delay;
+            self.sleepers.insert(key.as_str(), Some(due), self.turn, marks)
+        });
         self.sleepers.note_origin(id, origin);
         self.work.grow(self.sleepers.add_backlog(id, count));
-        if is_new {
-            self.sleepers.mark(id, Marks::WORK.with(Marks::FILES).with(Marks::PACED));
-            let (_, turn) = self.sleepers.place(id);
-            self.sleepers.set_due(id, Some(now + (self.policies)(&key).delay), turn);
-        }
     }
 
     /// An origin that has `count` requests in the store and was held back until now.

@@ -100,6 +100,8 @@ pub(super) struct Sleeper {
     at: Timestamp,
     turn: u64,
     name: u32,
+    /// Of its name.
+    hash: u32,
     /// Requests that wait here, as far as they count among the work that is left.
     backlog: u32,
     length: u16,
@@ -117,6 +119,8 @@ pub(super) struct Sleepers {
     free: Vec<Id>,
     /// Numbers + 1 by the hash of their names; 0 where there is none.
     slots: Vec<u32>,
+    /// Of each slot the upper bits of the hash, so that hardly a name is read in vain.
+    tags: Vec<u8>,
     hashes: RandomState,
     due: BTreeSet<Place>,
     brought: HashMap<Id, Brought>,
@@ -130,6 +134,7 @@ impl Sleepers {
             list: Vec::new(),
             free: Vec::new(),
             slots: Vec::new(),
+            tags: Vec::new(),
             hashes: RandomState::new(),
             due: BTreeSet::new(),
             brought: HashMap::new(),
@@ -204,9 +209,10 @@ impl Sleepers {
     /// The slot of a name.
     fn slot(&self, name: &str) -> Option<usize> {
         let mask = self.slots.len().checked_sub(1)?;
-        let mut slot = self.home(name.as_bytes()) & mask;
+        let hash = self.hash(name);
+        let mut slot = hash as usize & mask;
         while self.slots[slot] != 0 {
-            if self.name(self.slots[slot] - 1) == name {
+            if self.tags[slot] == tag(hash) && self.name(self.slots[slot] - 1) == name {
                 return Some(slot);
             }
             slot = (slot + 1) & mask;
@@ -214,8 +220,8 @@ impl Sleepers {
         None
     }
 
-    fn home(&self, name: &[u8]) -> usize {
-        self.hashes.hash_one(name) as usize
+    fn hash(&self, name: &str) -> u32 {
+        self.hashes.hash_one(name) as u32
     }
 
     /// Takes a host up. Its name must not be there, and is no longer than any that fits into a URL.
@@ -225,6 +231,7 @@ impl Sleepers {
             at: Timestamp::MAX,
             turn,
             name: u32::try_from(self.names.len()).expect("names of 200 million hosts fit"),
+            hash: self.hash(name),
             backlog: 0,
             length: u16::try_from(name.len()).expect("URLs have 8 KiB at most"),
             marks,
@@ -250,11 +257,12 @@ impl Sleepers {
     /// Puts a number into the first free slot from its home on.
     fn settle(&mut self, id: Id) {
         let mask = self.slots.len() - 1;
-        let mut slot = self.home(self.name(id).as_bytes()) & mask;
+        let hash = self.list[id as usize].hash;
+        let mut slot = hash as usize & mask;
         while self.slots[slot] != 0 {
             slot = (slot + 1) & mask;
         }
-        self.slots[slot] = id + 1;
+        (self.slots[slot], self.tags[slot]) = (id + 1, tag(hash));
     }
 
     /// Keeps a quarter of the slots free.
@@ -264,6 +272,7 @@ impl Sleepers {
         }
         let size = (self.slots.len() * 2).max(8);
         let old = std::mem::replace(&mut self.slots, vec![0; size]);
+        self.tags = vec![0; size];
         for number in old.into_iter().filter(|number| *number != 0) {
             self.settle(number - 1);
         }
@@ -339,9 +348,9 @@ impl Sleepers {
                 if number == 0 {
                     return;
                 }
-                let home = self.home(self.name(number - 1).as_bytes()) & mask;
+                let home = self.list[number as usize - 1].hash as usize & mask;
                 if (next.wrapping_sub(home) & mask) >= (next.wrapping_sub(slot) & mask) {
-                    self.slots[slot] = number;
+                    (self.slots[slot], self.tags[slot]) = (number, self.tags[next]);
                     slot = next;
                     break;
                 }
@@ -395,9 +404,14 @@ impl Sleepers {
         self.names.capacity()
             + self.list.capacity() * size_of::<Sleeper>()
             + self.free.capacity() * 4
-            + self.slots.capacity() * 4
+            + self.slots.capacity() * 5
             + self.due.len() * node_share
     }
+}
+
+/// The bits of a hash that do not decide its place in a table of less than 16 million slots.
+const fn tag(hash: u32) -> u8 {
+    (hash >> 24) as u8
 }
 
 /// Room for more, without the doubling that would leave half of much memory empty.

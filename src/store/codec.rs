@@ -15,6 +15,8 @@ use crate::url::CanonicalUrl;
 
 /// The first byte of every record.
 const VERSION: u8 = 4;
+/// Most records are shorter: room for them is made once.
+const USUAL_BYTES: usize = 240;
 /// Of a queue entry: its page was there in an earlier round.
 const KNOWN: u8 = 1;
 /// Of a queue entry: it was tried, refused or missing before, and how often follows.
@@ -46,7 +48,7 @@ pub enum CodecError {
 /// # Errors
 /// If `T` cannot be written as postcard.
 pub fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, CodecError> {
-    encode_behind(value, Vec::new())
+    encode_behind(value, Vec::with_capacity(USUAL_BYTES))
 }
 
 /// As [`encode`], behind what is there already.

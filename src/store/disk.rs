@@ -10,7 +10,6 @@
 mod opening;
 mod seeing;
 
-use std::collections::HashSet;
 use std::ops::{Bound, ControlFlow};
 
 use serde::de::DeserializeOwned;
@@ -18,13 +17,14 @@ use serde::de::DeserializeOwned;
 use super::codec::{self, CodecError};
 use super::frame::Frame;
 use super::frontier::Frontier;
+use super::handed::Handed;
 use super::keys::{self, Era, Kind};
 use super::lock::StateDir;
 pub use super::options::DiskOptions;
 use super::queues::{Queue, Queues};
 use super::read_back::{damaged, each_origin, empty, origin_of, read_pending};
 use super::seen::{SeenSet, SeenView};
-use super::step::{Before, Head, Spot, Step, StepError};
+use super::step::{Before, Head, Step, StepError};
 use super::{
     Batch, Committed, FailedRecord, Memory, Pending, QueueKey, Recovered, RunRecord, Store, StoreError, Visit,
 };
@@ -37,9 +37,6 @@ use crate::robots::RobotsRecord;
 use crate::time::Timestamp;
 use crate::url::{Fingerprint, HostKey, Origin};
 
-/// Places that are remembered as handed out: 5 MiB.
-const MOST_HANDED: usize = 1 << 17;
-
 /// Keeps the state in a directory.
 pub struct DiskStore {
     frontier: Frontier,
@@ -49,7 +46,7 @@ pub struct DiskStore {
     /// Which opening of the state this is: naps of an earlier one mean nothing any more.
     session: u64,
     /// Places whose requests were handed out and wait until they are done. Saves reading them again.
-    handed: HashSet<Spot>,
+    handed: Handed,
     /// The run's frame, once this process has written it.
     frame: Option<Frame>,
     warnings: Vec<String>,
@@ -84,17 +81,11 @@ impl DiskStore {
         self.head = step.head;
         step.queues.iter().for_each(|(origin, queue)| self.queues.put(origin.as_str(), *queue));
         self.frame = step.frame.or(self.frame.take());
-        self.hand_out(step.came.into_iter());
+        step.came.into_iter().for_each(|spot| self.handed.insert(spot));
         for spot in &step.left {
             self.handed.remove(spot);
         }
         Ok(())
-    }
-
-    /// Remembers that something waits at these places, as long as there is room.
-    fn hand_out(&mut self, spots: impl Iterator<Item = Spot>) {
-        let room = MOST_HANDED.saturating_sub(self.handed.len());
-        self.handed.extend(spots.take(room));
     }
 
     fn usable(&self) -> Result<(), StoreError> {
@@ -270,7 +261,7 @@ impl Store for DiskStore {
             (None, None) if limit > 0 => return Err(empty(&path, origin)),
             _ => {}
         }
-        self.hand_out(found.iter().map(|pending| (id, pending.key)));
+        found.iter().for_each(|pending| self.handed.insert((id, pending.key)));
         Ok(found)
     }
 
@@ -325,6 +316,11 @@ impl Store for DiskStore {
 
     fn page(&self, page: Fingerprint) -> Result<Option<PageRecord>, StoreError> {
         self.page_of(self.head.pages(), page)
+    }
+
+    fn page_at_first(&self, page: Fingerprint) -> Result<Option<PageRecord>, StoreError> {
+        // Every request has entered once, and none of a page that was known.
+        if self.head.looks_back { self.page(page) } else { Ok(None) }
     }
 
     fn pages(

@@ -7,8 +7,10 @@ use std::collections::BTreeMap;
 use std::ops::{ControlFlow, RangeBounds};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
+use fjall::compaction::Leveled;
 use fjall::config::{
     BlockSizePolicy, BloomConstructionPolicy, CompressionPolicy, FilterPolicy, FilterPolicyEntry,
     PartitioningPolicy,
@@ -24,6 +26,11 @@ use crate::clock::nap;
 const BLOCK_BYTES: u32 = 8 * 1024;
 const FILTER_BITS: f32 = 10.0;
 const SWEEP_BATCH: usize = 10_000;
+/// Files of the first level until they are merged into the second, which is as large as so many files of [`TABLE_BYTES`]: all of it
+/// is written anew each time, so the more there is to merge into it the better. Who reads a queue looks into each of them.
+const FIRST_LEVEL: u8 = 8;
+/// Bytes of a file of the other levels. Small ones: while one is brought to the disk, whoever changes the list of files waits.
+const TABLE_BYTES: u64 = 16 << 20;
 /// Full memtables that wait to be sorted into files at most. With one more the database itself would stop whoever writes, for a
 /// tenth of a second at a time and without an end.
 const MEMTABLES: usize = 3;
@@ -239,8 +246,10 @@ fn tell_slow(path: &Path, space: &Keyspace, database: &Database, time: Duration)
 /// of a site are alike.
 fn settings(options: &DiskOptions) -> KeyspaceCreateOptions {
     let filter = FilterPolicyEntry::Bloom(BloomConstructionPolicy::BitsPerKey(FILTER_BITS));
+    let levels = Leveled::default().with_l0_threshold(FIRST_LEVEL).with_table_target_size(TABLE_BYTES);
     KeyspaceCreateOptions::default()
         .max_memtable_size(options.memtable_bytes)
+        .compaction_strategy(Arc::new(levels))
         .filter_policy(FilterPolicy::all(filter))
         // In pieces: a filter as a whole is larger than a cache may be.
         .filter_block_partitioning_policy(PartitioningPolicy::all(true))

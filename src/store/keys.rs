@@ -122,7 +122,9 @@ impl Era {
     }
 
     fn of(self, kind: u8) -> Vec<u8> {
-        with(vec![kind], &self.0.to_be_bytes())
+        let mut key = Vec::with_capacity(21);
+        key.push(kind);
+        with(key, &self.0.to_be_bytes())
     }
 }
 
@@ -139,7 +141,9 @@ pub(super) fn due_of(key: &[u8]) -> Option<(Timestamp, Fingerprint)> {
 
 /// A key that holds across rounds.
 pub(super) fn lasting(tag: u8, name: &str) -> Vec<u8> {
-    with(vec![tag], name.as_bytes())
+    let mut key = Vec::with_capacity(1 + name.len());
+    key.push(tag);
+    with(key, name.as_bytes())
 }
 
 /// The number behind the kind in a generation's key.

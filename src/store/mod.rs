@@ -17,6 +17,7 @@ pub mod seen;
 
 mod frame;
 mod frontier;
+mod handed;
 mod keys;
 mod lock;
 mod options;
@@ -358,6 +359,15 @@ pub trait Store: Send + 'static {
     /// # Errors
     /// If the state cannot be read.
     fn page(&self, page: Fingerprint) -> Result<Option<PageRecord>, StoreError>;
+
+    /// What is known of a page whose request has never come back before in this round. Where nothing was known of pages when they
+    /// came into their queues, nothing is by then, and nobody looks.
+    ///
+    /// # Errors
+    /// If the state cannot be read.
+    fn page_at_first(&self, page: Fingerprint) -> Result<Option<PageRecord>, StoreError> {
+        self.page(page)
+    }
 
     /// What is known of the first `limit` pages behind `after`, in the order of their fingerprints.
     ///

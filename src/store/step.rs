@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::codec::{self, CodecError};
 use super::frame::Frame;
 use super::frontier::{Frontier, Writes};
+use super::handed::Handed;
 use super::keys::{self, Era, Generation, Kind};
 use super::queues::{Queue, Queues, Touched};
 use super::seen::SeenSet;
@@ -118,7 +119,7 @@ pub(super) struct Before<'a> {
     pub(super) queues: &'a Queues,
     pub(super) frame: Option<&'a Frame>,
     /// Places at which something waits for sure, though not all of them.
-    pub(super) handed: &'a HashSet<Spot>,
+    pub(super) handed: &'a Handed,
 }
 
 /// A place in the queue of this number.

@@ -98,6 +98,10 @@ impl Store for SharedStore {
         self.state().page(page)
     }
 
+    fn page_at_first(&self, page: Fingerprint) -> Result<Option<PageRecord>, StoreError> {
+        self.state().page_at_first(page)
+    }
+
     fn pages(
         &self,
         after: Option<Fingerprint>,

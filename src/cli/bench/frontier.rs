@@ -167,6 +167,7 @@ fn of_pages(work: &Work, cpu: Duration, beside: Duration, figures: &mut Figures)
         each(sleep, pages)
     ));
     figures.add("CPU of a settle", each(spans.settle.cpu, pages), "us");
+    figures.add("CPU of leaving out a page's known links", each(spans.known.cpu, pages), "us");
     figures.add("CPU of looking a page up", each(spans.look_up.cpu, pages), "us");
     figures.add("CPU of a page's share of a commit", each(spans.commit.cpu, pages), "us");
     figures.add("CPU of an admit", each(spans.admit.cpu, spans.admit.calls), "us");

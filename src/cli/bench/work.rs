@@ -21,6 +21,7 @@ use crate::request::Pending;
 use crate::robots::{ProductToken, RobotsAnswer, RobotsRecord};
 use crate::sink::Position;
 use crate::store::disk::{DiskOptions, DiskStore};
+use crate::store::seen::SeenView;
 use crate::store::{Batch, Memory, PageChange, RunRecord, Store, StoreError};
 use crate::time::Timestamp;
 
@@ -58,6 +59,8 @@ pub(super) struct Spans {
     pub(super) naps: Span,
     /// Handing an answer over.
     pub(super) settle: Span,
+    /// Leaving out the links that are known.
+    pub(super) known: Span,
     /// Bringing to the disk what was committed.
     pub(super) sync: Span,
     /// The bench's own part: links that a page would have given.
@@ -77,6 +80,8 @@ pub(super) struct Work {
     /// A page that the last commit has settled, and a link that it has brought.
     pub(super) samples: [Option<Place>; 2],
     pub(super) links: u32,
+    /// What a worker asks before it hands a link on.
+    seen: SeenView,
     now: Timestamp,
     run: RunRecord,
     queue: RunQueue,
@@ -91,8 +96,10 @@ impl Work {
         if store.recover()?.run.is_none() {
             store.begin_round(run.clone(), Memory::Keeps)?;
         }
+        let seen = store.seen().expect("a store on disk lets others look");
         Ok(Self {
             store,
+            seen,
             frontier: frontier(),
             world: World::new(args.hosts, args.urls, args.seed),
             spans: Spans::default(),
@@ -138,7 +145,8 @@ impl Work {
         let leases = self.leases()?;
         let mut batch = Batch::default();
         let store = &self.store;
-        let look_up = || leases.iter().map(|lease| store.page(lease.request().fingerprint())).collect();
+        let look_up =
+            || leases.iter().map(|lease| store.page_at_first(lease.request().fingerprint())).collect();
         let known: Result<Vec<_>, StoreError> = self.spans.look_up.wait(&mut self.queue, look_up);
         for (lease, known) in leases.into_iter().zip(known?) {
             self.settle(lease, known, &mut batch);
@@ -219,12 +227,12 @@ impl Work {
     fn settle(&mut self, lease: Lease, before: Option<PageRecord>, batch: &mut Batch) {
         let place = Place::of(&lease.request().url).expect("it is a URL of this world");
         let (world, count) = (&mut self.world, self.links);
-        let links = &mut batch.links;
-        self.spans.own.compute(|| {
-            if links.is_empty() {
-                links.reserve(GROUP * count as usize);
-            }
-            links.extend(world.links(place, count).into_iter().map(Place::request));
+        let mut links: Vec<_> =
+            self.spans.own.compute(|| world.links(place, count).into_iter().map(Place::request).collect());
+        let seen = &self.seen;
+        self.spans.known.compute(|| {
+            links.retain(|link| !seen.contains(link.fingerprint()));
+            batch.links.append(&mut links);
         });
         let outcome = Outcome {
             class: Class::Fetched,

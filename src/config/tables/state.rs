@@ -17,7 +17,7 @@ const LEAST: u64 = 1 << 20;
 #[schemars(rename = "State")]
 pub(in crate::config) struct StateTable {
     /// Memory for the set of URLs that were seen; what is beyond it is kept in sorted files of the state directory. At least
-    /// "1MiB". Default "192MiB": the first 5 million URLs stay in memory.
+    /// "1MiB". Default "256MiB": the first 6 million URLs stay in memory.
     seen_memory: Option<Size>,
 }
 

@@ -118,6 +118,7 @@ impl<F: Fetcher> Loop<F> {
             let pace = self.frontier.rate(&request.host());
             change.visits.push(Visit {
                 request,
+                is_first: pending.is_first(),
                 at,
                 sight,
                 status,
@@ -154,7 +155,7 @@ impl<F: Fetcher> Loop<F> {
         // Of what was not asked on purpose nothing is to be known.
         if request.kind.is_page() && failure.class != FailureClass::Trap {
             let pace = self.frontier.rate(&request.host());
-            change.visits.push(unseen(request, failure, self.clock.now(), pace));
+            change.visits.push(unseen(pending, failure, self.clock.now(), pace));
         }
         self.voice.given_up(request, failure);
         let harvest = self.context.of_failure(request, failure).unwrap_or_else(|error| {
@@ -254,12 +255,13 @@ fn sight(page: &PageDone, rules: u64) -> Sight {
 }
 
 /// What was seen of a page that could not be had.
-fn unseen(request: &Request, failure: &Failure, at: Timestamp, pace: f64) -> Visit {
+fn unseen(pending: &Pending, failure: &Failure, at: Timestamp, pace: f64) -> Visit {
     let sight = match (failure.class, failure.status) {
         (FailureClass::Gone, Some(404 | 410)) => Sight::Missing,
         (FailureClass::Robots, _) => Sight::Barred,
         _ => Sight::Unclear,
     };
     let (status, reason) = (failure.status, Some(failure.reason.clone()));
-    Visit { request: request.clone(), at, sight, status, reason, items: Vec::new(), keys: Vec::new(), pace }
+    let (request, is_first) = (pending.request.clone(), pending.is_first());
+    Visit { request, is_first, at, sight, status, reason, items: Vec::new(), keys: Vec::new(), pace }
 }

@@ -1,6 +1,5 @@
 //! Opening a state: beginning one, making good what a crash or a power cut left, removing what earlier rounds left behind.
 
-use std::collections::HashSet;
 use std::fs;
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -8,6 +7,7 @@ use std::path::Path;
 use super::{DiskOptions, DiskStore};
 use crate::store::StoreError;
 use crate::store::frontier::Frontier;
+use crate::store::handed::Handed;
 use crate::store::lock::{StateDir, io_error};
 use crate::store::read_back::{only_head, read_head, read_pending, read_queues};
 use crate::store::seen::{self, SeenSet};
@@ -28,7 +28,7 @@ impl DiskStore {
         let frontier = Frontier::open(&dir.frontier(), &options)?;
         let head = read_head(&frontier, &dir.frontier())?;
         let queues = read_queues(&frontier, head.keys(), &dir.frontier())?;
-        let (frame, handed) = (None, HashSet::new());
+        let (frame, handed) = (None, Handed::default());
         let log = dir.seen_log(head.log);
         let (seen, report) = SeenSet::open(&log, head.log, head.log_length, options.seen_bytes)?;
         let lost = dir.synced().saturating_sub(head.steps);

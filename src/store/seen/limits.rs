@@ -1,11 +1,11 @@
 //! How the memory of the seen-set is shared out.
 //!
-//! Of everything, a sixteenth and 8 MiB at most is for what the disk confirmed lately, and a quarter is always for tables.
+//! Of everything, an eighth and 32 MiB at most is for what the disk confirmed lately, and a quarter is always for tables.
 //! What is left is for tables too, until filters of runs want it.
 
 use super::filter::{MOST_FOLDS, Shape};
 
-const MOST_RECENT: u64 = 8 << 20;
+const MOST_RECENT: u64 = 32 << 20;
 /// Memory of a table for each of its entries, on the average, in bytes.
 const ENTRY_BYTES: u64 = 12;
 
@@ -26,7 +26,7 @@ impl Limits {
 
     /// Bytes for what was confirmed lately.
     pub(super) fn recent(self) -> u64 {
-        (self.total / 16).min(MOST_RECENT)
+        (self.total / 8).min(MOST_RECENT)
     }
 
     /// Bytes for filters beside the first entries of pages, which have to be in memory.
@@ -85,10 +85,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn five_million_stay_in_memory_by_default() {
+    fn six_million_stay_in_memory_by_default() {
         let limits = Limits::of(crate::store::disk::DiskOptions::default().seen_bytes);
-        assert!(limits.hot(0) > 5_000_000 * 13);
-        assert!(limits.hot_entries(0) > 5_000_000);
+        assert!(limits.hot(0) > 6_000_000 * 13);
+        assert!(limits.hot_entries(0) > 6_000_000);
     }
 
     #[test]
