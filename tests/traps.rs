@@ -85,7 +85,7 @@ fn crawl(entries: &[&str], trap: impl Fn(&str) -> Option<String> + Send + Sync +
                 path => real(path).or_else(|| trap(path)),
             };
             let status = if body.is_some() { "200 OK" } else { "404 Not Found" };
-            if stream.write_all(&answer::page(status, "", &body.unwrap_or_default())).is_err() {
+            if stream.write_all(&answer::page(status, "", body.unwrap_or_default())).is_err() {
                 return;
             }
         }

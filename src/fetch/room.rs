@@ -49,6 +49,7 @@ impl Room {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::Clock;
 
     const MIB: usize = 1 << 20;
 
@@ -56,15 +57,15 @@ mod tests {
     async fn small_bodies_need_no_room_and_large_ones_wait_for_it() {
         let (room, large) = (Room::default(), Hold::default());
         room.take(100 * MIB, &large).await;
-        let began = tokio::time::Instant::now();
+        let clock = Clock::start();
         room.take(MIB - 1, &Hold::default()).await;
-        assert_eq!(began.elapsed(), Duration::ZERO);
+        assert_eq!(clock.elapsed(), Duration::ZERO);
         let late = Hold::default();
         tokio::join!(room.take(MIB, &late), async {
             tokio::time::advance(Duration::from_secs(1)).await;
             drop(large);
         });
-        assert_eq!(began.elapsed(), Duration::from_secs(1));
+        assert_eq!(clock.elapsed(), Duration::from_secs(1));
         assert!(late.0.lock().unwrap().is_some());
     }
 
@@ -72,8 +73,8 @@ mod tests {
     async fn nothing_fails_for_want_of_room() {
         let (room, large) = (Room::default(), Hold::default());
         room.take(8 * MIB, &large).await;
-        let began = tokio::time::Instant::now();
+        let clock = Clock::start();
         room.take(2 * MIB, &Hold::default()).await;
-        assert_eq!(began.elapsed(), PATIENCE);
+        assert_eq!(clock.elapsed(), PATIENCE);
     }
 }

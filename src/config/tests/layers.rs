@@ -17,7 +17,7 @@ use crate::scope::{Scope, UrlLimits};
 use crate::sink::csv::CsvOptions;
 use crate::sink::jsonl::JsonlOptions;
 use crate::sink::{Choice, Form, Target, Wants};
-use crate::spider::declarative::{Source, Take};
+use crate::spider::declarative::{SeedFile, Source, Take};
 use crate::url::{Canon, CanonicalUrl, HostKey};
 
 const DEMO: &str = "seeds = [\"demo:\"]\n";
@@ -194,8 +194,7 @@ fn a_file_of_seeds_gives_scope_addresses_and_names_its_wrong_lines() {
     std::fs::write(&list, "# ours\nhttp://127.0.0.2/\nhttp://localhost/a\nhttp://localhost/b\n").unwrap();
     let text = format!("seeds-file = {:?}", list.display().to_string());
     let plan = Loader::new().text("a.toml", &text).load().unwrap();
-    let requests: Vec<_> =
-        plan.seed_file.iter().flat_map(|file| file.requests()).map(Result::unwrap).collect();
+    let requests: Vec<_> = plan.seed_file.iter().flat_map(SeedFile::requests).map(Result::unwrap).collect();
     assert_eq!(requests.len(), 3);
     assert!(requests.iter().all(|request| plan.scope.judge(request).is_ok()));
     assert!(plan.http.addresses.permits("127.0.0.2".parse().unwrap()));
@@ -221,7 +220,7 @@ fn seeds_of_flags_stand_for_all_seeds_of_the_file() {
     let text = format!("seeds = [\"http://localhost/seed\"]\nseeds-file = {:?}", ours.display().to_string());
     let starts = |loader: Loader| {
         let plan = loader.text("a.toml", &text).load().unwrap();
-        let listed = plan.seed_file.iter().flat_map(|file| file.requests()).map(Result::unwrap);
+        let listed = plan.seed_file.iter().flat_map(SeedFile::requests).map(Result::unwrap);
         plan.requests()
             .into_iter()
             .chain(listed)
