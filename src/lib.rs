@@ -242,6 +242,11 @@
 //!   and the IETF's cases.
 //! - **What a crawl needs of a page that no rule looks into is read in passing**, without a tree (`page/scan.rs`), wherever that is sure
 //!   to find what the tree would hold: a tree costs many times as much as the fetch.
+//! - **Text is read where the body lies.** A page is UTF-8 nearly always, so its text is the body's own bytes and no copy
+//!   (`page/in_place.rs`), and large bodies come one after the other as far as they say how long they are (`fetch/room.rs`): what a crawl holds
+//!   in memory is decided by a handful of pages.
+//! - **There is no switch that turns the checks of certificates off.** Who crawls an intranet names an authority or a pin for its hosts
+//!   ([`Trust`](fetch::trust::Trust)), which counts for no other host.
 //! - **A login passes the store by.** Its requests enter the frontier from memory, so that neither form nor token is written down; seeds
 //!   and queues are held back until it is done. Cookies are part of the state: they change in the batch of the page that set them.
 //! - **What is gone is asked twice**, ten seconds apart: a deployment or a broken backend answers 404 for moments. The second request

@@ -5,8 +5,8 @@
 //! its time are heeded (5.4). Beyond that RFC 6265bis counts where it is stricter: what came over http sets no `Secure` cookie and
 //! does not write over one, and `__Secure-` and `__Host-` mean what they say.
 //!
-//! A jar is bounded: [`MAX_PER_DOMAIN`] cookies of a domain unless [`JarLimits`] say otherwise, and [`MAX_BYTES`] in all; beyond it those go that were not used for the
-//! longest time. A look-up costs as many steps as the host has labels.
+//! A jar is bounded: [`MAX_PER_DOMAIN`] cookies of a domain unless [`JarLimits`] say otherwise, and [`MAX_BYTES`] in all; beyond it
+//! those go that were not used for the longest time. A look-up costs as many steps as the host has labels.
 //!
 //! The jar is our own and not that of a library, because its time is a parameter, its order is that of the RFC after a restart
 //! too, and each change is told, so that it can be written in the step of the answer that made it.

@@ -392,7 +392,7 @@ async fn body(
     }
 }
 
-/// The room that the body is likely to need. A server's word is not trusted with more than a little.
+/// The room that the body is likely to need. A server's word is taken within bounds, for room costs nothing until something is in it.
 fn expected(headers: &HeaderMap, encoding: &str, bounds: Bounds) -> usize {
     let length = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
     let most = if encoding.is_empty() { MOST_EXPECTED } else { MOST_PACKED };
