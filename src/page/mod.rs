@@ -3,9 +3,8 @@
 //! Nothing is decoded or parsed before it is asked for, and each only once. An answer that is no HTML has an empty
 //! document: no title, no links.
 //!
-//! What a page costs is bounded here and not left to the page: a document deeper than [`tree::MAX_DEPTH`] is flattened, a
-//! tree ends at [`tree::MAX_WEIGHT`] elements, a tag keeps [`markup::MAX_ATTRIBUTES`], and [`links::MAX_LINKS`] links are
-//! read. Every pass is linear.
+//! What a page costs is bounded here and not left to the page: a document deeper than [`tree::MAX_DEPTH`] is flattened, a tree ends at
+//! [`tree::MAX_WEIGHT`] elements, a tag keeps [`markup::MAX_ATTRIBUTES`], [`links::MAX_LINKS`] links are read. Every pass is linear.
 
 pub mod charset;
 pub mod css;
