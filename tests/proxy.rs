@@ -3,6 +3,8 @@
 #![expect(clippy::disallowed_methods, reason = "a test measures the time that passes outside of the program")]
 #![expect(clippy::unwrap_used, reason = "what a test is built from may fail the test")]
 
+#[path = "loopback/answer.rs"]
+mod answer;
 mod loopback;
 
 use std::io::Write as _;
@@ -26,9 +28,7 @@ fn proxy(refusal: Option<&'static str>) -> (String, Log) {
             let secret = field(&head, "proxy-authorization").map(str::to_owned);
             noted.lock().unwrap().push((target.clone(), secret, Instant::now()));
             let body = if target.ends_with("/robots.txt") { "" } else { "<a href=/1>1</a> <a href=/2>2</a>" };
-            let line = refusal.unwrap_or("200 OK\r\nContent-Type: text/html");
-            let answer = format!("HTTP/1.1 {line}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
-            if stream.write_all(answer.as_bytes()).is_err() {
+            if stream.write_all(&answer::page(refusal.unwrap_or("200 OK"), "", body)).is_err() {
                 return;
             }
         }

@@ -45,12 +45,13 @@ pub(super) fn build(mut file: CrawlerFile, around: Surroundings, check: &mut Che
     let starts = Starts::take(&mut file, check);
     let identity = file.identity.build(check);
     let (mut scope, budget) = file.scope.build(check);
-    scope::add_seed_hosts(&mut scope, &starts.requests(), check);
+    let first = starts.requests();
+    scope::add_seed_hosts(&mut scope, &first, check);
     let pace = pace::build(&file.politeness, &file.robots, &file.backoff, &file.retry, check);
     let rules = rules((file.extract, file.follow, file.paginate), &starts, check);
     let (names, stages) = stage::build(file.stage, rules.names(file.spider.as_deref()), check);
     check_starts(file.spider.as_deref(), identity.contact.as_deref(), &starts, &scope, check);
-    let (name, first) = (around.stem.unwrap_or_else(|| starts.first_host()), starts.requests());
+    let name = around.stem.unwrap_or_else(|| starts.first_host());
     let Outputs { archive, sinks, failed } =
         outputs(file.sink, file.failed, &sink::Around { name: &name, extract: names.rules() }, check);
     let policy =

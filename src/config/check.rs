@@ -82,7 +82,7 @@ impl<'a> Check<'a> {
         &mut self,
         path: &Path,
         words: &[String],
-        read: impl Fn(&str) -> Result<T, E>,
+        mut read: impl FnMut(&str) -> Result<T, E>,
     ) -> Vec<T> {
         let places = self.items(path);
         words.iter().zip(places).filter_map(|(word, place)| self.taken(&place, read(word))).collect()

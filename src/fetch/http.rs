@@ -314,13 +314,13 @@ impl Fetcher for HttpFetcher {
             let most = if outgoing.landing.is_some() { REFUSAL_BYTES } else { u64::MAX };
             let limits = Limits { body: outgoing.limits.body.min(most), ..outgoing.limits };
             let bounds = self.bounds(limits);
+            let coming = Coming::of(status, &headers, bounds);
             if let Some(hold) = &outgoing.hold {
-                let encoding = decode::content_encoding(&headers);
-                self.room.take(expected(&headers, &encoding, bounds), hold).await;
+                self.room.take(coming.room, hold).await;
             }
             let waited = self.clock.now().since(first_byte);
             let wire = Wire { timing: outgoing.timing, ..self.wire(answer, limits, started + waited) };
-            body(wire, bounds, (status, &headers), notes.as_ref().map(Notes::tap)).await?
+            body(wire, bounds, &coming, notes.as_ref().map(Notes::tap)).await?
         } else {
             NO_BODY
         };
@@ -363,17 +363,30 @@ fn has_body(method: &Method, status: StatusCode) -> bool {
     *method != Method::HEAD && status != StatusCode::NO_CONTENT && status != StatusCode::NOT_MODIFIED
 }
 
+/// What the head of an answer says of its body.
+struct Coming {
+    status: StatusCode,
+    encoding: String,
+    /// The room that the body is likely to need. A server's word is taken within bounds, for room costs nothing until something is in it.
+    room: usize,
+}
+
+impl Coming {
+    fn of(status: StatusCode, headers: &HeaderMap, bounds: Bounds) -> Self {
+        let encoding = decode::content_encoding(headers);
+        let length = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+        let most = if encoding.is_empty() { MOST_EXPECTED } else { MOST_PACKED };
+        let room = usize::try_from(length.unwrap_or(0_u64).min(most).min(bounds.body)).unwrap_or(0);
+        Self { status, encoding, room }
+    }
+}
+
 /// Reads and decodes the body within its limits.
 ///
 /// A success of which nothing arrived is a failure. Any other head says something by itself (a redirect's target, the
 /// `Retry-After` of a refusal), so it is kept however its body ends.
-async fn body(
-    wire: Wire,
-    bounds: Bounds,
-    (status, headers): (StatusCode, &HeaderMap),
-    tap: Option<Tap>,
-) -> Result<Decoded, FetchError> {
-    let encoding = decode::content_encoding(headers);
+async fn body(wire: Wire, bounds: Bounds, coming: &Coming, tap: Option<Tap>) -> Result<Decoded, FetchError> {
+    let encoding = &coming.encoding;
     let timing = wire.timing.clone().filter(|_| !encoding.is_empty());
     let began = timing.as_deref().map(Timing::elapsed);
     let pieces = match tap {
@@ -381,22 +394,14 @@ async fn body(
         Some(tap) if !encoding.is_empty() => tap.on(wire.pieces()).boxed(),
         _ => wire.pieces().boxed(),
     };
-    let decoded =
-        decode::decode_stream(&encoding, pieces, bounds, expected(headers, &encoding, bounds)).await;
+    let decoded = decode::decode_stream(encoding, pieces, bounds, coming.room).await;
     if let (Some(timing), Some(began)) = (timing, began) {
         timing.note_decoded(began);
     }
     match decoded {
-        (decoded, Some(lost)) if decoded.body.is_empty() && status.is_success() => Err(lost),
+        (decoded, Some(lost)) if decoded.body.is_empty() && coming.status.is_success() => Err(lost),
         (decoded, _) => Ok(decoded),
     }
-}
-
-/// The room that the body is likely to need. A server's word is taken within bounds, for room costs nothing until something is in it.
-fn expected(headers: &HeaderMap, encoding: &str, bounds: Bounds) -> usize {
-    let length = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-    let most = if encoding.is_empty() { MOST_EXPECTED } else { MOST_PACKED };
-    usize::try_from(length.unwrap_or(0_u64).min(most).min(bounds.body)).unwrap_or(0)
 }
 
 fn common_headers(options: &HttpOptions) -> Result<HeaderMap, OptionsError> {

@@ -81,16 +81,20 @@ struct Rule {
 }
 
 impl Rule {
-    fn new(trust: &Trust, provider: &Arc<CryptoProvider>) -> Result<Self, Error> {
+    /// `roots` are those of the machine, for a rule with pins.
+    fn new(
+        trust: &Trust,
+        roots: &[CertificateDer<'static>],
+        provider: &Arc<CryptoProvider>,
+    ) -> Result<Self, Error> {
         let authorities = &trust.authorities;
         let with_authorities = (!authorities.is_empty())
             .then(|| Machine::new_with_extra_roots(authorities.iter().cloned(), provider.clone()))
             .transpose()?;
         let mut pinned_roots = RootCertStore::empty();
         if !trust.pins.is_empty() {
-            let roots = rustls_native_certs::load_native_certs().certs.into_iter();
-            let roots = roots.chain(authorities.iter().cloned()).filter(|root| trust.is_pinned(root));
-            pinned_roots.add_parsable_certificates(roots);
+            let pinned = roots.iter().chain(authorities).filter(|root| trust.is_pinned(root));
+            pinned_roots.add_parsable_certificates(pinned.cloned());
         }
         Ok(Self { trust: trust.clone(), with_authorities, pinned_roots })
     }
@@ -124,7 +128,9 @@ impl Shown<'_> {
 
 impl Judge {
     fn new(trust: &[Trust], provider: &Arc<CryptoProvider>) -> Result<Self, Error> {
-        let rules = trust.iter().map(|trust| Rule::new(trust, provider)).collect::<Result<_, _>>()?;
+        let has_pins = trust.iter().any(|trust| !trust.pins.is_empty());
+        let roots = if has_pins { rustls_native_certs::load_native_certs().certs } else { Vec::new() };
+        let rules = trust.iter().map(|trust| Rule::new(trust, &roots, provider)).collect::<Result<_, _>>()?;
         Ok(Self { machine: Machine::new(provider.clone())?, rules, provider: provider.clone() })
     }
 

@@ -154,7 +154,7 @@ impl HostEntry {
     fn backlog(&self, round: u32) -> u64 {
         let most =
             self.policy.max_pages.map(|most| most.saturating_sub(self.machine.state().pages_in(round)));
-        most.map_or(self.waiting(), |most| self.waiting().min(most))
+        self.waiting().min(most.unwrap_or(u64::MAX))
     }
 
     /// Seconds from one request to the next if none waits for a connection.

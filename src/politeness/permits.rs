@@ -85,7 +85,7 @@ impl Bearing {
     pub(super) fn hear(&mut self, sign: Sign, used: Used, most: u32) {
         match (sign, &mut self.0) {
             (Sign::Refused, None) => self.0 = Some(Permits::remembered(most)),
-            (Sign::Refused, Some(permits)) => *permits = Permits::remembered(permits.within(most) / 2),
+            (Sign::Refused, Some(permits)) => permits.halve(),
             (Sign::Borne, Some(permits)) => permits.open_after(GOOD_BEFORE_OPENING, used, most),
             (Sign::Borne, None) | (Sign::None, _) => {}
         }

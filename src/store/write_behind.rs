@@ -86,7 +86,7 @@ fn thread(name: &str) -> std::thread::Builder {
 
 impl Left {
     fn follow(&self, folder: &Path) {
-        while !self.is_over() {
+        while !self.is_over_after(AT_MOST, || self.bytes.load(Ordering::Relaxed) < PART) {
             if self.bytes.load(Ordering::Relaxed) >= PART {
                 self.bytes.store(0, Ordering::Relaxed);
                 let _ = newest_journal(folder).map(|path| File::open(path).and_then(|file| file.sync_data()));
@@ -96,22 +96,15 @@ impl Left {
 
     fn follow_tables(&self, folder: &Path) {
         let (mut tables, mut quiet) = (Tables::default(), PATIENCE);
-        while !self.is_over_after(if quiet < PATIENCE { TABLES_GROW } else { AT_MOST }) {
+        while !self.is_over_after(if quiet < PATIENCE { TABLES_GROW } else { AT_MOST }, || true) {
             quiet = if tables.follow(folder) { 0 } else { quiet.saturating_add(1) };
         }
     }
 
-    fn is_over_after(&self, wait: Duration) -> bool {
+    /// Waits as long as there is nothing to do, `at_most` so long.
+    fn is_over_after(&self, at_most: Duration, rests: impl Fn() -> bool) -> bool {
         let over = self.over.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = self.wake.wait_timeout_while(over, wait, |over| !*over);
-        *waited.unwrap_or_else(PoisonError::into_inner).0
-    }
-
-    /// Waits until there is something to do.
-    fn is_over(&self) -> bool {
-        let over = self.over.lock().unwrap_or_else(PoisonError::into_inner);
-        let rests = |over: &mut bool| !*over && self.bytes.load(Ordering::Relaxed) < PART;
-        let waited = self.wake.wait_timeout_while(over, AT_MOST, rests);
+        let waited = self.wake.wait_timeout_while(over, at_most, |over| !*over && rests());
         *waited.unwrap_or_else(PoisonError::into_inner).0
     }
 }

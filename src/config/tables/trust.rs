@@ -49,12 +49,12 @@ impl TrustTable {
             );
         }
         let trust = Trust::new(check.each(&place.key("hosts"), &self.hosts, host));
-        let trust = match &self.ca {
+        let mut trust = match &self.ca {
             Some(file) => check.taken(&place.key("ca"), with_authorities(&trust, file)).unwrap_or(trust),
             None => trust,
         };
-        check.each(&place.key("pins"), &self.pins, |pin| Trust::default().pin(pin));
-        self.pins.iter().fold(trust, |trust, pin| trust.clone().pin(pin).unwrap_or(trust))
+        check.each(&place.key("pins"), &self.pins, |pin| trust.clone().pin(pin).map(|pinned| trust = pinned));
+        trust
     }
 }
 
