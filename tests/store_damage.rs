@@ -266,6 +266,28 @@ fn no_byte_of_the_list_of_files_is_changed_unnoticed() {
     assert_eq!(opened(dir.path()), (vec![], 2_700, 0));
 }
 
+/// Where a table says how many entries its table of contents has, and where that begins.
+fn places_of_counts(table: &[u8]) -> impl Iterator<Item = usize> + use<> {
+    let end = table.len() - 38;
+    let place = u64::from_le_bytes(*table[end + 22..].first_chunk().unwrap()) as usize;
+    (place..place + 8).chain(end..table.len())
+}
+
+#[test]
+fn no_byte_of_a_table_of_contents_ends_the_process() {
+    let root = tempfile::tempdir().unwrap();
+    let (sound, harmed) = (root.path().join("sound"), root.path().join("harmed"));
+    build(&sound, 16 << 10);
+    let is_table = |path: &PathBuf| path.parent().is_some_and(|folder| folder.ends_with("tables"));
+    let table = files(&sound).into_iter().rfind(is_table).unwrap();
+    for at in places_of_counts(&fs::read(&table).unwrap()) {
+        copy(&sound, &harmed);
+        harm(&harmed.join(table.strip_prefix(&sound).unwrap()), Harm::Flip, at);
+        nothing_is_lost(&look(&harmed), &format!("byte {at} of a table"));
+        fs::remove_dir_all(&harmed).unwrap();
+    }
+}
+
 #[test]
 fn a_database_without_its_folder_is_not_begun_anew() {
     let dir = tempfile::tempdir().unwrap();

@@ -4,7 +4,6 @@
 //! cut. Whatever the database says or does with bytes that are not its own, a panic included, comes back as a typed error.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::ops::{ControlFlow, RangeBounds};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -17,12 +16,11 @@ use fjall::config::{
     PartitioningPolicy,
 };
 use fjall::{CompressionType, Database, Keyspace, KeyspaceCreateOptions, PersistMode};
-use xxhash_rust::xxh3::xxh3_128;
 
-use super::StoreError;
 use super::disk::DiskOptions;
 use super::watch::Watch;
 use super::write_behind::WriteBehind;
+use super::{StoreError, before_opening};
 use crate::clock::nap;
 
 const BLOCK_BYTES: u32 = 8 * 1024;
@@ -85,7 +83,7 @@ impl Frontier {
     }
 
     fn open_with(path: &Path, options: &DiskOptions, threads: Threads) -> Result<Self, StoreError> {
-        check_lists(path)?;
+        before_opening::check(path)?;
         let open = || -> fjall::Result<(Database, Keyspace)> {
             let database = Database::builder(path)
                 .cache_size(options.cache_bytes)
@@ -231,25 +229,6 @@ impl Frontier {
         self.behind.synced();
         Ok(())
     }
-}
-
-/// Holds every list of files against its checksum. The database writes the checksum of a list into `current` and does not read it
-/// again: with one changed byte a file would count as older than it is, and newer values would make room for older ones in silence.
-fn check_lists(path: &Path) -> Result<(), StoreError> {
-    // What cannot be read at all the database finds, and says.
-    for space in fs::read_dir(path.join("keyspaces")).into_iter().flatten().flatten() {
-        let space = space.path();
-        let Ok(current) = fs::read(space.join("current")) else { continue };
-        let Some((number, rest)) = current.split_first_chunk() else { continue };
-        let list = space.join(format!("v{}", u64::from_le_bytes(*number)));
-        let Ok(bytes) = fs::read(&list) else { continue };
-        if !rest.starts_with(&xxh3_128(&bytes).to_le_bytes()) {
-            let reason =
-                "the list of its files does not match its checksum: bytes of it were changed".to_owned();
-            return Err(StoreError::Damaged { path: list, reason });
-        }
-    }
-    Ok(())
 }
 
 /// A write does not come back: says so, with what the database waits for.

@@ -15,6 +15,7 @@ pub mod journal;
 pub mod memory;
 pub mod seen;
 
+mod before_opening;
 mod frame;
 mod frontier;
 mod handed;
