@@ -16,11 +16,12 @@ use fjall::config::{
     BlockSizePolicy, BloomConstructionPolicy, CompressionPolicy, FilterPolicy, FilterPolicyEntry,
     PartitioningPolicy,
 };
-use fjall::{CompressionType, Database, Keyspace, KeyspaceCreateOptions, PersistMode};
+use fjall::{AbstractTree, CompressionType, Database, Keyspace, KeyspaceCreateOptions, PersistMode};
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::StoreError;
 use super::disk::DiskOptions;
+use super::let_go::LetGo;
 use super::watch::Watch;
 use super::write_behind::WriteBehind;
 use crate::clock::nap;
@@ -58,6 +59,7 @@ pub(super) struct Frontier {
     /// Before the database, so that it is let go first.
     watch: Watch,
     behind: WriteBehind,
+    let_go: LetGo,
     space: Keyspace,
     database: Database,
     naps: u32,
@@ -100,7 +102,8 @@ impl Frontier {
         let (place, seen, owner) = (path.to_owned(), space.clone(), database.clone());
         let watch = Watch::start(LOOK_EVERY, move |time| tell_slow(&place, &seen, &owner, time));
         let behind = WriteBehind::start(path.to_owned());
-        Ok(Self { path: path.to_owned(), watch, behind, space, database, naps: threads.naps })
+        let let_go = LetGo::start();
+        Ok(Self { path: path.to_owned(), watch, behind, let_go, space, database, naps: threads.naps })
     }
 
     pub(super) fn get(&self, key: &[u8]) -> Result<Option<fjall::Slice>, StoreError> {
@@ -182,7 +185,12 @@ impl Frontier {
                     None => batch.remove(&self.space, key),
                 }
             }
-            batch.commit()
+            batch.commit()?;
+            let tree = &self.space.tree;
+            self.let_go.memtable(tree.active_memtable());
+            let version = tree.current_version();
+            self.let_go.version(version.id(), version, tree.version_free_list_len() as u64);
+            Ok(())
         };
         self.watch.over(|| {
             self.await_room()?;

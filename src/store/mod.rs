@@ -19,6 +19,7 @@ mod frame;
 mod frontier;
 mod handed;
 mod keys;
+mod let_go;
 mod lock;
 mod options;
 mod queues;
