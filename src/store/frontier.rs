@@ -3,7 +3,6 @@
 //! A write reaches the kernel before it returns, so it survives kill -9; only [`Frontier::sync`] makes it survive a power
 //! cut. Whatever the database says or does with bytes that are not its own, a panic included, comes back as a typed error.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::ops::{ControlFlow, RangeBounds};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,7 +15,9 @@ use fjall::config::{
     BlockSizePolicy, BloomConstructionPolicy, CompressionPolicy, FilterPolicy, FilterPolicyEntry,
     PartitioningPolicy,
 };
-use fjall::{AbstractTree, CompressionType, Database, Keyspace, KeyspaceCreateOptions, PersistMode};
+use fjall::{
+    AbstractTree, CompressionType, Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode,
+};
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::StoreError;
@@ -24,6 +25,7 @@ use super::disk::DiskOptions;
 use super::let_go::LetGo;
 use super::watch::Watch;
 use super::write_behind::WriteBehind;
+use super::writes::Writes;
 use crate::clock::nap;
 
 const BLOCK_BYTES: u32 = 8 * 1024;
@@ -42,9 +44,6 @@ const NAP: Duration = Duration::from_millis(1);
 const NAPS: u32 = 60_000;
 /// How often it is looked whether a write comes back.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-
-/// Keys to write, or with `None` to remove, in one step.
-pub(super) type Writes = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
 
 /// In which order keys are walked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -174,11 +173,10 @@ impl Frontier {
 
     /// Writes everything or nothing; it is in the kernel when this returns.
     pub(super) fn write(&self, writes: Writes) -> Result<(), StoreError> {
-        let length =
-            |(key, value): (&Vec<u8>, &Option<Vec<u8>>)| key.len() + value.as_ref().map_or(0, Vec::len);
-        let bytes: usize = writes.iter().map(length).sum();
+        let (bytes, writes) = (writes.bytes(), writes.in_order());
         let write = || {
-            let mut batch = self.database.batch().durability(Some(PersistMode::Buffer));
+            let batch = OwnedWriteBatch::with_capacity(self.database.clone(), writes.len());
+            let mut batch = batch.durability(Some(PersistMode::Buffer));
             for (key, value) in writes {
                 match value {
                     Some(value) => batch.insert(&self.space, key, value),
@@ -224,7 +222,9 @@ impl Frontier {
             };
             from = last.to_vec();
             from.push(0);
-            self.write(part.into_iter().map(|(key, _)| (key.to_vec(), None)).collect())?;
+            let mut writes = Writes::default();
+            part.iter().for_each(|(key, _)| writes.remove(key));
+            self.write(writes)?;
         }
     }
 
@@ -353,9 +353,11 @@ mod tests {
 
     fn one(key: u64, bytes: usize) -> Writes {
         let mut rng = fastrand::Rng::with_seed(key);
-        let value =
+        let value: Vec<u8> =
             std::iter::repeat_with(|| rng.u64(..)).take(bytes / 8).flat_map(u64::to_le_bytes).collect();
-        Writes::from([(key.to_be_bytes().to_vec(), Some(value))])
+        let mut writes = Writes::default();
+        writes.set(key.to_be_bytes(), value);
+        writes
     }
 
     /// The threshold at which the database begins another journal is its own: 64 MB.

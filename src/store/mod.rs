@@ -28,6 +28,7 @@ mod sled_cache;
 mod step;
 mod watch;
 mod write_behind;
+mod writes;
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
