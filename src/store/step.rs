@@ -200,8 +200,15 @@ impl Step {
         self.fingerprints.reserve(likely);
         self.offered.reserve(likely);
         committed.fresh.reserve(likely);
-        for request in links {
-            match self.admit(request, before)? {
+        let marks: Vec<Option<u64>> = links.iter().map(mark).collect();
+        let asked: Vec<u64> = marks.iter().copied().flatten().collect();
+        let mut in_memory = before.seen.in_memory(&asked).into_iter();
+        for (request, mark) in links.into_iter().zip(marks) {
+            if mark.is_some() && in_memory.next().unwrap_or_default() {
+                committed.known += 1;
+                continue;
+            }
+            match self.admit(request, mark, before)? {
                 Some(pending) => committed.fresh.push(pending),
                 None => committed.known += 1,
             }
@@ -271,10 +278,15 @@ impl Step {
         }
     }
 
-    /// Puts a request that is new into its queue.
-    fn admit(&mut self, request: Request, before: &Before<'_>) -> Result<Option<Pending>, StepError> {
-        if let Some(fingerprint) = mark(&request) {
-            if before.seen.contains(fingerprint)? || !self.offered.insert(fingerprint) {
+    /// Puts a request of which memory knows nothing into its queue, if it is new.
+    fn admit(
+        &mut self,
+        request: Request,
+        mark: Option<u64>,
+        before: &Before<'_>,
+    ) -> Result<Option<Pending>, StepError> {
+        if let Some(fingerprint) = mark {
+            if before.seen.is_in_runs(fingerprint)? || !self.offered.insert(fingerprint) {
                 return Ok(None);
             }
             self.fingerprints.push(fingerprint);

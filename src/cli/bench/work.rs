@@ -231,7 +231,7 @@ impl Work {
             self.spans.own.compute(|| world.links(place, count).into_iter().map(Place::request).collect());
         let seen = &self.seen;
         self.spans.known.compute(|| {
-            links.retain(|link| !seen.contains(link.fingerprint()));
+            seen.leave_out(&mut links, |link| Some(link.fingerprint()));
             batch.links.append(&mut links);
         });
         let outcome = Outcome {
