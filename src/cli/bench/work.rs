@@ -262,6 +262,11 @@ impl Work {
         self.spans.admit.calls += admitted.saturating_sub(1);
     }
 
+    /// CPU time of what the bench itself has computed and measured.
+    pub(super) fn own_cpu(&self) -> Duration {
+        self.spans.own.cpu + self.queue.cpu
+    }
+
     fn sync_now_and_then(&mut self) -> Result<(), StoreError> {
         if self.synced.elapsed() < SYNC_EVERY {
             return Ok(());
