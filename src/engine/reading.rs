@@ -187,8 +187,7 @@ impl<F: Fetcher> Context<F> {
     /// listed counts against the limit of its host.
     fn drop_known(&self, gained: &mut Yield) {
         let Some(seen) = &self.seen else { return };
-        let is_known = |link: &Request| link.enters_once() && seen.contains(link.fingerprint());
-        gained.links.retain(|link| !is_known(link));
+        seen.leave_out(&mut gained.links, |link| link.enters_once().then(|| link.fingerprint()));
     }
 
     /// What the spider takes from a page, and its error if it failed.

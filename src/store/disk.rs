@@ -293,11 +293,11 @@ impl Store for DiskStore {
         };
         let mut step = Step::new(head, self.session);
         for (name, _) in self.lasting::<crate::sink::Position>(keys::SINKS)? {
-            step.writes.insert(keys::lasting(keys::SINKS, &name), None);
+            step.writes.remove(keys::lasting(keys::SINKS, &name));
         }
         for (_, cookie) in self.lasting::<Cookie>(keys::COOKIES)? {
             if !super::outlives(&cookie, memory, run.started) {
-                step.writes.insert(keys::lasting(keys::COOKIES, &cookie.key()), None);
+                step.writes.remove(keys::lasting(keys::COOKIES, &cookie.key()));
             }
         }
         step.run(&run, None).map_err(|error| self.damaged("the run", &error))?;

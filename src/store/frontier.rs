@@ -3,7 +3,6 @@
 //! A write reaches the kernel before it returns, so it survives kill -9; only [`Frontier::sync`] makes it survive a power
 //! cut. Whatever the database says or does with bytes that are not its own, a panic included, comes back as a typed error.
 
-use std::collections::BTreeMap;
 use std::ops::{ControlFlow, RangeBounds};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -15,11 +14,15 @@ use fjall::config::{
     BlockSizePolicy, BloomConstructionPolicy, CompressionPolicy, FilterPolicy, FilterPolicyEntry,
     PartitioningPolicy,
 };
-use fjall::{CompressionType, Database, Keyspace, KeyspaceCreateOptions, PersistMode};
+use fjall::{
+    AbstractTree, CompressionType, Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode,
+};
 
 use super::disk::DiskOptions;
+use super::let_go::LetGo;
 use super::watch::Watch;
 use super::write_behind::WriteBehind;
+use super::writes::Writes;
 use super::{StoreError, before_opening};
 use crate::clock::nap;
 
@@ -40,9 +43,6 @@ const NAPS: u32 = 60_000;
 /// How often it is looked whether a write comes back.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// Keys to write, or with `None` to remove, in one step.
-pub(super) type Writes = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
-
 /// In which order keys are walked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Way {
@@ -56,6 +56,7 @@ pub(super) struct Frontier {
     /// Before the database, so that it is let go first.
     watch: Watch,
     behind: WriteBehind,
+    let_go: LetGo,
     space: Keyspace,
     database: Database,
     naps: u32,
@@ -98,7 +99,8 @@ impl Frontier {
         let (place, seen, owner) = (path.to_owned(), space.clone(), database.clone());
         let watch = Watch::start(LOOK_EVERY, move |time| tell_slow(&place, &seen, &owner, time));
         let behind = WriteBehind::start(path.to_owned());
-        Ok(Self { path: path.to_owned(), watch, behind, space, database, naps: threads.naps })
+        let let_go = LetGo::start();
+        Ok(Self { path: path.to_owned(), watch, behind, let_go, space, database, naps: threads.naps })
     }
 
     pub(super) fn get(&self, key: &[u8]) -> Result<Option<fjall::Slice>, StoreError> {
@@ -169,18 +171,22 @@ impl Frontier {
 
     /// Writes everything or nothing; it is in the kernel when this returns.
     pub(super) fn write(&self, writes: Writes) -> Result<(), StoreError> {
-        let length =
-            |(key, value): (&Vec<u8>, &Option<Vec<u8>>)| key.len() + value.as_ref().map_or(0, Vec::len);
-        let bytes: usize = writes.iter().map(length).sum();
+        let (bytes, writes) = (writes.bytes(), writes.in_order());
         let write = || {
-            let mut batch = self.database.batch().durability(Some(PersistMode::Buffer));
+            let batch = OwnedWriteBatch::with_capacity(self.database.clone(), writes.len());
+            let mut batch = batch.durability(Some(PersistMode::Buffer));
             for (key, value) in writes {
                 match value {
                     Some(value) => batch.insert(&self.space, key, value),
                     None => batch.remove(&self.space, key),
                 }
             }
-            batch.commit()
+            batch.commit()?;
+            let tree = &self.space.tree;
+            self.let_go.memtable(tree.active_memtable());
+            let version = tree.current_version();
+            self.let_go.version(version.id(), version, tree.version_free_list_len() as u64);
+            Ok(())
         };
         self.watch.over(|| {
             self.await_room()?;
@@ -214,7 +220,9 @@ impl Frontier {
             };
             from = last.to_vec();
             from.push(0);
-            self.write(part.into_iter().map(|(key, _)| (key.to_vec(), None)).collect())?;
+            let mut writes = Writes::default();
+            part.iter().for_each(|(key, _)| writes.remove(key));
+            self.write(writes)?;
         }
     }
 
@@ -324,9 +332,11 @@ mod tests {
 
     fn one(key: u64, bytes: usize) -> Writes {
         let mut rng = fastrand::Rng::with_seed(key);
-        let value =
+        let value: Vec<u8> =
             std::iter::repeat_with(|| rng.u64(..)).take(bytes / 8).flat_map(u64::to_le_bytes).collect();
-        Writes::from([(key.to_be_bytes().to_vec(), Some(value))])
+        let mut writes = Writes::default();
+        writes.set(key.to_be_bytes(), value);
+        writes
     }
 
     /// The threshold at which the database begins another journal is its own: 64 MB.

@@ -20,6 +20,7 @@ mod frame;
 mod frontier;
 mod handed;
 mod keys;
+mod let_go;
 mod lock;
 mod options;
 mod queues;
@@ -28,6 +29,7 @@ mod sled_cache;
 mod step;
 mod watch;
 mod write_behind;
+mod writes;
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;

@@ -5,17 +5,20 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use super::codec::{self, CodecError};
-use super::frontier::{Frontier, Writes};
+use super::frontier::Frontier;
 use super::keys::{self, Generation, Kind};
 use super::queues::{Queue, Queues};
 use super::step::Head;
+use super::writes::Writes;
 use super::{Pending, QueueKey, StoreError};
 use crate::url::{CanonicalUrl, Origin};
 
 /// The writes of a step that changes nothing but the counters.
 pub(super) fn only_head(path: &Path, head: &Head) -> Result<Writes, StoreError> {
     let bytes = codec::encode(head).map_err(|error| damaged(path, "the head", &error))?;
-    Ok(Writes::from([(keys::HEAD.to_vec(), Some(bytes))]))
+    let mut writes = Writes::default();
+    writes.set(keys::HEAD, bytes);
+    Ok(writes)
 }
 
 /// The counters.

@@ -1,17 +1,18 @@
 //! A batch on its way to the disk: worked out in full before anything is written, forgotten if the write fails.
 
-use std::collections::HashSet;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
 use super::codec::{self, CodecError};
 use super::frame::Frame;
-use super::frontier::{Frontier, Writes};
+use super::frontier::Frontier;
 use super::handed::Handed;
 use super::keys::{self, Era, Generation, Kind};
 use super::queues::{Queue, Queues, Touched};
 use super::seen::SeenSet;
+use super::writes::Writes;
 use super::{Batch, Committed, FailedRecord, PageChange, Pending, QueueKey, RunRecord, StoreError};
 use crate::cookies::CookieChange;
 use crate::request::{Dedup, Request};
@@ -93,6 +94,12 @@ impl From<CodecError> for StepError {
 /// What will be written, and what will be remembered once it is.
 pub(super) struct Step {
     pub(super) writes: Writes,
+    /// Where records are written, one after the other.
+    room: Vec<u8>,
+    /// Requests that enter with this step have this number or a higher one.
+    first_seq: u64,
+    /// Places that are left (`false`) or written to again.
+    moved: HashMap<Spot, bool>,
     pub(super) head: Head,
     /// Where what is known of pages goes.
     pub(super) era: Era,
@@ -128,7 +135,10 @@ pub(super) type Spot = (u32, QueueKey);
 impl Step {
     pub(super) fn new(head: Head, session: u64) -> Self {
         Self {
-            writes: Writes::new(),
+            writes: Writes::default(),
+            room: Vec::new(),
+            first_seq: head.next_seq,
+            moved: HashMap::new(),
             era: head.pages(),
             head,
             queues: Touched::new(),
@@ -145,17 +155,8 @@ impl Step {
     pub(super) fn take(&mut self, batch: Batch, before: &Before<'_>) -> Result<Committed, StepError> {
         let mut committed = Committed::default();
         self.note(&batch)?;
-        // Most links are known; room for the others at once is cheaper than room bit by bit.
-        let likely = batch.links.len() / 8;
-        self.fingerprints.reserve(likely);
-        self.offered.reserve(likely);
-        committed.fresh.reserve(likely);
-        for request in batch.links {
-            match self.admit(request, before)? {
-                Some(pending) => committed.fresh.push(pending),
-                None => committed.known += 1,
-            }
-        }
+        self.writes.reserve(2 * batch.links.len() + 4 * batch.done.len() + 8);
+        self.links(batch.links, &mut committed, before)?;
         for request in batch.revisits {
             committed.fresh.push(self.enqueue(request, true, before)?);
         }
@@ -187,6 +188,34 @@ impl Step {
         Ok(committed)
     }
 
+    /// Takes in those links that are new.
+    fn links(
+        &mut self,
+        links: Vec<Request>,
+        committed: &mut Committed,
+        before: &Before<'_>,
+    ) -> Result<(), StepError> {
+        // Most links are known; room for the others at once is cheaper than room bit by bit.
+        let likely = links.len() / 8;
+        self.fingerprints.reserve(likely);
+        self.offered.reserve(likely);
+        committed.fresh.reserve(likely);
+        let marks: Vec<Option<u64>> = links.iter().map(mark).collect();
+        let asked: Vec<u64> = marks.iter().copied().flatten().collect();
+        let mut in_memory = before.seen.in_memory(&asked).into_iter();
+        for (request, mark) in links.into_iter().zip(marks) {
+            if mark.is_some() && in_memory.next().unwrap_or_default() {
+                committed.known += 1;
+                continue;
+            }
+            match self.admit(request, mark, before)? {
+                Some(pending) => committed.fresh.push(pending),
+                None => committed.known += 1,
+            }
+        }
+        Ok(())
+    }
+
     /// Writes down what holds beyond the queues.
     fn note(&mut self, batch: &Batch) -> Result<(), CodecError> {
         for (host, state) in &batch.hosts {
@@ -203,7 +232,7 @@ impl Step {
             self.cookie(change)?;
         }
         if let Some(login) = &batch.login {
-            self.put(keys::LOGIN.to_vec(), login)?;
+            self.put(keys::LOGIN, login)?;
         }
         for (name, position) in &batch.sinks {
             self.put(keys::lasting(keys::SINKS, name), position)?;
@@ -216,22 +245,25 @@ impl Step {
         self.head.log_length = log_length;
         self.head.steps += 1;
         let head = self.head;
-        self.put(keys::HEAD.to_vec(), &head)
+        self.put(keys::HEAD, &head)
     }
 
-    pub(super) fn put<T: Serialize>(&mut self, key: Vec<u8>, value: &T) -> Result<(), CodecError> {
-        self.writes.insert(key, Some(codec::encode(value)?));
+    pub(super) fn put<T: Serialize>(&mut self, key: impl AsRef<[u8]>, value: &T) -> Result<(), CodecError> {
+        let mut room = std::mem::take(&mut self.room);
+        room.clear();
+        self.room = codec::encode_behind(value, room)?;
+        self.writes.set(key, &self.room);
         Ok(())
     }
 
     /// Writes the run's totals, and its frame if that is another than `before`.
     pub(super) fn run(&mut self, run: &RunRecord, before: Option<&Frame>) -> Result<(), CodecError> {
-        self.put(keys::TOTALS.to_vec(), &run.totals)?;
+        self.put(keys::TOTALS, &run.totals)?;
         if before.is_some_and(|frame| frame.holds(run)) {
             return Ok(());
         }
         let frame = Frame::of(run);
-        self.put(keys::RUN.to_vec(), &frame)?;
+        self.put(keys::RUN, &frame)?;
         self.frame = Some(frame);
         Ok(())
     }
@@ -240,16 +272,21 @@ impl Step {
         match change {
             CookieChange::Set(cookie) => self.put(keys::lasting(keys::COOKIES, &cookie.key()), cookie),
             CookieChange::Gone(key) => {
-                self.writes.insert(keys::lasting(keys::COOKIES, key), None);
+                self.writes.remove(keys::lasting(keys::COOKIES, key));
                 Ok(())
             }
         }
     }
 
-    /// Puts a request that is new into its queue.
-    fn admit(&mut self, request: Request, before: &Before<'_>) -> Result<Option<Pending>, StepError> {
-        if let Some(fingerprint) = mark(&request) {
-            if before.seen.contains(fingerprint)? || !self.offered.insert(fingerprint) {
+    /// Puts a request of which memory knows nothing into its queue, if it is new.
+    fn admit(
+        &mut self,
+        request: Request,
+        mark: Option<u64>,
+        before: &Before<'_>,
+    ) -> Result<Option<Pending>, StepError> {
+        if let Some(fingerprint) = mark {
+            if before.seen.is_in_runs(fingerprint)? || !self.offered.insert(fingerprint) {
                 return Ok(None);
             }
             self.fingerprints.push(fingerprint);
@@ -290,7 +327,7 @@ impl Step {
         before.frontier.each(&self.head.keys().all(Kind::Failed), |key, value| {
             match codec::decode::<FailedRecord>(value) {
                 Ok(record) if requests.contains(&record.request.fingerprint()) => {
-                    self.writes.insert(key.to_vec(), None);
+                    self.writes.remove(key);
                 }
                 Ok(_) => {}
                 Err(error) => unreadable = Some(error),
@@ -305,14 +342,14 @@ impl Step {
         let PageChange { page, before, now } = change;
         let keys = self.era;
         if let Some(due) = before.as_ref().and_then(|before| before.due.moment()) {
-            self.writes.insert(keys.due(due, *page), None);
+            self.writes.remove(keys.due(due, *page));
         }
         let Some(now) = now else {
-            self.writes.insert(keys.page(*page), None);
+            self.writes.remove(keys.page(*page));
             return Ok(());
         };
         if let Some(due) = now.due.moment() {
-            self.writes.insert(keys.due(due, *page), Some(Vec::new()));
+            self.writes.set(keys.due(due, *page), []);
         }
         self.put(keys.page(*page), now)
     }
@@ -327,7 +364,8 @@ impl Step {
         if !self.waits((id, key), &place, before)? {
             return Ok(());
         }
-        self.writes.insert(place, None);
+        self.writes.remove(place);
+        self.moved.insert((id, key), false);
         self.left.push((id, key));
         let queue = self.queue(origin, before)?;
         queue.count = queue.count.saturating_sub(1);
@@ -345,19 +383,23 @@ impl Step {
         if !self.waits((id, pending.key), &place, before)? {
             self.queue(origin, before)?.push(pending.key);
         }
+        self.moved.insert((id, pending.key), true);
         Ok(self.write(place, pending, origin)?)
     }
 
     fn write(&mut self, place: Vec<u8>, pending: &Pending, origin: &Origin) -> Result<(), CodecError> {
         let bytes = codec::encode_pending(pending, origin.as_str())?;
-        self.writes.insert(place, Some(bytes));
+        self.writes.set(place, bytes);
         Ok(())
     }
 
     /// Whether something waits at this place, by now.
     fn waits(&self, spot: Spot, place: &[u8], before: &Before<'_>) -> Result<bool, StoreError> {
-        match self.writes.get(place) {
-            Some(write) => Ok(write.is_some()),
+        let said = self.moved.get(&spot).copied();
+        // What enters with this step is seldom done with it too.
+        let came = || (spot.1.seq >= self.first_seq).then(|| self.writes.last_word(place)).flatten();
+        match said.or_else(came) {
+            Some(waits) => Ok(waits),
             None if before.handed.contains(&spot) => Ok(true),
             None => before.frontier.contains(place),
         }
@@ -375,19 +417,24 @@ impl Step {
         }
         let id = head.next_origin;
         head.next_origin += 1;
-        writes.insert(head.keys().origin(id), Some(codec::encode(origin)?));
+        writes.set(head.keys().origin(id), codec::encode(origin)?);
         Ok(entry.insert(Queue::new(id)))
     }
 
     /// Writes the counts of the queues that were touched, so that opening need not walk over them.
     fn counts(&mut self) -> Result<(), CodecError> {
-        for queue in self.queues.values() {
-            let count =
-                (queue.count > 0).then(|| codec::encode(&(queue.count, queue.first.band, queue.first.seq)));
-            let count = count.transpose()?;
-            self.writes.insert(self.head.keys().count(queue.id), count);
-        }
-        Ok(())
+        let queues = std::mem::take(&mut self.queues);
+        let mut write = |queue: &Queue| {
+            let key = self.head.keys().count(queue.id);
+            if queue.count == 0 {
+                self.writes.remove(key);
+                return Ok(());
+            }
+            self.put(key, &(queue.count, queue.first.band, queue.first.seq))
+        };
+        let written = queues.values().try_for_each(&mut write);
+        self.queues = queues;
+        written
     }
 }
 

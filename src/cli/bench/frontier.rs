@@ -118,14 +118,14 @@ fn measure(
     work.fill(first)?;
     of_fill(&work, meter::process_cpu().saturating_sub(before.0), figures);
     say(format!("crawling {} ...", counted(args.pages(), "page")));
-    let (cpu, here, own) = (meter::process_cpu(), meter::thread_cpu(), work.spans.own.cpu);
+    let (cpu, here, own) = (meter::process_cpu(), meter::thread_cpu(), work.own_cpu());
     while work.done < args.pages() {
         work.step()?;
     }
     work.sync()?;
     let here = meter::thread_cpu().saturating_sub(here);
     let cpu = meter::process_cpu().saturating_sub(cpu);
-    let own = work.spans.own.cpu.saturating_sub(own);
+    let own = work.own_cpu().saturating_sub(own);
     of_pages(&work, cpu.saturating_sub(own), cpu.saturating_sub(here), figures);
     of_pauses(&work, figures);
     let known = work.world.known();
@@ -150,7 +150,7 @@ fn measure(
 
 fn of_fill(work: &Work, cpu: Duration, figures: &mut Figures) {
     let (spans, urls) = (&work.spans, work.world.known());
-    let cpu = cpu.saturating_sub(spans.own.cpu);
+    let cpu = cpu.saturating_sub(work.own_cpu());
     figures
         .add("CPU of an add, all threads", each(cpu, urls), "us")
         .note(format!("of it the commit {:.2}", each(spans.add.cpu, urls)));

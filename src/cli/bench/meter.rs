@@ -77,6 +77,8 @@ pub(super) struct RunQueue {
     others: Vec<File>,
     /// What each of the others had waited when it was asked last.
     waited: Vec<Duration>,
+    /// CPU time that asking has taken.
+    pub(super) cpu: Duration,
 }
 
 impl RunQueue {
@@ -88,21 +90,27 @@ impl RunQueue {
         let others =
             tasks.filter(|task| this.as_ref().is_none_or(|this| this.file_name() != task.file_name()));
         let others: Vec<_> = others.filter_map(|task| File::open(task.join("schedstat")).ok()).collect();
-        Self { own, waited: vec![Duration::ZERO; others.len()], others }
+        Self { own, waited: vec![Duration::ZERO; others.len()], others, cpu: Duration::ZERO }
     }
 
     /// Asks for the first time.
     fn begin(&mut self) -> Duration {
+        let before = thread_cpu();
         self.others.iter_mut().zip(&mut self.waited).for_each(|(file, waited)| *waited = waited_of(file));
-        self.own.as_mut().map_or(Duration::ZERO, waited_of)
+        let own = self.own.as_mut().map_or(Duration::ZERO, waited_of);
+        self.cpu += thread_cpu().saturating_sub(before);
+        own
     }
 
     /// What this thread has waited since it was `own`, and with it that one of the others that has waited longest: this thread may
     /// have waited for it.
     fn since(&mut self, own: Duration) -> Duration {
+        let before = thread_cpu();
         let mine = self.own.as_mut().map_or(Duration::ZERO, waited_of).saturating_sub(own);
         let others = self.others.iter_mut().zip(&self.waited);
-        mine + others.map(|(file, before)| waited_of(file).saturating_sub(*before)).max().unwrap_or_default()
+        let waited = others.map(|(file, before)| waited_of(file).saturating_sub(*before)).max();
+        self.cpu += thread_cpu().saturating_sub(before);
+        mine + waited.unwrap_or_default()
     }
 }
 

@@ -14,11 +14,12 @@ use super::{Examination, Part, Verdict, damaged_bodies};
 use crate::store::codec::{self, CodecError};
 use crate::store::disk::{DiskOptions, DiskStore};
 use crate::store::frame::Frame;
-use crate::store::frontier::{Frontier, Writes};
+use crate::store::frontier::Frontier;
 use crate::store::journal::{JournalFlaw, Journals};
 use crate::store::keys::{self, Generation};
 use crate::store::lock::{format_line, io_error, lock, seen_log_name, synced};
 use crate::store::step::Head;
+use crate::store::writes::Writes;
 use crate::store::{Store, StoreError};
 use crate::time::Timestamp;
 
@@ -199,11 +200,11 @@ impl Mending<'_> {
 
     fn salvage(&self, damaged: &Frontier, scan: &Scan, fresh: &Path) -> Result<u64, StoreError> {
         let copy = Frontier::open(fresh, &DiskOptions::default())?;
-        let (mut writes, mut records, mut refused) = (Writes::new(), 0, None);
+        let (mut writes, mut records, mut refused) = (Writes::default(), 0, None);
         read_all(damaged, &scan.starts(), &mut |key, value| {
             if scan.judge(key, value) == Ok(Keep::Yes) {
                 records += 1;
-                writes.insert(key.to_vec(), Some(value.to_vec()));
+                writes.set(key, value);
             }
             if writes.len() >= AT_ONCE {
                 refused = refused.take().or(copy.write(std::mem::take(&mut writes)).err());
@@ -226,16 +227,16 @@ impl Mending<'_> {
     /// Writes what must fit the records that are there: the counters, the counts of queues, and whether the round is over.
     fn settle(&self, copy: &Frontier, scan: &Scan) -> Result<(), Unsettled> {
         let round = Generation(scan.generation);
-        let mut writes = Writes::new();
+        let mut writes = Writes::default();
         for id in scan.origins.keys() {
             let count = scan.queues.get(id).copied().unwrap_or_default();
-            writes.insert(round.count(*id), Some(codec::encode(&count)?));
+            writes.set(round.count(*id), codec::encode(&count)?);
         }
         let head = scan.head.map_or_else(|| self.counters(scan), Ok)?;
-        writes.insert(keys::HEAD.to_vec(), Some(codec::encode(&head)?));
+        writes.set(keys::HEAD, codec::encode(&head)?);
         let frame = copy.get(keys::RUN)?.and_then(|bytes| codec::decode::<Frame>(&bytes).ok());
         if let Some(frame) = frame.filter(|_| scan.loses_requests()) {
-            writes.insert(keys::RUN.to_vec(), Some(codec::encode(&frame.ended(self.now))?));
+            writes.set(keys::RUN, codec::encode(&frame.ended(self.now))?);
         }
         Ok(copy.write(writes)?)
     }

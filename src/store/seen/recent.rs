@@ -23,6 +23,11 @@ impl Recent {
         fingerprint != 0 && slot.is_some_and(|slot| slot.load(Ordering::Relaxed) == fingerprint)
     }
 
+    /// What is kept at the place of the fingerprint: 0 is nothing.
+    pub(super) fn at_home(&self, fingerprint: u64) -> u64 {
+        self.slot(fingerprint).map_or(0, |slot| slot.load(Ordering::Relaxed))
+    }
+
     /// Keeps a fingerprint in the place of another.
     pub(super) fn keep(&self, fingerprint: u64) {
         if let Some(slot) = self.slot(fingerprint) {

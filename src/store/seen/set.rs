@@ -135,9 +135,16 @@ impl SeenSet {
 
     /// Whether the fingerprint was seen. Reads a page of one run, seldom of two, if memory cannot tell.
     pub(in crate::store) fn contains(&self, fingerprint: u64) -> Result<bool, StoreError> {
-        if self.table.contains(fingerprint) {
-            return Ok(true);
-        }
+        Ok(self.table.contains(fingerprint) || self.is_in_runs(fingerprint)?)
+    }
+
+    /// Of which of these memory knows that they were seen.
+    pub(in crate::store) fn in_memory(&self, fingerprints: &[u64]) -> Vec<bool> {
+        self.table.contains_each(fingerprints)
+    }
+
+    /// Whether a fingerprint that memory does not know was seen.
+    pub(in crate::store) fn is_in_runs(&self, fingerprint: u64) -> Result<bool, StoreError> {
         for held in &self.runs {
             if held.filter.as_ref().is_some_and(|filter| !filter.may_contain(fingerprint)) {
                 continue;

@@ -22,6 +22,9 @@ const SEGMENTS: usize = 1 << SEGMENT_BITS;
 /// Slots of the smallest segment when the first number comes.
 const FIRST_SLOTS: usize = 8;
 
+/// Look-ups that are waited for together.
+const AT_ONCE: usize = 128;
+
 /// Which fingerprints were there, as far as memory knows.
 pub(in crate::store) struct SeenTable {
     segments: Box<[Segment]>,
@@ -92,6 +95,35 @@ impl SeenTable {
     pub(in crate::store) fn contains(&self, fingerprint: u64) -> bool {
         let is_there = self.segment(fingerprint).read().contains(self.keys, fingerprint);
         is_there || self.recent.get().is_some_and(|recent| recent.contains(fingerprint))
+    }
+
+    /// The same for each of many. Nearly every look-up is a cache miss or two; asked together, they are waited for together.
+    pub(in crate::store) fn contains_each(&self, fingerprints: &[u64]) -> Vec<bool> {
+        let mut found = Vec::with_capacity(fingerprints.len());
+        fingerprints.chunks(AT_ONCE).for_each(|chunk| self.look_up(chunk, &mut found));
+        found
+    }
+
+    fn look_up(&self, fingerprints: &[u64], found: &mut Vec<bool>) {
+        // Each lock once: who has a lock twice may wait for a writer in between, who waits for him.
+        let mut segments: [Option<RwLockReadGuard<'_, Tables>>; SEGMENTS] = std::array::from_fn(|_| None);
+        for number in fingerprints.iter().map(|fingerprint| number_of(*fingerprint)) {
+            segments[number].get_or_insert_with(|| self.segments[number].read());
+        }
+        let tables = |fingerprint: u64| {
+            segments[number_of(fingerprint)].as_deref().expect("the segments of all numbers are locked")
+        };
+        let recent = self.recent.get();
+        // Nothing in this loop depends on what the turn before has read.
+        let near = |fingerprint: &u64| {
+            let [hot, frozen] = tables(*fingerprint).at_home(self.keys, *fingerprint);
+            [hot, frozen, recent.map_or(0, |recent| recent.at_home(*fingerprint))]
+        };
+        let near: Vec<[u64; 3]> = fingerprints.iter().map(near).collect();
+        found.extend(fingerprints.iter().zip(&near).map(|(fingerprint, near)| {
+            let is_near = *fingerprint != 0 && near.contains(fingerprint);
+            is_near || tables(*fingerprint).contains(self.keys, *fingerprint)
+        }));
     }
 
     /// Adds a fingerprint; tells whether it is new. There is one at most who calls this.
@@ -214,6 +246,12 @@ impl Tables {
         let frozen = |frozen: &Arc<Slots>| frozen.contains(keys, fingerprint);
         self.hot.contains(keys, fingerprint) || self.frozen.as_ref().is_some_and(frozen)
     }
+
+    /// What lies where the fingerprint should be: 0 is nothing.
+    fn at_home(&self, keys: Keys, fingerprint: u64) -> [u64; 2] {
+        let frozen = self.frozen.as_ref().map_or(0, |frozen| frozen.at_home(keys, fingerprint));
+        [self.hot.at_home(keys, fingerprint), frozen]
+    }
 }
 
 impl Frozen {
@@ -247,6 +285,10 @@ impl Slots {
             _ if self.slots.is_empty() => false,
             other => self.slots[self.place(keys, other)] == other,
         }
+    }
+
+    fn at_home(&self, keys: Keys, fingerprint: u64) -> u64 {
+        self.slots.get(keys.home(fingerprint, self.slots.len())).copied().unwrap_or_default()
     }
 
     /// Adds a number for which there is room.
@@ -319,6 +361,28 @@ mod tests {
         let mut all = HashSet::new();
         table.for_each(|fingerprint| assert!(all.insert(fingerprint)));
         assert_eq!(all, model);
+    }
+
+    #[test]
+    fn asked_for_many_it_answers_as_for_each() {
+        let mut rng = fastrand::Rng::with_seed(11);
+        let table = SeenTable::default();
+        assert_eq!(table.contains_each(&[0, 1]), [false, false]);
+        let draw = |rng: &mut fastrand::Rng| rng.u64(..) >> 1 << rng.u32(..2);
+        let [frozen, hot, recent, others] =
+            [(); 4].map(|()| (0..2_000).map(|_| draw(&mut rng)).collect::<Vec<_>>());
+        frozen.iter().for_each(|number| assert!(table.insert(*number)));
+        let _frozen = table.freeze();
+        hot.iter().for_each(|number| assert!(table.insert(*number)));
+        recent.iter().for_each(|number| table.confirm(*number, 1_024));
+        for zero in [false, true] {
+            let mut all = [&frozen[..], &hot, &recent, &others, &[0, u64::MAX, 0]].concat();
+            rng.shuffle(&mut all);
+            let each: Vec<bool> = all.iter().map(|number| table.contains(*number)).collect();
+            assert_eq!(table.contains_each(&all), each);
+            assert!(each.iter().filter(|known| **known).count() > 4_000);
+            assert_eq!(table.insert(0), !zero);
+        }
     }
 
     #[test]
