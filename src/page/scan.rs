@@ -144,8 +144,12 @@ impl<'t> Scan<'t> {
     fn start_tag(&mut self, start: usize) -> Option<usize> {
         let written = self.name(start);
         let name = Name::of(written);
+        let behind = start + written.len();
         let mut tag = name.has_attributes().then(Tag::default);
-        let (end, closes_itself) = read_tag(self, start + written.len(), name, tag.as_mut())?;
+        let (end, closes_itself) = match &mut tag {
+            Some(tag) => read_tag(self.bytes, behind, |at, found| tag.take(self.text, name, at, found))?,
+            None => pass_tag(self.bytes, behind)?,
+        };
         // Markup that ends inside of a tag gives no tag.
         if end > self.bytes.len() {
             return Some(self.bytes.len());
@@ -236,7 +240,7 @@ impl<'t> Scan<'t> {
 
     fn end_tag(&mut self, start: usize) -> Option<usize> {
         let written = self.name(start);
-        let (end, _) = read_tag(self, start + written.len(), Name::Plain, None)?;
+        let (end, _) = pass_tag(self.bytes, start + written.len())?;
         if end > self.bytes.len() {
             return Some(self.bytes.len());
         }
@@ -289,7 +293,7 @@ impl<'t> Scan<'t> {
         let Some(start) = find_end_tag(self.bytes, from, name.as_bytes()) else {
             return self.bytes.len();
         };
-        read_tag(self, start + 2 + name.len(), Name::Plain, None)
+        pass_tag(self.bytes, start + 2 + name.len())
             .map_or(self.bytes.len(), |(end, _)| end.min(self.bytes.len()))
     }
 }
@@ -306,14 +310,20 @@ struct Tag {
     meta: Meta,
 }
 
-/// Reads the attributes of a tag from `from` on, and puts those that are wanted into `tag`. Gives the byte behind it, or one behind
-/// the end if it never ends, and whether it closes itself; `None` if it has too many attributes.
-fn read_tag(scan: &Scan<'_>, from: usize, name: Name, mut tag: Option<&mut Tag>) -> Option<(usize, bool)> {
-    let bytes = scan.bytes;
-    // Most tags have none.
+/// Where a tag ends of which nothing is wanted, and whether it closes itself; as [`read_tag`] says.
+#[inline]
+fn pass_tag(bytes: &[u8], from: usize) -> Option<(usize, bool)> {
+    // Most tags have no attributes.
     if bytes.get(from) == Some(&b'>') {
         return Some((from + 1, false));
     }
+    read_tag(bytes, from, |_, _| {})
+}
+
+/// Reads the attributes of a tag from `from` on, and shows each with the byte at which it begins. Gives the byte behind the tag, or one
+/// behind the end if it never ends, and whether it closes itself; `None` if it has too many attributes.
+#[inline]
+fn read_tag(bytes: &[u8], from: usize, mut show: impl FnMut(usize, &Attribute)) -> Option<(usize, bool)> {
     let (mut at, mut count) = (from, 0);
     loop {
         let before = at;
@@ -328,43 +338,59 @@ fn read_tag(scan: &Scan<'_>, from: usize, name: Name, mut tag: Option<&mut Tag>)
         if count > MAX_ATTRIBUTES {
             return None;
         }
-        at = attribute(scan, at, name, tag.as_deref_mut());
-        if at > bytes.len() {
-            return Some((at, false));
-        }
+        let Some(attribute) = Attribute::at(bytes, at) else {
+            return Some((bytes.len() + 1, false));
+        };
+        show(at, &attribute);
+        at = attribute.end;
     }
 }
 
-/// Reads one attribute; a `=` in first place belongs to its name.
-fn attribute(scan: &Scan<'_>, at: usize, name: Name, tag: Option<&mut Tag>) -> usize {
-    let bytes = scan.bytes;
-    let name_end = skip(bytes, at + 1, in_attribute_name);
-    let place = tag.and_then(|tag| tag.place(&bytes[at..name_end], name));
-    let equals = skip(bytes, name_end, is_space);
-    if bytes.get(equals) != Some(&b'=') {
-        if let Some(place) = place.filter(|place| place.is_none()) {
-            *place = Some(Piece::Span(at, at));
+/// One attribute as it is written.
+struct Attribute {
+    /// Where its name ends.
+    name_end: usize,
+    /// Its value, if it has one: where it begins with its quotes, and from where to where it stands.
+    value: Option<(usize, usize, usize)>,
+    end: usize,
+}
+
+impl Attribute {
+    /// Reads one attribute; a `=` in first place belongs to its name. `None` if its quotes never close.
+    #[inline]
+    fn at(bytes: &[u8], at: usize) -> Option<Self> {
+        let name_end = skip(bytes, at + 1, in_attribute_name);
+        let equals = skip(bytes, name_end, is_space);
+        if bytes.get(equals) != Some(&b'=') {
+            return Some(Self { name_end, value: None, end: name_end });
         }
-        return name_end;
+        let value = skip(bytes, equals + 1, is_space);
+        let (from, to, end) = match bytes.get(value) {
+            Some(quote @ (b'"' | b'\'')) => {
+                let close = find(bytes, value + 1, *quote)?;
+                (value + 1, close, close + 1)
+            }
+            _ => {
+                let end = skip(bytes, value, |byte| !is_space(byte) && byte != b'>');
+                (value, end, end)
+            }
+        };
+        Some(Self { name_end, value: Some((value, from, to)), end })
     }
-    let value = skip(bytes, equals + 1, is_space);
-    let (from, to, end) = match bytes.get(value) {
-        Some(quote @ (b'"' | b'\'')) => match find(bytes, value + 1, *quote) {
-            Some(close) => (value + 1, close, close + 1),
-            None => return bytes.len() + 1,
-        },
-        _ => {
-            let end = skip(bytes, value, |byte| !is_space(byte) && byte != b'>');
-            (value, end, end)
-        }
-    };
-    if let Some(place) = place.filter(|place| place.is_none()) {
-        *place = Some(piece(scan.text, from, to, value));
-    }
-    end
 }
 
 impl Tag {
+    /// Takes an attribute that begins at this byte, if it is wanted and the first of its name.
+    fn take(&mut self, text: &str, name: Name, at: usize, attribute: &Attribute) {
+        let place = self.place(&text.as_bytes()[at..attribute.name_end], name);
+        if let Some(place) = place.filter(|place| place.is_none()) {
+            *place = Some(match attribute.value {
+                Some((written, from, to)) => piece(text, from, to, written),
+                None => Piece::Span(at, at),
+            });
+        }
+    }
+
     fn place(&mut self, attribute: &[u8], name: Name) -> Option<&mut Option<Piece>> {
         let is = |wanted: &str| attribute.eq_ignore_ascii_case(wanted.as_bytes());
         match name {
@@ -380,8 +406,7 @@ impl Tag {
 
 /// A value that begins at `written`, with its quotes if it has some.
 fn piece(text: &str, from: usize, to: usize, written: usize) -> Piece {
-    let value = &text[from..to];
-    if !value.contains(['&', '\r']) {
+    if memchr::memchr2(b'&', b'\r', &text.as_bytes()[from..to]).is_none() {
         return Piece::Span(from, to);
     }
     let quoted = from > written;
