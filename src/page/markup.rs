@@ -399,7 +399,8 @@ pub(super) mod tests {
                 for at in 0..length {
                     let mut bytes = vec![b'>' + 1; length];
                     (bytes[at], bytes[length - 1]) = (b'>', b'>');
-                    let first = if at >= from { Some(at) } else { Some(length - 1).filter(|last| *last >= from) };
+                    let first =
+                        if at >= from { Some(at) } else { Some(length - 1).filter(|last| *last >= from) };
                     assert_eq!(find(&bytes, from, b'>'), first, "{length} {from} {at}");
                 }
             }

@@ -6,6 +6,8 @@
 //! and formulas that are more than shapes. On the pages of ordinary sites that is rare. A document that is too large for a whole tree
 //! is read to its end.
 
+use std::borrow::Cow;
+
 use html5ever::TokenizerResult;
 use html5ever::buffer_queue::BufferQueue;
 use html5ever::tendril::StrTendril;
@@ -26,6 +28,9 @@ pub(super) fn gist(text: &str) -> Option<Gist> {
     let mut scan = Scan { text, bytes: text.as_bytes(), ..Scan::default() };
     let mut at = 0;
     while let Some(start) = find(scan.bytes, at, b'<') {
+        if scan.noscript == Noscript::Inside {
+            scan.text_without_scripts(at, start);
+        }
         at = scan.construct(start)?;
     }
     Some(scan.gist)
@@ -132,7 +137,17 @@ impl<'t> Scan<'t> {
             }
             Some(b'!') if !self.foreign.is_empty() => None,
             Some(b'!' | b'?') => Some(past(self.bytes, start, b'>')),
-            _ => Some(start + 1),
+            _ => {
+                self.text_without_scripts(start, start + 1);
+                Some(start + 1)
+            }
+        }
+    }
+
+    /// In the head, text ends `<noscript>`.
+    fn text_without_scripts(&mut self, from: usize, to: usize) {
+        if self.noscript == Noscript::Inside && !self.bytes[from..to].iter().all(|byte| is_space(*byte)) {
+            self.noscript = Noscript::Maybe;
         }
     }
 
@@ -274,8 +289,10 @@ impl<'t> Scan<'t> {
     fn title(&mut self, from: usize) -> Option<usize> {
         let end = find_end_tag(self.bytes, from, b"title").unwrap_or(self.bytes.len());
         let inside = &self.text[from..end];
-        let text = if inside.contains('&') { characters(inside) } else { inside.to_owned() };
-        self.gist.title(&text);
+        match simple_characters(inside) {
+            Some(text) => self.gist.title(&text),
+            None => self.gist.title(&characters(inside)),
+        }
         Some(self.after_raw(from, "title"))
     }
 
@@ -409,9 +426,36 @@ fn piece(text: &str, from: usize, to: usize, written: usize) -> Piece {
     if memchr::memchr2(b'&', b'\r', &text.as_bytes()[from..to]).is_none() {
         return Piece::Span(from, to);
     }
+    if let Some(Cow::Owned(value)) = simple_characters(&text[from..to]) {
+        return Piece::Own(value.into());
+    }
     let quoted = from > written;
     let whole = &text[written..if quoted { to + 1 } else { to }];
     Piece::Own(attribute_value(whole).into())
+}
+
+/// A text in which nothing is written in another way but by the references that ordinary pages have; `None` if there may be
+/// something else.
+fn simple_characters(text: &str) -> Option<Cow<'_, str>> {
+    const LETTERS: [(&str, char); 4] = [("&amp;", '&'), ("&lt;", '<'), ("&gt;", '>'), ("&quot;", '"')];
+    let bytes = text.as_bytes();
+    if memchr::memchr2(b'&', b'\r', bytes).is_none() {
+        return Some(Cow::Borrowed(text));
+    }
+    if memchr::memchr(b'\r', bytes).is_some() {
+        return None;
+    }
+    let (mut read, mut rest) = (String::with_capacity(text.len()), text);
+    while let Some(at) = memchr::memchr(b'&', rest.as_bytes()) {
+        let (before, reference) = rest.split_at(at);
+        let letter = |(name, letter)| Some((letter, reference.strip_prefix(name)?));
+        let (letter, behind) = LETTERS.into_iter().find_map(letter)?;
+        read.push_str(before);
+        read.push(letter);
+        rest = behind;
+    }
+    read.push_str(rest);
+    Some(Cow::Owned(read))
 }
 
 /// The text of a value as it is written, quotes and all, once its character references are read.
@@ -617,6 +661,28 @@ mod tests {
         #[test]
         fn so_it_does_in_crumbs_of_tags(picks in prop::collection::vec(0..CRUMBS.len(), 0..24)) {
             check(&picks.iter().map(|pick| CRUMBS[*pick]).collect::<String>())?;
+        }
+    }
+
+    #[test]
+    fn text_may_end_noscript_and_what_refreshes_behind_it_is_left_to_the_tree() {
+        for between in ["x", "< ", " &nbsp;"] {
+            let text = format!("<noscript>{between}<meta http-equiv=refresh content='0; url=/a'>");
+            assert_eq!(gist(&text), None, "{text}");
+        }
+        let scanned = gist("<noscript> \n<meta http-equiv=refresh content='0; url=/a'></noscript>").unwrap();
+        assert!(scanned.metas[0].without_scripts);
+    }
+
+    #[test]
+    fn simple_references_are_read_as_the_tokenizer_reads_them() {
+        for text in ["a", "a &amp;amp; b", "&lt;i&gt;&quot;", "&amp;&amp;", "a<b &amp; c"] {
+            let read = simple_characters(text).unwrap();
+            assert_eq!(read, characters(text));
+            assert_eq!(read, attribute_value(&format!("'{text}'")));
+        }
+        for text in ["&", "&ampx", "&amp;&#38;", "&eacute;", "\r", "&AMP;"] {
+            assert_eq!(simple_characters(text), None, "{text}");
         }
     }
 
