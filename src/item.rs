@@ -77,6 +77,11 @@ impl Harvest {
         self.follow.push(request);
     }
 
+    /// Makes room for so many requests more.
+    pub(crate) fn make_room(&mut self, requests: usize) {
+        self.follow.reserve(requests);
+    }
+
     /// Gives every record so far these fields, where it has none of that name or a null.
     pub(crate) fn complete(&mut self, fields: &Map<String, Value>) {
         for (_, record) in &mut self.items {

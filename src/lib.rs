@@ -245,6 +245,8 @@
 //! - **Text is read where the body lies.** A page is UTF-8 nearly always, so its text is the body's own bytes and no copy
 //!   (`page/in_place.rs`), and large bodies come one after the other as far as they say how long they are (`fetch/room.rs`): what a crawl holds
 //!   in memory is decided by a handful of pages.
+//! - **Where a plain reference leads is looked up** (`page/leads.rs`). Nearly all links of a site lead where others have led, and to parse a
+//!   URL costs more than all else about a link; what is known is compared byte by byte, so a guess is never wrong.
 //! - **There is no switch that turns the checks of certificates off.** Who crawls an intranet names an authority or a pin for its hosts
 //!   ([`Trust`](fetch::trust::Trust)), which counts for no other host.
 //! - **A login passes the store by.** Its requests enter the frontier from memory, so that neither form nor token is written down; seeds

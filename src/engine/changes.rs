@@ -22,6 +22,9 @@ use crate::store::{PageChange, Store, StoreError};
 use crate::time::Timestamp;
 use crate::url::Fingerprint;
 
+/// Fields that a line of the list has at most.
+const MOST_FIELDS: usize = 9;
+
 /// Rounds whose lists are kept, the one that runs included.
 const KEPT: u32 = 10;
 
@@ -169,7 +172,7 @@ impl ChangeLog {
             return Ok(());
         };
         let record = judged.record.as_ref().or(known);
-        let mut fields = Map::new();
+        let mut fields = Map::with_capacity(MOST_FIELDS);
         let mut say = |name: &str, value: Value| {
             if !value.is_null() {
                 fields.insert(name.to_owned(), value);

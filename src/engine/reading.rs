@@ -200,6 +200,7 @@ impl<F: Fetcher> Context<F> {
     ) -> (Harvest, Option<String>, Option<Impression>) {
         let page = Page::new(Arc::clone(request), response)
             .with_canon(self.canon.clone())
+            .with_leads(Arc::clone(&self.leads))
             .with_most_links(self.limits.links)
             .with_most_depth(self.limits.depth);
         let page = page.measured_by(self.clock.clone()).read_in_place();

@@ -24,6 +24,7 @@ use crate::clock::Clock;
 use crate::cookies::CookieJar;
 use crate::fetch::{FetchError, Fetcher, Limits, Outgoing, Purpose};
 use crate::item::{Harvest, Item};
+use crate::page::Leads;
 use crate::politeness::{Class, Outcome};
 use crate::redirect::{self, RedirectStop};
 use crate::request::{Kind, Request};
@@ -45,6 +46,8 @@ pub(super) struct Context<F> {
     pub(super) scope: Scope,
     pub(super) sitemaps: Reader,
     pub(super) canon: Canon,
+    /// Where links have led, in the normal form of `canon`.
+    pub(super) leads: Arc<Leads>,
     pub(super) limits: Limits,
     pub(super) host_headers: HostHeaders,
     pub(super) cookies: Option<CookieJar>,

@@ -22,6 +22,7 @@
 use std::sync::LazyLock;
 
 use http::{HeaderMap, StatusCode, header};
+use memchr::memmem;
 use regex::bytes::Regex;
 
 /// How much of a body is looked at.
@@ -116,7 +117,9 @@ pub fn challenge(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Option
 
 /// The titles that hold no markup.
 fn titles(beginning: &[u8]) -> impl Iterator<Item = &[u8]> {
-    memchr::memchr_iter(b'<', beginning).filter_map(|at| {
+    // Most tags are others.
+    let begin = ["<t", "<T"].into_iter().flat_map(|begin| memmem::find_iter(beginning, begin));
+    begin.filter_map(|at| {
         let (name, rest) = beginning[at + 1..].split_at_checked("title".len())?;
         if !name.eq_ignore_ascii_case(b"title") {
             return None;

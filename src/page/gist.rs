@@ -11,6 +11,9 @@ use super::scan;
 /// Links of a page that are remembered; those behind are counted.
 const MAX_ANCHORS: usize = 1_000_000;
 
+/// Links for which room is made with the first.
+const LIKELY: usize = 64;
+
 /// `<meta>` elements of a page that are read.
 const MAX_METAS: usize = 1_000;
 
@@ -111,6 +114,9 @@ impl Gist {
     }
 
     pub(super) fn anchor(&mut self, anchor: Anchor) {
+        if self.anchors.is_empty() {
+            self.anchors.reserve(LIKELY);
+        }
         if self.anchors.len() < MAX_ANCHORS {
             self.anchors.push(anchor);
         } else {

@@ -14,6 +14,9 @@ use crate::url::{CanonicalUrl, Fingerprint, Keys, MAX_URL_BYTES};
 /// Different places that the links of one page may lead to unless it is told otherwise; links behind that are only counted.
 pub const MAX_LINKS: usize = 10_000;
 
+/// Links of one page for which room is made at once.
+const LIKELY: usize = 256;
+
 /// Bytes of a link's text that are kept.
 const MAX_LINK_TEXT: usize = 1_000;
 
@@ -93,17 +96,26 @@ type PlacesSeen = HashSet<(Fingerprint, bool), Keys>;
 /// read. Needs no tree.
 pub(crate) fn targets(page: &Page) -> (Vec<Target>, usize) {
     let gist = page.gist();
-    let mut found = Vec::new();
-    let (mut seen, mut places) = (PlacesSeen::default(), PlacesSeen::default());
+    let likely = gist.anchors.len().min(page.most_links).min(LIKELY);
+    let mut found = Vec::with_capacity(likely);
+    let room = || PlacesSeen::with_capacity_and_hasher(likely, Keys::default());
+    let (mut seen, mut places) = (room(), room());
     let (source, mut anchors) = (page.text(), gist.anchors.iter());
+    let mut leads = page.leads();
     while places.len() < page.most_links
         && let Some(anchor) = anchors.next()
     {
         let (href, nofollow) = (anchor.href.of(source), anchor.nofollow);
-        if !seen.insert((Fingerprint::of(up_to_fragment(href).as_bytes()), nofollow)) {
+        let what_decides = up_to_fragment(href);
+        if !seen.insert((Fingerprint::of(what_decides.as_bytes()), nofollow)) {
             continue;
         }
-        let Some(url) = page.absolute(href).and_then(|url| page.accept(url).ok()) else { continue };
+        let parse = || page.absolute(href).and_then(|url| page.accept(url).ok());
+        let url = match &mut leads {
+            Some(leads) => leads.lead(what_decides, parse),
+            None => parse(),
+        };
+        let Some(url) = url else { continue };
         if places.insert((url.fingerprint(), nofollow)) {
             found.push(Target { url, nofollow });
         }

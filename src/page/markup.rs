@@ -14,8 +14,8 @@ use super::tree::{Document, Gate, Limit, MAX_DEPTH, Mode};
 /// Attributes of one tag that are read; the rest of the tag is dropped.
 pub const MAX_ATTRIBUTES: usize = 1_000;
 
-/// Bytes that are looked at one by one: what is sought between tags is near most times.
-const NEAR: usize = 16;
+/// Words of eight bytes that are looked at one by one: what is sought between tags is near most times.
+const NEAR: usize = 3;
 
 /// Start tags after which the tokenizer may read raw text instead of markup.
 const MAY_BE_RAW: [&[u8]; 11] = [
@@ -251,9 +251,26 @@ pub(super) fn find_end_tag(bytes: &[u8], from: usize, name: &[u8]) -> Option<usi
 
 #[inline]
 pub(super) fn find(bytes: &[u8], from: usize, wanted: u8) -> Option<usize> {
-    let (near, far) = bytes.get(from..)?.split_at_checked(NEAR).unwrap_or((&bytes[from..], &[]));
-    let found = near.iter().position(|byte| *byte == wanted);
-    found.or_else(|| Some(near.len() + memchr::memchr(wanted, far)?)).map(|at| from + at)
+    let rest = bytes.get(from..)?;
+    let (words, _) = rest.as_chunks::<8>();
+    let near = words.len().min(NEAR);
+    for (place, word) in words[..near].iter().enumerate() {
+        if let Some(at) = in_word(*word, wanted) {
+            return Some(from + 8 * place + at);
+        }
+    }
+    memchr::memchr(wanted, &rest[8 * near..]).map(|at| from + 8 * near + at)
+}
+
+/// Where in a word a byte stands first. What is taken from a byte that is not 0 borrows nothing from the next one, so the lowest
+/// mark is the right one.
+#[inline]
+const fn in_word(word: [u8; 8], wanted: u8) -> Option<usize> {
+    const LOW: u64 = u64::from_le_bytes([0x01; 8]);
+    const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
+    let zero_if_found = u64::from_le_bytes(word) ^ u64::from_le_bytes([wanted; 8]);
+    let marks = zero_if_found.wrapping_sub(LOW) & !zero_if_found & HIGH;
+    if marks == 0 { None } else { Some(marks.trailing_zeros() as usize / 8) }
 }
 
 /// The byte after the next `wanted`, or the end.
@@ -265,11 +282,15 @@ fn find_text(text: &str, from: usize, wanted: &str) -> Option<usize> {
     text[from..].find(wanted).map(|at| from + at + wanted.len())
 }
 
+#[inline]
 pub(super) fn skip(bytes: &[u8], from: usize, mut while_true: impl FnMut(u8) -> bool) -> usize {
-    bytes[from.min(bytes.len())..]
-        .iter()
-        .position(|byte| !while_true(*byte))
-        .map_or(bytes.len(), |at| from + at)
+    let mut at = from.min(bytes.len());
+    while let Some(byte) = bytes.get(at)
+        && while_true(*byte)
+    {
+        at += 1;
+    }
+    at
 }
 
 #[inline]
@@ -369,6 +390,22 @@ pub(super) mod tests {
             let text: String = picks.iter().map(|pick| PIECES[*pick]).collect();
             prop_assert_eq!(parse(&text).html.html(), reference(&text));
         }
+    }
+
+    #[test]
+    fn a_byte_is_found_wherever_it_stands_first() {
+        for length in 0..60 {
+            for from in 0..=length + 1 {
+                for at in 0..length {
+                    let mut bytes = vec![b'>' + 1; length];
+                    (bytes[at], bytes[length - 1]) = (b'>', b'>');
+                    let first =
+                        if at >= from { Some(at) } else { Some(length - 1).filter(|last| *last >= from) };
+                    assert_eq!(find(&bytes, from, b'>'), first, "{length} {from} {at}");
+                }
+            }
+        }
+        assert_eq!(find(b"\x00\xff=\x80>\x01>x", 0, b'>'), Some(4));
     }
 
     #[test]

@@ -15,6 +15,7 @@ mod gist;
 mod impression;
 mod in_place;
 pub mod json;
+mod leads;
 pub mod links;
 pub mod markup;
 pub(crate) mod outline;
@@ -42,6 +43,8 @@ use css::{AsCss, Css};
 use element::{Element, Selection};
 use form::Form;
 use gist::{Gist, Piece};
+pub(crate) use leads::Leads;
+use leads::LeadsOf;
 use links::{Links, links};
 use outline::Outline;
 use refresh::Refresh;
@@ -80,6 +83,8 @@ pub struct Page {
     request: Arc<Request>,
     response: Response,
     canon: Canon,
+    /// What is known of where references lead, in this normal form.
+    leads: Option<Arc<Leads>>,
     pub(crate) most_links: usize,
     most_depth: usize,
     content_type: OnceCell<Option<ContentType>>,
@@ -103,6 +108,7 @@ impl Page {
             request,
             response,
             canon: Canon::default(),
+            leads: None,
             most_links: links::MAX_LINKS,
             most_depth: tree::MAX_DEPTH,
             content_type: OnceCell::new(),
@@ -141,6 +147,16 @@ impl Page {
     pub fn with_canon(mut self, canon: Canon) -> Self {
         self.canon = canon;
         self
+    }
+
+    /// Looks up where its links lead among those of other pages, whose links had the same normal form.
+    pub(crate) fn with_leads(mut self, leads: Arc<Leads>) -> Self {
+        self.leads = Some(leads);
+        self
+    }
+
+    fn leads(&self) -> Option<LeadsOf<'_>> {
+        self.leads.as_ref()?.of(self.base_url())
     }
 
     /// The request that led here: label, data and depth.

@@ -6,6 +6,8 @@
 //! and formulas that are more than shapes. On the pages of ordinary sites that is rare. A document that is too large for a whole tree
 //! is read to its end.
 
+use std::borrow::Cow;
+
 use html5ever::TokenizerResult;
 use html5ever::buffer_queue::BufferQueue;
 use html5ever::tendril::StrTendril;
@@ -26,6 +28,9 @@ pub(super) fn gist(text: &str) -> Option<Gist> {
     let mut scan = Scan { text, bytes: text.as_bytes(), ..Scan::default() };
     let mut at = 0;
     while let Some(start) = find(scan.bytes, at, b'<') {
+        if scan.noscript == Noscript::Inside {
+            scan.text_without_scripts(at, start);
+        }
         at = scan.construct(start)?;
     }
     Some(scan.gist)
@@ -132,7 +137,17 @@ impl<'t> Scan<'t> {
             }
             Some(b'!') if !self.foreign.is_empty() => None,
             Some(b'!' | b'?') => Some(past(self.bytes, start, b'>')),
-            _ => Some(start + 1),
+            _ => {
+                self.text_without_scripts(start, start + 1);
+                Some(start + 1)
+            }
+        }
+    }
+
+    /// In the head, text ends `<noscript>`.
+    fn text_without_scripts(&mut self, from: usize, to: usize) {
+        if self.noscript == Noscript::Inside && !self.bytes[from..to].iter().all(|byte| is_space(*byte)) {
+            self.noscript = Noscript::Maybe;
         }
     }
 
@@ -144,8 +159,12 @@ impl<'t> Scan<'t> {
     fn start_tag(&mut self, start: usize) -> Option<usize> {
         let written = self.name(start);
         let name = Name::of(written);
+        let behind = start + written.len();
         let mut tag = name.has_attributes().then(Tag::default);
-        let (end, closes_itself) = read_tag(self, start + written.len(), name, tag.as_mut())?;
+        let (end, closes_itself) = match &mut tag {
+            Some(tag) => read_tag(self.bytes, behind, |at, found| tag.take(self.text, name, at, found))?,
+            None => pass_tag(self.bytes, behind)?,
+        };
         // Markup that ends inside of a tag gives no tag.
         if end > self.bytes.len() {
             return Some(self.bytes.len());
@@ -236,7 +255,7 @@ impl<'t> Scan<'t> {
 
     fn end_tag(&mut self, start: usize) -> Option<usize> {
         let written = self.name(start);
-        let (end, _) = read_tag(self, start + written.len(), Name::Plain, None)?;
+        let (end, _) = pass_tag(self.bytes, start + written.len())?;
         if end > self.bytes.len() {
             return Some(self.bytes.len());
         }
@@ -270,8 +289,10 @@ impl<'t> Scan<'t> {
     fn title(&mut self, from: usize) -> Option<usize> {
         let end = find_end_tag(self.bytes, from, b"title").unwrap_or(self.bytes.len());
         let inside = &self.text[from..end];
-        let text = if inside.contains('&') { characters(inside) } else { inside.to_owned() };
-        self.gist.title(&text);
+        match simple_characters(inside) {
+            Some(text) => self.gist.title(&text),
+            None => self.gist.title(&characters(inside)),
+        }
         Some(self.after_raw(from, "title"))
     }
 
@@ -289,7 +310,7 @@ impl<'t> Scan<'t> {
         let Some(start) = find_end_tag(self.bytes, from, name.as_bytes()) else {
             return self.bytes.len();
         };
-        read_tag(self, start + 2 + name.len(), Name::Plain, None)
+        pass_tag(self.bytes, start + 2 + name.len())
             .map_or(self.bytes.len(), |(end, _)| end.min(self.bytes.len()))
     }
 }
@@ -306,14 +327,20 @@ struct Tag {
     meta: Meta,
 }
 
-/// Reads the attributes of a tag from `from` on, and puts those that are wanted into `tag`. Gives the byte behind it, or one behind
-/// the end if it never ends, and whether it closes itself; `None` if it has too many attributes.
-fn read_tag(scan: &Scan<'_>, from: usize, name: Name, mut tag: Option<&mut Tag>) -> Option<(usize, bool)> {
-    let bytes = scan.bytes;
-    // Most tags have none.
+/// Where a tag ends of which nothing is wanted, and whether it closes itself; as [`read_tag`] says.
+#[inline]
+fn pass_tag(bytes: &[u8], from: usize) -> Option<(usize, bool)> {
+    // Most tags have no attributes.
     if bytes.get(from) == Some(&b'>') {
         return Some((from + 1, false));
     }
+    read_tag(bytes, from, |_, _| {})
+}
+
+/// Reads the attributes of a tag from `from` on, and shows each with the byte at which it begins. Gives the byte behind the tag, or one
+/// behind the end if it never ends, and whether it closes itself; `None` if it has too many attributes.
+#[inline]
+fn read_tag(bytes: &[u8], from: usize, mut show: impl FnMut(usize, &Attribute)) -> Option<(usize, bool)> {
     let (mut at, mut count) = (from, 0);
     loop {
         let before = at;
@@ -328,43 +355,59 @@ fn read_tag(scan: &Scan<'_>, from: usize, name: Name, mut tag: Option<&mut Tag>)
         if count > MAX_ATTRIBUTES {
             return None;
         }
-        at = attribute(scan, at, name, tag.as_deref_mut());
-        if at > bytes.len() {
-            return Some((at, false));
-        }
+        let Some(attribute) = Attribute::at(bytes, at) else {
+            return Some((bytes.len() + 1, false));
+        };
+        show(at, &attribute);
+        at = attribute.end;
     }
 }
 
-/// Reads one attribute; a `=` in first place belongs to its name.
-fn attribute(scan: &Scan<'_>, at: usize, name: Name, tag: Option<&mut Tag>) -> usize {
-    let bytes = scan.bytes;
-    let name_end = skip(bytes, at + 1, in_attribute_name);
-    let place = tag.and_then(|tag| tag.place(&bytes[at..name_end], name));
-    let equals = skip(bytes, name_end, is_space);
-    if bytes.get(equals) != Some(&b'=') {
-        if let Some(place) = place.filter(|place| place.is_none()) {
-            *place = Some(Piece::Span(at, at));
+/// One attribute as it is written.
+struct Attribute {
+    /// Where its name ends.
+    name_end: usize,
+    /// Its value, if it has one: where it begins with its quotes, and from where to where it stands.
+    value: Option<(usize, usize, usize)>,
+    end: usize,
+}
+
+impl Attribute {
+    /// Reads one attribute; a `=` in first place belongs to its name. `None` if its quotes never close.
+    #[inline]
+    fn at(bytes: &[u8], at: usize) -> Option<Self> {
+        let name_end = skip(bytes, at + 1, in_attribute_name);
+        let equals = skip(bytes, name_end, is_space);
+        if bytes.get(equals) != Some(&b'=') {
+            return Some(Self { name_end, value: None, end: name_end });
         }
-        return name_end;
+        let value = skip(bytes, equals + 1, is_space);
+        let (from, to, end) = match bytes.get(value) {
+            Some(quote @ (b'"' | b'\'')) => {
+                let close = find(bytes, value + 1, *quote)?;
+                (value + 1, close, close + 1)
+            }
+            _ => {
+                let end = skip(bytes, value, |byte| !is_space(byte) && byte != b'>');
+                (value, end, end)
+            }
+        };
+        Some(Self { name_end, value: Some((value, from, to)), end })
     }
-    let value = skip(bytes, equals + 1, is_space);
-    let (from, to, end) = match bytes.get(value) {
-        Some(quote @ (b'"' | b'\'')) => match find(bytes, value + 1, *quote) {
-            Some(close) => (value + 1, close, close + 1),
-            None => return bytes.len() + 1,
-        },
-        _ => {
-            let end = skip(bytes, value, |byte| !is_space(byte) && byte != b'>');
-            (value, end, end)
-        }
-    };
-    if let Some(place) = place.filter(|place| place.is_none()) {
-        *place = Some(piece(scan.text, from, to, value));
-    }
-    end
 }
 
 impl Tag {
+    /// Takes an attribute that begins at this byte, if it is wanted and the first of its name.
+    fn take(&mut self, text: &str, name: Name, at: usize, attribute: &Attribute) {
+        let place = self.place(&text.as_bytes()[at..attribute.name_end], name);
+        if let Some(place) = place.filter(|place| place.is_none()) {
+            *place = Some(match attribute.value {
+                Some((written, from, to)) => piece(text, from, to, written),
+                None => Piece::Span(at, at),
+            });
+        }
+    }
+
     fn place(&mut self, attribute: &[u8], name: Name) -> Option<&mut Option<Piece>> {
         let is = |wanted: &str| attribute.eq_ignore_ascii_case(wanted.as_bytes());
         match name {
@@ -380,13 +423,39 @@ impl Tag {
 
 /// A value that begins at `written`, with its quotes if it has some.
 fn piece(text: &str, from: usize, to: usize, written: usize) -> Piece {
-    let value = &text[from..to];
-    if !value.contains(['&', '\r']) {
+    if memchr::memchr2(b'&', b'\r', &text.as_bytes()[from..to]).is_none() {
         return Piece::Span(from, to);
+    }
+    if let Some(Cow::Owned(value)) = simple_characters(&text[from..to]) {
+        return Piece::Own(value.into());
     }
     let quoted = from > written;
     let whole = &text[written..if quoted { to + 1 } else { to }];
     Piece::Own(attribute_value(whole).into())
+}
+
+/// A text in which nothing is written in another way but by the references that ordinary pages have; `None` if there may be
+/// something else.
+fn simple_characters(text: &str) -> Option<Cow<'_, str>> {
+    const LETTERS: [(&str, char); 4] = [("&amp;", '&'), ("&lt;", '<'), ("&gt;", '>'), ("&quot;", '"')];
+    let bytes = text.as_bytes();
+    if memchr::memchr2(b'&', b'\r', bytes).is_none() {
+        return Some(Cow::Borrowed(text));
+    }
+    if memchr::memchr(b'\r', bytes).is_some() {
+        return None;
+    }
+    let (mut read, mut rest) = (String::with_capacity(text.len()), text);
+    while let Some(at) = memchr::memchr(b'&', rest.as_bytes()) {
+        let (before, reference) = rest.split_at(at);
+        let letter = |(name, letter)| Some((letter, reference.strip_prefix(name)?));
+        let (letter, behind) = LETTERS.into_iter().find_map(letter)?;
+        read.push_str(before);
+        read.push(letter);
+        rest = behind;
+    }
+    read.push_str(rest);
+    Some(Cow::Owned(read))
 }
 
 /// The text of a value as it is written, quotes and all, once its character references are read.
@@ -592,6 +661,28 @@ mod tests {
         #[test]
         fn so_it_does_in_crumbs_of_tags(picks in prop::collection::vec(0..CRUMBS.len(), 0..24)) {
             check(&picks.iter().map(|pick| CRUMBS[*pick]).collect::<String>())?;
+        }
+    }
+
+    #[test]
+    fn text_may_end_noscript_and_what_refreshes_behind_it_is_left_to_the_tree() {
+        for between in ["x", "< ", " &nbsp;"] {
+            let text = format!("<noscript>{between}<meta http-equiv=refresh content='0; url=/a'>");
+            assert_eq!(gist(&text), None, "{text}");
+        }
+        let scanned = gist("<noscript> \n<meta http-equiv=refresh content='0; url=/a'></noscript>").unwrap();
+        assert!(scanned.metas[0].without_scripts);
+    }
+
+    #[test]
+    fn simple_references_are_read_as_the_tokenizer_reads_them() {
+        for text in ["a", "a &amp;amp; b", "&lt;i&gt;&quot;", "&amp;&amp;", "a<b &amp; c"] {
+            let read = simple_characters(text).unwrap();
+            assert_eq!(read, characters(text));
+            assert_eq!(read, attribute_value(&format!("'{text}'")));
+        }
+        for text in ["&", "&ampx", "&amp;&#38;", "&eacute;", "\r", "&AMP;"] {
+            assert_eq!(simple_characters(text), None, "{text}");
         }
     }
 

@@ -4,6 +4,11 @@
 
 use crate::url::CanonicalUrl;
 
+/// Segments of a path that are looked at without room of their own.
+const FEW: usize = 16;
+/// A segment that is not there.
+const NONE: &[u8] = &[];
+
 /// How long and how repetitive a URL may be. [`usize::MAX`] switches a limit off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UrlLimits {
@@ -97,18 +102,29 @@ impl UrlLimits {
         // The slash in front and one at the end do not make a segment.
         let inner = path.strip_prefix('/').unwrap_or(path);
         let inner = inner.strip_suffix('/').unwrap_or(inner);
-        let segments: Vec<&[u8]> = inner.as_bytes().split(|byte| *byte == b'/').collect();
-        let (found, most) = (segments.len(), self.segments);
-        if found > most {
-            return Err(UrlTrap::Segments { found, most });
+        let (mut few, mut found) = ([NONE; FEW], 0);
+        for segment in segments(inner.as_bytes()) {
+            few.get_mut(found).into_iter().for_each(|place| *place = segment);
+            found += 1;
         }
+        if found > self.segments {
+            return Err(UrlTrap::Segments { found, most: self.segments });
+        }
+        match few.get(..found) {
+            Some(segments) => self.judge_segments(segments),
+            None => self.judge_segments(&segments(inner.as_bytes()).collect::<Vec<_>>()),
+        }
+    }
+
+    fn judge_segments(&self, segments: &[&[u8]]) -> Result<(), UrlTrap> {
         let (mut row, mut last) = (0, None);
         for (place, &segment) in segments.iter().enumerate() {
             row = if last == Some(segment) { row + 1 } else { 1 };
             last = Some(segment);
-            // There are few of them: to count is cheaper than to remember.
-            let before = segments[..place].iter().filter(|earlier| **earlier == segment).count();
-            self.judge_repetition(segment, row, before + 1)?;
+            // There are few of them: to count is cheaper than to remember, and where there are no more in all nothing is to be counted.
+            let before = || segments[..place].iter().filter(|earlier| **earlier == segment).count();
+            let in_all = if segments.len() > self.in_all { before() + 1 } else { row };
+            self.judge_repetition(segment, row, in_all)?;
         }
         Ok(())
     }
@@ -123,6 +139,16 @@ impl UrlLimits {
         }
         Ok(())
     }
+}
+
+/// The segments of a path without its slash in front.
+fn segments(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut from = 0;
+    memchr::memchr_iter(b'/', path).chain(std::iter::once(path.len())).map(move |end| {
+        let segment = &path[from..end];
+        from = end + 1;
+        segment
+    })
 }
 
 #[cfg(test)]

@@ -78,6 +78,10 @@ struct Shown;
 
 impl serde_json::ser::Formatter for Shown {
     fn write_string_fragment<W: Write + ?Sized>(&mut self, out: &mut W, fragment: &str) -> io::Result<()> {
+        // In nearly all texts there is nothing to look for.
+        if fragment.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+            return out.write_all(fragment.as_bytes());
+        }
         let mut rest = fragment;
         while let Some((at, letter)) = rest.char_indices().find(|(_, letter)| is_obeyed_by_terminals(*letter))
         {

@@ -286,6 +286,7 @@ impl Declarative {
             harvest.problem(format!("{}: its list is not walked on: {why}", page.url()));
             None
         });
+        harvest.make_room(links.len());
         // Where a link leads to the next page too, it must not take it out of its list.
         let next_key = next.as_ref().map(Request::fingerprint);
         let others =

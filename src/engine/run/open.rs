@@ -48,6 +48,7 @@ impl<F: Fetcher> Crawl<F> {
             scope: self.scope,
             sitemaps: Reader::new(self.sitemaps.clone(), &self.settings),
             canon: self.canon,
+            leads: Arc::default(),
             limits: self.limits,
             host_headers: self.host_headers,
             cookies: self.cookies,

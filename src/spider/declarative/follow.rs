@@ -161,6 +161,7 @@ impl<'r> Rules<'r> {
                 "{url}: {unread} links were not read, only {most} of a page are: `http.max-links`"
             ));
         }
+        taken.make_room(found.len());
         let bound = regions.iter().any(Option::is_some);
         for link in found.into_iter().filter(|link| self.may_follow(link)) {
             let around = if bound { link.around() } else { Vec::new() };
@@ -223,7 +224,7 @@ impl<'r> Rules<'r> {
     ) -> Vec<(usize, Request)> {
         let packing = Packing::new(page, self.recipe, &luggage.values);
         let mut counts = vec![0; self.all().len()];
-        let mut requests = Vec::new();
+        let mut requests = Vec::with_capacity(taken.in_order.len());
         for (link, index) in taken.in_order {
             let mut request = page.request_for(link.url);
             if let Some(rule) = self.all().get(index) {
@@ -296,6 +297,11 @@ struct Taken<'p> {
 }
 
 impl<'p> Taken<'p> {
+    fn make_room(&mut self, links: usize) {
+        self.in_order.reserve(links);
+        self.places.reserve(links);
+    }
+
     fn add(&mut self, link: Sighted<'p>, rule: usize) {
         let place = *self.places.entry(link.url.fingerprint()).or_insert(self.in_order.len());
         match self.in_order.get_mut(place) {
