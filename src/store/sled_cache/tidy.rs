@@ -1,7 +1,7 @@
 //! Making room in the log: what is still wanted of its oldest file goes to the end, and the file goes.
 
+use super::SledCache;
 use super::record::Pointer;
-use super::{SledCache, guarded};
 use crate::store::cache::{CacheEntry, Packed};
 
 impl SledCache {
@@ -62,8 +62,9 @@ impl SledCache {
         let harvest = Packed::unkept(entry.harvest.bytes().clone());
         let moved = match self.append(key, &CacheEntry { harvest, ..entry }) {
             Ok(Some((place, _))) => {
+                // What is of no use of the file before is about to go.
                 let pointer = Pointer { checked, place };
-                guarded(|| self.database.insert(key.to_be_bytes(), &pointer.seal(key))).map(drop)
+                self.index.set(key, Some(pointer), self.log.end()).map(drop)
             }
             Ok(None) => Ok(()),
             Err(reason) => Err(reason),
