@@ -59,9 +59,9 @@ const KEPT_ASIDE: u32 = 3;
 /// How much the validator cache may use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CacheOptions {
-    /// Memory for sled's pages, in bytes; sled takes it as a wish. 16 MiB.
+    /// Memory for sled's pages, in bytes; sled takes it as a wish. 8 MiB.
     pub page_bytes: u64,
-    /// Memory for the entries in front of sled, in bytes. 4 MiB: in a plain crawl nothing is asked for twice.
+    /// Memory for the entries in front of sled, in bytes. 0: in a plain crawl nothing is asked for twice.
     pub front_bytes: u64,
     /// Larger entries are not kept, in bytes. 8 MiB: a full sitemap with its 50,000 locations.
     pub max_entry_bytes: usize,
@@ -71,7 +71,7 @@ pub struct CacheOptions {
 
 impl Default for CacheOptions {
     fn default() -> Self {
-        Self { page_bytes: 16 << 20, front_bytes: 4 << 20, max_entry_bytes: 8 << 20, max_entries: 2_000_000 }
+        Self { page_bytes: 8 << 20, front_bytes: 0, max_entry_bytes: 8 << 20, max_entries: 2_000_000 }
     }
 }
 
@@ -93,10 +93,13 @@ impl Hasher for Hashed {
     }
 }
 
+type Front = moka::sync::Cache<u64, Arc<CacheEntry>, BuildHasherDefault<Hashed>>;
+
 /// Validators on disk, in sled.
 pub struct SledCache {
     database: sled::Db,
-    front: moka::sync::Cache<u64, Arc<CacheEntry>, BuildHasherDefault<Hashed>>,
+    /// The entries that were used last, if any are wanted there.
+    front: Option<Front>,
     index: Index,
     log: Log,
     /// About how many bytes of the log are of no use any more. Held by whoever writes: an entry is appended and found in one step.
@@ -131,17 +134,13 @@ impl SledCache {
             opened => opened,
         };
         let Opened { database, index, log, unused } = opened.map_err(|reason| refused(dir, reason))?;
-        let weigh = |_: &u64, entry: &Arc<CacheEntry>| weight(entry);
         let cache = Self {
             unused: Mutex::new(unused),
             whole_from: AtomicU64::new(NO_RUN),
             database,
             index,
             log,
-            front: moka::sync::Cache::builder()
-                .max_capacity(options.front_bytes)
-                .weigher(weigh)
-                .build_with_hasher(BuildHasherDefault::default()),
+            front: (options.front_bytes > 0).then(|| front(options.front_bytes)),
             options,
         };
         cache.catch_up();
@@ -218,7 +217,9 @@ impl SledCache {
     }
 
     fn drop_entry(&self, key: u64, unused: &mut u64) {
-        self.front.invalidate(&key);
+        if let Some(front) = &self.front {
+            front.invalidate(&key);
+        }
         let Some(pointer) = self.pointer(key) else { return };
         if let Err(error) = self.log.append(key, pointer.checked, GONE, &[]) {
             tracing::warn!(%error, "validator cache cannot forget an entry for good");
@@ -272,7 +273,7 @@ impl SledCache {
 
 impl ValidatorCache for SledCache {
     fn get(&self, key: Fingerprint) -> Option<CacheEntry> {
-        if let Some(entry) = self.front.get(&key.get()) {
+        if let Some(entry) = self.front.as_ref().and_then(|front| front.get(&key.get())) {
             return Some(CacheEntry::clone(&entry));
         }
         // Not put in front: most are looked up once in a round, and written soon after.
@@ -283,7 +284,9 @@ impl ValidatorCache for SledCache {
         let mut unused = self.writing();
         match self.append(key.get(), entry) {
             Ok(Some((place, harvest))) => {
-                self.front.insert(key.get(), Arc::new(CacheEntry { harvest, ..entry.clone() }));
+                if let Some(front) = &self.front {
+                    front.insert(key.get(), Arc::new(CacheEntry { harvest, ..entry.clone() }));
+                }
                 self.point(key.get(), Some(Pointer { checked: entry.checked, place }), &mut unused);
                 self.tidy_if_worthwhile(&mut unused);
             }
@@ -300,7 +303,9 @@ impl ValidatorCache for SledCache {
     fn clear(&self) {
         let mut unused = self.writing();
         *unused = 0;
-        self.front.invalidate_all();
+        if let Some(front) = &self.front {
+            front.invalidate_all();
+        }
         if let Err(error) = self.log.clear() {
             tracing::warn!(%error, "validator cache cannot be cleared");
         }
@@ -420,6 +425,12 @@ fn guarded<T>(call: impl FnOnce() -> sled::Result<T>) -> Result<T, String> {
     }
 }
 
+fn front(bytes: u64) -> Front {
+    let weigh = |_: &u64, entry: &Arc<CacheEntry>| weight(entry);
+    let front = moka::sync::Cache::builder().max_capacity(bytes).weigher(weigh);
+    front.build_with_hasher(BuildHasherDefault::default())
+}
+
 /// The bytes that an entry takes in front of sled.
 fn weight(entry: &CacheEntry) -> u32 {
     u32::try_from(entry.weight().saturating_add(ENTRY_OVERHEAD)).unwrap_or(u32::MAX)
@@ -495,7 +506,6 @@ mod tests {
         /// Writes what is no block in the place of the one that begins with a key.
         pub(super) fn scribble(&self, start: u64, bytes: &[u8]) {
             self.settle(&mut self.writing());
-            self.front.invalidate_all();
             self.database.insert(start.to_be_bytes(), bytes).unwrap();
         }
 
@@ -788,9 +798,10 @@ mod tests {
             cache.put(key(number), &of_size(50_000));
         }
         cache.put(key(200), &of_size(2 << 20));
-        cache.front.run_pending_tasks();
-        assert!(cache.front.weighted_size() <= 1 << 20, "{}", cache.front.weighted_size());
-        assert!((10..=20).contains(&cache.front.entry_count()), "{}", cache.front.entry_count());
+        let front = cache.front.as_ref().unwrap();
+        front.run_pending_tasks();
+        assert!(front.weighted_size() <= 1 << 20, "{}", front.weighted_size());
+        assert!((10..=20).contains(&front.entry_count()), "{}", front.entry_count());
         assert!((0..=200).all(|number| cache.get(key(number)).is_some()), "sled has all of them");
     }
 

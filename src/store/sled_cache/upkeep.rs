@@ -52,7 +52,9 @@ impl IdleCache {
         if !dir.exists() {
             return Ok(None);
         }
-        let cache = SledCache::open(&dir, CacheOptions::default())?;
+        // Whoever looks at it pushes nothing out.
+        let options = CacheOptions { max_entries: u64::MAX, ..CacheOptions::default() };
+        let cache = SledCache::open(&dir, options)?;
         Ok(Some(Self { cache, dir, _state: held }))
     }
 
