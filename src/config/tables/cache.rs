@@ -25,7 +25,7 @@ pub(in crate::config) struct CacheTable {
     /// Most pages of which something is kept; beyond it, those that were confirmed longest ago go. Default 2,000,000.
     #[schemars(range(min = 1))]
     max_entries: Option<u64>,
-    /// Memory for what was used last. Default "4MiB".
+    /// Memory for what was used last. A page is mostly asked for once in a round. Default 0: none.
     front: Option<Size>,
     /// Of a page that gives more than this, nothing is kept. Default "8MiB".
     max_entry: Option<Size>,

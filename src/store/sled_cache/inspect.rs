@@ -1,9 +1,10 @@
 //! A look at all entries of a cache, in a copy of its folder: opening writes.
 
+use std::collections::HashMap;
 use std::path::Path;
 
-use super::record::{self, Pointer};
-use super::{CacheOptions, Log, guarded, open_database};
+use super::log::Place;
+use super::{CacheOptions, GONE, Log, Opened, open_database, record};
 use crate::store::codec;
 
 /// How many entries of the copy in `dir` read back, and how many do not.
@@ -11,22 +12,27 @@ use crate::store::codec;
 /// # Errors
 /// What the database says if it does not open, or stops in the middle.
 pub(in crate::store) fn inspect(dir: &Path) -> Result<(u64, u64), String> {
-    let (database, log, _) = open_database(dir, &CacheOptions::default())?;
+    let Opened { index, log, .. } = open_database(dir, &CacheOptions::default())?;
     let (mut good, mut bad) = (0, 0);
-    let mut pairs = database.iter();
-    while let Some((key, value)) = guarded(|| pairs.next().transpose())? {
-        // What is no fingerprint is a note.
-        let Some(key) = <[u8; 8]>::try_from(key.as_ref()).ok().map(u64::from_be_bytes) else { continue };
-        match is_whole(&log, key, &value) {
-            true => good += 1,
-            false => bad += 1,
-        }
-    }
+    let mut latest = HashMap::new();
+    log.since(index.checkpoint(), |frame| {
+        latest.insert(frame.key, (frame.head != GONE).then_some(frame.name.place));
+    });
+    let mut count = |is_good| *(if is_good { &mut good } else { &mut bad }) += 1;
+    index.each(|key, pointer| match pointer {
+        // Counted below.
+        Some(_) if latest.contains_key(&key) => {}
+        pointer => count(pointer.is_some_and(|pointer| is_whole(&log, key, pointer.place))),
+    })?;
+    latest
+        .into_iter()
+        .filter_map(|(key, place)| Some((key, place?)))
+        .for_each(|(key, place)| count(is_whole(&log, key, place)));
     Ok((good, bad))
 }
 
-fn is_whole(log: &Log, key: u64, value: &[u8]) -> bool {
-    let Some(frame) = Pointer::open(key, value).and_then(|pointer| log.read(key, pointer.place)) else {
+fn is_whole(log: &Log, key: u64, place: Place) -> bool {
+    let Some(frame) = log.read(key, place) else {
         return false;
     };
     match codec::decode::<record::Head>(&frame.head) {

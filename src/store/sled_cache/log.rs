@@ -1,6 +1,6 @@
 //! Where the entries themselves lie: files that only grow, beside the database that says where in them each entry is.
 //!
-//! A file is a row of frames: `check u64 | key u64 | length of head u32 | length of rest u32 | head | rest`, little-endian. The
+//! A file is a row of frames: `check u64 | key u64 | moment u64 | length of head u32 | length of rest u32 | head | rest`, little-endian. The
 //! check covers all that follows and the place, so that a frame is only ever read as what it was written as, for the key that it
 //! was written for. A frame that does not read back is absent. No number of a file is used twice.
 //!
@@ -17,9 +17,11 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
+use crate::time::Timestamp;
+
 /// A file that has grown to this is followed by another. 128 MiB: two million pages want some thirty open files.
 pub(super) const FILE_BYTES: u64 = 128 << 20;
-pub(super) const HEADER: usize = 24;
+pub(super) const HEADER: usize = 32;
 const CHECK: usize = 8;
 
 /// Tells the logs of this process apart, and a log before it was emptied from the same log after.
@@ -44,6 +46,9 @@ pub(in crate::store) struct FrameName {
 /// A frame that was read back.
 pub(super) struct Frame {
     pub(super) name: FrameName,
+    pub(super) key: u64,
+    /// The moment that it was given.
+    pub(super) at: Timestamp,
     pub(super) head: Bytes,
     pub(super) rest: Bytes,
 }
@@ -138,13 +143,14 @@ impl Log {
         self.files().all.contains_key(&place.file)
     }
 
-    /// Hands a frame to the kernel.
-    pub(super) fn append(&self, key: u64, head: &[u8], rest: &[u8]) -> io::Result<FrameName> {
+    /// Hands a frame to the kernel. Its head is not empty.
+    pub(super) fn append(&self, key: u64, at: Timestamp, head: &[u8], rest: &[u8]) -> io::Result<FrameName> {
         let too_large = || io::Error::from(ErrorKind::FileTooLarge);
         let length = u32::try_from(HEADER + head.len() + rest.len()).map_err(|_| too_large())?;
         let mut frame = Vec::with_capacity(length as usize);
         frame.extend([0; CHECK]);
         frame.extend(key.to_le_bytes());
+        frame.extend(at.as_millis().to_le_bytes());
         frame.extend((head.len() as u32).to_le_bytes());
         frame.extend((rest.len() as u32).to_le_bytes());
         frame.extend(head);
@@ -168,19 +174,22 @@ impl Log {
     /// The frame of this key at this place, if it reads back.
     pub(super) fn read(&self, key: u64, place: Place) -> Option<Frame> {
         let file = Arc::clone(self.files().all.get(&place.file)?);
-        // A length that is wrong must not cost its memory.
-        let fits = u64::from(place.offset) + u64::from(place.length) <= file.metadata().ok()?.len();
-        let mut bytes = vec![0; if fits { place.length as usize } else { 0 }];
-        read_at(&file, &mut bytes, u64::from(place.offset)).ok()?;
-        let header = Header::of(&bytes)?;
-        let whole = header.length() == u64::from(place.length) && header.key == key;
-        if !whole || check(place, &bytes[CHECK..]) != header.check {
-            return None;
+        read_frame(&file, place).filter(|frame| frame.key == key)
+    }
+
+    /// Shows what was appended from there on, in its order. What does not read back is passed over.
+    pub(super) fn since(&self, (number, offset): End, mut visit: impl FnMut(&Frame)) {
+        let files: Vec<_> = self.files().all.range(number..).map(|(it, file)| (*it, file.clone())).collect();
+        for (file_number, file) in files {
+            let mut offset = if file_number == number { offset } else { 0 };
+            while let Some(header) = header_at(&file, offset) {
+                let place = place_of(file_number, offset, &header);
+                if let Some(frame) = place.and_then(|place| read_frame(&file, place)) {
+                    visit(&frame);
+                }
+                offset += header.length();
+            }
         }
-        let bytes = Bytes::from(bytes);
-        let behind = HEADER + header.head as usize;
-        let name = FrameName { place, check: header.check };
-        Some(Frame { name, head: bytes.slice(HEADER..behind), rest: bytes.slice(behind..) })
     }
 
     /// The keys of all frames of a file, in their order. It ends where a frame cannot be told from the next.
@@ -188,9 +197,7 @@ impl Log {
         let file = self.files().all.get(&number).cloned();
         let mut offset = 0_u64;
         std::iter::from_fn(move || {
-            let mut bytes = [0; HEADER];
-            read_at(file.as_deref()?, &mut bytes, offset).ok()?;
-            let header = Header::of(&bytes)?;
+            let header = header_at(file.as_deref()?, offset)?;
             offset += header.length();
             Some(header.key)
         })
@@ -250,6 +257,7 @@ impl Files {
 struct Header {
     check: u64,
     key: u64,
+    at: Timestamp,
     head: u32,
     rest: u32,
 }
@@ -258,15 +266,45 @@ impl Header {
     fn of(bytes: &[u8]) -> Option<Self> {
         let (check, bytes) = bytes.split_first_chunk()?;
         let (key, bytes) = bytes.split_first_chunk()?;
+        let (at, bytes) = bytes.split_first_chunk()?;
+        let at = Timestamp::from_millis(u64::from_le_bytes(*at));
         let (head, bytes) = bytes.split_first_chunk()?;
         let (rest, _) = bytes.split_first_chunk()?;
         let (check, key) = (u64::from_le_bytes(*check), u64::from_le_bytes(*key));
-        Some(Self { check, key, head: u32::from_le_bytes(*head), rest: u32::from_le_bytes(*rest) })
+        Some(Self { check, key, at, head: u32::from_le_bytes(*head), rest: u32::from_le_bytes(*rest) })
     }
 
     fn length(&self) -> u64 {
         HEADER as u64 + u64::from(self.head) + u64::from(self.rest)
     }
+}
+
+/// What stands at this place of a file. What has no head is none: a file may end with zeros after a power cut.
+fn header_at(file: &File, offset: u64) -> Option<Header> {
+    let mut bytes = [0; HEADER];
+    read_at(file, &mut bytes, offset).ok()?;
+    Header::of(&bytes).filter(|header| header.head > 0)
+}
+
+fn place_of(file: u32, offset: u64, header: &Header) -> Option<Place> {
+    let (offset, length) = (u32::try_from(offset).ok()?, u32::try_from(header.length()).ok()?);
+    Some(Place { file, offset, length })
+}
+
+fn read_frame(file: &File, place: Place) -> Option<Frame> {
+    // A length that is wrong must not cost its memory.
+    let fits = u64::from(place.offset) + u64::from(place.length) <= file.metadata().ok()?.len();
+    let mut bytes = vec![0; if fits { place.length as usize } else { 0 }];
+    read_at(file, &mut bytes, u64::from(place.offset)).ok()?;
+    let header = Header::of(&bytes)?;
+    if header.length() != u64::from(place.length) || check(place, &bytes[CHECK..]) != header.check {
+        return None;
+    }
+    let bytes = Bytes::from(bytes);
+    let behind = HEADER + header.head as usize;
+    let name = FrameName { place, check: header.check };
+    let (head, rest) = (bytes.slice(HEADER..behind), bytes.slice(behind..));
+    Some(Frame { name, key: header.key, at: header.at, head, rest })
 }
 
 fn check(place: Place, bytes: &[u8]) -> u64 {

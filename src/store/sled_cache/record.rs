@@ -1,4 +1,4 @@
-//! An entry in bytes: the pointer to it in the database, and its head in the log.
+//! An entry in bytes: the pointer to it, which lies in a block of the database with others, and its head in the log.
 
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
@@ -12,10 +12,16 @@ use crate::store::codec::{self, CodecError};
 use crate::time::Timestamp;
 use crate::url::HostKey;
 
-/// The first byte of every pointer. One of another version is absent, and is written over when its page is fetched.
-const VERSION: u8 = 4;
-/// Version, moment, three numbers of a place, check.
-const LENGTH: usize = 1 + 8 + 3 * 4 + 4;
+/// The first byte of every block. One of another version is absent.
+const VERSION: u8 = 5;
+/// Version, check.
+const FRONT: usize = 1 + 4;
+/// Key, moment, three numbers of a place.
+const LENGTH: usize = 8 + 8 + 3 * 4;
+/// A block with more pointers is divided. 64: a page of the database has up to 16 of them, and is read as a whole.
+pub(super) const BLOCK_MOST: usize = 64;
+/// How many it has then.
+pub(super) const BLOCK_USUAL: usize = 40;
 
 /// Where an entry lies, and when it was last confirmed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,33 +30,55 @@ pub(super) struct Pointer {
     pub(super) place: Place,
 }
 
-impl Pointer {
-    pub(super) fn seal(&self, key: u64) -> [u8; LENGTH] {
-        let mut bytes = [VERSION; LENGTH];
-        bytes[1..9].copy_from_slice(&self.checked.as_millis().to_le_bytes());
-        bytes[9..13].copy_from_slice(&self.place.file.to_le_bytes());
-        bytes[13..17].copy_from_slice(&self.place.offset.to_le_bytes());
-        bytes[17..21].copy_from_slice(&self.place.length.to_le_bytes());
-        let check = check(key, &bytes[..21]);
-        bytes[21..].copy_from_slice(&check);
-        bytes
+/// The bytes of a block of pointers, by their keys, that begins with the key `start`.
+pub(super) fn seal(start: u64, records: &[(u64, Pointer)]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(FRONT + LENGTH * records.len());
+    bytes.extend([VERSION, 0, 0, 0, 0]);
+    for (key, Pointer { checked, place }) in records {
+        bytes.extend(key.to_le_bytes());
+        bytes.extend(checked.as_millis().to_le_bytes());
+        bytes.extend(place.file.to_le_bytes());
+        bytes.extend(place.offset.to_le_bytes());
+        bytes.extend(place.length.to_le_bytes());
     }
-
-    /// The pointer of this key, if these bytes are one.
-    pub(super) fn open(key: u64, bytes: &[u8]) -> Option<Self> {
-        let bytes: &[u8; LENGTH] = bytes.try_into().ok()?;
-        if bytes[0] != VERSION || check(key, &bytes[..21]) != bytes[21..] {
-            return None;
-        }
-        let number = |at: usize| Some(u32::from_le_bytes(*bytes[at..].first_chunk()?));
-        let place = Place { file: number(9)?, offset: number(13)?, length: number(17)? };
-        let checked = Timestamp::from_millis(u64::from_le_bytes(*bytes[1..].first_chunk()?));
-        Some(Self { checked, place })
-    }
+    let check = check(start, &bytes[FRONT..]);
+    bytes[1..FRONT].copy_from_slice(&check);
+    bytes
 }
 
-fn check(key: u64, bytes: &[u8]) -> [u8; 4] {
-    (xxh3_64_with_seed(bytes, key) as u32).to_le_bytes()
+/// The pointers of the block that begins with this key, if these bytes are one.
+pub(super) fn open(start: u64, bytes: &[u8]) -> Option<Vec<(u64, Pointer)>> {
+    let (records, _) = whole(start, bytes)?;
+    records.iter().map(|record| Some((key_of(record)?, pointer_of(record)?))).collect()
+}
+
+/// The pointer of a key in the block that begins with `start`.
+pub(super) fn find(start: u64, bytes: &[u8], key: u64) -> Option<Pointer> {
+    let (records, _) = whole(start, bytes)?;
+    let at = records.binary_search_by_key(&Some(key), |record| key_of(record)).ok()?;
+    pointer_of(&records[at])
+}
+
+/// The records of a block, and nothing behind them.
+fn whole(start: u64, bytes: &[u8]) -> Option<(&[[u8; LENGTH]], &[u8])> {
+    let (front, records) = bytes.split_first_chunk::<FRONT>()?;
+    let is_whole = front[0] == VERSION && check(start, records) == front[1..];
+    is_whole.then(|| records.as_chunks::<LENGTH>()).filter(|(_, behind)| behind.is_empty())
+}
+
+fn key_of(record: &[u8; LENGTH]) -> Option<u64> {
+    Some(u64::from_le_bytes(*record.first_chunk()?))
+}
+
+fn pointer_of(record: &[u8; LENGTH]) -> Option<Pointer> {
+    let number = |at: usize| Some(u32::from_le_bytes(*record[at..].first_chunk()?));
+    let place = Place { file: number(16)?, offset: number(20)?, length: number(24)? };
+    let checked = Timestamp::from_millis(u64::from_le_bytes(*record[8..].first_chunk()?));
+    Some(Pointer { checked, place })
+}
+
+fn check(start: u64, bytes: &[u8]) -> [u8; 4] {
+    (xxh3_64_with_seed(bytes, start) as u32).to_le_bytes()
 }
 
 /// An entry without its harvest and the moment of its confirmation.

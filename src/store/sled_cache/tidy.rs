@@ -1,7 +1,7 @@
 //! Making room in the log: what is still wanted of its oldest file goes to the end, and the file goes.
 
+use super::SledCache;
 use super::record::Pointer;
-use super::{SledCache, guarded};
 use crate::store::cache::{CacheEntry, Packed};
 
 impl SledCache {
@@ -11,7 +11,7 @@ impl SledCache {
             return;
         }
         let Some(oldest) = self.log.oldest() else { return };
-        let freed = self.tidy(oldest);
+        let freed = self.tidy(oldest, unused);
         *unused = unused.saturating_sub(freed);
         if freed < self.log.file_bytes() / 4 {
             // Less is unused than was thought: no more of this before more has been written.
@@ -32,20 +32,20 @@ impl SledCache {
         while self.log.total().saturating_sub(wanted) > share(self.log.total())
             && let Some(oldest) = self.log.oldest().filter(|oldest| *oldest < last)
         {
-            self.tidy(oldest);
+            self.tidy(oldest, &mut unused);
         }
         *unused = self.log.total().saturating_sub(wanted);
     }
 
     /// Removes a file after what is wanted of it has been appended; gives the bytes that this has freed.
-    fn tidy(&self, file: u32) -> u64 {
+    fn tidy(&self, file: u32, unused: &mut u64) -> u64 {
         let before = self.log.total();
         for key in self.log.keys(file) {
             let Some(pointer) = self.pointer(key) else { continue };
             let Some(entry) = self.load(key, pointer) else { continue };
             let harvest = entry.harvest.place().map(|kept| kept.frame.place.file);
             if pointer.place.file == file || harvest == Some(file) {
-                self.move_to_the_end(key, entry);
+                self.move_to_the_end(key, entry, unused);
             }
         }
         // The database writes behind: after a kill it must not point to a file that is gone.
@@ -57,19 +57,17 @@ impl SledCache {
     }
 
     /// Writes an entry again, as one piece. If that fails it is absent from now on.
-    fn move_to_the_end(&self, key: u64, entry: CacheEntry) {
+    fn move_to_the_end(&self, key: u64, entry: CacheEntry, unused: &mut u64) {
         let checked = entry.checked;
         let harvest = Packed::unkept(entry.harvest.bytes().clone());
-        let moved = match self.append(key, &CacheEntry { harvest, ..entry }) {
+        match self.append(key, &CacheEntry { harvest, ..entry }) {
             Ok(Some((place, _))) => {
-                let pointer = Pointer { checked, place };
-                guarded(|| self.database.insert(key.to_be_bytes(), &pointer.seal(key))).map(drop)
+                self.point(key, Some(Pointer { checked, place }), unused);
+                // What it takes the place of is about to go with its file.
+                *unused = unused.saturating_sub(u64::from(place.length));
             }
-            Ok(None) => Ok(()),
-            Err(reason) => Err(reason),
-        };
-        if let Err(reason) = moved {
-            tracing::warn!(reason, "validator cache cannot keep an entry");
+            Ok(None) => {}
+            Err(reason) => tracing::warn!(reason, "validator cache cannot keep an entry"),
         }
     }
 }

@@ -5,10 +5,9 @@
 use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering;
 
 use super::record::Pointer;
-use super::{CacheOptions, SledCache, guarded, refused};
+use super::{CacheOptions, SledCache, refused};
 use crate::store::StoreError;
 use crate::store::cache::{CacheEntry, ValidatorCache};
 use crate::store::lock::{StateDir, io_error};
@@ -53,7 +52,9 @@ impl IdleCache {
         if !dir.exists() {
             return Ok(None);
         }
-        let cache = SledCache::open(&dir, CacheOptions::default())?;
+        // Whoever looks at it pushes nothing out.
+        let options = CacheOptions { max_entries: u64::MAX, ..CacheOptions::default() };
+        let cache = SledCache::open(&dir, options)?;
         Ok(Some(Self { cache, dir, _state: held }))
     }
 
@@ -99,7 +100,7 @@ impl IdleCache {
             gone.extend(kept.drain(most..).map(|(_, key, _)| Fingerprint::from_bits(key)));
         }
         gone.iter().for_each(|key| self.cache.remove(*key));
-        self.cache.count.store(kept.len() as u64, Ordering::Relaxed);
+        self.cache.index.drop_unreadable().map_err(|reason| refused(&self.dir, reason))?;
         self.cache.tidy_all(kept.iter().map(|(_, _, bytes)| bytes).sum());
         self.cache.flush();
         Ok(gone.len() as u64)
@@ -107,18 +108,11 @@ impl IdleCache {
 
     /// Shows every entry, with its bytes, to `visit`.
     fn each(&self, mut visit: impl FnMut(Fingerprint, u64, Option<CacheEntry>)) -> Result<(), StoreError> {
-        let read = guarded(|| {
-            for found in self.cache.database.iter() {
-                let (key, bytes) = found?;
-                // The count has another key.
-                if let Ok(key) = key.as_ref().try_into().map(u64::from_be_bytes) {
-                    let pointer = Pointer::open(key, &bytes);
-                    let entry = pointer.and_then(|pointer| self.cache.load(key, pointer));
-                    let bytes = pointer.map_or(bytes.len() as u64, |pointer| stored(pointer, entry.as_ref()));
-                    visit(Fingerprint::from_bits(key), bytes, entry);
-                }
-            }
-            Ok(())
+        self.cache.settle(&mut self.cache.writing());
+        let read = self.cache.index.each(|key, pointer| {
+            let entry = pointer.and_then(|pointer| self.cache.load(key, pointer));
+            let bytes = pointer.map_or(0, |pointer| stored(pointer, entry.as_ref()));
+            visit(Fingerprint::from_bits(key), bytes, entry);
         });
         read.map_err(|reason| refused(&self.dir, reason))
     }
@@ -192,7 +186,7 @@ mod tests {
         bare.validators = Default::default();
         bare.host = HostKey::of("b.example");
         cache.cache.put(key(4), &bare);
-        cache.cache.scribble(key(5), b"torn");
+        cache.cache.scribble(key(5).get(), b"torn");
         let survey = cache.survey().unwrap();
         assert_eq!((survey.entries, survey.with_validators, survey.unreadable), (4, 3, 1));
         let hosts: Vec<_> = survey.hosts.iter().map(|(host, count, _)| (host.as_str(), *count)).collect();
@@ -204,7 +198,7 @@ mod tests {
     fn the_old_go_then_the_oldest_of_the_rest_and_all_that_cannot_be_read() {
         let state = state(&[10, 20, 30, 40, 50]);
         let cache = open(&state);
-        cache.cache.scribble(key(99), b"torn");
+        cache.cache.scribble(key(99).get(), b"torn");
         assert_eq!(cache.prune(Timestamp::from_secs(20), None).unwrap(), 2);
         assert_eq!(left(&cache), [20, 30, 40, 50]);
         assert_eq!(cache.prune(Timestamp::ZERO, Some(2)).unwrap(), 2);
