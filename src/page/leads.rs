@@ -6,11 +6,24 @@
 //!
 //! What is remembered is bounded: each URL has one place, where the next one of the same place replaces it.
 
-use std::sync::{Mutex, MutexGuard, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 
 use url::{Position, Url};
 
+use super::Page;
 use crate::url::{CanonicalUrl, Fingerprint};
+
+impl Page {
+    /// Looks up where its links lead among those of other pages, whose links had the same normal form.
+    pub(crate) fn with_leads(mut self, leads: Arc<Leads>) -> Self {
+        self.leads = Some(leads);
+        self
+    }
+
+    pub(super) fn leads(&self) -> Option<LeadsOf<'_>> {
+        self.leads.as_ref()?.of(self.base_url())
+    }
+}
 
 /// URLs that are remembered at most; with their texts that is less than a megabyte.
 const PLACES: usize = 4_096;

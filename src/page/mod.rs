@@ -25,6 +25,7 @@ mod scan;
 mod sniff;
 pub mod tree;
 pub mod turn;
+mod written;
 
 use std::cell::OnceCell;
 use std::sync::Arc;
@@ -44,7 +45,6 @@ use element::{Element, Selection};
 use form::Form;
 use gist::{Gist, Piece};
 pub(crate) use leads::Leads;
-use leads::LeadsOf;
 use links::{Links, links};
 use outline::Outline;
 use refresh::Refresh;
@@ -147,16 +147,6 @@ impl Page {
     pub fn with_canon(mut self, canon: Canon) -> Self {
         self.canon = canon;
         self
-    }
-
-    /// Looks up where its links lead among those of other pages, whose links had the same normal form.
-    pub(crate) fn with_leads(mut self, leads: Arc<Leads>) -> Self {
-        self.leads = Some(leads);
-        self
-    }
-
-    fn leads(&self) -> Option<LeadsOf<'_>> {
-        self.leads.as_ref()?.of(self.base_url())
     }
 
     /// The request that led here: label, data and depth.
@@ -420,15 +410,6 @@ impl Page {
         let mut request = Request::get(url);
         request.spider = self.request.spider;
         request
-    }
-
-    /// Makes a reference absolute, of any scheme and with its fragment; `None` if it is no URL or far too long.
-    pub(crate) fn absolute(&self, reference: &str) -> Option<Url> {
-        reference::resolve(self.base_url(), reference, self.encoding())
-    }
-
-    pub(crate) fn accept(&self, url: Url) -> Result<CanonicalUrl, UrlError> {
-        self.canon.accept(url)
     }
 
     pub(crate) fn matches<'p, 'c>(&'p self, css: &'c Css) -> impl Iterator<Item = Element<'p>> + use<'p, 'c> {

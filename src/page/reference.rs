@@ -8,7 +8,19 @@ use std::borrow::Cow;
 use encoding_rs::Encoding;
 use url::Url;
 
-use crate::url::MAX_URL_BYTES;
+use super::Page;
+use crate::url::{CanonicalUrl, MAX_URL_BYTES, UrlError};
+
+impl Page {
+    /// Makes a reference absolute, of any scheme and with its fragment; `None` if it is no URL or far too long.
+    pub(crate) fn absolute(&self, reference: &str) -> Option<Url> {
+        resolve(self.base_url(), reference, self.encoding())
+    }
+
+    pub(crate) fn accept(&self, url: Url) -> Result<CanonicalUrl, UrlError> {
+        self.canon.accept(url)
+    }
+}
 
 /// Resolves `reference` against `base`; `None` if it is no URL or longer than any that is accepted.
 pub(crate) fn resolve(base: &Url, reference: &str, encoding: &'static Encoding) -> Option<Url> {
