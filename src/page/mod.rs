@@ -10,6 +10,7 @@ pub mod charset;
 pub mod css;
 pub mod element;
 mod error;
+mod find;
 pub mod form;
 mod gist;
 mod impression;
@@ -21,11 +22,12 @@ pub(crate) mod outline;
 mod reference;
 pub mod refresh;
 mod scan;
+mod serialize;
 mod sniff;
 pub mod tree;
 pub mod turn;
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -45,6 +47,7 @@ use gist::{Gist, Piece};
 use links::{Links, links};
 use outline::Outline;
 use refresh::Refresh;
+use find::MAX_SIBLING_STEPS;
 use tree::{Document, Limit};
 
 use crate::clock::{Clock, Spent};
@@ -91,6 +94,8 @@ pub struct Page {
     base: OnceCell<Url>,
     json: OnceCell<Result<Value, String>>,
     outline: OnceCell<Outline>,
+    /// What selectors have looked at, as far as it is counted.
+    looked_at: Cell<u64>,
     /// How long decoding and parsing take, if somebody wants to know.
     parsing: Option<Spent>,
 }
@@ -113,6 +118,7 @@ impl Page {
             base: OnceCell::new(),
             json: OnceCell::new(),
             outline: OnceCell::new(),
+            looked_at: Cell::new(0),
             parsing: None,
         }
     }
@@ -245,6 +251,18 @@ impl Page {
         self.document.get().map_or(&[], |document| &document.limits)
     }
 
+    /// The limit that selectors ran into: what they look at before other elements is bounded for a page as a whole.
+    #[must_use]
+    pub fn selector_limit(&self) -> Option<Limit> {
+        (self.looked_at.get() > MAX_SIBLING_STEPS).then_some(Limit::Siblings)
+    }
+
+    /// Whether a selector may look at so many more elements.
+    pub(crate) fn may_look_at(&self, more: u64) -> bool {
+        self.looked_at.set(self.looked_at.get().saturating_add(more));
+        self.selector_limit().is_none()
+    }
+
     fn document(&self) -> &Document {
         let text = || if self.is_html() { self.text() } else { "" };
         self.document.get_or_init(|| self.parse(|| markup::parse_within(text(), self.most_depth)))
@@ -312,6 +330,11 @@ impl Page {
             self.join(&refresh.target).ok()
         };
         Some((refresh, url))
+    }
+
+    /// The document as markup, without attributes of more bytes than `longest`.
+    pub(crate) fn markup(&self, longest: usize) -> String {
+        serialize::whole(self.html(), longest)
     }
 
     /// The `<html>` element.
@@ -416,7 +439,13 @@ impl Page {
     }
 
     pub(crate) fn matches<'p, 'c>(&'p self, css: &'c Css) -> impl Iterator<Item = Element<'p>> + use<'p, 'c> {
-        self.html().select(css.selector()).map(|node| Element::new(self, node))
+        let counted = css.looks_back.then(|| {
+            let top = self.html().tree.root().children().filter_map(ElementRef::wrap);
+            find::counted(self, css, top, None)
+        });
+        let fast = (!css.looks_back).then(|| self.html().select(css.selector()));
+        let found = counted.into_iter().flatten().chain(fast.into_iter().flatten());
+        found.map(|node| Element::new(self, node))
     }
 
     /// All elements in the order of the document.
