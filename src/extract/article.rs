@@ -25,7 +25,7 @@ pub const MAX_ELEMENTS: usize = 20_000;
 pub const MAX_TEXT: usize = 2 << 20;
 
 /// Bytes of one text of a page that an article is looked for in. Attributes that are longer are left out.
-pub const MAX_PIECE: usize = 64 << 10;
+pub const MAX_PIECE: usize = 32 << 10;
 
 /// The main text of a page and what is said of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -251,9 +251,9 @@ mod tests {
             ("tables", format!("{}{STORY}", "<table><tr><td>".repeat(5_000))),
             ("links", "<p><a href=x>some, text</a> b".repeat(6_000)),
             ("text", format!("<p>{}", "word, ".repeat(340_000))),
-            ("references", format!("<p>{}", "&amp;".repeat(400_000))),
-            ("short references", format!("<p>{}", "&amp;".repeat(13_000)).repeat(31)),
-            ("references in an attribute", format!("<p title='{}'>{STORY}", "&amp;".repeat(200_000))),
+            ("references", format!("<p>{}", "&amp;".repeat(40_000))),
+            ("short references", format!("<p>{}", "&amp;".repeat(6_000)).repeat(8)),
+            ("references in an attribute", format!("<p title='{}'>{STORY}", "&amp;".repeat(40_000))),
             (
                 "title",
                 format!(

@@ -42,12 +42,12 @@ pub use error::{ExtractError, FieldError, FieldFault};
 
 use css::{AsCss, Css};
 use element::{Element, Selection};
+use find::MAX_SIBLING_STEPS;
 use form::Form;
 use gist::{Gist, Piece};
 use links::{Links, links};
 use outline::Outline;
 use refresh::Refresh;
-use find::MAX_SIBLING_STEPS;
 use tree::{Document, Limit};
 
 use crate::clock::{Clock, Spent};

@@ -107,7 +107,8 @@ impl Serializer for Writer {
             return Ok(());
         }
         self.all(&["<", &name.local])?;
-        for (attribute, value) in attributes.filter(|(_, value)| value.len() <= self.longest) {
+        let longest = self.longest;
+        for (attribute, value) in attributes.filter(|(_, value)| value.len() <= longest) {
             self.all(&[" ", prefix(attribute), &attribute.local, "=\""])?;
             self.escape(value, Some('"'));
             self.all(&["\""])?;

@@ -63,7 +63,7 @@ pub enum Limit {
     Size,
     /// A tag had more than [`MAX_ATTRIBUTES`]: the rest of them was dropped.
     Attributes,
-    /// Selectors with `~` have looked at more than a thousand million steps: they find nothing more.
+    /// Selectors with `~` have looked at more than 250 million steps: they find nothing more.
     Siblings,
 }
 
@@ -78,7 +78,10 @@ impl fmt::Display for Limit {
             }
             Self::Size => write!(f, "the document has too many elements: its tree was cut"),
             Self::Siblings => {
-                write!(f, "selectors with `~` take more than {MAX_SIBLING_STEPS} steps: they find nothing more")
+                write!(
+                    f,
+                    "selectors with `~` take more than {MAX_SIBLING_STEPS} steps: they find nothing more"
+                )
             }
             Self::Attributes => {
                 write!(f, "a tag has more than {MAX_ATTRIBUTES} attributes: the rest was dropped")
