@@ -45,16 +45,22 @@ pub(super) fn panics_are_lines() {
 }
 
 /// Those who read markup would write every page into the log, with all that stands in it.
-const EVERY_DETAIL: &str = "debug,crawl=trace,html5ever=info,markup5ever=info,selectors=info,cssparser=info";
+const EVERY_DETAIL: &str =
+    "debug,crawl=trace,html5ever=error,markup5ever=error,selectors=error,cssparser=error";
+
+/// Libraries that are fed with what servers say. Their warnings are about that, one for each element of a page or frame of a connection:
+/// a server could fill the disk with them. What matters of it the crawl says itself.
+const FED_BY_SERVERS: &str = "html5ever=error,markup5ever=error,selectors=error,cssparser=error,\
+    hyper=error,hyper_util=error,h2=error,reqwest=error,rustls=error,feed_rs=error,dom_smoothie=error,dom_query=error";
 
 /// Flags first, then `RUST_LOG`, then warnings and what the engine has to say of hosts.
 fn filter(voice: Voice, databases: Databases) -> EnvFilter {
     let wanted = match (voice.quiet, voice.verbose, std::env::var("RUST_LOG")) {
         (true, ..) => "error".to_owned(),
-        (_, 1, _) => "warn,crawl=debug".to_owned(),
+        (_, 1, _) => format!("warn,crawl=debug,{FED_BY_SERVERS}"),
         (_, 2.., _) => EVERY_DETAIL.to_owned(),
         (_, 0, Ok(wanted)) if !wanted.trim().is_empty() => wanted,
-        _ => "warn,crawl=info".to_owned(),
+        _ => format!("warn,crawl=info,{FED_BY_SERVERS}"),
     };
     let silence = if databases == Databases::Silent { ",fjall=off,lsm_tree=off,sled=off" } else { "" };
     EnvFilter::builder().parse_lossy(wanted + silence)
@@ -139,6 +145,24 @@ mod tests {
             assert!(!log.contains('\u{202e}'), "{log:?}");
         }
         assert!(serde_json::from_str::<serde_json::Value>(&logged(LogForm::Json)).is_ok());
+    }
+
+    #[test]
+    fn a_page_cannot_fill_the_log_with_what_its_readers_think_of_it() {
+        for verbose in [0, 1, 2] {
+            let voice = Voice { verbose, quiet: false, log: LogForm::Text };
+            let kept = Kept::default();
+            let writer = kept.clone();
+            let log = tracing_subscriber::fmt()
+                .with_env_filter(filter(voice, Databases::Speak))
+                .with_writer(move || writer.clone());
+            tracing::subscriber::with_default(log.finish(), || {
+                tracing::warn!(target: "html5ever::tree_builder", "foster parenting not implemented");
+                tracing::error!(target: "html5ever::tree_builder", "a fault of its own");
+            });
+            let log = std::mem::take(&mut *kept.0.lock().unwrap());
+            assert!(!log.contains("foster") && log.contains("of its own"), "{verbose}: {log}");
+        }
     }
 
     #[test]

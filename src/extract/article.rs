@@ -2,13 +2,15 @@
 //!
 //! Found by `dom_smoothie`, which follows Mozilla's Readability. It parses again, and what it does costs more than a parse; so it
 //! is given our tree, which is bounded in depth and attributes, without scripts, and only up to [`MAX_ELEMENTS`] and
-//! [`MAX_TEXT`]. A larger page has no article. Should it panic, that is caught, and the page has none.
+//! [`MAX_TEXT`]. A larger page has no article, and one with a single text of more than [`MAX_PIECE`] has none: what it takes to
+//! write that down again would grow with the square of its length. Should it panic, that is caught, and the page has none.
 //!
 //! What the page says in JSON-LD is read by us and not by the library, whose JSON reader trusts its input.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use dom_smoothie::{Config, Readability, TextMode};
+use scraper::node::Element;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -21,6 +23,9 @@ pub const MAX_ELEMENTS: usize = 20_000;
 
 /// Bytes of markup that an article is looked for in.
 pub const MAX_TEXT: usize = 2 << 20;
+
+/// Bytes of one text of a page that an article is looked for in. Attributes that are longer are left out.
+pub const MAX_PIECE: usize = 32 << 10;
 
 /// The main text of a page and what is said of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -69,12 +74,28 @@ pub fn article(page: &Page) -> Option<Article> {
     if !page.is_html() || page.text().len() > MAX_TEXT || page.elements().count() > MAX_ELEMENTS {
         return None;
     }
-    let markup = page.html().html();
+    if has_endless_text(page) {
+        return None;
+    }
+    let markup = page.markup(MAX_PIECE);
     // A panic leaves nothing behind: all that it can see was made for this call.
     let read = catch_unwind(AssertUnwindSafe(|| read(markup, page.base_url().as_str())));
     let mut article = read.ok().flatten()?;
     complete(&mut article, page);
     Some(article)
+}
+
+/// Whether one text of the page is longer than [`MAX_PIECE`]. Those of scripts and styles are written as they are.
+fn has_endless_text(page: &Page) -> bool {
+    let mut long = page
+        .html()
+        .tree
+        .nodes()
+        .filter(|node| node.value().as_text().is_some_and(|text| text.len() > MAX_PIECE));
+    long.any(|node| {
+        let around = node.parent().and_then(|parent| parent.value().as_element().map(Element::name));
+        !matches!(around, Some("script" | "style"))
+    })
 }
 
 /// What the library finds in a document.
@@ -230,6 +251,9 @@ mod tests {
             ("tables", format!("{}{STORY}", "<table><tr><td>".repeat(5_000))),
             ("links", "<p><a href=x>some, text</a> b".repeat(6_000)),
             ("text", format!("<p>{}", "word, ".repeat(340_000))),
+            ("references", format!("<p>{}", "&amp;".repeat(40_000))),
+            ("short references", format!("<p>{}", "&amp;".repeat(6_000)).repeat(8)),
+            ("references in an attribute", format!("<p title='{}'>{STORY}", "&amp;".repeat(40_000))),
             (
                 "title",
                 format!(

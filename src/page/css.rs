@@ -4,13 +4,15 @@ use std::borrow::Cow;
 
 use scraper::error::SelectorErrorKind;
 
-use super::ExtractError;
+use super::{ExtractError, find};
 
 /// A compiled CSS selector that remembers its text.
 #[derive(Debug, Clone)]
 pub struct Css {
     text: String,
     selector: scraper::Selector,
+    /// It asks for elements anywhere before an element.
+    pub(super) looks_back: bool,
 }
 
 impl Css {
@@ -21,7 +23,7 @@ impl Css {
     pub fn parse(text: &str) -> Result<Self, ExtractError> {
         let selector = scraper::Selector::parse(text)
             .map_err(|error| ExtractError::Selector { selector: text.to_owned(), reason: reason(&error) })?;
-        Ok(Self { text: text.to_owned(), selector })
+        Ok(Self { text: text.to_owned(), selector, looks_back: find::looks_back(text) })
     }
 
     /// The selector as written.

@@ -7,6 +7,8 @@ use url::Url;
 
 use super::ExtractError;
 use super::css::{AsCss, Css};
+use super::find;
+use super::serialize;
 use super::tree::NodeId;
 use crate::page::Page;
 
@@ -117,7 +119,7 @@ impl<'p> Element<'p> {
     /// The HTML inside.
     #[must_use]
     pub fn html(&self) -> String {
-        self.node.inner_html()
+        serialize::inner(self.node)
     }
 
     /// All elements below this one that match.
@@ -156,7 +158,11 @@ impl<'p> Element<'p> {
 
     pub(crate) fn matches<'c>(&self, css: &'c Css) -> impl Iterator<Item = Element<'p>> + use<'p, 'c> {
         let page = self.page;
-        self.node.select(css.selector()).map(move |node| Element { page, node })
+        let counted =
+            css.looks_back.then(|| find::counted(page, css, self.node.child_elements(), Some(self.node)));
+        let fast = (!css.looks_back).then(|| self.node.select(css.selector()));
+        let found = counted.into_iter().flatten().chain(fast.into_iter().flatten());
+        found.map(move |node| Element { page, node })
     }
 }
 

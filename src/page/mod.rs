@@ -10,6 +10,7 @@ pub mod charset;
 pub mod css;
 pub mod element;
 mod error;
+mod find;
 pub mod form;
 mod gist;
 mod impression;
@@ -22,12 +23,13 @@ pub(crate) mod outline;
 mod reference;
 pub mod refresh;
 mod scan;
+mod serialize;
 mod sniff;
 pub mod tree;
 pub mod turn;
 mod written;
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -42,6 +44,7 @@ pub use error::{ExtractError, FieldError, FieldFault};
 
 use css::{AsCss, Css};
 use element::{Element, Selection};
+use find::MAX_SIBLING_STEPS;
 use form::Form;
 use gist::{Gist, Piece};
 pub(crate) use leads::Leads;
@@ -96,6 +99,8 @@ pub struct Page {
     base: OnceCell<Url>,
     json: OnceCell<Result<Value, String>>,
     outline: OnceCell<Outline>,
+    /// What selectors have looked at, as far as it is counted.
+    looked_at: Cell<u64>,
     /// How long decoding and parsing take, if somebody wants to know.
     parsing: Option<Spent>,
 }
@@ -119,6 +124,7 @@ impl Page {
             base: OnceCell::new(),
             json: OnceCell::new(),
             outline: OnceCell::new(),
+            looked_at: Cell::new(0),
             parsing: None,
         }
     }
@@ -251,6 +257,18 @@ impl Page {
         self.document.get().map_or(&[], |document| &document.limits)
     }
 
+    /// The limit that selectors ran into: what they look at before other elements is bounded for a page as a whole.
+    #[must_use]
+    pub fn selector_limit(&self) -> Option<Limit> {
+        (self.looked_at.get() > MAX_SIBLING_STEPS).then_some(Limit::Siblings)
+    }
+
+    /// Whether a selector may look at so many more elements.
+    pub(crate) fn may_look_at(&self, more: u64) -> bool {
+        self.looked_at.set(self.looked_at.get().saturating_add(more));
+        self.selector_limit().is_none()
+    }
+
     fn document(&self) -> &Document {
         let text = || if self.is_html() { self.text() } else { "" };
         self.document.get_or_init(|| self.parse(|| markup::parse_within(text(), self.most_depth)))
@@ -318,6 +336,11 @@ impl Page {
             self.join(&refresh.target).ok()
         };
         Some((refresh, url))
+    }
+
+    /// The document as markup, without attributes of more bytes than `longest`.
+    pub(crate) fn markup(&self, longest: usize) -> String {
+        serialize::whole(self.html(), longest)
     }
 
     /// The `<html>` element.
@@ -413,7 +436,13 @@ impl Page {
     }
 
     pub(crate) fn matches<'p, 'c>(&'p self, css: &'c Css) -> impl Iterator<Item = Element<'p>> + use<'p, 'c> {
-        self.html().select(css.selector()).map(|node| Element::new(self, node))
+        let counted = css.looks_back.then(|| {
+            let top = self.html().tree.root().children().filter_map(ElementRef::wrap);
+            find::counted(self, css, top, None)
+        });
+        let fast = (!css.looks_back).then(|| self.html().select(css.selector()));
+        let found = counted.into_iter().flatten().chain(fast.into_iter().flatten());
+        found.map(|node| Element::new(self, node))
     }
 
     /// All elements in the order of the document.

@@ -23,6 +23,7 @@ use html5ever::tree_builder::{TreeBuilder, TreeBuilderOpts};
 use html5ever::{Attribute, LocalName, QualName};
 use scraper::{Html, HtmlTreeSink};
 
+use super::find::MAX_SIBLING_STEPS;
 use super::markup::MAX_ATTRIBUTES;
 
 /// Elements that may be open at once, those counted that would be opened again after a closed block.
@@ -62,6 +63,8 @@ pub enum Limit {
     Size,
     /// A tag had more than [`MAX_ATTRIBUTES`]: the rest of them was dropped.
     Attributes,
+    /// Selectors with `~` have looked at more than 250 million steps: they find nothing more.
+    Siblings,
 }
 
 impl fmt::Display for Limit {
@@ -74,6 +77,12 @@ impl fmt::Display for Limit {
                 )
             }
             Self::Size => write!(f, "the document has too many elements: its tree was cut"),
+            Self::Siblings => {
+                write!(
+                    f,
+                    "selectors with `~` take more than {MAX_SIBLING_STEPS} steps: they find nothing more"
+                )
+            }
             Self::Attributes => {
                 write!(f, "a tag has more than {MAX_ATTRIBUTES} attributes: the rest was dropped")
             }

@@ -4,7 +4,8 @@
 //! fields, and after a restart those of the file's own header line. What an item has beyond them is left out; what it lacks, and null, is an
 //! empty cell. Lists and objects are JSON text.
 //!
-//! The text comes from web sites, and a spreadsheet takes a cell that begins with `=`, `+`, `-`, `@`, TAB or CR for a formula.
+//! The text comes from web sites, and a spreadsheet takes a cell that begins with `=`, `+`, `-`, `@` (in full width too), TAB, CR or LF
+//! for a formula.
 //! Such a cell gets a leading `'`, unless it is a plain number. What a terminal would obey (control characters, marks that reorder a
 //! line) is written as JSON escapes it, for who looks into the file; JSON lines and tables of databases have the text as it was.
 
@@ -25,6 +26,9 @@ use crate::item::Item;
 
 /// The column that shows an item's kind, unless the item has a field of this name.
 const KIND: &str = "kind";
+
+/// What a cell that a spreadsheet computes may begin with. The letters of full width are those of East Asian keyboards.
+const BEGIN_A_FORMULA: [char; 11] = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
 
 /// The byte order mark in UTF-8.
 const BOM: &[u8] = "\u{feff}".as_bytes();
@@ -231,7 +235,7 @@ fn cell<'a>(item: &'a Item, column: &str) -> Cow<'a, str> {
 
 /// The text as a spreadsheet may see it.
 fn guarded(text: Cow<'_, str>) -> Cow<'_, str> {
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) && !is_number(&text) {
+    if text.starts_with(BEGIN_A_FORMULA) && !is_number(&text) {
         Cow::Owned(format!("'{}", harmless(text)))
     } else {
         harmless(text)

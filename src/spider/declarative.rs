@@ -270,7 +270,7 @@ impl Declarative {
             harvest.forget_items();
         }
         if page.is_html() {
-            for limit in page.limits() {
+            for limit in page.limits().iter().copied().chain(page.selector_limit()) {
                 harvest.problem(format!("{}: {limit}", page.url()));
             }
         }

@@ -7,7 +7,8 @@
 //! patterns the narrowest is parked, so that what lies beside a trap is still asked for.
 //!
 //! The rule kept: **it takes evidence to park, and doubt speaks for the page.** A page with a text of its own is new, whatever
-//! its URL; so is one that leads somewhere that is neither known nor of its own kind. Numbers alone make a text its own, but
+//! its URL; so is one that leads somewhere that is neither known nor of its own kind, unless the last [`SPENT`] pages of the shape
+//! that it leads to had texts that were known: kinds of pages that lead to one another under ever new names are no way out. Numbers alone make a text its own, but
 //! for two shapes that only machines walk: dates, and chains of more than [`DEEP`] links.
 //!
 //! Pure and bounded: of a host [`MOST_KNOWN`] digests and [`MOST_PATTERNS`] patterns are remembered at most. Not stored: a run
@@ -30,6 +31,9 @@ pub const NEW_PAYS_FOR: u32 = 9;
 
 /// Links from a seed behind which pages that differ in numbers only are a chain without an end.
 pub const DEEP: u32 = 1_000;
+
+/// Pages of one shape in a row whose texts were known, after which a link to it leads nowhere new.
+pub const SPENT: u32 = 50;
 
 /// Digests of pages that are remembered of a host.
 pub const MOST_KNOWN: usize = 6_000;
@@ -168,6 +172,8 @@ pub struct Traps {
     young: HashMap<u64, Fingerprint>,
     old: HashMap<u64, Fingerprint>,
     tallies: Tallies,
+    /// Of each shape, its pages in a row whose texts were known.
+    stale: HashMap<String, u32>,
     parked: Vec<Parked>,
     names: HashSet<String>,
     /// Sitemaps in a row that an index named and that named nothing but sitemaps; and whether there were too many.
@@ -197,6 +203,7 @@ impl Traps {
         let page = seen.url.fingerprint();
         let known = [look.body, look.text, look.words].map(|digest| self.meet(digest, page));
         let met_missing = look.says_missing && self.meet(MISSING, page);
+        self.note_text(seen.url, known[1]);
         match known {
             [true, ..] => Novelty::Nothing(Why::SameBody),
             _ if met_missing => Novelty::Nothing(Why::NotFound),
@@ -219,10 +226,23 @@ impl Traps {
         first.is_some_and(|first| first != page)
     }
 
-    /// Whether the page has a link that may be new and is of another kind than the page.
+    /// Counts the pages of a shape in a row that say what others have said.
+    fn note_text(&mut self, url: &CanonicalUrl, is_known: bool) {
+        let shape = pattern::shape(url);
+        if !is_known {
+            self.stale.remove(&shape);
+        } else if self.stale.len() < MOST_PATTERNS || self.stale.contains_key(&shape) {
+            let count = self.stale.entry(shape).or_default();
+            *count = count.saturating_add(1);
+        }
+    }
+
+    /// Whether the page has a link that may be new and is of another kind than the page, and of one that still says something.
     fn leads_on(&self, seen: &Seen<'_>) -> bool {
         let own = pattern::Family::of(seen.url);
-        seen.leads.iter().any(|link| !own.has(link) && self.parked_by(link).is_none())
+        let is_spent =
+            |link: &CanonicalUrl| self.stale.get(&pattern::shape(link)).is_some_and(|count| *count >= SPENT);
+        seen.leads.iter().any(|link| !own.has(link) && !is_spent(link) && self.parked_by(link).is_none())
     }
 
     fn against(&mut self, url: &CanonicalUrl, why: Why, policy: &TrapPolicy) -> Option<usize> {
@@ -282,7 +302,7 @@ impl Traps {
 
     /// Forgets what pages looked like, and keeps what speaks against patterns.
     pub fn forget_pages(&mut self) {
-        (self.young, self.old) = (HashMap::new(), HashMap::new());
+        (self.young, self.old, self.stale) = (HashMap::new(), HashMap::new(), HashMap::new());
     }
 
     /// Digests that are held in memory.

@@ -59,6 +59,13 @@ pub fn patterns(url: &CanonicalUrl) -> Vec<Pattern> {
     found
 }
 
+/// The shape of a URL's path: its numbers and what is drawn by lot left out. At most 200 bytes.
+pub(super) fn shape(url: &CanonicalUrl) -> String {
+    let mut shape = shape_of(url.as_url().path());
+    shape.truncate(shape.floor_char_boundary(MAX_BYTES));
+    shape
+}
+
 /// A path with `#` for each word that has a digit, and `*` for the value of each parameter.
 fn shape_of(path: &str) -> String {
     let mut shape = String::with_capacity(path.len());

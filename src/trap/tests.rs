@@ -102,6 +102,37 @@ fn pages_that_count_up_and_say_the_same_are_read_to_their_end() {
 }
 
 #[test]
+fn kinds_of_pages_that_lead_to_one_another_under_ever_new_names_are_parked() {
+    let mut traps = Traps::default();
+    let kinds = ["home", "a", "b", "c", "d", "e"];
+    let mut skipped = 0;
+    for n in 0..3_000_u32 {
+        let kind = kinds[n as usize % kinds.len()];
+        let own = format!("/s/x{n}/{kind}");
+        if traps.parked_by(&url(&own)).is_some() {
+            skipped += 1;
+            continue;
+        }
+        let leads: Vec<_> = kinds.iter().map(|kind| format!("/s/y{n}/{kind}")).collect();
+        let leads: Vec<_> = leads.iter().map(String::as_str).collect();
+        see(&mut traps, &own, look(&own, kind), &leads);
+    }
+    assert!(skipped > 2_200, "{skipped}");
+}
+
+#[test]
+fn a_way_to_pages_that_still_say_something_is_a_way_on() {
+    let mut traps = Traps::default();
+    for n in 0..2_000_u32 {
+        let article = format!("/article/x{n}");
+        see(&mut traps, &format!("/list/x{n}"), look(&n.to_string(), "list"), &[&article]);
+        let text = if n % 5 == 0 { "of its own ".repeat(n as usize + 1) } else { "sold out".to_owned() };
+        see(&mut traps, &article, look(&article, &text), &[]);
+    }
+    assert!(traps.parked_by(&url("/list/x9")).is_none());
+}
+
+#[test]
 fn session_ids_are_parked_by_their_key_over_all_pages() {
     let mut traps = Traps::default();
     let took = until_parked(&mut traps, 1_000, |n, traps| {
