@@ -8,12 +8,38 @@ use scraper::ElementRef;
 
 use super::Page;
 use super::css::Css;
+use super::element::Element;
+use super::tree::Limit;
 
 /// Elements before others that selectors look at on one page: 22,000 elements side by side are less than that, each asked once.
 pub const MAX_SIBLING_STEPS: u64 = 250_000_000;
 
 /// Elements below one another, and how many of each level were seen.
 type Level<'p> = (Box<dyn Iterator<Item = ElementRef<'p>> + 'p>, u64);
+
+impl Page {
+    /// The limit that selectors ran into: what they look at before other elements is bounded for a page as a whole.
+    #[must_use]
+    pub fn selector_limit(&self) -> Option<Limit> {
+        (self.looked_at.get() > MAX_SIBLING_STEPS).then_some(Limit::Siblings)
+    }
+
+    /// Whether a selector may look at so many more elements.
+    fn may_look_at(&self, more: u64) -> bool {
+        self.looked_at.set(self.looked_at.get().saturating_add(more));
+        self.selector_limit().is_none()
+    }
+
+    pub(crate) fn matches<'p, 'c>(&'p self, css: &'c Css) -> impl Iterator<Item = Element<'p>> + use<'p, 'c> {
+        let counted = css.looks_back.then(|| {
+            let top = self.html().tree.root().children().filter_map(ElementRef::wrap);
+            counted(self, css, top, None)
+        });
+        let fast = (!css.looks_back).then(|| self.html().select(css.selector()));
+        let found = counted.into_iter().flatten().chain(fast.into_iter().flatten());
+        found.map(|node| Element::new(self, node))
+    }
+}
 
 /// All elements at `top` and below that match, in the order of the document. `scope` is what `:scope` means.
 pub(super) fn counted<'p, 'c, T>(

@@ -42,9 +42,8 @@ use url::Url;
 
 pub use error::{ExtractError, FieldError, FieldFault};
 
-use css::{AsCss, Css};
+use css::AsCss;
 use element::{Element, Selection};
-use find::MAX_SIBLING_STEPS;
 use form::Form;
 use gist::{Gist, Piece};
 pub(crate) use leads::Leads;
@@ -257,18 +256,6 @@ impl Page {
         self.document.get().map_or(&[], |document| &document.limits)
     }
 
-    /// The limit that selectors ran into: what they look at before other elements is bounded for a page as a whole.
-    #[must_use]
-    pub fn selector_limit(&self) -> Option<Limit> {
-        (self.looked_at.get() > MAX_SIBLING_STEPS).then_some(Limit::Siblings)
-    }
-
-    /// Whether a selector may look at so many more elements.
-    pub(crate) fn may_look_at(&self, more: u64) -> bool {
-        self.looked_at.set(self.looked_at.get().saturating_add(more));
-        self.selector_limit().is_none()
-    }
-
     fn document(&self) -> &Document {
         let text = || if self.is_html() { self.text() } else { "" };
         self.document.get_or_init(|| self.parse(|| markup::parse_within(text(), self.most_depth)))
@@ -336,11 +323,6 @@ impl Page {
             self.join(&refresh.target).ok()
         };
         Some((refresh, url))
-    }
-
-    /// The document as markup, without attributes of more bytes than `longest`.
-    pub(crate) fn markup(&self, longest: usize) -> String {
-        serialize::whole(self.html(), longest)
     }
 
     /// The `<html>` element.
@@ -433,16 +415,6 @@ impl Page {
         let mut request = Request::get(url);
         request.spider = self.request.spider;
         request
-    }
-
-    pub(crate) fn matches<'p, 'c>(&'p self, css: &'c Css) -> impl Iterator<Item = Element<'p>> + use<'p, 'c> {
-        let counted = css.looks_back.then(|| {
-            let top = self.html().tree.root().children().filter_map(ElementRef::wrap);
-            find::counted(self, css, top, None)
-        });
-        let fast = (!css.looks_back).then(|| self.html().select(css.selector()));
-        let found = counted.into_iter().flatten().chain(fast.into_iter().flatten());
-        found.map(|node| Element::new(self, node))
     }
 
     /// All elements in the order of the document.

@@ -10,13 +10,22 @@ use html5ever::QualName;
 use html5ever::serialize::{AttrRef, Serialize, Serializer, TraversalScope};
 use scraper::{ElementRef, Html};
 
+use super::Page;
+
 /// What is inside of an element.
 pub(super) fn inner(element: ElementRef<'_>) -> String {
     written(&element, TraversalScope::ChildrenOnly(None), usize::MAX)
 }
 
+impl Page {
+    /// The document as markup, without attributes of more bytes than `longest`.
+    pub(crate) fn markup(&self, longest: usize) -> String {
+        whole(self.html(), longest)
+    }
+}
+
 /// The whole document, but for attributes of more bytes than `longest`.
-pub(super) fn whole(html: &Html, longest: usize) -> String {
+fn whole(html: &Html, longest: usize) -> String {
     written(html, TraversalScope::IncludeNode, longest)
 }
 
