@@ -10,7 +10,6 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use dom_smoothie::{Config, Readability, TextMode};
-use scraper::node::Element;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -74,7 +73,7 @@ pub fn article(page: &Page) -> Option<Article> {
     if !page.is_html() || page.text().len() > MAX_TEXT || page.elements().count() > MAX_ELEMENTS {
         return None;
     }
-    if has_endless_text(page) {
+    if page.has_text_over(MAX_PIECE) {
         return None;
     }
     let markup = page.markup(MAX_PIECE);
@@ -83,19 +82,6 @@ pub fn article(page: &Page) -> Option<Article> {
     let mut article = read.ok().flatten()?;
     complete(&mut article, page);
     Some(article)
-}
-
-/// Whether one text of the page is longer than [`MAX_PIECE`]. Those of scripts and styles are written as they are.
-fn has_endless_text(page: &Page) -> bool {
-    let mut long = page
-        .html()
-        .tree
-        .nodes()
-        .filter(|node| node.value().as_text().is_some_and(|text| text.len() > MAX_PIECE));
-    long.any(|node| {
-        let around = node.parent().and_then(|parent| parent.value().as_element().map(Element::name));
-        !matches!(around, Some("script" | "style"))
-    })
 }
 
 /// What the library finds in a document.

@@ -8,6 +8,7 @@ use std::io;
 
 use html5ever::QualName;
 use html5ever::serialize::{AttrRef, Serialize, Serializer, TraversalScope};
+use scraper::node::{Element, Text};
 use scraper::{ElementRef, Html};
 
 use super::Page;
@@ -18,6 +19,16 @@ pub(super) fn inner(element: ElementRef<'_>) -> String {
 }
 
 impl Page {
+    /// Whether one text has more bytes than `most`. Those of scripts and styles, which are written as they are, do not count.
+    pub(crate) fn has_text_over(&self, most: usize) -> bool {
+        let is_long = |text: &Text| text.len() > most;
+        let mut long = self.html().tree.nodes().filter(|node| node.value().as_text().is_some_and(is_long));
+        long.any(|node| {
+            let around = node.parent().and_then(|parent| parent.value().as_element().map(Element::name));
+            !matches!(around, Some("script" | "style"))
+        })
+    }
+
     /// The document as markup, without attributes of more bytes than `longest`.
     pub(crate) fn markup(&self, longest: usize) -> String {
         whole(self.html(), longest)

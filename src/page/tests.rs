@@ -1,6 +1,7 @@
 use bytes::Bytes;
 use proptest::prelude::*;
 
+use super::css::Css;
 use super::*;
 
 fn with_headers(url: &str, headers: &[(&'static str, &str)], body: impl Into<Bytes>) -> Page {

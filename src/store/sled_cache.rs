@@ -10,6 +10,7 @@
 //! was not in the database yet when the process was killed is read back from the log. What was written in the last second before
 //! a power cut may be lost.
 
+mod front;
 mod index;
 mod inspect;
 pub(super) mod log;
@@ -18,18 +19,17 @@ mod tidy;
 pub(super) mod upkeep;
 
 use std::fs;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use front::{Front, front};
 use index::Index;
 pub(super) use inspect::inspect;
 use log::{End, FILE_BYTES, Log, Place};
 use record::Pointer;
-use xxhash_rust::xxh3::xxh3_64;
 
 use super::cache::{CacheEntry, Kept, Packed, ValidatorCache};
 use super::lock::io_error;
@@ -43,8 +43,6 @@ const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
 /// The folder of the log, in that of the database.
 const LOG: &str = "entries";
-/// What an entry needs in memory beside its value: moka's part, and the head that was read with its harvest.
-const ENTRY_OVERHEAD: usize = 600;
 /// Not the key of a block: those have eight bytes.
 const NOTE_KEY: &[u8] = b"ledger";
 /// What stood here before there were blocks: such a cache begins anew.
@@ -74,26 +72,6 @@ impl Default for CacheOptions {
         Self { page_bytes: 8 << 20, front_bytes: 0, max_entry_bytes: 8 << 20, max_entries: 2_000_000 }
     }
 }
-
-/// Keys are fingerprints: they are hashed already.
-#[derive(Debug, Clone, Copy, Default)]
-struct Hashed(u64);
-
-impl Hasher for Hashed {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        self.0 = xxh3_64(bytes);
-    }
-
-    fn write_u64(&mut self, key: u64) {
-        self.0 = key;
-    }
-}
-
-type Front = moka::sync::Cache<u64, Arc<CacheEntry>, BuildHasherDefault<Hashed>>;
 
 /// Validators on disk, in sled.
 pub struct SledCache {
@@ -423,17 +401,6 @@ fn guarded<T>(call: impl FnOnce() -> sled::Result<T>) -> Result<T, String> {
         Ok(result) => result.map_err(|error| error.to_string()),
         Err(_) => Err("the database gave up on its files".to_owned()),
     }
-}
-
-fn front(bytes: u64) -> Front {
-    let weigh = |_: &u64, entry: &Arc<CacheEntry>| weight(entry);
-    let front = moka::sync::Cache::builder().max_capacity(bytes).weigher(weigh);
-    front.build_with_hasher(BuildHasherDefault::default())
-}
-
-/// The bytes that an entry takes in front of sled.
-fn weight(entry: &CacheEntry) -> u32 {
-    u32::try_from(entry.weight().saturating_add(ENTRY_OVERHEAD)).unwrap_or(u32::MAX)
 }
 
 /// Moves the folder out of the way and tells where it went.

@@ -76,10 +76,11 @@ struct State {
     told: End,
 }
 
-/// The blocks of a database by their first keys; what is no block is `None`.
-pub(super) fn blocks(
-    database: &sled::Db,
-) -> impl Iterator<Item = Result<(u64, Option<Vec<(u64, Pointer)>>), String>> {
+/// A block under its first key; what is no block is `None`.
+type Block = (u64, Option<Vec<(u64, Pointer)>>);
+
+/// The blocks of a database.
+pub(super) fn blocks(database: &sled::Db) -> impl Iterator<Item = Result<Block, String>> {
     let mut pairs = database.iter();
     std::iter::from_fn(move || {
         loop {

@@ -55,7 +55,7 @@ pub(super) fn open(start: u64, bytes: &[u8]) -> Option<Vec<(u64, Pointer)>> {
 /// The pointer of a key in the block that begins with `start`.
 pub(super) fn find(start: u64, bytes: &[u8], key: u64) -> Option<Pointer> {
     let (records, _) = whole(start, bytes)?;
-    let at = records.binary_search_by_key(&Some(key), |record| key_of(record)).ok()?;
+    let at = records.binary_search_by_key(&Some(key), key_of).ok()?;
     pointer_of(&records[at])
 }
 
@@ -63,7 +63,7 @@ pub(super) fn find(start: u64, bytes: &[u8], key: u64) -> Option<Pointer> {
 fn whole(start: u64, bytes: &[u8]) -> Option<(&[[u8; LENGTH]], &[u8])> {
     let (front, records) = bytes.split_first_chunk::<FRONT>()?;
     let is_whole = front[0] == VERSION && check(start, records) == front[1..];
-    is_whole.then(|| records.as_chunks::<LENGTH>()).filter(|(_, behind)| behind.is_empty())
+    is_whole.then_some(records.as_chunks::<LENGTH>()).filter(|(_, behind)| behind.is_empty())
 }
 
 fn key_of(record: &[u8; LENGTH]) -> Option<u64> {
